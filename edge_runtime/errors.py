@@ -1,0 +1,60 @@
+"""Every error the package raises on purpose.
+
+    EdgeDigitsError
+    ├── UsageError          a call or an option that makes no sense     (ValueError)
+    ├── InputError          one picture cannot be read                  (ValueError)
+    │   ├── FileError           missing, empty, no permission, no file
+    │   ├── TooLargeError       over a limit of `limits.py`
+    │   ├── NotAnImageError     no format that we read
+    │   └── DamagedImageError   truncated or broken data
+    ├── ModelError          a bundle is missing, changed or broken      (ValueError)
+    ├── BackendError        no interpreter, or it failed                (RuntimeError)
+    └── OutputError         a result cannot be written                  (OSError)
+
+`train` and `export` add their own leaves. Each message is one line that says what is wrong and, where
+there is something to be done, what to do.
+"""
+
+
+class EdgeDigitsError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(EdgeDigitsError, ValueError):
+    """A call or an option that makes no sense."""
+
+    exit_code = 2
+
+
+class InputError(EdgeDigitsError, ValueError):
+    """One picture cannot be read; others may be."""
+
+
+class FileError(InputError):
+    """A path is missing, empty, forbidden or no regular file."""
+
+
+class TooLargeError(InputError):
+    """A file or a picture is over a limit; raised before its pixels are allocated."""
+
+
+class NotAnImageError(InputError):
+    """The bytes are of no format that this package reads."""
+
+
+class DamagedImageError(InputError):
+    """The bytes begin like a picture and are truncated or broken."""
+
+
+class ModelError(EdgeDigitsError, ValueError):
+    """A model bundle is missing, changed since it was exported, or broken."""
+
+
+class BackendError(EdgeDigitsError, RuntimeError):
+    """No interpreter is installed that can run the model, or it failed."""
+
+
+class OutputError(EdgeDigitsError, OSError):
+    """A result cannot be written."""
