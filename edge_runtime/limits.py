@@ -2,7 +2,6 @@
 
 FILE_BYTES = 32 * 1024 * 1024  # bytes: the largest picture file that is read
 PIXELS = 50_000_000  # pixels: width times height of the largest picture that is decoded
-SIDE = 32_767  # pixels: the longest side; OpenCV's resize counts in 16 bits
 MANIFEST_BYTES = 16 * 1024 * 1024  # bytes: the largest manifest.json that is parsed
 MODEL_BYTES = 256 * 1024 * 1024  # bytes: the largest model file that is loaded
 THREADS = 64  # threads: the most an interpreter is asked for

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.types import Gray
+
 SIZE = 28  # pixels: side of a normalised digit
 BOX = 20  # pixels: the longer side of the digit in it
 CENTRE = SIZE // 2  # the pixel that holds the centre of mass
@@ -24,8 +26,6 @@ WEAK = 16  # of 255: the faintest ink that can belong to a stroke
 STRONG = 128  # of 255: a stroke has at least one pixel of this
 SPECK = 0.05  # of the largest blob's area: a smaller blob is dirt
 NOISE = 3.0  # paper noise, in robust standard deviations, that is taken off the ink
-
-Gray = NDArray[np.uint8]
 
 
 def normalise(gray: Gray) -> Gray:
@@ -88,7 +88,7 @@ def _crop(ink: Gray) -> Gray | None:
     window = np.s_[top.min() : bottom, left.min() : right]
     if stroke[1:].all():
         return ink[window]
-    return ink[window] * stroke[labels[window]]
+    return np.where(stroke[labels[window]], ink[window], np.uint8(0))
 
 
 def _place(digit: Gray) -> Gray:

@@ -1,0 +1,61 @@
+# `make demo` reads the samples with the runtime alone; `make test` proves everything. Both set up what they need.
+PYTHON ?= python3
+PYTHON311 ?= python3.11
+PIP = -m pip --disable-pip-version-check
+# pip cannot check hashes of a folder: the requirements first, then the project without its dependencies.
+PROJECT = install --quiet --no-deps --no-build-isolation
+LOCK = uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+.PHONY: demo test check test-tflite-runtime samples lock clean
+
+demo: .venv/ready
+	.venv/bin/edge-digits classify $(filter-out %.py,$(sort $(wildcard samples/*.*)))
+
+test: .venv-test/ready check test-tflite-runtime
+	.venv-test/bin/python -m pytest
+
+check: .venv-test/ready
+	.venv-test/bin/python -m ruff check .
+	.venv-test/bin/python -m ruff format --check .
+	.venv-test/bin/python -m mypy
+
+# LiteRT and tflite-runtime cannot share an environment, so the backends' contract runs once more in its own.
+test-tflite-runtime: .venv-test/ready
+	@if command -v $(PYTHON311) >/dev/null; then $(MAKE) --no-print-directory run-tflite-runtime; \
+	elif [ -n "$$EDGE_DIGITS_NO_SKIP" ]; then echo "error: tflite-runtime needs $(PYTHON311), and nothing may skip here"; exit 1; \
+	else echo "skipped: the tests of the backend tflite-runtime need $(PYTHON311), which is not installed"; fi
+
+.PHONY: run-tflite-runtime
+run-tflite-runtime: .venv-tflite-runtime/ready
+	.venv-tflite-runtime/bin/python -m pytest tests/test_backends.py -k "tflite-runtime or fake"
+
+.venv/ready: requirements/runtime.txt pyproject.toml $(shell find edge_runtime -type f -not -name '*.pyc')
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	rm -rf build
+	.venv/bin/python $(PIP) $(PROJECT) .
+	touch $@
+
+.venv-test/ready: requirements/dev.txt pyproject.toml
+	test -x .venv-test/bin/python || $(PYTHON) -m venv .venv-test
+	.venv-test/bin/python $(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	.venv-test/bin/python $(PIP) $(PROJECT) --editable .
+	touch $@
+
+.venv-tflite-runtime/ready: requirements/tflite-runtime.txt pyproject.toml
+	test -x .venv-tflite-runtime/bin/python || $(PYTHON311) -m venv .venv-tflite-runtime
+	.venv-tflite-runtime/bin/python $(PIP) install --quiet --require-hashes -r requirements/tflite-runtime.txt
+	.venv-tflite-runtime/bin/python $(PIP) $(PROJECT) --editable .
+	touch $@
+
+samples: .venv-test/ready
+	.venv-test/bin/python samples/make.py
+
+# Writes the hashed requirements again; needs uv (pip install uv).
+lock:
+	$(LOCK) --universal --python-version 3.11 pyproject.toml requirements/build.in -o requirements/runtime.txt
+	$(LOCK) --universal --python-version 3.11 --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(LOCK) --python-version 3.11 --python-platform linux requirements/tflite-runtime.in -o requirements/tflite-runtime.txt
+
+clean:
+	rm -rf .venv .venv-test .venv-tflite-runtime build dist *.egg-info

@@ -1,0 +1,100 @@
+"""Interpreters behind one small protocol, one file each; `open_backend` finds the right one.
+
+In: a bundle's model file and uint8 images. Out: raw outputs, int8 or float32, with their scale and zero point.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle import Bundle
+from edge_runtime.errors import BackendError, UsageError
+from edge_runtime.limits import THREADS
+from edge_runtime.types import Images
+
+AUTO = "auto"
+
+
+class Backend(Protocol):
+    """One loaded model. Not safe for use by several threads at once."""
+
+    scale: float  # logits = scale * (output - zero_point); 1 for float outputs
+    zero_point: int  # -128..127; 0 for float outputs
+
+    def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
+        """images: uint8 (N, 28, 28), N >= 1. Returns raw outputs (N, 10), an array of the caller's own."""
+
+
+class Kind(NamedTuple):
+    """What a backend needs: `module` has `Backend(model, threads)`, `library` is what it imports."""
+
+    module: str
+    library: str | None
+    model: str | None  # the format it runs
+    install: str  # how to get it
+
+
+KINDS = {
+    "litert": Kind("litert", "ai_edge_litert", "tflite_int8", "pip install ai-edge-litert"),
+    "tflite-runtime": Kind(
+        "tflite_runtime",
+        "tflite_runtime",
+        "tflite_int8",
+        "Python 3.11: pip install --require-hashes -r requirements/tflite-runtime.txt, then edge-digits --no-deps",
+    ),
+    "onnx": Kind("onnx", "onnxruntime", "onnx_int8", "pip install 'edge-digits[onnx]'"),
+    "fake": Kind("fake", None, None, "ships with the package"),
+}
+CHOICES = (AUTO, *KINDS)
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a backend's library can be found, without importing it."""
+    library = KINDS[name].library
+    try:
+        return library is None or find_spec(library) is not None
+    except ValueError:  # it is barred: None in sys.modules
+        return False
+
+
+def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Backend]:
+    """Load a bundle's model into an interpreter; returns the backend's name and itself.
+
+    name: one of `CHOICES`; auto takes the first real one that is installed and can run the bundle.
+    threads: 1..64. Raises UsageError, BackendError or ModelError.
+    """
+    if name not in CHOICES:
+        raise UsageError(f"there is no backend {name!r}: choose one of {', '.join(CHOICES)}")
+    if not isinstance(threads, int) or not 1 <= threads <= THREADS:
+        raise UsageError(f"threads is a whole number from 1 to {THREADS}, not {threads!r}")
+    if name != AUTO:
+        return name, _open(name, bundle, threads)
+    failures = []
+    for candidate, kind in KINDS.items():
+        if kind.library is None or not is_installed(candidate):
+            continue
+        try:
+            return candidate, _open(candidate, bundle, threads)
+        except BackendError as error:
+            failures.append(f"{candidate}: {error}")
+    if failures:
+        raise BackendError("no interpreter works; " + "; ".join(failures))
+    raise BackendError(f"no interpreter is installed: {KINDS['litert'].install}, or {KINDS['onnx'].install}")
+
+
+def _open(name: str, bundle: Bundle, threads: int) -> Backend:
+    kind = KINDS[name]
+    if not is_installed(name):
+        raise BackendError(f"the backend {name} is not installed: {kind.install}")
+    model = bundle.file(kind.model).load() if kind.model else b""
+    try:
+        load = cast(Callable[[bytes, int], Backend], import_module(f"{__name__}.{kind.module}").load)
+    except ImportError as error:
+        raise BackendError(
+            f"the backend {name} is installed and cannot be imported ({error}): {kind.install}"
+        ) from error
+    return load(model, threads)

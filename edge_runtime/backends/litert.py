@@ -1,0 +1,10 @@
+"""LiteRT, the successor of tflite-runtime: the only file that imports it."""
+
+from ai_edge_litert.interpreter import Interpreter
+
+from edge_runtime.backends.tflite import TfliteBackend, load_tflite
+
+
+def load(model: bytes, threads: int) -> TfliteBackend:
+    """Load a .tflite model; raises BackendError or ModelError."""
+    return load_tflite(Interpreter, model, threads)

@@ -1,0 +1,55 @@
+"""ONNX Runtime: the only file that imports it."""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BackendError, ModelError
+from edge_runtime.types import Images
+
+BATCH = 256  # images: bounds the memory of the layers between
+
+
+class OnnxBackend:
+    """An .onnx model in a session of its own; any batch size."""
+
+    scale = 1.0
+    zero_point = 0
+
+    def __init__(self, model: bytes, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        # A thread that spins takes a small device's core away from the camera.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        (entry,) = self._session.get_inputs()
+        self._name = entry.name
+        self._dtype = np.uint8 if entry.type == "tensor(uint8)" else np.float32
+        self._shape = tuple(entry.shape[1:])
+        if not all(isinstance(side, int) for side in self._shape) or int(np.prod(self._shape)) != 28 * 28:
+            raise ModelError("the model does not take 28x28 pixels")
+
+    def run(self, images: Images) -> NDArray[np.float32]:
+        """See Backend.run."""
+        if len(images) <= BATCH:
+            return self._run(images)
+        return np.concatenate([self._run(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
+
+    def _run(self, images: Images) -> NDArray[np.float32]:
+        pixels = images.reshape(len(images), *self._shape).astype(self._dtype, copy=False)
+        (outputs,) = self._session.run(None, {self._name: pixels})
+        return np.asarray(outputs, np.float32)
+
+
+def load(model: bytes, threads: int) -> OnnxBackend:
+    """Load an .onnx model; raises BackendError or ModelError."""
+    try:
+        return OnnxBackend(model, threads)
+    except ModelError:
+        raise
+    except Exception as error:  # onnxruntime's own errors share no base but Exception
+        raise BackendError(f"ONNX Runtime refuses the model: {str(error).splitlines()[0]}") from error

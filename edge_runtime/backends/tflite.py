@@ -1,0 +1,85 @@
+"""What LiteRT and tflite-runtime share: both have the same `Interpreter`, in packages of different names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BackendError, ModelError
+from edge_runtime.types import Images
+
+BATCH = 64  # images: larger batches are no faster, and memory stays the same for any N
+SINGLES = 4  # images: so few are faster one by one than as a padded batch
+
+
+class TfliteBackend:
+    """A .tflite model in two interpreters, for one image and for `BATCH`, each prepared once, when first used."""
+
+    def __init__(self, interpreter_class: Any, model: bytes, threads: int) -> None:
+        self._new: Callable[[], Any] = lambda: interpreter_class(model_content=model, num_threads=threads)
+        self._one = _Prepared(self._new(), 1)
+        self._many: _Prepared | None = None
+        self.scale, self.zero_point = self._one.scale, self._one.zero_point
+
+    def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
+        """See Backend.run."""
+        if len(images) == 1:
+            return self._one.run(images)
+        if self._many is None and len(images) > SINGLES:
+            self._many = _Prepared(self._new(), BATCH)
+        parts = []
+        at = 0
+        while at < len(images):
+            left = len(images) - at
+            prepared = self._many if self._many is not None and left > SINGLES else self._one
+            parts.append(prepared.run(images[at : at + prepared.batch]))
+            at += prepared.batch
+        return np.concatenate(parts)
+
+
+class _Prepared:
+    """One interpreter with its tensors allocated for one batch size."""
+
+    def __init__(self, interpreter: Any, batch: int) -> None:
+        self.batch = batch
+        self._interpreter = interpreter
+        (before,) = interpreter.get_input_details()
+        shape = (batch, *(int(side) for side in before["shape"][1:]))
+        interpreter.resize_tensor_input(before["index"], shape)
+        interpreter.allocate_tensors()
+        (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        if int(np.prod(shape[1:])) != 28 * 28 or [int(side) for side in result["shape"]] != [batch, 10]:
+            raise ModelError("the model does not turn 28x28 pixels into ten outputs")
+        self._input, self._output = entry["index"], result["index"]
+        self._buffer = np.zeros(shape, entry["dtype"])
+        self._quantised = entry["dtype"] == np.int8
+        if self._quantised and entry["quantization"] != (1.0, -128):
+            raise ModelError(f"the model's input has scale and zero point {entry['quantization']}, not (1.0, -128)")
+        # The same memory, as what the caller has.
+        pixels = self._buffer.view(np.uint8) if self._quantised else self._buffer
+        self._pixels = pixels.reshape(batch, 28, 28)
+        scale, zero_point = result["quantization"] if result["dtype"] == np.int8 else (1.0, 0)
+        self.scale, self.zero_point = float(scale), int(zero_point)
+
+    def run(self, images: Images) -> NDArray[Any]:
+        """images: uint8 (n, 28, 28), n <= batch; what a shorter batch leaves in the buffer is computed and dropped."""
+        count = len(images)
+        if self._quantised:  # uint8 p is int8 p - 128: one bit
+            np.bitwise_xor(images, 0x80, out=self._pixels[:count])
+        else:
+            self._pixels[:count] = images
+        self._interpreter.set_tensor(self._input, self._buffer)
+        self._interpreter.invoke()
+        outputs: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        return outputs if count == self.batch else outputs[:count]
+
+
+def load_tflite(interpreter_class: Any, model: bytes, threads: int) -> TfliteBackend:
+    """Prepare a model; raises BackendError where the interpreter refuses it."""
+    try:
+        return TfliteBackend(interpreter_class, model, threads)
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise BackendError(f"the interpreter refuses the model: {str(error).splitlines()[0]}") from error

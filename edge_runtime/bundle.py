@@ -1,0 +1,118 @@
+"""A model bundle: a folder with a manifest and the model files that it names.
+
+A bundle may come from anywhere, so nothing in it is believed: the manifest's size, version and fields are checked,
+file names may not leave the folder, and a model's bytes meet no interpreter before their SHA-256 is right.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_runtime import limits
+from edge_runtime.errors import ModelError
+
+FORMAT = "edge-digits bundle"
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+MODELS = Path(__file__).parent / "models"  # the bundles that ship with the package
+DEFAULT = "ann"
+DIGITS = 10  # labels 0 to 9
+ACTIVATIONS = ("softmax", "sigmoid")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One model file of a bundle: its path, its size in bytes and its SHA-256 in hex."""
+
+    path: Path
+    size: int
+    sha256: str
+
+    def load(self) -> bytes:
+        """Return the file's bytes; raises ModelError where it is missing or not the one that was exported."""
+        try:
+            if self.path.stat().st_size != self.size:
+                raise ModelError(f"{self.path} has another size than its manifest says: export or install it again")
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"the model {self.path} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ModelError(f"{self.path} is not the file its manifest names (SHA-256): export or install it again")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A checked manifest."""
+
+    name: str
+    folder: Path
+    files: dict[str, ModelFile]  # by format: tflite_int8, onnx_int8, tflite_float, onnx_float
+    activation: str  # softmax or sigmoid: left out of the graph, applied by the classifier
+    temperature: float  # divides the logits; > 0
+    min_confidence: float  # 0..1: less is rejected
+    manifest: dict[str, Any]  # all of it, as parsed
+
+    def file(self, kind: str) -> ModelFile:
+        """Return the model file of one format; raises ModelError where the bundle has none."""
+        try:
+            return self.files[kind]
+        except KeyError:
+            raise ModelError(f"the model {self.name} has no {kind} file; it has {', '.join(self.files)}") from None
+
+
+def names() -> list[str]:
+    """The bundles that ship with the package, the default first."""
+    found = sorted(path.parent.name for path in MODELS.glob(f"*/{MANIFEST}"))
+    return sorted(found, key=lambda name: name != DEFAULT)
+
+
+def load_bundle(model: str | Path | None = None) -> Bundle:
+    """Open a bundle by the name of a shipped one, by its folder, or the default.
+
+    Raises ModelError where there is none, or where its manifest is not one that this version reads.
+    """
+    folder = MODELS / DEFAULT if model is None else Path(model)
+    if isinstance(model, str) and model in names():
+        folder = MODELS / model
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelError(f"there is no model {str(model or DEFAULT)!r}: name one of {', '.join(names())} or a folder")
+    try:
+        if path.stat().st_size > limits.MANIFEST_BYTES:
+            raise ModelError(f"{path} is over {limits.MANIFEST_BYTES:,} bytes")
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is no JSON: export the bundle again") from error
+    try:
+        return _check(manifest, folder)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ModelError(f"{path} lacks something or holds the wrong kind of value: {error}") from error
+
+
+def _check(manifest: Any, folder: Path) -> Bundle:
+    where = folder / MANIFEST
+    if manifest["format"] != FORMAT or manifest["format_version"] != FORMAT_VERSION:
+        raise ModelError(f"{where} is not {FORMAT!r} version {FORMAT_VERSION}, which is what this release reads")
+    if manifest["labels"] != [str(digit) for digit in range(DIGITS)] or manifest["input"]["shape"] != [28, 28]:
+        raise ModelError(f"{where} describes no reader of 28x28 digits 0 to 9")
+    activation = manifest["output"]["activation"]
+    temperature = float(manifest["temperature"])
+    min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
+    if activation not in ACTIVATIONS or not 1e-3 <= temperature <= 1e3 or not 0 <= min_confidence <= 1:
+        raise ModelError(f"{where} holds an activation, a temperature or a threshold that makes no sense")
+    files = {kind: _model_file(entry, folder) for kind, entry in manifest["files"].items()}
+    return Bundle(str(manifest["name"]), folder, files, activation, temperature, min_confidence, manifest)
+
+
+def _model_file(entry: dict[str, Any], folder: Path) -> ModelFile:
+    name, size, sha256 = entry["path"], entry["bytes"], entry["sha256"]
+    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\0" in name:
+        raise ModelError(f"{folder / MANIFEST} names a file outside its folder: {name!r}")
+    if not isinstance(size, int) or not 0 < size <= limits.MODEL_BYTES:
+        raise ModelError(f"{folder / MANIFEST} names a file of {size} bytes; 1 to {limits.MODEL_BYTES:,} are loaded")
+    return ModelFile(folder / name, size, str(sha256))

@@ -1,0 +1,73 @@
+"""A bundle, a backend, and the step from raw outputs to probabilities."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.backends import AUTO, open_backend
+from edge_runtime.bundle import Bundle, load_bundle
+from edge_runtime.errors import UsageError
+from edge_runtime.types import Classification, Images
+
+
+class Classifier:
+    """Classifies digits that are normalised already. Not safe for use by several threads at once."""
+
+    def __init__(self, bundle: Bundle | str | Path | None = None, backend: str = AUTO, threads: int = 1) -> None:
+        """Load a model.
+
+        bundle: a shipped model's name, a bundle's folder, or None for the default. backend: auto, litert,
+        tflite-runtime, onnx or fake. threads: 1..64, for the interpreter. Raises ModelError, BackendError, UsageError.
+        """
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        self.backend, self._backend = open_backend(backend, self.bundle, threads)
+        self._weights = _weight_table(self.bundle, self._backend.scale, self._backend.zero_point)
+
+    def classify(self, images: Images) -> Classification:
+        """Classify normalised digits, as `normalise` returns them; nothing is normalised here.
+
+        images: uint8 (28, 28) or (N, 28, 28), N >= 0, ink bright on 0. Returns label, confidence and probabilities
+        of shapes () or (N,), and (10,) or (N, 10). Raises UsageError for any other array.
+        """
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+            raise UsageError(f"images are a uint8 array, not {getattr(images, 'dtype', type(images).__name__)}")
+        if images.shape[-2:] != (28, 28) or images.ndim not in (2, 3):
+            raise UsageError(f"images are of shape (28, 28) or (N, 28, 28), not {images.shape}")
+        if images.ndim == 2:
+            label, confidence, probabilities = self._classify(images[np.newaxis])
+            return Classification(label[0], confidence[0], probabilities[0])
+        if len(images) == 0:
+            return Classification(np.empty(0, np.int64), np.empty(0, np.float32), np.empty((0, 10), np.float32))
+        return self._classify(images)
+
+    def _classify(self, images: Images) -> Classification:
+        outputs = self._backend.run(images)
+        weights = self._weights[outputs.view(np.uint8)] if outputs.dtype == np.int8 else self._weigh(outputs)
+        probabilities = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+        # Equal outputs stay equal as probabilities, so the first of them wins on every backend.
+        return Classification(outputs.argmax(1), probabilities.max(1), probabilities)
+
+    def _weigh(self, outputs: NDArray[np.generic]) -> NDArray[np.float64]:
+        logits = outputs.astype(np.float64)
+        highest = logits.max(1, keepdims=True) if self.bundle.activation == "softmax" else 0.0
+        return _activate(logits - highest, self.bundle)
+
+
+def _activate(logits: NDArray[np.float64], bundle: Bundle) -> NDArray[np.float64]:
+    """Positive weights in proportion to the probabilities, for softmax and for sigmoid outputs.
+
+    Ten sigmoids need not sum to 1; like Keras' categorical cross-entropy we divide by their sum.
+    """
+    heated = logits / bundle.temperature
+    if bundle.activation == "softmax":
+        return np.exp(heated)
+    return 1 / (1 + np.exp(-heated))
+
+
+def _weight_table(bundle: Bundle, scale: float, zero_point: int) -> NDArray[np.float64]:
+    """The weight of each int8 output, indexed by its byte: saves the exponentials of each call."""
+    outputs = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
+    # Softmax does not mind a shift: the largest possible logit is taken off, so that no exponential overflows.
+    shift = 127 if bundle.activation == "softmax" else zero_point
+    return _activate(scale * (outputs - shift), bundle)

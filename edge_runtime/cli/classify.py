@@ -1,0 +1,46 @@
+"""`edge-digits classify`: a few files, a table or JSON lines."""
+
+import sys
+
+import click
+
+from edge_runtime.batch import rows
+from edge_runtime.classifier import Classifier
+from edge_runtime.cli.options import backend_option, model_option, threads_option
+from edge_runtime.cli.run import debug_option
+from edge_runtime.pipeline import Reader
+from edge_runtime.sinks import Sink
+from edge_runtime.sinks.jsonl import JsonLinesSink
+from edge_runtime.sinks.table import TableSink, printable
+from edge_runtime.types import Status
+
+EPILOG = """\b
+Examples:
+  edge-digits classify seven.png
+  edge-digits classify --json photo1.jpg photo2.jpg
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all ten probabilities.")
+@model_option
+@backend_option
+@threads_option
+@debug_option
+def classify(files: tuple[str, ...], as_json: bool, model: str | None, backend: str, threads: int) -> int:
+    """Read the one digit in each picture FILE.
+
+    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. Exit code 1 if a file failed.
+    """
+    reader = Reader(Classifier(model, backend, threads))
+    sink: Sink = JsonLinesSink(sys.stdout) if as_json else TableSink(sys.stdout, max(len(printable(f)) for f in files))
+    failed = 0
+    for row in rows(reader, files, batch=1 if len(files) == 1 else 16):
+        if row.status is Status.FAILED:
+            failed += 1
+            click.echo(f"error: {printable(row.path)}: {row.error}", err=True)
+        if as_json or row.status is not Status.FAILED:
+            sink.write(row)
+    sink.close()
+    return 1 if failed else 0

@@ -1,0 +1,57 @@
+"""How a command ends: one line for a known error, a traceback only on request, clean on Ctrl-C and closed pipes."""
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from edge_runtime.errors import EdgeDigitsError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
+
+
+def run(command: click.Command, name: str) -> NoReturn:
+    """Run a click command to its end and exit: 0 fine, 1 something failed, 2 wrong usage, 130 interrupted."""
+    debug = "--debug" in sys.argv[1:]
+    if not debug:
+        _silence_native_stderr()
+    try:
+        code: Any = command.main(prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted", debug)
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except EdgeDigitsError as error:
+        _say(f"error: {error}", debug)
+        code = error.exit_code
+    except Exception as error:
+        _say(f"error: this is a fault of ours, {type(error).__name__}: {error} (--debug shows where)", debug)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(line: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(" ".join(line.split()), err=True)
+
+
+def _silence_native_stderr() -> None:
+    """Keep stderr for Python: decoders and interpreters write to the descriptor behind its back."""
+    try:
+        ours = os.dup(2)
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), 2)
+        sys.stderr = os.fdopen(ours, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    except OSError:  # stderr is closed: there is nothing to keep
+        pass

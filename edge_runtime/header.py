@@ -1,0 +1,145 @@
+"""What the first bytes of a picture say: format, size, depth, and whether its data is all there.
+
+A decoder allocates the pixels before it notices that the file lies about them, and pads a truncated one in
+silence; so this is read first. Only what is needed for that is parsed:
+
+- PNG: ISO/IEC 15948, chunks IHDR and IEND.
+- JPEG: ITU-T T.81, the frame header and the end marker.
+- BMP: BITMAPFILEHEADER and BITMAPINFOHEADER.
+- TIFF: TIFF 6.0, first directory.
+- WebP: RFC 9649, chunks VP8, VP8L and VP8X.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+from edge_runtime.errors import DamagedImageError, NotAnImageError
+
+
+class Header(NamedTuple):
+    """What a picture says of itself."""
+
+    format: str  # PNG, JPEG, BMP, TIFF or WebP
+    width: int  # pixels
+    height: int  # pixels
+    plain: bool  # 8 bits a channel and no alpha: a decoder's own gray will do
+    complete: bool  # the end of the data is there
+
+
+def read_header(data: bytes) -> Header:
+    """Parse the header of an encoded picture.
+
+    Raises NotAnImageError where no known format begins so, DamagedImageError where the header itself is broken.
+    """
+    for signature, parse in _PARSERS:
+        if data.startswith(signature):
+            try:
+                header = parse(data)
+            except (struct.error, IndexError, ValueError) as error:
+                raise DamagedImageError("the picture is truncated or broken: its header cannot be read") from error
+            if header.width < 1 or header.height < 1:
+                raise DamagedImageError(f"the picture is broken: its header says {header.width} x {header.height}")
+            return header
+    raise NotAnImageError("this is no picture: PNG, JPEG, BMP, TIFF and WebP are read")
+
+
+def _png(data: bytes) -> Header:
+    if data[12:16] != b"IHDR":
+        raise ValueError("no IHDR")
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
+    has_alpha = bool(colour & 4) or (colour == 3 and b"tRNS" in data[:4096])
+    # The closing chunk has no data, so a whole file ends in this; some writers add bytes behind it.
+    complete = data.endswith(b"IEND\xaeB`\x82") or b"IEND\xaeB`\x82" in data[-1024:]
+    return Header("PNG", width, height, depth <= 8 and not has_alpha, complete)
+
+
+def _jpeg(data: bytes) -> Header:
+    at = 2
+    while True:
+        if data[at] != 0xFF:
+            raise ValueError("no marker")
+        while data[at] == 0xFF:  # fill bytes
+            at += 1
+        marker = data[at]
+        at += 1
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a length
+            continue
+        (length,) = struct.unpack_from(">H", data, at)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
+            depth, height, width = struct.unpack_from(">BHH", data, at + 2)
+            complete = data.rfind(b"\xff\xd9") > at
+            return Header("JPEG", width, height, depth == 8, complete)
+        if marker in (0xD9, 0xDA):
+            raise ValueError("no frame before the scan")
+        at += max(2, length)
+
+
+def _bmp(data: bytes) -> Header:
+    (offset,) = struct.unpack_from("<I", data, 10)
+    size, width, height, _, bits, compression = struct.unpack_from("<IiiHHI", data, 14)
+    if size == 12:  # the OS/2 header has 16-bit sides
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        compression = 0
+    height = abs(height)  # negative: rows from the top
+    packed = (width * bits + 31) // 32 * 4 * height if compression == 0 else 1
+    return Header("BMP", width, height, bits <= 24, len(data) >= offset + packed)
+
+
+def _tiff(data: bytes) -> Header:
+    order = "<" if data[:2] == b"II" else ">"
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    tags: dict[int, tuple[int, ...]] = {}
+    for entry in range(at + 2, at + 2 + 12 * min(count, 256), 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", data, entry)
+        code = {1: "B", 3: "H", 4: "I"}.get(kind)
+        if code is None or number > len(data):
+            continue
+        size = struct.calcsize(order + code) * number
+        start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
+        if tag in _TIFF_TAGS:
+            tags[tag] = struct.unpack_from(f"{order}{number}{code}", data, start)
+    width, height = tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0]
+    bits, extra = max(tags.get(_TIFF_BITS, (1,))), tags.get(_TIFF_EXTRA_SAMPLES, ())
+    starts = tags.get(_TIFF_STRIPS, tags.get(_TIFF_TILES, ()))
+    sizes = tags.get(_TIFF_STRIP_BYTES, tags.get(_TIFF_TILE_BYTES, ()))
+    ends = [start + size for start, size in zip(starts, sizes, strict=False)]
+    return Header("TIFF", width, height, bits <= 8 and not extra, bool(ends) and max(ends) <= len(data))
+
+
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA_SAMPLES = 256, 257, 258, 338
+_TIFF_STRIPS, _TIFF_STRIP_BYTES, _TIFF_TILES, _TIFF_TILE_BYTES = 273, 279, 324, 325
+_TIFF_TAGS = {
+    *(_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA_SAMPLES),
+    *(_TIFF_STRIPS, _TIFF_STRIP_BYTES, _TIFF_TILES, _TIFF_TILE_BYTES),
+}
+
+
+def _webp(data: bytes) -> Header:
+    (length,) = struct.unpack_from("<I", data, 4)
+    kind = data[12:16]
+    has_alpha = False
+    if data[8:12] != b"WEBP":
+        raise ValueError("no WebP")
+    if kind == b"VP8 ":
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    elif kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        width, height, has_alpha = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    elif kind == b"VP8X":
+        has_alpha = bool(data[20] & 0x10)
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    else:
+        raise ValueError("no WebP")
+    return Header("WebP", width, height, not has_alpha, len(data) >= length + 8)
+
+
+_PARSERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
+    (b"\x89PNG\r\n\x1a\n", _png),
+    (b"\xff\xd8\xff", _jpeg),
+    (b"BM", _bmp),
+    (b"II*\0", _tiff),
+    (b"MM\0*", _tiff),
+    (b"RIFF", _webp),
+)

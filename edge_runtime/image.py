@@ -1,0 +1,123 @@
+"""Encoded bytes to gray pixels: the only file that decodes pictures.
+
+The size is read from the header and checked before any pixel is allocated. Colour becomes luma; a transparent
+picture is laid on the paper that its ink stands out from; 16 bits and floats are scaled by their own maximum.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import limits
+from edge_runtime.errors import DamagedImageError, FileError, TooLargeError
+from edge_runtime.header import read_header
+from edge_runtime.types import Gray
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".tif", ".tiff", ".webp"})
+
+cv2.utils.logging.setLogLevel(
+    cv2.utils.logging.LOG_LEVEL_SILENT
+)  # a broken picture becomes our error, not a line of OpenCV's on stderr
+
+
+def read_gray(
+    path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES, max_pixels: int = limits.PIXELS
+) -> Gray:
+    """Read and decode one picture file.
+
+    Returns uint8 (height, width), 0 black to 255 white. Raises InputError: FileError where the path is missing,
+    empty or no regular file, TooLargeError, NotAnImageError or DamagedImageError.
+    """
+    return decode_gray(read_file(path, max_bytes), max_pixels)
+
+
+def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) -> bytes:
+    """Return a file's bytes, never more than `max_bytes` of them; raises FileError or TooLargeError."""
+    try:
+        # O_NONBLOCK: a pipe without a writer must not hang the open.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                folder = stat.S_ISDIR(status.st_mode)
+                raise FileError("this is a folder: use batch-classify" if folder else "this is no regular file")
+            if status.st_size > max_bytes:
+                raise TooLargeError(f"the file has {status.st_size:,} bytes; at most {max_bytes:,} are read")
+            data = os.read(handle, max_bytes + 1)
+            while len(data) < status.st_size and (more := os.read(handle, max_bytes + 1 - len(data))):
+                data += more
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        raise FileError("there is no such file") from None
+    except ValueError as error:
+        if isinstance(error, (FileError, TooLargeError)):
+            raise
+        raise FileError("the path holds a NUL byte") from error
+    except OSError as error:
+        raise FileError(f"the file cannot be read: {error.strerror}") from error
+    if not data:
+        raise FileError("the file is empty")
+    if len(data) > max_bytes:  # it grew while it was read
+        raise TooLargeError(f"the file has more than {max_bytes:,} bytes")
+    return data
+
+
+def decode_gray(data: bytes, max_pixels: int = limits.PIXELS) -> Gray:
+    """Decode PNG, JPEG, BMP, TIFF or WebP bytes.
+
+    Returns uint8 (height, width), 0 black to 255 white. Raises NotAnImageError, TooLargeError or DamagedImageError.
+    """
+    header = read_header(data)
+    if header.width * header.height > max_pixels:
+        size = f"{header.width:,} x {header.height:,}"
+        raise TooLargeError(f"the picture has {size} pixels; at most {max_pixels:,} are decoded")
+    if not header.complete:
+        raise DamagedImageError(f"the {header.format} is truncated: its end is missing")
+    flags = cv2.IMREAD_GRAYSCALE if header.plain else cv2.IMREAD_UNCHANGED
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise DamagedImageError(f"the {header.format} is broken: it cannot be decoded") from error
+    if pixels is None or pixels.size == 0:
+        raise DamagedImageError(f"the {header.format} is broken or of a kind that cannot be decoded")
+    if header.plain:
+        return np.asarray(pixels, np.uint8)
+    return _flatten(_to_bytes(pixels))
+
+
+def is_image_name(path: str | os.PathLike[str]) -> bool:
+    """Tell by its suffix whether a file is to be read as a picture."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def _to_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Scale deeper samples by their maximum: many 16-bit files use 10 or 12 bits of the 16."""
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.uint8)
+    if pixels.dtype == np.uint16:
+        whole = pixels.astype(np.uint32)
+        return (whole * 255 // max(1, int(whole.max()))).astype(np.uint8)
+    real = np.nan_to_num(pixels.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
+    return np.asarray(np.rint(real * (255 / max(float(real.max()), 1e-300))), np.uint8)
+
+
+def _flatten(pixels: NDArray[np.uint8]) -> Gray:
+    """Gray, colour or colour with alpha to gray."""
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.shape[2] == 3:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+    if pixels.shape[2] == 2:
+        gray, alpha = pixels[..., 0], pixels[..., 1]
+    else:
+        gray, alpha = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY), np.uint8), pixels[..., 3]
+    solid = alpha >= 128
+    # What is drawn on nothing is ink: dark ink goes on white, bright ink on black.
+    paper = 255 if not solid.any() or gray[solid].mean() < 128 else 0
+    weight = alpha.astype(np.uint32)
+    return np.asarray((gray * weight + paper * (255 - weight) + 127) // 255, np.uint8)

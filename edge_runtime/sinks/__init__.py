@@ -1,0 +1,18 @@
+"""Where results go, one file each, behind one protocol."""
+
+from typing import Protocol
+
+from edge_runtime.types import Row
+
+
+class Sink(Protocol):
+    """Takes rows in order. `write` may hold rows back until `flush`; `close` flushes and ends the output."""
+
+    def write(self, row: Row) -> None:
+        """Take one row; raises OutputError where it cannot be written."""
+
+    def flush(self) -> None:
+        """Hand everything so far to the system."""
+
+    def close(self) -> None:
+        """Flush and end; the output is complete only after this."""

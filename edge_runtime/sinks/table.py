@@ -1,0 +1,35 @@
+"""Rows as a table for people."""
+
+from typing import TextIO
+
+from edge_runtime.types import Row, Status
+
+
+class TableSink:
+    """Implements Sink; writes to an open text stream, which it does not close."""
+
+    def __init__(self, stream: TextIO, width: int) -> None:
+        """width: characters of the longest path; rows are printed as they come."""
+        self._stream = stream
+        self._width = max(width, len("path"))
+        self._stream.write(f"{'path':<{self._width}}  label  confidence\n")
+
+    def write(self, row: Row) -> None:
+        """See Sink.write."""
+        path = printable(row.path)
+        confidence = "-" if row.confidence is None else f"{row.confidence:.2%}"
+        note = "" if row.status is Status.OK else f"  {row.status}: {row.error}"
+        self._stream.write(f"{path:<{self._width}}  {row.label or '-':>5}  {confidence:>10}{note}\n")
+
+    def flush(self) -> None:
+        """See Sink.flush."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """See Sink.close."""
+        self.flush()
+
+
+def printable(path: str) -> str:
+    """A path that cannot break a line, move a cursor or fail to encode on a terminal."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in path)

@@ -1,0 +1,70 @@
+"""The values that flow between the rooms of the house. Knows nobody."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]  # (height, width), 0 black to 255 white
+Images = NDArray[np.uint8]  # (28, 28) or (N, 28, 28), normalised: ink bright on 0
+
+
+class Status(StrEnum):
+    """What became of a picture or a digit."""
+
+    OK = "ok"
+    REJECTED = "rejected"  # read, and not trusted
+    FAILED = "failed"  # could not be read at all
+
+
+class Classification(NamedTuple):
+    """What a classifier says of one image or of N; each array's leading shape is that of the images, () or (N,)."""
+
+    label: NDArray[np.int64]  # (...), 0..9
+    confidence: NDArray[np.float32]  # (...), 0..1, the label's probability
+    probabilities: NDArray[np.float32]  # (..., 10), each 0..1, summing to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the picture; x to the right, y downward."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One digit of a picture, and the decision on it."""
+
+    label: int | None  # 0..9, the best guess even if rejected; None where there is no ink
+    confidence: float  # 0..1
+    probabilities: tuple[float, ...]  # ten of them, summing to 1; empty where there is no ink
+    box: Box
+    status: Status  # ok or rejected
+    reason: str = ""  # why it was rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was read in one picture."""
+
+    digits: tuple[Digit, ...]
+    width: int  # pixels
+    height: int  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of output: what became of one file."""
+
+    path: str
+    label: str  # empty where there is none
+    confidence: float | None  # 0..1; None where there is no label
+    status: Status
+    error: str = ""  # why it was rejected or failed
+    probabilities: tuple[float, ...] = ()  # ten of them, summing to 1; empty where there is no label

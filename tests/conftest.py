@@ -1,0 +1,53 @@
+"""What all tests share. Imports nothing that the small environments lack."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime.drawing import draw_digit
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = {"imagemagick": ("magick", "convert-im6.q16")}  # by Debian package; any one of them will do
+
+
+def skip(reason: str) -> None:
+    """Skip with the reason on a user's machine; fail where nothing may skip."""
+    if os.environ.get("EDGE_DIGITS_NO_SKIP"):
+        pytest.fail(f"may not skip here: {reason}")
+    pytest.skip(reason)
+
+
+def program(package: str) -> str:
+    """The path of a Debian package's program; skips where it is absent."""
+    for name in PROGRAMS[package]:
+        if found := shutil.which(name):
+            return found
+    skip(f"needs the Debian package {package}")
+    raise AssertionError("skip does not return")
+
+
+@pytest.fixture
+def run_cli(tmp_path):
+    """Run the real console command in a process of its own, in an empty folder."""
+
+    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120):
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+        assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def drawn_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Fifty drawn digits, uint8 (50, 28, 28), ink bright and not normalised, and their labels (50,)."""
+    labels = np.tile(np.arange(10), 5)
+    return np.stack([draw_digit(int(label), seed=index) for index, label in enumerate(labels)]), labels

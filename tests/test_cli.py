@@ -1,0 +1,169 @@
+"""The console command as a person or a script meets it, in processes of its own."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+SAMPLES = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix != ".py")
+DIGITS = [path for path in SAMPLES if path.name[0].isdigit()]
+
+
+def test_classify_prints_a_table_with_the_right_labels(run_cli):
+    done = run_cli("classify", *SAMPLES)
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["path", "label", "confidence"]
+    assert [line.split()[1] for line in lines] == [path.name[0] for path in DIGITS] + ["-"]
+    assert lines[-1].endswith("rejected: blank")
+    assert all(line.split()[2].endswith("%") for line in lines[:-1])
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnx"])
+def test_every_backend_reads_the_samples(run_cli, backend):
+    done = run_cli("classify", "--json", "--backend", backend, *DIGITS)
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == [path.name[0] for path in DIGITS]
+
+
+def test_json_lines_hold_everything(run_cli):
+    done = run_cli("classify", "--json", *SAMPLES)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == len(SAMPLES)
+    for line, path in zip(lines[:-1], DIGITS, strict=True):
+        assert line["path"] == str(path)
+        assert line["status"] == "ok"
+        assert len(line["probabilities"]) == 10
+        assert line["probabilities"][int(line["label"])] == pytest.approx(line["confidence"], abs=1e-4)
+    blank = lines[-1]
+    assert (blank["label"], blank["confidence"], blank["status"], blank["error"]) == ("", None, "rejected", "blank")
+
+
+def test_a_file_that_fails_gives_one_line_and_the_rest_goes_on(run_cli, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    done = run_cli("classify", "missing.png", DIGITS[4], "text.png", tmp_path, code=1)
+    assert len(done.stdout.splitlines()) == 2
+    said = done.stderr.splitlines()
+    assert said[0] == "error: missing.png: there is no such file"
+    assert said[1].startswith("error: text.png: this is no picture")
+    assert "batch-classify" in said[2]
+    assert len(said) == 3
+
+
+def test_a_rejection_is_no_failure(run_cli):
+    run_cli("classify", ROOT / "samples" / "blank-paper.jpg", code=0)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["classify"], ["classify", "--backend", "magic", "x.png"], ["read-minds"], ["batch-classify", "."]]
+)
+def test_wrong_usage_ends_with_2(run_cli, arguments):
+    assert "Error: " in run_cli(*arguments, code=2).stderr
+
+
+def test_an_unknown_model_gives_one_line(run_cli):
+    said = run_cli("classify", "--model", "none-such", DIGITS[0], code=1).stderr
+    assert said.startswith("error: there is no model 'none-such': name one of ann")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder with good, bad and other files, at two depths."""
+    folder = tmp_path / "pictures"
+    (folder / "a").mkdir(parents=True)
+    for path in DIGITS:
+        shutil.copy(path, folder / "a" / path.name)
+    shutil.copy(DIGITS[7], folder / "a-7.png")
+    shutil.copy(DIGITS[1], folder / 'b "quoted", and\na line.JPG')
+    shutil.copy(ROOT / "samples" / "blank-paper.jpg", folder)
+    (folder / "broken.jpg").write_bytes(DIGITS[1].read_bytes()[:5000])
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").write_text("none")
+    (folder / "loop").symlink_to(folder)
+    return folder
+
+
+def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_path):
+    done = run_cli("batch-classify", pictures, "--output", "results.csv", code=1)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["path", "label", "confidence", "status", "error"]
+    paths = [row["path"] for row in rows]
+    expected = [path.relative_to(pictures).as_posix() for path in pictures.rglob("*") if path.suffix not in ("", ".txt")]
+    assert paths == sorted(expected)
+    by_path = {row["path"]: row for row in rows}
+    for path in DIGITS:
+        row = by_path[f"a/{path.name}"]
+        assert (row["label"], row["status"], row["error"]) == (path.name[0], "ok", "")
+        assert 0.3 < float(row["confidence"]) <= 1
+    for name, error in {"broken.jpg": "truncated", "empty.png": "empty"}.items():
+        row = by_path[name]
+        assert (row["label"], row["confidence"], row["status"]) == ("", "", "failed")
+        assert error in row["error"]
+    assert by_path["blank-paper.jpg"]["status"] == "rejected"
+    assert by_path["blank-paper.jpg"]["error"] == "blank"
+    assert "15 pictures" in done.stdout
+    assert "12 ok, 1 rejected, 2 failed; 2 other files skipped" in done.stdout
+
+
+def test_names_that_are_not_utf8_come_back_as_their_bytes(run_cli, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    name = b"caf\xe9.bmp"
+    (folder / name.decode("utf-8", "surrogateescape")).write_bytes(DIGITS[4].read_bytes())
+    run_cli("batch-classify", folder, "--output", "results.csv")
+    assert name + b",4," in (tmp_path / "results.csv").read_bytes()
+
+
+def test_an_output_is_not_overwritten_unasked(run_cli, pictures, tmp_path):
+    (tmp_path / "results.csv").write_text("precious")
+    assert "--overwrite" in run_cli("batch-classify", pictures, "--output", "results.csv", code=1).stderr
+    assert (tmp_path / "results.csv").read_text() == "precious"
+    run_cli("batch-classify", pictures, "--output", "results.csv", "--overwrite", code=1)
+    assert (tmp_path / "results.csv").read_text().startswith("path,label")
+
+
+def test_bad_folders_and_outputs_give_one_line(run_cli, pictures):
+    for arguments, code in {
+        ("nowhere", "--output", "r.csv"): 1,
+        (DIGITS[0], "--output", "r.csv"): 1,
+        (pictures, "--output", "r.xlsx"): 2,
+        (pictures, "--output", "no/such/folder/r.csv"): 1,
+    }.items():
+        said = run_cli("batch-classify", *arguments, code=code).stderr
+        assert said.startswith("error: ")
+        assert len(said.splitlines()) == 1
+
+
+def test_an_empty_folder_gives_an_empty_table(run_cli, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    assert "0 pictures" in run_cli("batch-classify", "nothing", "--output", "r.csv").stdout
+    assert (tmp_path / "r.csv").read_text() == "path,label,confidence,status,error\n"
+
+
+def test_doctor_finds_what_works(run_cli):
+    found = json.loads(run_cli("doctor", "--json").stdout)
+    assert found["ok"] is True
+    assert found["auto"] == "litert"
+    assert found["backends"]["onnx"]["works"]
+    assert len(found["models"]["ann"]["sha256"]["tflite_int8"]) == 64
+    text = run_cli("doctor").stdout
+    assert "backend litert" in text
+    assert "all is well" in text
+
+
+def test_help_shows_examples(run_cli):
+    for command in ([], ["classify"], ["batch-classify"]):
+        assert "Examples:" in run_cli(*command, "--help").stdout
+
+
+def test_a_closed_pipe_ends_quietly(tmp_path):
+    command = f"{sys.executable} -m edge_runtime classify --json {' '.join(map(str, DIGITS * 200))} | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""

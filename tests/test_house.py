@@ -1,0 +1,86 @@
+"""The rules of the house: who may import whom, and what the wheel holds."""
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+ONE_FILE = {  # each of these is imported by one file alone
+    "ai_edge_litert": "edge_runtime/backends/litert.py",
+    "tflite_runtime": "edge_runtime/backends/tflite_runtime.py",
+    "onnxruntime": "edge_runtime/backends/onnx.py",
+}
+HEAVY = {"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "seaborn", "pandas", "train", "export", "benchmarks"}
+
+
+def imports(path):
+    """The top-level names that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.split(".")[0]
+
+
+def runtime_files():
+    return sorted((ROOT / "edge_runtime").rglob("*.py"))
+
+
+def test_the_runtime_imports_neither_tensorflow_nor_its_makers():
+    found = {path.name: HEAVY & set(imports(path)) for path in runtime_files()}
+    assert {name: heavy for name, heavy in found.items() if heavy} == {}
+
+
+@pytest.mark.parametrize("library", ONE_FILE)
+def test_one_file_of_the_runtime_imports_each_interpreter(library):
+    users = [str(path.relative_to(ROOT)) for path in runtime_files() if library in imports(path)]
+    assert users == [ONE_FILE[library]]
+
+
+def test_types_and_errors_know_nobody():
+    for name in ("types.py", "errors.py", "limits.py"):
+        assert "edge_runtime" not in set(imports(ROOT / "edge_runtime" / name)), name
+
+
+def test_the_rooms_open_with_what_flows_in_and_out():
+    for room in ("edge_runtime", "train", "export", "benchmarks"):
+        text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text()))
+        assert text, room
+        assert len(text.splitlines()) > 1, room
+
+
+def test_classify_loads_no_training_library():
+    code = """
+import sys
+from edge_runtime.cli import edge_digits
+edge_digits.main(["classify", sys.argv[1]], standalone_mode=False)
+print(sorted({name.split(".")[0] for name in sys.modules}))
+"""
+    sample = ROOT / "samples" / "4-black-on-white.bmp"
+    done = subprocess.run([sys.executable, "-c", code, sample], capture_output=True, text=True, check=True, cwd=ROOT)
+    modules = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert {"numpy", "cv2"} <= modules
+    assert not HEAVY & modules
+
+
+def test_the_wheel_holds_the_runtime_and_its_int8_models_alone(tmp_path):
+    tree = tmp_path / "checkout"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, tree]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("edge_digits-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name.split("/")[0] for name in names} == {"edge_runtime", f"{'-'.join(wheel.stem.split('-')[:2])}.dist-info"}
+    extra = {name for name in names if name.startswith("edge_runtime/") and Path(name).suffix != ".py"}
+    allowed = {"manifest.json", "model_int8.tflite", "model_int8.onnx", "py.typed"}
+    assert {Path(name).name for name in extra} == allowed
+    assert {"edge_runtime/models/ann/model_int8.tflite", "edge_runtime/models/ann/manifest.json"} <= extra

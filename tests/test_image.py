@@ -1,0 +1,167 @@
+"""Picture files of every format, depth and fault, through the public doors."""
+
+import os
+import struct
+import subprocess
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_runtime import decode_gray, read_gray
+from edge_runtime.drawing import draw_digit
+from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
+from tests.conftest import program
+
+FORMATS = [".png", ".jpg", ".bmp", ".tiff", ".webp"]
+DIGIT = 255 - draw_digit(3, seed=1, size=80)
+
+
+def encode(suffix, pixels=DIGIT):
+    done, data = cv2.imencode(suffix, pixels)
+    assert done
+    return data.tobytes()
+
+
+def differ(a, b):
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_each_format_gives_its_gray(suffix):
+    for pixels in (DIGIT, cv2.cvtColor(DIGIT, cv2.COLOR_GRAY2BGR)):
+        gray = decode_gray(encode(suffix, pixels))
+        assert gray.dtype == np.uint8
+        assert gray.shape == DIGIT.shape
+        assert differ(gray, DIGIT) < 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("bits", [16, 12, 10])
+def test_deep_samples_are_scaled_to_their_range(suffix, bits):
+    deep = DIGIT.astype(np.uint16) * ((2**bits - 1) // 255)
+    assert differ(decode_gray(encode(suffix, deep)), DIGIT) < 1.5
+
+
+def test_what_is_drawn_on_nothing_stands_out_from_the_paper():
+    shape = 255 - DIGIT
+    for ink, paper in ((0, 255), (255, 0), (40, 255), (200, 0)):
+        colour = np.full((*DIGIT.shape, 3), ink, np.uint8)
+        gray = decode_gray(encode(".png", np.dstack([colour, shape])))
+        assert gray[0, 0] == paper
+        assert gray[shape == 255].mean() == pytest.approx(ink, abs=2)
+
+
+# Written by another program than the one that reads them here, in the corners of each format.
+CORNERS = {
+    "cmyk.jpg": ["-colorspace", "CMYK"],
+    "progressive.jpg": ["-interlace", "JPEG"],
+    "interlaced.png": ["-interlace", "PNG"],
+    "palette.png": ["-colors", "4", "-type", "Palette"],
+    "bilevel.png": ["-monochrome"],
+    "deep.png": ["-depth", "16", "-define", "png:bit-depth=16"],
+    "alpha.png": ["-alpha", "set"],
+    "lzw.tiff": ["-compress", "LZW"],
+    "zip.tiff": ["-compress", "Zip"],
+    "bilevel.tiff": ["-monochrome", "-compress", "None"],
+    "tiled.tiff": ["-define", "tiff:tile-geometry=16x16"],
+    "big-endian.tiff": ["-endian", "MSB"],
+    "old.bmp": ["-define", "bmp:format=bmp3"],
+    "alpha.bmp": ["-alpha", "set", "-define", "bmp:format=bmp4"],
+    "lossless.webp": ["-define", "webp:lossless=true"],
+    "alpha.webp": ["-alpha", "set", "-define", "webp:lossless=true"],
+}
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_files_of_another_encoder(name, tmp_path):
+    convert = program("imagemagick")
+    cv2.imwrite(str(tmp_path / "digit.png"), DIGIT)
+    subprocess.run([convert, tmp_path / "digit.png", *CORNERS[name], tmp_path / name], check=True)
+    assert differ(read_gray(tmp_path / name), DIGIT) < 12
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_truncated_picture_is_never_read_as_a_whole_one(suffix):
+    data = encode(suffix)
+    for end in range(0, len(data) - 1, max(1, len(data) // 60)):
+        try:
+            gray = decode_gray(data[:end])
+        except InputError:
+            continue
+        np.testing.assert_array_equal(gray, decode_gray(data))  # only padding was cut off
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_damage_gives_pixels_or_our_own_error(suffix, data):
+    whole = bytearray(encode(suffix))
+    for _ in range(data.draw(st.integers(1, 8))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        assert decode_gray(bytes(whole), max_pixels=10**6).dtype == np.uint8
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"RIFF"]))
+@settings(deadline=None)
+def test_noise_gives_our_own_error(noise, start):
+    with pytest.raises(InputError):
+        decode_gray(start + noise)
+
+
+def png_bomb(width, height):
+    """A PNG that says it is large and holds a few bytes."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def test_too_many_pixels_are_refused_before_they_are_allocated(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png_bomb(50_000, 50_000))
+    with pytest.raises(TooLargeError, match=r"50,000 x 50,000 pixels; at most 50,000,000"):
+        read_gray(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_pixel_limit_holds_for_each_format(suffix):
+    with pytest.raises(TooLargeError):
+        decode_gray(encode(suffix), max_pixels=DIGIT.size - 1)
+    assert decode_gray(encode(suffix), max_pixels=DIGIT.size).size == DIGIT.size
+
+
+def test_too_many_bytes_are_refused_unread(tmp_path):
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(40 * 1024**3)
+    with pytest.raises(TooLargeError, match="at most 33,554,432"):
+        read_gray(tmp_path / "huge.png")
+
+
+def test_no_file_no_picture(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("seven")
+    os.mkfifo(tmp_path / "pipe.png")
+    for name, error in {
+        "missing.png": FileError,
+        "empty.png": FileError,
+        "pipe.png": FileError,
+        ".": FileError,
+        "nul\0.png": FileError,
+        "x" * 300: FileError,
+        "text.png": NotAnImageError,
+    }.items():
+        with pytest.raises(error):
+            read_gray(str(tmp_path / name) if name != "." else tmp_path)
+
+
+def test_a_side_of_nothing_is_damage():
+    with pytest.raises(DamagedImageError):
+        decode_gray(png_bomb(0, 5))
