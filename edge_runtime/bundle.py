@@ -80,9 +80,9 @@ def load_bundle(model: str | Path | None = None) -> Bundle:
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(f"there is no model {str(model or DEFAULT)!r}: name one of {', '.join(names())} or a folder")
+    if path.stat().st_size > limits.MANIFEST_BYTES:
+        raise ModelError(f"{path} is over {limits.MANIFEST_BYTES:,} bytes")
     try:
-        if path.stat().st_size > limits.MANIFEST_BYTES:
-            raise ModelError(f"{path} is over {limits.MANIFEST_BYTES:,} bytes")
         manifest = json.loads(path.read_bytes())
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
@@ -90,7 +90,9 @@ def load_bundle(model: str | Path | None = None) -> Bundle:
         raise ModelError(f"{path} is no JSON: export the bundle again") from error
     try:
         return _check(manifest, folder)
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+    except ModelError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path} lacks something or holds the wrong kind of value: {error}") from error
 
 

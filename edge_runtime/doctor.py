@@ -35,7 +35,7 @@ def examine() -> dict[str, Any]:
         advice.append(f"no backend works: {KINDS['litert'].install}")
     return {
         "ok": works and bool(models) and all(found["ok"] for found in models.values()),
-        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "versions": versions(),
         "system": {"platform": platform.platform(), "machine": platform.machine(), "executable": sys.executable},
         "cpu_features": cpu_features(),
         "backends": backends,
@@ -43,6 +43,11 @@ def examine() -> dict[str, Any]:
         "models": models,
         "advice": advice,
     }
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of Python, this package and what it stands on; None for what pip knows nothing of."""
+    return {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:

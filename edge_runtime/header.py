@@ -36,7 +36,7 @@ def read_header(data: bytes) -> Header:
         if data.startswith(signature):
             try:
                 header = parse(data)
-            except (struct.error, IndexError, ValueError) as error:
+            except (struct.error, LookupError, ValueError) as error:
                 raise DamagedImageError("the picture is truncated or broken: its header cannot be read") from error
             if header.width < 1 or header.height < 1:
                 raise DamagedImageError(f"the picture is broken: its header says {header.width} x {header.height}")

@@ -19,9 +19,8 @@ from edge_runtime.types import Gray
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".tif", ".tiff", ".webp"})
 
-cv2.utils.logging.setLogLevel(
-    cv2.utils.logging.LOG_LEVEL_SILENT
-)  # a broken picture becomes our error, not a line of OpenCV's on stderr
+# A broken picture becomes our error, not a line of OpenCV's on stderr. OpenCV 5 has moved the call.
+getattr(getattr(cv2.utils, "logging", cv2), "setLogLevel")(0)  # noqa: B009
 
 
 def read_gray(

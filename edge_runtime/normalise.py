@@ -7,6 +7,9 @@ The layout is MNIST's (LeCun et al., http://yann.lecun.com/exdb/mnist/): ink bri
 fit 20x20 with its aspect kept, its centre of mass in the middle of 28x28. A digit that already is so
 comes back unchanged but for its contrast.
 
+Clean scans, whose paper has one level, take a short way. Where the paper varies, stripes of exchanged polarity
+are undone, the light is levelled, and printed rules along the crop's sides are left out.
+
 Resizing is by area or linear and shifts are by whole pixels, so that every processor gives the same bytes.
 """
 
@@ -19,13 +22,23 @@ from edge_runtime.types import Gray
 SIZE = 28  # pixels: side of a normalised digit
 BOX = 20  # pixels: the longer side of the digit in it
 CENTRE = SIZE // 2  # the pixel that holds the centre of mass
-WORK = 112  # pixels: a larger crop is reduced to this first; strokes keep 4 pixels for each one of the result
+WORK = 60  # pixels: a larger crop is first reduced, by a whole factor, to no more than this
 
 MIN_CONTRAST = 16  # gray levels between paper and darkest ink; less is a blank
 WEAK = 16  # of 255: the faintest ink that can belong to a stroke
 STRONG = 128  # of 255: a stroke has at least one pixel of this
-SPECK = 0.05  # of the largest blob's area: a smaller blob is dirt
-NOISE = 3.0  # paper noise, in robust standard deviations, that is taken off the ink
+SPECK = 0.07  # of the largest blob's strong ink: a blob with less is dirt
+NOISE = 3.0  # mean deviations of the paper's noise that are taken off the ink
+UNEVEN = 1.0  # gray levels of mean deviation: paper with more is not a clean scan
+MARGIN = 0.12  # of the crop's sides: where printed rules and neighbours reach in
+INNER = 0.25  # of a blob's strong ink: a blob that has less inside these margins is such a rule
+MUCH = 0.25  # of all pixels: with more ink than this, there may be stripes of exchanged polarity
+BAND = 4  # pixels of 28: a narrower stripe is a rule
+
+Counts = NDArray[np.int64]
+
+_LEVELS = np.arange(-255, 256)  # a gray level's distance from the paper's: the slice that starts at 255 - paper
+_CUBES = _LEVELS**3
 
 
 def normalise(gray: Gray) -> Gray:
@@ -34,11 +47,7 @@ def normalise(gray: Gray) -> Gray:
     gray: uint8 (height, width), any size and polarity, 0 black to 255 white.
     Returns uint8 (28, 28), ink bright on 0; all 0 where there is no ink.
     """
-    longest = max(gray.shape)
-    if longest > WORK:
-        gray = _resize(gray, WORK / longest, cv2.INTER_AREA)
-    ink = _ink(gray)
-    digit = _crop(ink)
+    digit = _digit(gray)
     return np.zeros((SIZE, SIZE), np.uint8) if digit is None else _place(digit)
 
 
@@ -47,48 +56,130 @@ def is_blank(digit: Gray) -> bool:
     return not digit.any()
 
 
-def _ink(gray: Gray) -> Gray:
-    """Ink as brightness 0..255: the paper's level and noise taken off, the polarity undone."""
-    counts = np.bincount(gray.ravel(), minlength=256)
-    levels = np.arange(256)
-    paper = _quantile(counts, 0.5)
-    # Ink is the side of the paper's level with the heavier tail: the sign of the third moment.
-    offset = levels - paper
-    if int((counts * offset**3).sum()) < 0:
-        offset = -offset
-    # Noise shows on the side of the paper where no ink is; a clean scan has none.
-    clean_side = counts * (offset < 0)
-    noise = float((clean_side * -offset).sum()) / max(1, int((counts * (offset <= 0)).sum()))
+def _digit(gray: Gray, nearer: bool = False) -> Gray | None:
+    """The digit's ink, cut out; None where there is no ink. nearer: this is the second look."""
+    factor = -(-max(gray.shape) // WORK)
+    ink, clean = _ink(gray if factor == 1 else _reduced(gray, factor))
+    window = None if ink is None else _window(ink, clean)
+    if window is None:
+        return None
+    digit, top, left = window
+    if factor == 1 or nearer or max(digit.shape) >= BOX:
+        return digit
+    # A small digit on a large crop: look again, nearer, where the original has more pixels for it.
+    (height, width), near = digit.shape, max(digit.shape) // 2
+    rows = slice(max(0, top - near) * factor, (top + height + near) * factor)
+    columns = slice(max(0, left - near) * factor, (left + width + near) * factor)
+    return _digit(gray[rows, columns], nearer=True)
+
+
+def _reduced(gray: Gray, factor: int) -> Gray:
+    """Every `factor` by `factor` pixels to their mean; whole factors are fast; odd pixels at the end are left out."""
+    height, width = (max(1, side // factor) for side in gray.shape)
+    whole = gray[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _ink(gray: Gray) -> tuple[Gray | None, bool]:
+    """Ink as brightness 0..255, the paper's level and noise taken off, the polarity undone; and if paper was clean."""
+    counts, paper, dark, noise = _paper(gray)
+    far = counts[: max(0, paper - 127)].sum() + counts[paper + 128 :].sum()
+    if far > MUCH * counts.sum():
+        gray = _unstriped(gray)
+        counts, paper, dark, noise = _paper(gray)
+    clean = noise < UNEVEN
+    if not clean:
+        gray = _levelled(gray)
+        counts, paper, dark, noise = _paper(gray, False)
+    darkest, brightest, _, _ = cv2.minMaxLoc(gray)
     floor = round(NOISE * noise)
-    top = int(offset[counts > 0].max())
-    if top - floor < MIN_CONTRAST:
-        return np.zeros_like(gray)
-    table = np.clip((offset - floor) * 255 // (top - floor), 0, 255).astype(np.uint8)
-    return table[gray]
+    span = int(paper - darkest if dark else brightest - paper) - floor
+    if span < MIN_CONTRAST:
+        return None, clean
+    if not dark and paper + floor == 0 and span == 255:
+        return gray, clean
+    above = _LEVELS[255 - paper : 511 - paper]
+    table = ((-above if dark else above) - floor) * 255 // span
+    return _look_up(gray, table), clean
 
 
-def _quantile(counts: NDArray[np.int64], share: float) -> int:
-    cumulated = np.cumsum(counts)
-    return int(np.searchsorted(cumulated, share * cumulated[-1]))
+def _paper(gray: Gray, dark: bool | None = None) -> tuple[Counts, int, bool, float]:
+    """The gray levels' counts, the paper's level, whether ink is darker than it, and the paper's noise.
+
+    Noise is the mean deviation on the side of the paper's level where no ink is; a clean scan has none.
+    """
+    step = 1 + max(gray.shape) // 40  # a sample will do
+    counts = np.bincount(gray[::step, ::step].ravel(), minlength=256)
+    cumulated = counts.cumsum()
+    paper = int(cumulated.searchsorted(cumulated[-1] // 2 + 1))
+    if dark is None:  # ink is on the side of the heavier tail: the sign of the third moment
+        dark = int(counts @ _CUBES[255 - paper : 511 - paper]) < 0
+    side = counts[paper:] if dark else counts[paper::-1]
+    return counts, paper, dark, float(side @ _LEVELS[255 : 255 + len(side)]) / int(side.sum())
 
 
-def _crop(ink: Gray) -> Gray | None:
-    """The smallest crop around all blobs that are strokes, the others erased."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink >= WEAK).view(np.uint8), connectivity=8)
-    stroke = np.zeros(count, bool)
-    stroke[labels[ink >= STRONG]] = True
-    stroke[0] = False
+def _unstriped(gray: Gray) -> Gray:
+    """Undo stripes along both of two opposite sides in which paper and ink are exchanged."""
+    low, high, _, _ = cv2.minMaxLoc(gray)
+    gray = np.array(gray)
+    for view in (gray, gray.T):
+        # Where a column is bright at both its ends (2) or at neither (0), that is the paper's polarity there.
+        width = view.shape[1]
+        ends = (view[0] > (low + high) / 2).astype(np.int8) + (view[-1] > (low + high) / 2)
+        inside = np.flatnonzero(ends == ends[width // 2])
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        sides = np.r_[0:first, last:width]
+        if min(first, width - last) < max(1, BAND * width // SIZE) or (ends[sides] + ends[width // 2] != 2).any():
+            continue
+        # A digit that fills the crop may touch it so, too, but does not change the columns' mean as paper does.
+        if abs(float(view[:, sides].mean()) - float(view[:, first:last].mean())) < 0.25 * (high - low):
+            continue
+        view[:, sides] = np.uint8(high) - (view[:, sides] - np.uint8(low))
+        break
+    return gray
+
+
+def _levelled(gray: Gray) -> Gray:
+    """Ink bright on paper of one level near 0, from a crop with shadows or noise."""
+    # The third moment again, but about the light nearby instead of one level for all.
+    reach = 3 * min(gray.shape) // 4 | 1
+    offset = cv2.subtract(gray, cv2.blur(gray, (reach, reach)), dtype=cv2.CV_64F).ravel()  # whole numbers
+    if (offset * offset) @ offset < 0:
+        gray = np.bitwise_not(gray)
+    # Taking off the opening leaves what is narrower than its square: all strokes, and no paper.
+    square = np.ones((reach // 2 | 1, reach // 2 | 1), np.uint8)
+    return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, square), np.uint8)
+
+
+def _window(ink: Gray, clean: bool) -> tuple[Gray, int, int] | None:
+    """The smallest crop around all blobs that are strokes, the others erased, and its top and left."""
+    _, mask = cv2.threshold(ink, WEAK - 1, 1, cv2.THRESH_BINARY)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+    if count == 2:  # one blob
+        left, top, width, height, _ = stats[1].tolist()
+        return ink[top : top + height, left : left + width], top, left
+    strong = np.bincount(labels[ink >= STRONG], minlength=count)
+    strong[0] = 0
+    stroke = strong >= max(1.0, SPECK * strong.max())
     if not stroke.any():
         return None
-    area = stats[:, cv2.CC_STAT_AREA]
-    stroke &= area >= SPECK * area[stroke].max()
-    left, top = stats[stroke, cv2.CC_STAT_LEFT], stats[stroke, cv2.CC_STAT_TOP]
-    right = (left + stats[stroke, cv2.CC_STAT_WIDTH]).max()
-    bottom = (top + stats[stroke, cv2.CC_STAT_HEIGHT]).max()
-    window = np.s_[top.min() : bottom, left.min() : right]
-    if stroke[1:].all():
-        return ink[window]
-    return np.where(stroke[labels[window]], ink[window], np.uint8(0))
+    left, top, width, height, _ = stats.T
+    right, bottom = left + width, top + height
+    high, wide = ink.shape
+    # A rule or a neighbour: it touches the crop's side and hardly comes further in.
+    sides = (left == 0).astype(np.int8) + (top == 0) + (right == wide) + (bottom == high)
+    outside = stroke & (sides >= (2 if clean else 1))
+    if outside.any():
+        down, across = round(MARGIN * high), round(MARGIN * wide)
+        middle = np.s_[down : high - down, across : wide - across]
+        inner = np.bincount(labels[middle][ink[middle] >= STRONG], minlength=count)
+        outside &= inner < INNER * strong
+        if (stroke & ~outside).any():
+            stroke &= ~outside
+    first, last = int(top[stroke].min()), int(left[stroke].min())
+    window = np.s_[first : bottom[stroke].max(), last : right[stroke].max()]
+    digit = ink[window]
+    return (digit if stroke[1:].all() else digit * stroke[labels[window]]), first, last
 
 
 def _place(digit: Gray) -> Gray:
@@ -96,26 +187,28 @@ def _place(digit: Gray) -> Gray:
     scale = BOX / max(digit.shape)
     if scale != 1:
         digit = _resize(digit, scale, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        digit = _stretch(digit)
+    digit = _stretch(digit)
     height, width = digit.shape
-    rows, columns = digit.sum(1, dtype=np.int64), digit.sum(0, dtype=np.int64)
-    mass = int(rows.sum())
-    top = CENTRE - _centre(rows, mass)
-    left = CENTRE - _centre(columns, mass)
+    moments = cv2.moments(digit)  # sums of integers, exact in a double
+    mass = int(moments["m00"])
+    top = CENTRE - (2 * int(moments["m01"]) + mass) // (2 * mass)
+    left = CENTRE - (2 * int(moments["m10"]) + mass) // (2 * mass)
     top, left = min(max(top, 0), SIZE - height), min(max(left, 0), SIZE - width)
     placed = np.zeros((SIZE, SIZE), np.uint8)
     placed[top : top + height, left : left + width] = digit
     return placed
 
 
-def _centre(sums: NDArray[np.int64], mass: int) -> int:
-    """The pixel in which the centre of mass lies, exactly: pixel i stands for the span i to i + 1."""
-    return int((sums * (2 * np.arange(len(sums)) + 1)).sum()) // (2 * mass)
-
-
 def _stretch(digit: Gray) -> Gray:
-    top = int(digit.max())
-    return (digit.astype(np.uint16) * 255 // max(1, top)).astype(np.uint8)
+    """Bring the brightest pixel to 255."""
+    top = int(cv2.minMaxLoc(digit)[1])
+    if top == 255 or top == 0:
+        return digit
+    return _look_up(digit, _LEVELS[255:] * 255 // top)
+
+
+def _look_up(gray: Gray, table: NDArray[np.int64]) -> Gray:
+    return np.asarray(cv2.LUT(gray, np.minimum(np.maximum(table, 0), 255).astype(np.uint8)), np.uint8)
 
 
 def _resize(gray: Gray, scale: float, how: int) -> Gray:

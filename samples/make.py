@@ -12,11 +12,11 @@ BLUE, RED, CHALK, BLACK = (150, 60, 30), (40, 40, 170), (225, 235, 230), (30, 30
 PAPER, BOARD, NOTE = (222, 232, 236), (62, 84, 46), (140, 226, 250)
 
 
-def scene(label, height, width, ink, paper, side, at, light=0.0, noise=0.0, pen=0.08):
+def scene(label, height, width, ink, paper, side, at, light=0.0, noise=0.0, pen=0.08, seed=7):
     """A photograph of one digit: uint8 (height, width, 3), `side` pixels large, its corner at `at` (x, y)."""
     x, y = at
     cover = np.zeros((height, width, 1), np.float32)
-    cover[y : y + side, x : x + side, 0] = draw_digit(label, seed=7, size=side, pen=pen) / 255
+    cover[y : y + side, x : x + side, 0] = draw_digit(label, seed, side, pen) / 255
     picture = (1 - cover) * np.array(paper, np.float32) + cover * np.array(ink, np.float32)
     fall = 1 - light * np.hypot(*np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 0.7, height)))
     grain = np.random.default_rng(label).normal(0, noise, (height, width, 1))
@@ -26,7 +26,10 @@ def scene(label, height, width, ink, paper, side, at, light=0.0, noise=0.0, pen=
 def pictures():
     """Yield file names and pictures: each format, and the depths and grounds that people bring."""
     yield "0-like-mnist.png", draw_digit(0, seed=1)
-    yield "1-blue-pen-photo.jpg", scene(1, 480, 640, BLUE, PAPER, 220, (230, 120), light=0.35, noise=4, pen=0.05)
+    yield (
+        "1-blue-pen-photo.jpg",
+        scene(1, 480, 640, BLUE, PAPER, 220, (230, 120), light=0.35, noise=2, pen=0.05, seed=1),
+    )
     yield "2-red-felt-pen.webp", scene(2, 200, 160, RED, PAPER, 130, (15, 35), pen=0.11)
     yield "3-16-bit-scan.tiff", 4095 - draw_digit(3, seed=3, size=120).astype(np.uint16) * 15
     yield "4-black-on-white.bmp", 255 - draw_digit(4, seed=4, size=64)

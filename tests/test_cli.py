@@ -94,7 +94,9 @@ def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_pat
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["path", "label", "confidence", "status", "error"]
     paths = [row["path"] for row in rows]
-    expected = [path.relative_to(pictures).as_posix() for path in pictures.rglob("*") if path.suffix not in ("", ".txt")]
+    expected = [
+        path.relative_to(pictures).as_posix() for path in pictures.rglob("*") if path.suffix not in ("", ".txt")
+    ]
     assert paths == sorted(expected)
     by_path = {row["path"]: row for row in rows}
     for path in DIGITS:

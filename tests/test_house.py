@@ -79,7 +79,10 @@ def test_the_wheel_holds_the_runtime_and_its_int8_models_alone(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("edge_digits-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {name.split("/")[0] for name in names} == {"edge_runtime", f"{'-'.join(wheel.stem.split('-')[:2])}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {
+        "edge_runtime",
+        f"{'-'.join(wheel.stem.split('-')[:2])}.dist-info",
+    }
     extra = {name for name in names if name.startswith("edge_runtime/") and Path(name).suffix != ".py"}
     allowed = {"manifest.json", "model_int8.tflite", "model_int8.onnx", "py.typed"}
     assert {Path(name).name for name in extra} == allowed

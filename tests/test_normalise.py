@@ -15,7 +15,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 def likeness(a, b):
-    """Correlation of two digits, -1..1, the best of all shifts by at most one pixel: one pixel of box can move a digit."""
+    """Correlation of two digits, -1..1, the best of all shifts by a pixel: the box may have moved by one."""
     shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
     return max(float(np.corrcoef(np.roll(a, shift, (0, 1)).ravel(), b.ravel())[0, 1]) for shift in shifts)
 
@@ -38,14 +38,23 @@ def test_dark_on_light_is_light_on_dark(label, seed):
     np.testing.assert_array_equal(normalise(digit), normalise(255 - digit))
 
 
-@given(LABELS, SEEDS, st.integers(0, 60), st.integers(0, 60))
+@given(LABELS, SEEDS, st.integers(0, 20), st.integers(0, 20))
 def test_the_place_does_not_matter(label, seed, x, y):
     digit = draw_digit(label, seed, size=40)
-    moved = np.zeros((100, 100), np.uint8)
+    moved = np.zeros((60, 60), np.uint8)
     moved[y : y + 40, x : x + 40] = digit
-    still = np.zeros((100, 100), np.uint8)
+    still = np.zeros((60, 60), np.uint8)
     still[:40, :40] = digit
     np.testing.assert_array_equal(normalise(moved), normalise(still))
+
+
+@given(LABELS, SEEDS, st.integers(0, 1900), st.integers(0, 900))
+@settings(max_examples=30, deadline=None)
+def test_a_small_digit_is_found_anywhere_on_a_large_sheet(label, seed, x, y):
+    digit = draw_digit(label, seed, size=80)
+    sheet = np.full((1000, 2000), 230, np.uint8)
+    sheet[y : y + 80, x : x + 80] -= (digit[: 1000 - y, : 2000 - x] * 0.8).astype(np.uint8)
+    assert likeness(normalise(sheet), normalise(digit)) > 0.8
 
 
 @given(LABELS, SEEDS, st.sampled_from([56, 112, 300, 1000]))

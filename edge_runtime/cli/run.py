@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -15,12 +16,17 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False, help="S
 
 
 def run(command: click.Command, name: str) -> NoReturn:
-    """Run a click command to its end and exit: 0 fine, 1 something failed, 2 wrong usage, 130 interrupted."""
-    debug = "--debug" in sys.argv[1:]
-    if not debug:
+    """Run a click command on the process's arguments and exit with its code; only Python writes to stderr."""
+    if "--debug" not in sys.argv[1:]:
         _silence_native_stderr()
+    sys.exit(finish(command, name, sys.argv[1:]))
+
+
+def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
+    """Run a click command; returns its exit code: 0 fine, 1 something failed, 2 wrong usage, 130 interrupted."""
+    debug = "--debug" in arguments
     try:
-        code: Any = command.main(prog_name=name, standalone_mode=False)
+        code: Any = command.main(list(arguments), prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted", debug)
@@ -37,7 +43,7 @@ def run(command: click.Command, name: str) -> NoReturn:
     except Exception as error:
         _say(f"error: this is a fault of ours, {type(error).__name__}: {error} (--debug shows where)", debug)
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _say(line: str, debug: bool) -> None:

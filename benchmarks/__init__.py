@@ -1,0 +1,7 @@
+"""Proves what the project promises: models and labelled pictures flow in, figures and tables flow out.
+
+    bundles, MNIST, folders of labelled pictures ──> parity ──> results/*.json ──> tables ──> README.md
+
+`python -m benchmarks NAME` measures and writes; `python -m benchmarks tables` puts the written figures into the
+README, where a test holds them to be the same. May import everything; nothing imports it.
+"""

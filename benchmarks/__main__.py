@@ -1,0 +1,69 @@
+"""The command `python -m benchmarks`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import parity, tables
+from benchmarks.machine import machine
+from edge_runtime.bundle import names
+from edge_runtime.cli.run import debug_option, run
+from train.data import load_mnist
+
+EPILOG = """\b
+Examples:
+  python -m benchmarks parity
+  python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
+  python -m benchmarks tables
+"""
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(epilog=EPILOG)
+def benchmarks() -> None:
+    """Measure what the project promises, and put it into the README."""
+
+
+@benchmarks.command("parity")
+@click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
+@click.option("--mnist-c", type=FILE, help="Corrupted MNIST digits as an npz file.")
+@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@debug_option
+def parity_command(real: Path | None, mnist_c: Path | None, data: Path | None, out: Path) -> None:
+    """Accuracy of every model and format on MNIST, and with --real on other people's digits."""
+    mnist = load_mnist(data)
+    out.mkdir(parents=True, exist_ok=True)
+    models = {name: parity.formats(name, mnist, click.echo) for name in names()}
+    _write(out / "parity.json", models)
+    for model, found in models.items():
+        for kind, figures in found["formats"].items():
+            agreement = "" if figures["agreement"] is None else f"  agrees with float {figures['agreement']:.2%}"
+            click.echo(f"{model:<12}{kind:<14}{figures['bytes']:>10,} bytes  {figures['accuracy']:.2%}{agreement}")
+        click.echo(f"{model:<12}{'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")
+    if real is None:
+        return
+    models = {name: parity.real(name, real, mnist_c, click.echo) for name in names()}
+    _write(out / "real.json", models)
+    for model, found in models.items():
+        for kind, accuracy in found.items():
+            click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
+
+
+@benchmarks.command("tables")
+@debug_option
+def tables_command() -> None:
+    """Put the written results into the README's tables."""
+    tables.README.write_text(tables.fill(tables.README.read_text(encoding="utf-8")), encoding="utf-8")
+    click.echo(f"{tables.README.name} holds the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
+
+
+def _write(path: Path, models: dict[str, Any]) -> None:
+    path.write_text(json.dumps({"machine": machine(), "models": models}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(benchmarks, "python -m benchmarks")

@@ -1,0 +1,56 @@
+"""The command `python -m export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_runtime.cli.run import debug_option, run
+from export.errors import MissingLibraryError
+
+EXAMPLES = """\b
+Examples:
+  python -m export runs/ann --out bundles/ann
+  python -m export runs/hidden-100 --out bundles/hidden-100 --overwrite
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("folder", type=click.Path(path_type=Path), metavar="RUN_DIR")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="BUNDLE_DIR", help="The folder to make.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="MNIST as an npz file, or as the folder of its four IDX files; checked like any other copy.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there, with all that is in it.")
+@debug_option
+def command(folder: Path, out: Path, data: Path | None, overwrite: bool) -> None:
+    """Turn the run in RUN_DIR into a bundle for the runtime: .tflite and .onnx, each float32 and int8.
+
+    A parity gate stands before the bundle: an int8 network that is less accurate than the trained one, or that
+    disagrees with it too often, is an error and nothing is written.
+    """
+    try:
+        # Imported here: TensorFlow takes seconds, and `--help` should not.
+        from export.pipeline import export_run
+    except ModuleNotFoundError as error:
+        raise MissingLibraryError(f"{error.name} is not installed: pip install -e '.[export]'") from error
+    manifest = export_run(folder, out, data, overwrite, tell=lambda line: click.echo(line, err=True))
+    click.echo(_table(manifest))
+    click.echo(f"written to {out}")
+
+
+def _table(manifest: dict[str, Any]) -> str:
+    lines = [f"{'format':<14}{'file':<20}{'bytes':>11}{'accuracy':>10}{'agreement':>11}"]
+    lines.append(f"{'keras':<14}{'model.keras':<20}{'':>11}{manifest['keras']['accuracy']['mnist_test']:>10.2%}")
+    lines += [
+        f"{kind:<14}{file['path']:<20}{file['bytes']:>11,}{file['accuracy']['mnist_test']:>10.2%}"
+        f"{file['agreement']:>11.2%}"
+        for kind, file in manifest["files"].items()
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run(command, "python -m export")

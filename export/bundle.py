@@ -1,0 +1,132 @@
+"""A bundle's manifest, and how a bundle comes into being: whole or not at all."""
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.bundle import FORMAT, FORMAT_VERSION, MANIFEST, load_bundle
+from edge_runtime.errors import OutputError
+
+LIBRARIES = (
+    "ai-edge-litert",
+    "keras",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "opencv-python-headless",
+    "tensorflow",
+    "tf2onnx",
+)
+
+
+def manifest(
+    name: str, activation: str, files: dict[str, Any], keras: dict[str, Any], training: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the manifest of a bundle, format version 1, ready for JSON.
+
+    files: by format (tflite_float, tflite_int8, onnx_float, onnx_int8), what `describe` returns. keras: the trained
+    network's own figures. training: recipe, seed, data hash and more. Accuracies and agreement are fractions.
+    """
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "labels": [str(digit) for digit in range(10)],
+        "input": {
+            "shape": [28, 28],
+            "dtype": "uint8",
+            "meaning": "one normalised digit, ink bright on 0, raw pixels 0..255",
+        },
+        "output": {"shape": [10], "meaning": "logits", "activation": activation},
+        "files": files,
+        "keras": keras,
+        "temperature": 1.0,
+        "thresholds": {},
+        "golden": None,
+        "integer_weights": None,
+        "training": training,
+        "versions": versions(),
+    }
+
+
+def describe(
+    path: str, data: bytes, tensors: dict[str, Any], accuracy: dict[str, float], agreement: float
+) -> dict[str, Any]:
+    """Return a model file's entry in the manifest.
+
+    tensors: `input` and `output`, each with dtype, shape without the batch, and scale and zero point if quantised.
+    """
+    return {
+        "path": path,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        **tensors,
+        "accuracy": accuracy,
+        "agreement": agreement,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of each library that has a hand in an export."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:  # the same library under another name, such as a system package's
+            found[library] = "unknown"
+    return found
+
+
+def check_target(folder: Path, overwrite: bool) -> None:
+    """Raise OutputError where a bundle cannot be written, or may not: over another one, or over what is no bundle."""
+    nearest = next((parent for parent in folder.absolute().parents if parent.exists()), folder)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise OutputError(f"{folder} cannot be made: {nearest} is no folder that you may write into")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder} is a file: name another folder")
+    if not any(folder.iterdir()):
+        return
+    if not overwrite:
+        raise OutputError(f"{folder} is not empty: name another folder, or add --overwrite")
+    if not (folder / MANIFEST).is_file():
+        raise OutputError(f"{folder} holds something else than a bundle and is not overwritten: name another folder")
+
+
+def write(folder: Path, models: dict[str, bytes], contents: dict[str, Any], overwrite: bool = False) -> None:
+    """Write a bundle beside its place and move it there, after the runtime has accepted it.
+
+    models: the model files by name; contents: the manifest. Raises OutputError, or ModelError for a manifest that
+    the runtime would refuse; then nothing has changed.
+    """
+    check_target(folder, overwrite)
+    folder = folder.resolve()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
+            new, old = Path(work, "new"), Path(work, "old")
+            new.mkdir()
+            for name, data in models.items():
+                (new / name).write_bytes(data)
+            (new / MANIFEST).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+            for file in load_bundle(new).files.values():
+                file.load()
+            _replace(folder, new, old)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _replace(folder: Path, new: Path, old: Path) -> None:
+    try:
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)

@@ -1,0 +1,15 @@
+"""What `export` adds to the tree in `edge_runtime/errors.py`."""
+
+from edge_runtime.errors import EdgeDigitsError
+
+
+class RunError(EdgeDigitsError, ValueError):
+    """A run folder is missing, broken, or holds a network that cannot be exported."""
+
+
+class ParityError(EdgeDigitsError, ValueError):
+    """A converted model is not as good as the trained one, or not what the runtime expects."""
+
+
+class MissingLibraryError(EdgeDigitsError, ImportError):
+    """A library that only the export needs is not installed."""

@@ -1,0 +1,92 @@
+"""From a run folder to a bundle: the one place that knows the order of things."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from edge_runtime.types import Images
+from export import bundle, onnx, parity, tflite
+from export.logits import logits_model
+from export.parity import Labels
+from export.run import read_run
+from train.data import load_mnist, normalised
+
+CALIBRATION = 1000  # digits, about a hundred of each
+PATHS = {
+    "tflite_float": "model_float.tflite",
+    "tflite_int8": "model_int8.tflite",
+    "onnx_float": "model_float.onnx",
+    "onnx_int8": "model_int8.onnx",
+}
+
+
+def export_run(
+    folder: Path, out: Path, data: Path | None = None, overwrite: bool = False, tell: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Convert a run, hold the result against the trained network, and write it as a bundle.
+
+    folder: what `python -m train` wrote; out: the bundle's folder; data: MNIST, as for `load_mnist`.
+    tell: takes a line of progress. Returns the manifest.
+    Raises RunError, DataError, ParityError or OutputError; then nothing has been written.
+    """
+    bundle.check_target(out, overwrite)
+    tell(f"reading {folder}")
+    run = read_run(folder)
+    mnist = load_mnist(data)
+    # A network that was trained on normalised digits is measured on such, like the figures of its run.
+    view = normalised if run.recipe.deform else np.asarray
+    validation_images, validation_labels = mnist.validation_part()
+    validation, test = view(validation_images), view(mnist.test_images)
+
+    training_images, _ = mnist.fit_part()
+    calibration = normalised(training_images[:: len(training_images) // CALIBRATION])
+    logits = logits_model(run.model, calibration)
+    models = _convert(logits.model, calibration, tell)
+
+    tell(f"comparing with the trained network on {len(validation):,} validation digits")
+    trained = _predict(run.model, validation)
+    limits = parity.REPRODUCTIONS if run.recipe.reproduction else parity.OURS
+    predicted = {kind: parity.predict(kind, model, validation) for kind, model in models.items()}
+    for kind, labels in predicted.items():
+        parity.check_labels(kind, labels, trained, validation_labels, limits)
+
+    tell(f"measuring on {len(test):,} test digits")
+    shape = logits.model.input_shape[1:]
+    tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
+    tensors |= onnx.tensors(shape)
+    files = {
+        kind: bundle.describe(
+            PATHS[kind],
+            model,
+            tensors[kind],
+            accuracy={"mnist_test": parity.accuracy(parity.predict(kind, model, test), mnist.test_labels)},
+            agreement=parity.accuracy(predicted[kind], trained),
+        )
+        for kind, model in models.items()
+    }
+    figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, test), mnist.test_labels)}}
+    manifest = bundle.manifest(run.recipe.name, logits.activation, files, figures, run.training)
+    bundle.write(out, {PATHS[kind]: model for kind, model in models.items()}, manifest, overwrite)
+    return manifest
+
+
+def _convert(model: keras.Model, calibration: Images, tell: Callable[[str], None]) -> dict[str, bytes]:
+    """Return all four formats, int8 ranges measured on uint8 (N, 28, 28) digits; raises ParityError."""
+    tell("converting to TFLite, float32 and int8")
+    tflite_float, tflite_int8 = tflite.convert_float(model), tflite.convert_int8(model, calibration)
+    parity.check_graph("tflite_int8", tflite.inspect(tflite_int8))
+    tell("converting to ONNX, float32 and int8")
+    onnx_float = onnx.convert_float(model)
+    return {
+        "tflite_float": tflite_float,
+        "tflite_int8": tflite_int8,
+        "onnx_float": onnx_float,
+        "onnx_int8": onnx.convert_int8(onnx_float, calibration),
+    }
+
+
+def _predict(model: keras.Model, digits: Images) -> Labels:
+    return model.predict(digits, batch_size=1000, verbose=0).argmax(1)

@@ -1,0 +1,45 @@
+"""A finished training run, as its folder holds it."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from export.errors import RunError
+from train.recipes import RECIPES, Recipe
+
+TRAINING = ("recipe", "seed", "epochs", "parameters", "precision", "data_sha256", "versions")  # of metrics.json
+
+
+class Run(NamedTuple):
+    """One trained network, its recipe, and how it was trained."""
+
+    model: keras.Sequential  # float32 (N, 28, 28), pixels 0..255, to (N, 10) probabilities
+    recipe: Recipe
+    training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING
+
+
+def read_run(folder: Path) -> Run:
+    """Open a run folder that `python -m train` wrote; raises RunError where it holds no network of a known recipe."""
+    again = "train it again with python -m train"
+    for name in ("model.keras", "metrics.json"):
+        if not (folder / name).is_file():
+            raise RunError(f"{folder} has no {name}: name a finished run, or {again}")
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        training = {name: metrics[name] for name in TRAINING}
+        recipe = RECIPES[training["recipe"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder / 'metrics.json'} lacks something or names no known recipe ({_line(error)}): {again}"
+        ) from error
+    try:
+        model = keras.models.load_model(folder / "model.keras", compile=False)
+    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
+        raise RunError(f"{folder / 'model.keras'} cannot be read ({_line(error)}): {again}") from error
+    return Run(model, recipe, training)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,153 @@
+"""Deformed training digits: the same for the same seed, always different otherwise, and still the same digit."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.normalise import BOX, normalise
+from train.deform import CANVAS, CHUNK, Deformation, Deformer
+
+SHARES = [field.name for field in fields(Deformation) if field.name.endswith("_share")]
+CLEAN = Deformation(**dict.fromkeys(SHARES, 0.0))
+
+
+def drawn() -> np.ndarray:
+    """The ten digits, drawn by OpenCV and normalised: uint8 (10, 28, 28)."""
+    digits = []
+    for value in range(10):
+        page = np.zeros((64, 64), np.uint8)
+        cv2.putText(page, str(value), (16, 50), cv2.FONT_HERSHEY_SIMPLEX, 1.7, 255, 4, cv2.LINE_AA)
+        digits.append(normalise(page))
+    return np.stack(digits)
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    return drawn()
+
+
+def test_same_seed_and_epoch_give_the_same_bytes(digits):
+    labels = np.arange(10)
+    once, again = (Deformer(digits, 7, labels).epoch(3) for _ in range(2))
+    assert once.dtype == np.uint8 and once.shape == digits.shape
+    assert np.array_equal(once, again)
+
+
+def test_an_epoch_does_not_depend_on_those_before(digits):
+    deformer = Deformer(digits, 7)
+    deformer.epoch(1)
+    assert np.array_equal(deformer.epoch(5), Deformer(digits, 7).epoch(5))
+
+
+def test_every_epoch_seed_and_copy_is_another(digits):
+    copies = np.repeat(digits[3:4], CHUNK + 20, axis=0)
+    deformer = Deformer(copies, 0, deformation=CLEAN)
+    made = np.concatenate([deformer.epoch(0), deformer.epoch(1), Deformer(copies, 1, deformation=CLEAN).epoch(0)])
+    assert len(np.unique(made.reshape(len(made), -1), axis=0)) == len(made)
+
+
+def test_the_source_is_left_alone(digits):
+    before = digits.copy()
+    Deformer(digits, 0, np.arange(10), Deformation(flag_share=1, bar_share=1, wave_share=1, curl_share=1)).epoch(0)
+    assert np.array_equal(digits, before)
+
+
+def test_deformed_digits_are_normalised_and_never_blank(digits):
+    made = Deformer(np.repeat(digits, 60, axis=0), 2).epoch(0)
+    assert made.any((1, 2)).all()
+    for digit in made:
+        rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+        assert max(np.ptp(rows), np.ptp(columns)) < BOX
+
+
+@pytest.mark.parametrize("how", [CLEAN, Deformation()], ids=["clean", "dirty"])
+def test_a_digit_stays_itself(digits, how):
+    """The mean of many deformations of a digit looks more like that digit than like any other."""
+    count = 120
+    made = Deformer(np.repeat(digits, count, axis=0), 4, deformation=how).epoch(0)
+    means = made.reshape(10, count, -1).mean(1)
+    alike = np.corrcoef(means, digits.reshape(10, -1))[:10, 10:]
+    assert np.array_equal(alike.argmax(1), np.arange(10))
+    assert alike.diagonal().min() > 0.5
+
+
+def test_no_deformation_gives_nearly_the_digit(digits):
+    still = replace(
+        CLEAN, rotation=0, slant=0, aspect=0, size=(1, 1), ripple=(0, 0), bend=(0, 0), width=(0, 0), sharpness=(1, 1)
+    )
+    made = Deformer(digits, 0, deformation=still).epoch(0)
+    assert np.abs(made.astype(int) - digits).mean() < 10
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_each_kind_of_dirt_shows(digits, share):
+    """With one kind on every digit, many pictures differ from those without it."""
+    one = np.zeros((28, 28), np.uint8)
+    one[4:24, 13:16] = 255
+    some = np.repeat([one, digits[7], digits[9]], 20, axis=0)
+    labels = np.repeat([1, 7, 9], 20)
+    plain = Deformer(some, 1, labels, CLEAN).pictures(0, 60)
+    dirty = Deformer(some, 1, labels, replace(CLEAN, **{share: 1.0})).pictures(0, 60)
+    assert dirty.dtype == np.uint8 and dirty.shape == (60, CANVAS, CANVAS)
+    assert (plain != dirty).any((1, 2)).sum() >= 15
+
+
+def test_strokes_are_added_only_to_their_digits(digits):
+    how = Deformation(flag_share=1, bar_share=1, wave_share=1, curl_share=1)
+    others = [value for value in range(10) if value not in (1, 7, 9)]
+    with_labels = Deformer(digits[others], 0, np.array(others), how)
+    no_sevens = Deformer(digits[others], 0, np.zeros(len(others), int), how)
+    assert np.array_equal(with_labels.epoch(0), no_sevens.epoch(0))
+
+
+def test_wrong_digits_are_refused(digits):
+    with pytest.raises(ValueError, match="uint8"):
+        Deformer(digits.astype(np.float32), 0)
+    with pytest.raises(ValueError, match="labels"):
+        Deformer(digits, 0, np.arange(9))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_epochs_come_in_order_and_equal_epoch(digits, workers):
+    deformer = Deformer(digits, 5)
+    with deformer.epochs(2, 4, workers) as ahead:
+        made = list(ahead)
+        assert 0 <= ahead.waiting_share <= 1
+    assert len(made) == 3
+    for number, epoch in enumerate(made, 2):
+        assert np.array_equal(epoch, deformer.epoch(number))
+
+
+def test_no_epochs_is_an_empty_iterator(digits):
+    assert list(Deformer(digits, 5).epochs(3, 2)) == []
+
+
+def test_leaving_early_stops_the_workers(digits):
+    with Deformer(digits, 5).epochs(0, 1_000_000, 2) as ahead:
+        next(ahead)
+        processes = list(ahead._processes)
+    assert all(process.exitcode is not None for process in processes)
+    assert list(ahead) == []
+
+
+def test_a_dead_worker_is_an_error_not_a_hang(digits):
+    with Deformer(digits, 5).epochs(0, 1_000_000) as ahead:
+        next(ahead)
+        os.kill(ahead._processes[0].pid, signal.SIGKILL)
+        with pytest.raises(RuntimeError, match="ended before its time"):
+            for _ in range(100):
+                next(ahead)
+
+
+def test_deforming_needs_no_tensorflow():
+    code = "import sys, train.deform; print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

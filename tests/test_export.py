@@ -1,0 +1,414 @@
+"""A real run goes through `python -m export`; what it must never do is written below, gate by gate."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from edge_runtime.backends import litert
+from edge_runtime.bundle import load_bundle
+from edge_runtime.classifier import Classifier
+from edge_runtime.errors import ModelError, OutputError
+from export import bundle as bundle_writer
+from export import onnx as onnx_export
+from export import parity, pipeline, tflite
+from export.__main__ import command
+from export.errors import ParityError, RunError
+from export.logits import logits_model
+from export.pipeline import export_run
+from tests.conftest import ROOT
+from train import fit
+from train.data import load_mnist, normalised
+from train.recipes import RECIPES
+
+FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
+
+
+def start(*arguments):
+    """Start `python -m export` as a user does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "export", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_mnist()
+
+
+@pytest.fixture(scope="module")
+def calibration(mnist):
+    return normalised(mnist.train_images[:200])
+
+
+@pytest.fixture(scope="module")
+def run_folder(mnist, tmp_path_factory):
+    """What `python -m train hidden-100 --epochs 1` leaves for the export."""
+    folder = tmp_path_factory.mktemp("run")
+    model, result = fit.train(RECIPES["hidden-100"], mnist, seed=0, epochs=1)
+    fit.save(model, folder)
+    (folder / "metrics.json").write_text(json.dumps(result.metrics()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run_folder, tmp_path_factory):
+    """The bundle of that run, and what the command printed."""
+    out = tmp_path_factory.mktemp("exported") / "bundles" / "tiny"
+    process = start(run_folder, "--out", out)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    return out, stdout, stderr
+
+
+@pytest.fixture(scope="module")
+def out(exported):
+    return exported[0]
+
+
+@pytest.fixture(scope="module")
+def manifest(out):
+    return json.loads((out / "manifest.json").read_text())
+
+
+def changed_run(run_folder, folder, change):
+    """A copy of the run whose network `change` has spoiled."""
+    shutil.copytree(run_folder, folder)
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    change(model)
+    model.save(folder / "model.keras")
+    return folder
+
+
+def sequential(*layers):
+    return keras.Sequential([keras.Input((28, 28)), *layers])
+
+
+# The bundle
+
+
+def test_the_bundle_is_whole_and_nothing_stays_beside_it(out, manifest):
+    assert names(out) == FILES
+    assert names(out.parent) == {out.name}
+    for file in manifest["files"].values():
+        data = (out / file["path"]).read_bytes()
+        assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_the_command_prints_a_table_of_what_the_manifest_says(exported, manifest):
+    _, stdout, stderr = exported
+    rows = {line.split()[0]: line.split()[1:] for line in stdout.splitlines()}
+    assert rows["keras"][1] == f"{manifest['keras']['accuracy']['mnist_test']:.2%}"
+    for kind, file in manifest["files"].items():
+        accuracy, agreement = file["accuracy"]["mnist_test"], file["agreement"]
+        assert rows[kind] == [file["path"], f"{file['bytes']:,}", f"{accuracy:.2%}", f"{agreement:.2%}"]
+    assert "converting" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_the_manifest_says_how_the_network_was_trained(manifest, mnist, run_folder):
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert (manifest["format"], manifest["format_version"], manifest["name"]) == ("edge-digits bundle", 1, "hidden-100")
+    assert manifest["output"]["activation"] == "sigmoid"
+    assert manifest["training"]["recipe"] == "hidden-100"
+    assert manifest["training"]["parameters"] == 784 * 100 + 100 + 100 * 10 + 10
+    assert manifest["training"]["data_sha256"] == mnist.sha256
+    assert manifest["keras"]["accuracy"]["mnist_test"] == pytest.approx(metrics["test_accuracy"])
+    assert manifest["versions"]["tensorflow"] == manifest["training"]["versions"]["tensorflow"]
+
+
+def test_later_releases_have_room_in_format_version_1(manifest):
+    later = {name: manifest[name] for name in ("temperature", "thresholds", "golden", "integer_weights")}
+    assert later == {"temperature": 1.0, "thresholds": {}, "golden": None, "integer_weights": None}
+
+
+def test_exporting_twice_gives_the_same_bytes(out, run_folder, tmp_path):
+    export_run(run_folder, tmp_path / "again", tell=lambda line: None)
+    first, second = contents(out), contents(tmp_path / "again")
+    assert {name for name in first if first[name] != second.get(name)} == set()
+    assert first.keys() == second.keys()
+
+
+# The files
+
+
+def test_int8_tflite_is_all_integer_and_takes_pixels_as_they_are(out, manifest):
+    interpreter = litert.Interpreter(model_path=str(out / "model_int8.tflite"))
+    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert {np.dtype(tensor["dtype"]).kind for tensor in interpreter.get_tensor_details()} == {"i"}
+    assert (entry["dtype"], entry["quantization"]) == (np.int8, (1.0, -128))
+    file = manifest["files"]["tflite_int8"]
+    assert file["input"] == {"dtype": "int8", "shape": [784], "scale": 1.0, "zero_point": -128}
+    scale, zero_point = result["quantization"]
+    assert file["output"] == {"dtype": "int8", "shape": [10], "scale": scale, "zero_point": zero_point}
+
+
+def test_int8_tflite_has_two_layers_and_no_operation_more(out):
+    interpreter = litert.Interpreter(model_path=str(out / "model_int8.tflite"))
+    assert [operation["op_name"] for operation in interpreter._get_ops_details()] == ["FULLY_CONNECTED"] * 2
+
+
+def test_int8_onnx_takes_uint8_and_gives_float_logits(out):
+    graph = onnx.load(out / "model_int8.onnx").graph
+    assert [(tensor.name, tensor.type.tensor_type.elem_type) for tensor in (*graph.input, *graph.output)] == [
+        ("pixels", onnx.TensorProto.UINT8),
+        ("logits", onnx.TensorProto.FLOAT),
+    ]
+
+
+@pytest.mark.parametrize(("backend", "kind"), [("litert", "tflite_int8"), ("onnx", "onnx_int8")])
+def test_the_classifier_is_as_good_as_the_manifest_promises(backend, kind, out, manifest, mnist):
+    right = Classifier(out, backend).classify(mnist.test_images).label == mnist.test_labels
+    assert right.mean() == pytest.approx(manifest["files"][kind]["accuracy"]["mnist_test"])
+    assert right.mean() > 0.92
+
+
+@pytest.mark.parametrize("kind", ["tflite_float", "onnx_float"])
+def test_float_files_give_the_logits_of_the_trained_network(kind, out, run_folder, mnist):
+    digits = mnist.test_images[:500]
+    wanted = keras.models.load_model(run_folder / "model.keras", compile=False).predict(digits, verbose=0)
+    logits = parity.BACKENDS[kind].load(load_bundle(out).file(kind).load(), 1).run(digits)
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), wanted, atol=1e-5)
+
+
+def test_tflite_and_onnx_agree_through_the_classifier(out, mnist):
+    digits = mnist.test_images
+    litert_says = Classifier(out, "litert").classify(digits)
+    onnx_says = Classifier(out, "onnx").classify(digits)
+    assert np.mean(litert_says.label == onnx_says.label) > 0.995
+    assert np.abs(litert_says.probabilities - onnx_says.probabilities).mean() < 0.01
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnx"])
+def test_one_digit_is_read_like_the_same_digit_among_many(backend, out, mnist):
+    digits = mnist.test_images[:70]
+    classifier = Classifier(out, backend)
+    singles = np.stack([classifier.classify(digit).probabilities for digit in digits])
+    np.testing.assert_array_equal(classifier.classify(digits).probabilities, singles)
+
+
+# The gate
+
+
+def test_a_network_that_int8_ruins_is_refused(run_folder, tmp_path):
+    def blow_up(model):
+        """One neuron a thousand times louder, its outgoing weights softer: the same function, no range left."""
+        first, second = model.layers[-2:]
+        kernel, bias = first.get_weights()
+        outgoing, last_bias = second.get_weights()
+        kernel[:, 0] *= 1000
+        bias[0] *= 1000
+        outgoing[0] /= 1000
+        first.set_weights([kernel, bias])
+        second.set_weights([outgoing, last_bias])
+
+    run = changed_run(run_folder, tmp_path / "run", blow_up)
+    with pytest.raises(ParityError, match=r"^tflite_int8 reads \d+\.\d\d% fewer of the validation digits"):
+        export_run(run, tmp_path / "bundles" / "tiny", tell=lambda line: None)
+    assert names(tmp_path) == {"run"}
+
+
+def test_calibration_in_another_range_is_refused(run_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "normalised", lambda images: normalised(images) // 255)
+    with pytest.raises(ParityError, match=r"^tflite_int8 takes pixels with scale 0\.0039.* not 1 and -128"):
+        export_run(run_folder, tmp_path / "tiny", tell=lambda line: None)
+    assert names(tmp_path) == set()
+
+
+def test_onnx_calibrated_in_another_range_is_refused(out, calibration):
+    model = (out / "model_float.onnx").read_bytes()
+    with pytest.raises(ParityError, match=r"^onnx_int8 takes pixels with scale 0\.498"):
+        onnx_export.convert_int8(model, calibration // 2)
+
+
+def test_a_float_tensor_in_the_int8_graph_is_refused(out):
+    graph = tflite.inspect((out / "model_float.tflite").read_bytes())
+    with pytest.raises(ParityError, match=r"^tflite_int8 is not all int8: \d+ float tensors"):
+        parity.check_graph("tflite_int8", graph)
+
+
+@pytest.mark.parametrize(("limits", "allowed"), [(parity.OURS, 10), (parity.REPRODUCTIONS, 30)])
+def test_so_many_of_ten_thousand_digits_may_be_lost_and_not_one_more(limits, allowed):
+    true = np.arange(10_000) % 10
+    predicted = true.copy()
+    predicted[:allowed] = 10
+    parity.check_labels("onnx_int8", predicted, true, true, limits)
+    predicted[allowed] = 10
+    with pytest.raises(ParityError, match=r"^onnx_int8 reads \d\.\d\d% fewer"):
+        parity.check_labels("onnx_int8", predicted, true, true, limits)
+
+
+@pytest.mark.parametrize(("limits", "allowed"), [(parity.OURS, 50), (parity.REPRODUCTIONS, 100)])
+def test_labels_may_differ_so_often_even_if_as_many_are_right(limits, allowed):
+    true = np.full(10_000, 3)
+    trained, predicted = np.full(10_000, 4), np.full(10_000, 4)  # both wrong everywhere: no accuracy is lost
+    predicted[:allowed] = 5
+    parity.check_labels("onnx_int8", predicted, trained, true, limits)
+    predicted[allowed] = 5
+    with pytest.raises(ParityError, match=r"on 9\d\.\d\d% of the validation digits"):
+        parity.check_labels("onnx_int8", predicted, trained, true, limits)
+
+
+# Where it is written
+
+
+def test_an_existing_bundle_is_refused_and_stays(out, run_folder):
+    before = contents(out)
+    result = CliRunner().invoke(command, [str(run_folder), "--out", str(out)])
+    assert isinstance(result.exception, OutputError)
+    assert "--overwrite" in str(result.exception)
+    assert contents(out) == before
+
+
+def test_overwrite_replaces_a_bundle_and_nothing_else(out, manifest, tmp_path):
+    models = {name: data for name, data in contents(out).items() if name != "manifest.json"}
+    bundle, other = tmp_path / "bundle", tmp_path / "thesis"
+    bundle_writer.write(bundle, models, {**manifest, "name": "old"})
+    (bundle / "stray").write_text("x")
+    bundle_writer.write(bundle, models, manifest, overwrite=True)
+    assert contents(bundle) == contents(out)
+    other.mkdir()
+    (other / "chapter").write_text("x")
+    with pytest.raises(OutputError, match="something else than a bundle"):
+        bundle_writer.write(other, models, manifest, overwrite=True)
+    assert names(other) == {"chapter"}
+    assert names(tmp_path) == {"bundle", "thesis"}
+
+
+def test_a_bundle_that_the_runtime_would_refuse_never_appears(out, manifest, tmp_path):
+    models = {name: data for name, data in contents(out).items() if name != "manifest.json"}
+    bundle_writer.write(tmp_path / "bundle", models, manifest)
+    with pytest.raises(ModelError, match="SHA-256"):
+        wrong = {**models, "model_int8.onnx": models["model_int8.onnx"][:-1] + b"x"}
+        bundle_writer.write(tmp_path / "bundle", wrong, manifest, overwrite=True)
+    assert contents(tmp_path / "bundle") == contents(out)
+    assert names(tmp_path) == {"bundle"}
+
+
+def test_a_place_that_cannot_be_written_is_one_line(run_folder, tmp_path):
+    (tmp_path / "file").write_text("x")
+    process = start(run_folder, "--out", tmp_path / "file" / "bundle")
+    stdout, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stdout) == (1, "")
+    assert stderr.splitlines()[-1].startswith(f"error: {tmp_path / 'file' / 'bundle'} cannot")
+    assert "Traceback" not in stderr
+
+
+def test_ctrl_c_leaves_nothing(run_folder, tmp_path):
+    process = start(run_folder, "--out", tmp_path / "bundle")
+    for line in process.stderr:
+        if line.startswith("converting"):
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert names(tmp_path) == set()
+
+
+def test_wrong_usage_is_exit_code_2():
+    process = start("runs/nothing")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "--out" in stderr
+
+
+# What can be exported
+
+
+@pytest.mark.parametrize("missing", ["model.keras", "metrics.json"])
+def test_an_unfinished_run_is_refused(missing, run_folder, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    (run / missing).unlink()
+    with pytest.raises(RunError, match=rf"has no {missing}: .*python -m train"):
+        export_run(run, tmp_path / "bundle", tell=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("model.keras", b"PK\x03\x04"),
+        ("metrics.json", b"{"),
+        ("metrics.json", b'{"recipe": "mine"}'),
+        ("metrics.json", b"[]"),
+    ],
+)
+def test_a_broken_run_is_refused(name, data, run_folder, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    (run / name).write_bytes(data)
+    with pytest.raises(RunError, match=name):
+        export_run(run, tmp_path / "bundle", tell=lambda line: None)
+
+
+def test_a_network_of_another_kind_is_refused(calibration):
+    layers = keras.layers
+    scale, flat = layers.Rescaling(1 / 255), layers.Flatten()
+    with pytest.raises(RunError, match="no offset"):
+        logits_model(sequential(layers.Rescaling(1 / 127.5, offset=-1), flat, layers.Dense(10, "softmax")), calibration)
+    with pytest.raises(RunError, match="softmax or sigmoid"):
+        logits_model(sequential(scale, flat, layers.Dense(10)), calibration)
+    with pytest.raises(RunError, match="ten outputs"):
+        logits_model(sequential(scale, flat, layers.Dense(11, "softmax")), calibration)
+    with pytest.raises(RunError, match="Dense or Conv2D"):
+        logits_model(sequential(scale, flat, layers.BatchNormalization(), layers.Dense(10, "softmax")), calibration)
+    # 784 numbers of 0..255 through a layer that is not homogeneous: the scaling cannot move past it.
+    saturating = sequential(scale, flat, layers.ReLU(max_value=0.5), layers.Dense(10, "softmax"))
+    with pytest.raises(RunError, match="other probabilities"):
+        logits_model(saturating, calibration)
+
+
+def test_convolutions_are_exported_too(mnist, calibration):
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    network = sequential(
+        layers.Rescaling(1 / 255),
+        layers.Reshape((28, 28, 1)),
+        layers.Conv2D(8, 3, strides=2, use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dropout(0.1),
+        layers.Dense(10, "softmax"),
+    )
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.fit(mnist.train_images[:20_000], mnist.train_labels[:20_000], batch_size=64, verbose=0)
+    digits = mnist.test_images[:1000]
+    trained = network.predict(digits, verbose=0).argmax(1)
+
+    model = logits_model(network, calibration).model
+    onnx_float = onnx_export.convert_float(model)
+    files = {
+        "tflite_float": tflite.convert_float(model),
+        "tflite_int8": tflite.convert_int8(model, calibration),
+        "onnx_float": onnx_float,
+        "onnx_int8": onnx_export.convert_int8(onnx_float, calibration),
+    }
+    parity.check_graph("tflite_int8", tflite.inspect(files["tflite_int8"]))
+    agreement = {kind: np.mean(parity.predict(kind, data, digits) == trained) for kind, data in files.items()}
+    assert agreement["tflite_float"] == agreement["onnx_float"] == 1
+    assert min(agreement.values()) > 0.98
+    # Names in the files must not count how many networks this process has seen.
+    assert tflite.convert_int8(logits_model(network, calibration).model, calibration) == files["tflite_int8"]
+    assert onnx_export.convert_float(logits_model(network, calibration).model) == onnx_float

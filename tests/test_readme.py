@@ -1,0 +1,28 @@
+"""The README says what is true now."""
+
+import re
+
+from benchmarks import tables
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_hold_the_figures_that_were_written():
+    assert len(re.findall(tables.PLACE, README)) == len(tables.TABLES)
+    assert tables.fill(README) == README
+
+
+def test_every_link_and_picture_is_there():
+    for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        for name in re.findall(r"\]\(([^):]+)\)", text) + re.findall(
+            r"`((?:edge_runtime|tests|train|samples|requirements)/[\w./-]*)`", text
+        ):
+            assert (ROOT / name).exists(), name
+
+
+def test_every_command_is_named(run_cli):
+    commands = re.findall(r"^  (\S+) ", run_cli("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert {"classify", "batch-classify", "doctor"} <= set(commands)
+    for command in commands:
+        assert f"edge-digits {command}" in README, command

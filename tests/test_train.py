@@ -1,0 +1,374 @@
+"""Training: the recipes are the published ones, runs repeat, and a run folder tells the truth about its network."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.normalise import normalise
+from train.__main__ import main
+from train.data import Mnist, load_mnist
+from train.recipes import RECIPES
+
+keras = pytest.importorskip("keras", reason="needs the extra `train`")
+fit = pytest.importorskip("train.fit")
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Mnist:
+    return load_mnist()
+
+
+@pytest.fixture(scope="module")
+def few(mnist: Mnist) -> Mnist:
+    """MNIST with 2,000 digits to train on beside the 10,000 of validation."""
+    return Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `--compare single-layer hidden-100` writes after an epoch of each, into a folder with notes in it."""
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "notes.txt").write_text("mine")
+    arguments = ["--compare", "single-layer", "hidden-100", "--epochs", "1", "--out", str(folder), "--overwrite"]
+    assert main(arguments) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(comparison: Path) -> Path:
+    """The run folder of hidden-100."""
+    return comparison / "hidden-100"
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> "keras.Model":
+    return keras.models.load_model(run / "model.keras")
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(recipe: str, mnist: Mnist, seed: int) -> np.ndarray:
+    model, _ = fit.train(RECIPES[recipe], mnist, seed, epochs=1)
+    return np.concatenate([array.ravel() for array in model.get_weights()])
+
+
+# Recipes
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "optimizer", "loss", "batch", "epochs", "parameters"),
+    [
+        (
+            "rmsprop-ann",
+            [(32, "sigmoid"), (32, "sigmoid"), (32, "sigmoid"), (10, "softmax")],
+            "RMSprop",
+            "categorical_crossentropy",
+            128,
+            25,
+            27_562,
+        ),
+        ("single-layer", [(10, "sigmoid")], "Adam", "sparse_categorical_crossentropy", 32, 5, 7_850),
+        ("hidden-100", [(100, "relu"), (10, "sigmoid")], "Adam", "sparse_categorical_crossentropy", 32, 5, 79_510),
+    ],
+)
+def test_reproductions_are_the_published_networks(name, layers, optimizer, loss, batch, epochs, parameters) -> None:
+    recipe = RECIPES[name]
+    model = fit.build(recipe)
+    assert [type(layer).__name__ for layer in model.layers[:2]] == ["Rescaling", "Flatten"]
+    assert [(layer.units, layer.activation.__name__) for layer in model.layers[2:]] == layers
+    assert model.count_params() == parameters
+    ours = fit._optimizer(recipe, steps=1)
+    theirs = getattr(keras.optimizers, optimizer)(name=ours.name)
+    assert type(ours) is type(theirs)
+    assert ours.get_config() == theirs.get_config()
+    assert (recipe.loss, recipe.batch, recipe.epochs) == (loss, batch, epochs)
+    assert recipe.reproduction
+    assert (recipe.deform, recipe.validate, recipe.label_smoothing, recipe.precision) == (False, False, 0, "float32")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_network_scales_its_own_pixels(name: str) -> None:
+    model = fit.build(RECIPES[name])
+    assert model.input_shape == (None, 28, 28)
+    scaled = model.layers[0](np.full((1, 28, 28), 255, np.uint8))
+    assert np.allclose(scaled, 1)
+
+
+# Training
+
+
+def test_a_seed_repeats_and_another_differs(few: Mnist) -> None:
+    first = weights("hidden-100", few, seed=1)
+    assert np.array_equal(first, weights("hidden-100", few, seed=1))
+    assert not np.array_equal(first, weights("hidden-100", few, seed=2))
+
+
+def test_test_digits_have_no_part_in_training(few: Mnist) -> None:
+    other = dataclasses.replace(few, test_images=255 - few.test_images[:500], test_labels=few.test_labels[:500][::-1])
+    assert np.array_equal(weights("single-layer", few, seed=0), weights("single-layer", other, seed=0))
+
+
+def test_ann_validates_and_comes_out_in_plain_float32(few: Mnist, tmp_path: Path) -> None:
+    model, result = fit.train(RECIPES["ann"], few, epochs=3)
+    assert len(result.history["val_accuracy"]) == 3
+    assert len(result.train.labels) == 2_000
+    assert np.array_equal(result.validation.labels, few.train_labels[-10_000:])
+    assert result.test.accuracy > 0.5  # after six steps; a guess has 0.1
+    assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
+    fit.save(model, tmp_path)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    # The network is shown what the runtime's `normalise` gives, and the score is of that.
+    shown = np.stack([normalise(image) for image in few.test_images])
+    predicted = loaded.predict(shown, batch_size=1000, verbose=0).argmax(1)
+    assert (predicted == few.test_labels).mean() == result.test.accuracy
+
+
+def test_training_that_diverges_is_an_error(few: Mnist) -> None:
+    wild = dataclasses.replace(RECIPES["hidden-100"], learning_rate=1e30)
+    with pytest.raises(fit.TrainError, match="diverged in epoch 1"):
+        fit.train(wild, few, epochs=3)
+
+
+# The run folder
+
+
+def test_run_folder_has_every_file(run: Path) -> None:
+    assert sorted(path.name for path in run.iterdir()) == [
+        "confusion.png",
+        "curves.png",
+        "data.png",
+        "history.csv",
+        "metrics.json",
+        "model.h5",
+        "model.keras",
+        "report.csv",
+        "samples.png",
+        "summary.txt",
+    ]
+    for path in run.glob("*.png"):
+        picture = cv2.imread(str(path))
+        assert min(picture.shape[:2]) > 400
+        assert picture.std() > 10
+    assert "79,510" in (run / "summary.txt").read_text(encoding="utf-8")
+
+
+def test_metrics_are_those_of_the_saved_networks(run: Path, model: "keras.Model", mnist: Mnist) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    older = keras.models.load_model(run / "model.h5")
+    for images, labels, name in (
+        (mnist.test_images, mnist.test_labels, "test_accuracy"),
+        (mnist.train_images, mnist.train_labels, "train_accuracy"),
+    ):
+        answers = model.predict(images, batch_size=1000, verbose=0)
+        assert (answers.argmax(1) == labels).mean() == metrics[name]
+        assert np.array_equal(answers, older.predict(images, batch_size=1000, verbose=0))
+    assert 0.93 < metrics["test_accuracy"] < 0.98
+    assert metrics["test_loss"] == pytest.approx(model.evaluate(mnist.test_images, mnist.test_labels, verbose=0)[0])
+    assert metrics["validation_accuracy"] is None
+    assert metrics["published"] == {"test_accuracy": 0.9769}
+    assert metrics["data_sha256"] == mnist.sha256
+    assert (metrics["recipe"], metrics["seed"], metrics["epochs"]) == ("hidden-100", 0, 1)
+    assert metrics["seconds"] > 0
+    assert metrics["versions"]["keras"] == keras.__version__
+
+
+def test_precision_recall_and_f1_are_counted_right(run: Path, model: "keras.Model", mnist: Mnist) -> None:
+    predicted = model.predict(mnist.test_images, batch_size=1000, verbose=0).argmax(1)
+    rows = {(row["set"], int(row["digit"])): row for row in read_csv(run / "report.csv")}
+    assert len(rows) == 20
+    for digit in range(10):
+        row = rows["test", digit]
+        hits = np.sum((predicted == digit) & (mnist.test_labels == digit))
+        precision, recall = hits / np.sum(predicted == digit), hits / np.sum(mnist.test_labels == digit)
+        assert float(row["precision"]) == pytest.approx(precision, abs=1e-4)
+        assert float(row["recall"]) == pytest.approx(recall, abs=1e-4)
+        assert float(row["f1"]) == pytest.approx(statistics.harmonic_mean([precision, recall]), abs=1e-4)
+        assert int(rows["train", digit]["count"]) == np.sum(mnist.train_labels == digit)
+
+
+def test_history_has_a_row_an_epoch(run: Path) -> None:
+    (row,) = read_csv(run / "history.csv")
+    assert row["epoch"] == "1"
+    assert 0.8 < float(row["accuracy"]) < 1
+
+
+def test_comparison_shows_what_the_hidden_layer_buys(comparison: Path) -> None:
+    single, hidden = read_csv(comparison / "compare.csv")
+    assert (single["recipe"], hidden["recipe"]) == ("single-layer", "hidden-100")
+    assert float(hidden["test_accuracy"]) > float(single["test_accuracy"]) + 0.02
+    assert int(hidden["parameters"]) > 10 * int(single["parameters"])
+    assert cv2.imread(str(comparison / "compare.png")) is not None
+
+
+def test_repeat_gives_mean_and_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "runs"
+    assert main(["single-layer", "--repeat", "2", "--seed", "5", "--epochs", "1", "--out", str(out)]) == 0
+    runs = [json.loads((out / f"seed-{seed}" / "metrics.json").read_text()) for seed in (5, 6)]
+    values = [run["test_accuracy"] for run in runs]
+    assert [run["seed"] for run in runs] == [5, 6]
+    assert values[0] != values[1]
+    summary = json.loads((out / "summary.json").read_text())
+    assert [run["test_accuracy"] for run in summary["runs"]] == values
+    assert summary["test_accuracy"]["mean"] == pytest.approx(np.mean(values))
+    assert summary["test_accuracy"]["spread"] == pytest.approx(np.std(values, ddof=1))
+    printed = capsys.readouterr().out
+    assert f"{np.mean(values):.2%}" in printed
+    assert "92.51%" in printed
+
+
+# The command line
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error."""
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_full_run_folder_is_not_overwritten_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["single-layer", "--out", str(tmp_path)]) == 1
+    assert error_of(capsys) == f"error: {tmp_path}: is not empty; choose another folder or add --overwrite"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_overwriting_leaves_what_it_did_not_write(comparison: Path) -> None:
+    assert (comparison / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonesuch"], "error: no recipe 'nonesuch'; there are rmsprop-ann, single-layer, hidden-100, ann"),
+        ([], "error: which recipe? "),
+        (["ann", "hidden-100"], "error: one recipe at a time"),
+        (["--compare", "ann"], "error: --compare needs two or more"),
+        (["--compare", "ann", "hidden-100", "--repeat", "2"], "error: --compare and --repeat"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert error_of(capsys).startswith(message)
+
+
+def test_wrong_option_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ann", "--epochs", "0"]) == 2
+    assert "--epochs" in capsys.readouterr().err
+
+
+def test_wrong_data_file_is_one_line_and_a_traceback_only_on_demand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "digits.npz").write_text("none")
+    arguments = ["ann", "--data", str(tmp_path / "digits.npz"), "--out", str(tmp_path / "run")]
+    assert main(arguments) == 1
+    assert error_of(capsys).startswith(f"error: {tmp_path / 'digits.npz'}: cannot be read")
+    assert main([*arguments, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_list_and_help_come_without_tensorflow() -> None:
+    code = (
+        "import sys; from train.__main__ import main; main(['--list']); main(['--help']);"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in RECIPES:
+        assert name in done.stdout
+    assert "Examples:" in done.stdout
+
+
+def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "train", "ann", "--out", str(tmp_path / "run")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        for line in process.stdout:
+            if "Non-trainable" in line:  # the end of the summary: training begins
+                break
+        # As a terminal does: to the workers too.
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1] == "stopped"
+
+
+# The mistake of the first original: its own drawing, resized as a whole, in pixels of 0..255, to a network that
+# had been trained on 0..1.
+
+
+def draw(digit: int, x: int, y: int, size: int) -> np.ndarray:
+    """A digit drawn white on black, uint8 (600, 800): its middle at x and y, `size` pixels high."""
+    canvas = np.zeros((600, 800), np.uint8)
+    pen = round(size / 7)
+
+    def line(*points: tuple[float, float]) -> None:
+        way = np.rint([(x + across * size, y + down * size) for across, down in points]).astype(np.int32)
+        cv2.polylines(canvas, [way], False, 255, pen, cv2.LINE_AA)
+
+    def arc(across: float, down: float, wide: float, high: float, start: int = 0, end: int = 360) -> None:
+        middle = round(x + across * size), round(y + down * size)
+        cv2.ellipse(canvas, middle, (round(wide * size), round(high * size)), 0, start, end, 255, pen, cv2.LINE_AA)
+
+    match digit:
+        case 0:
+            arc(0, 0, 0.32, 0.5)
+        case 1:
+            line((0.03, -0.5), (-0.03, 0.5))
+        case 2:
+            arc(0, -0.25, 0.28, 0.25, 180, 400)
+            line((0.2, -0.09), (-0.3, 0.5), (0.35, 0.48))
+        case 3:
+            arc(-0.05, -0.25, 0.28, 0.25, 200, 450)
+            arc(-0.05, 0.25, 0.32, 0.25, 270, 520)
+        case 4:
+            line((-0.2, -0.5), (-0.3, 0.05), (0.3, 0.05))
+            line((0.2, -0.5), (0.2, 0.5))
+        case 5:
+            line((0.3, -0.5), (-0.2, -0.5), (-0.22, -0.05))
+            arc(-0.03, 0.2, 0.3, 0.28, 235, 500)
+        case 6:
+            line((0.15, -0.5), (-0.15, -0.15), (-0.25, 0.22))
+            arc(0, 0.25, 0.26, 0.25)
+        case 7:
+            line((-0.3, -0.45), (0.3, -0.5), (-0.05, 0.5))
+        case 8:
+            arc(0, -0.25, 0.22, 0.23)
+            arc(0, 0.25, 0.27, 0.26)
+        case 9:
+            arc(0, -0.25, 0.25, 0.24)
+            line((0.25, -0.25), (0.15, 0.5))
+    return canvas
+
+
+def test_drawings_that_the_first_original_misread_are_read(model: "keras.Model") -> None:
+    places = [(230, 200, 200), (560, 380, 260), (420, 300, 400), (650, 150, 160)]
+    digits = np.repeat(np.arange(10), len(places))
+    drawings = [draw(digit, *place) for digit in range(10) for place in places]
+    unscaled = keras.Sequential([keras.Input((28, 28)), *model.layers[1:]])  # the same weights, no scaling layer
+
+    def share_right(network: "keras.Model", pixels: list[np.ndarray]) -> float:
+        return float((network.predict(np.stack(pixels), verbose=0).argmax(1) == digits).mean())
+
+    normalised = [normalise(drawing) for drawing in drawings]
+    resized = [cv2.resize(drawing, (28, 28)) for drawing in drawings]
+    assert share_right(model, normalised) >= 0.9
+    assert share_right(unscaled, resized) <= 0.4  # theirs
+    assert share_right(unscaled, normalised) <= 0.7  # scaling alone forgotten
+    assert share_right(model, resized) <= 0.6  # normalising alone forgotten

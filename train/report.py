@@ -1,0 +1,259 @@
+"""Writes what a run has to show: figures as JSON and CSV, and the same as pictures. No Keras in here."""
+
+import json
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+from train.data import Bytes, Mnist, normalised
+from train.deform import Deformer
+from train.recipes import Recipe
+from train.score import CLASSES, Result, Score
+
+DPI = 144
+BLUE, ORANGE, GRAY, RED = "#2a6fbb", "#e08214", "#666666", "#c8102e"
+
+RANDOM_ROWS = 4  # of ten random test digits in samples.png
+WRONG_ROWS = 2  # of ten that the network got wrong, below them
+DATA_ROWS = 5  # of each digit in data.png
+
+
+def write(result: Result, mnist: Mnist, folder: Path) -> None:
+    """Write all but the network into an existing folder; `metrics.json` comes last, so it marks a whole run."""
+    (folder / "summary.txt").write_text(result.summary, encoding="utf-8")
+    _history(result).to_csv(folder / "history.csv", float_format="%.6f")
+    _per_class(result).to_csv(folder / "report.csv", float_format="%.4f", index=False)
+    _draw_curves(result, folder / "curves.png")
+    _draw_confusion(result.test, result.recipe.name, folder / "confusion.png")
+    _draw_samples(result, mnist, folder / "samples.png")
+    _draw_data(result, mnist, folder / "data.png")
+    _write_json(result.metrics(), folder / "metrics.json")
+
+
+def write_repeats(results: Sequence[Result], folder: Path) -> dict[str, Any]:
+    """Write `summary.json`: each seed's figures, their mean and their spread (sample standard deviation).
+
+    Returns what it wrote.
+    """
+    names = ("test_accuracy", "test_loss", "train_accuracy", "seconds")
+    runs = [{"seed": run.seed, **{name: run.metrics()[name] for name in names}} for run in results]
+    recipe = results[0].recipe
+    summary = {
+        "recipe": recipe.name,
+        "epochs": results[0].epochs,
+        "parameters": results[0].parameters,
+        "published": dict(recipe.published) if recipe.published else None,
+        "runs": runs,
+        **{name: _mean_and_spread([run[name] for run in runs]) for name in names},
+    }
+    _write_json(summary, folder / "summary.json")
+    return summary
+
+
+def write_comparison(results: Sequence[Result], folder: Path) -> None:
+    """Write `compare.csv` and `compare.png`: accuracy, loss, parameters and time of each recipe."""
+    names = ("recipe", "test_accuracy", "test_loss", "parameters", "seconds", "epochs", "seed")
+    table = pandas.DataFrame([{name: run.metrics()[name] for name in names} for run in results])
+    table.to_csv(folder / "compare.csv", index=False)
+    _draw_comparison(table, folder / "compare.png")
+
+
+# Tables
+
+
+def _history(result: Result) -> pandas.DataFrame:
+    table = pandas.DataFrame(result.history)
+    table.index = pandas.RangeIndex(1, len(table) + 1, name="epoch")
+    return table
+
+
+def _per_class(result: Result) -> pandas.DataFrame:
+    parts = []
+    for name, score in (("train", result.train), ("test", result.test)):
+        counts = np.bincount(score.labels, minlength=CLASSES)
+        parts.append(
+            pandas.DataFrame({"set": name, "digit": range(CLASSES), **score.per_class(), "count": counts}),
+        )
+    return pandas.concat(parts)
+
+
+def _mean_and_spread(values: Sequence[float]) -> dict[str, float]:
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return {"mean": statistics.fmean(values), "spread": spread, "least": min(values), "most": max(values)}
+
+
+def _write_json(value: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+# Pictures
+
+
+@contextmanager
+def _picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many inches, written to `path` at the end."""
+    with seaborn.axes_style("ticks"), seaborn.plotting_context("notebook", font_scale=0.9):
+        figure = Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+        yield figure
+        figure.savefig(path)
+
+
+def _draw_curves(result: Result, path: Path) -> None:
+    history = _history(result)
+    seen = "training, deformed digits" if result.recipe.deform else "training"
+    with _picture(path, 10, 4.2) as figure:
+        panels = figure.subplots(1, 2)
+        final = {"accuracy": result.test.accuracy, "loss": result.test.loss}
+        for axes, (name, value) in zip(panels, final.items(), strict=True):
+            _draw_curve(axes, history[name], seen, BLUE)
+            if f"val_{name}" in history:
+                _draw_curve(axes, history[f"val_{name}"], "validation", ORANGE)
+            smoothed = name == "loss" and result.recipe.label_smoothing > 0
+            if not smoothed:  # the test's loss is of plain labels: another scale
+                text = f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
+                axes.axhline(value, color=GRAY, linestyle="--", linewidth=1.2, label=f"test, at the end: {text}")
+            axes.set(xlabel="epoch", ylabel="loss against smoothed labels" if smoothed else name)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(alpha=0.35)
+            axes.legend(frameon=False)
+            seaborn.despine(ax=axes)
+        panels[0].yaxis.set_major_formatter(PercentFormatter(1))
+        figure.suptitle(f"{result.recipe.name}, seed {result.seed}")
+
+
+def _draw_curve(axes: Axes, values: "pandas.Series[float]", label: str, colour: str) -> None:
+    axes.plot(values.index, values, label=label, color=colour, linewidth=2, marker="o" if len(values) < 30 else None)
+
+
+def _draw_confusion(score: Score, name: str, path: Path) -> None:
+    counts = score.confusion()
+    with _picture(path, 7.2, 6.4) as figure:
+        axes = figure.subplots()
+        # A logarithmic scale: a handful of errors shows beside a thousand hits. No count, no colour.
+        seaborn.heatmap(
+            counts,
+            mask=counts == 0,
+            annot=True,
+            fmt="d",
+            cmap="Blues",
+            norm=LogNorm(1, counts.max()),
+            square=True,
+            linewidths=0.6,
+            linecolor="#dddddd",
+            cbar_kws={"label": "test digits", "shrink": 0.8, "format": "%d"},
+            ax=axes,
+        )
+        axes.set(xlabel="predicted", ylabel="true", title=f"{name}: {score.accuracy:.2%} of test digits right")
+        axes.tick_params(length=0, rotation=0)
+
+
+def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
+    score = result.test
+    rng = np.random.default_rng(result.seed)
+    wrong = np.flatnonzero(score.labels != score.predicted)
+    some = min(len(wrong), WRONG_ROWS * 10)
+    title = f"{result.recipe.name}: random test digits, true → predicted"
+    groups = [(title, "black", RANDOM_ROWS, np.arange(len(score.labels)))]
+    if some:
+        groups.append((f"{some} of the {len(wrong)} it got wrong", RED, WRONG_ROWS, wrong))
+    with _picture(path, 10, 1.1 + 1.2 * sum(rows for _, _, rows, _ in groups)) as figure:
+        parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=[rows for _, _, rows, _ in groups])
+        for part, (title, colour, rows, places) in zip(parts.flat, groups, strict=True):
+            part.suptitle(title, color=colour)
+            _draw_answers(part, mnist, score, rows, rng.permutation(places)[: rows * 10])
+
+
+def _draw_answers(figure: SubFigure, mnist: Mnist, score: Score, rows: int, places: NDArray[np.intp]) -> None:
+    grid = figure.subplots(rows, 10).flat
+    for axes in grid[len(places) :]:
+        axes.set_axis_off()
+    for axes, place in zip(grid, places, strict=False):
+        true, predicted = score.labels[place], score.predicted[place]
+        if true == predicted:
+            _draw_digit(axes, mnist.test_images[place], GRAY)
+            axes.set_xlabel(f"{true} → {predicted}", color=GRAY)
+        else:
+            _draw_digit(axes, mnist.test_images[place], RED)
+            axes.set_xlabel(f"{true} → {predicted}", color=RED, fontweight="bold")
+
+
+def _draw_digit(axes: Axes, image: Bytes, frame: str) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(edgecolor=frame, linewidth=2.2 if frame == RED else 0.6)
+
+
+def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
+    recipe = result.recipe
+    images, labels = mnist.fit_part() if recipe.validate else (mnist.train_images, mnist.train_labels)
+    rng = np.random.default_rng(result.seed)
+    # A column for each digit.
+    columns = [rng.choice(np.flatnonzero(labels == digit), DATA_ROWS, replace=False) for digit in range(CLASSES)]
+    places = np.stack(columns, 1).ravel()
+    grids = [("training digits", images[places])]
+    if recipe.deform:
+        shown = Deformer(normalised(images[places]), result.seed, labels[places]).epoch(1)
+        grids.append(("the same, deformed as in one epoch of training", shown))
+    with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
+        heights = [3.4, *[4.2] * len(grids)]
+        first, *others = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat
+        _draw_counts(first.subplots(), recipe, mnist, labels)
+        for part, (title, digits) in zip(others, grids, strict=True):
+            part.suptitle(title)
+            for axes, image in zip(part.subplots(DATA_ROWS, CLASSES).flat, digits, strict=True):
+                _draw_digit(axes, image, GRAY)
+
+
+def _draw_counts(axes: Axes, recipe: Recipe, mnist: Mnist, labels: Bytes) -> None:
+    sets = {"training": labels, "test": mnist.test_labels}
+    if recipe.validate:
+        sets = {"training": labels, "validation": mnist.validation_part()[1], "test": mnist.test_labels}
+    rows = [
+        {"digit": digit, "digits": count, "set": f"{name} ({len(values):,})"}
+        for name, values in sets.items()
+        for digit, count in enumerate(np.bincount(values, minlength=CLASSES))
+    ]
+    colours = [BLUE, ORANGE, GRAY] if recipe.validate else [BLUE, GRAY]
+    seaborn.barplot(pandas.DataFrame(rows), x="digit", y="digits", hue="set", palette=colours, saturation=1, ax=axes)
+    axes.set(title="MNIST: how many of each digit", xlabel="", ylabel="")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.grid(axis="y", alpha=0.35)
+    axes.legend(frameon=False, ncols=len(sets), loc="upper center", bbox_to_anchor=(0.5, -0.1))
+    seaborn.despine(ax=axes)
+
+
+def _draw_comparison(table: pandas.DataFrame, path: Path) -> None:
+    # Accuracies lie close together and far from 0: begin below the worst, and say so.
+    least = table["test_accuracy"].min()
+    start = max(0.0, math.floor(100 * (least - (1 - least) / 2)) / 100)
+    panels = (
+        ("test_accuracy", f"test accuracy (from {start:.0%})", "{:.2%}"),
+        ("test_loss", "test loss", "{:.3f}"),
+        ("parameters", "parameters", "{:,.0f}"),
+        ("seconds", "training time, seconds", "{:.0f}"),
+    )
+    with _picture(path, 12, 1.4 + 0.6 * len(table)) as figure:
+        for axes, (column, title, form) in zip(figure.subplots(1, 4, sharey=True), panels, strict=True):
+            seaborn.barplot(table, x=column, y="recipe", hue="recipe", palette="deep", legend=False, ax=axes)
+            left = start if column == "test_accuracy" else 0
+            for bars in axes.containers:
+                axes.bar_label(bars, fmt=form.format, padding=4)
+            axes.set_xlim(left, left + 1.5 * (table[column].max() - left))
+            axes.set(title=title, xlabel="", ylabel="")
+            axes.xaxis.set_visible(False)
+            axes.tick_params(axis="y", length=0)
+            seaborn.despine(ax=axes, bottom=True)

@@ -1,0 +1,82 @@
+"""What a trained network is worth, counted: no framework in here, so that everything may use it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.recipes import Recipe
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network did on one set of digits."""
+
+    loss: float  # the recipe's loss, without label smoothing
+    labels: NDArray[np.uint8]  # (N,), 0 to 9
+    predicted: NDArray[np.uint8]  # (N,), 0 to 9
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of the digits that are right, 0 to 1."""
+        return float((self.labels == self.predicted).mean())
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts, int64 (10, 10): row the true digit, column the predicted one."""
+        pairs = self.labels.astype(np.int64) * CLASSES + self.predicted
+        return np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+
+    def per_class(self) -> dict[str, list[float]]:
+        """Precision, recall and F1 of each digit, ten fractions each; 0 where a digit never occurs."""
+        counts = self.confusion()
+        right, predicted, true = counts.diagonal(), counts.sum(0), counts.sum(1)
+        return {
+            "precision": (right / np.maximum(predicted, 1)).tolist(),
+            "recall": (right / np.maximum(true, 1)).tolist(),
+            "f1": (2 * right / np.maximum(predicted + true, 1)).tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training run: what was trained, how it went, what came out."""
+
+    recipe: Recipe
+    seed: int
+    epochs: int
+    seconds: float  # of training, without loading and scoring
+    parameters: int
+    precision: str  # of the products in training: float32 or bfloat16
+    summary: str  # the network, layer by layer
+    history: dict[str, list[float]]  # a value an epoch, by Keras' names
+    train: Score
+    test: Score
+    validation: Score | None = None
+    data_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, Any]:
+        """All figures, ready for JSON; accuracies, precision, recall and F1 are fractions."""
+        validation = self.validation
+        return {
+            "recipe": self.recipe.name,
+            "seed": self.seed,
+            "epochs": self.epochs,
+            "seconds": round(self.seconds, 2),
+            "parameters": self.parameters,
+            "precision": self.precision,
+            "test_accuracy": self.test.accuracy,
+            "test_loss": self.test.loss,
+            "train_accuracy": self.train.accuracy,
+            "train_loss": self.train.loss,
+            "validation_accuracy": validation.accuracy if validation else None,
+            "validation_loss": validation.loss if validation else None,
+            "published": dict(self.recipe.published) if self.recipe.published else None,
+            "data_sha256": self.data_sha256,
+            "versions": self.versions,
+            "per_class": {"train": self.train.per_class(), "test": self.test.per_class()},
+            "confusion": self.test.confusion().tolist(),
+        }
