@@ -306,7 +306,7 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert errors.splitlines()[-1] == "stopped"
+    assert errors.splitlines()[-1] == "interrupted"
 
 
 # The mistake of the first original: its own drawing, resized as a whole, in pixels of 0..255, to a network that
