@@ -1,6 +1,7 @@
 """The command `python -m benchmarks`."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from benchmarks import parity, tables
 from benchmarks.machine import machine
 from edge_runtime.bundle import names
 from edge_runtime.cli.run import debug_option, run
+from edge_runtime.errors import FileError
 from train.data import load_mnist
 
 EPILOG = """\b
 Examples:
   python -m benchmarks parity
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
+  python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks tables
 """
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -49,8 +52,26 @@ def parity_command(real: Path | None, mnist_c: Path | None, data: Path | None, o
     models = {name: parity.real(name, real, mnist_c, click.echo) for name in names()}
     _write(out / "real.json", models)
     for model, found in models.items():
-        for kind, accuracy in found.items():
+        for kind, accuracy in found["sets"].items():
             click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
+
+
+@benchmarks.command("training")
+@click.argument("runs", nargs=-1, required=True, type=FOLDER)
+@debug_option
+def training_command(runs: tuple[Path, ...]) -> None:
+    """Take over the figures of RUNS, which `python -m train` wrote, and the picture of a single one's samples."""
+    for run_folder in runs:
+        single = run_folder / "metrics.json"
+        source = single if single.is_file() else run_folder / "summary.json"
+        try:
+            figures = json.loads(source.read_text(encoding="utf-8"))
+            (tables.RESULTS / "training" / f"{figures['recipe']}.json").write_text(json.dumps(figures, indent=1) + "\n")
+            if source is single:
+                shutil.copyfile(run_folder / "samples.png", tables.ROOT / "docs" / "samples.png")
+        except (OSError, ValueError, LookupError) as error:
+            raise FileError(f"{run_folder} is no finished run of python -m train: {error}") from error
+        click.echo(f"{figures['recipe']}: {source}")
 
 
 @benchmarks.command("tables")

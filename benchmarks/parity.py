@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import Classifier, Reader
-from edge_runtime.backends import litert, onnx
 from edge_runtime.batch import rows
 from edge_runtime.bundle import Bundle, load_bundle
 from edge_runtime.errors import FileError
 from edge_runtime.types import Images
+from export.parity import predict
 from train.data import Mnist
 
-LOADERS = {"tflite_int8": litert.load, "tflite_float": litert.load, "onnx_int8": onnx.load, "onnx_float": onnx.load}
 FLOAT = "tflite_float"  # what int8 is held against
 Tell = Callable[[str], None]
 
@@ -32,7 +31,9 @@ def formats(name: str, mnist: Mnist, tell: Tell) -> dict[str, Any]:
     bundle = load_bundle(name)
     tell(f"{name}: test digits in each format")
     predicted = {
-        kind: _predict(bundle, kind, mnist.test_images) for kind in LOADERS if bundle.files[kind].path.is_file()
+        kind: predict(kind, file.load(), mnist.test_images)
+        for kind, file in bundle.files.items()
+        if file.path.is_file()
     }
     measured = {}
     for kind, labels in predicted.items():
@@ -42,17 +43,19 @@ def formats(name: str, mnist: Mnist, tell: Tell) -> dict[str, Any]:
             "agreement": float((labels == predicted[FLOAT]).mean()) if FLOAT in predicted else None,
         }
     tell(f"{name}: test digits as PNG files")
-    return {"formats": measured, "png_files": _as_files(bundle, mnist.test_images, mnist.test_labels)}
+    png_files = _as_files(bundle, mnist.test_images, mnist.test_labels)
+    return {"model": bundle.file("tflite_int8").sha256, "formats": measured, "png_files": png_files}
 
 
-def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell) -> dict[str, float]:
-    """One model on other people's digits, from picture file to label: accuracy by the set's name.
+def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell) -> dict[str, Any]:
+    """One model on other people's digits, from picture file to label: accuracy by the set's name in `sets`.
 
     folder: every labels.csv below it whose labels are single digits is a set. mnist_c: npz of uint8 (N, 28, 28) arrays
     named by their corruption, and `labels`.
     """
-    reader = Reader(Classifier(name))
-    measured = {}
+    classifier = Classifier(name)
+    reader = Reader(classifier)
+    measured: dict[str, float] = {}
     for table in sorted(folder.rglob("labels.csv")):
         truth = _truth(table)
         if all(len(label) == 1 for label in truth.values()):
@@ -61,11 +64,7 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell) -> dict[str,
     if mnist_c is not None:
         tell(f"{name}: MNIST-C")
         measured |= _corrupted(reader, mnist_c)
-    return measured
-
-
-def _predict(bundle: Bundle, kind: str, images: Images) -> NDArray[np.int64]:
-    return LOADERS[kind](bundle.file(kind).load(), 1).run(images).argmax(1)
+    return {"model": classifier.bundle.file("tflite_int8").sha256, "sets": measured}
 
 
 def _as_files(bundle: Bundle, images: Images, labels: NDArray[np.uint8]) -> float:
@@ -78,7 +77,7 @@ def _as_files(bundle: Bundle, images: Images, labels: NDArray[np.uint8]) -> floa
 
 def _score(reader: Reader, folder: Path, truth: dict[str, str]) -> float:
     """The share of files whose best guess is right; one that fails or is blank counts as wrong."""
-    return sum(row.label == truth[row.path] for row in rows(reader, truth, folder)) / len(truth)
+    return sum(row.label == truth[row.path] for row in rows(reader, truth, str(folder))) / len(truth)
 
 
 def _truth(table: Path) -> dict[str, str]:

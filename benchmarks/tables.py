@@ -43,7 +43,7 @@ def _reproductions() -> str:
     body = []
     for path in sorted((RESULTS / "training").glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        if not found.get("published"):
+        if "runs" not in found:
             continue
         accuracy, published = found["test_accuracy"], found["published"]
         seeds = ", ".join(_percent(run["test_accuracy"]) for run in found["runs"])
@@ -54,19 +54,30 @@ def _reproductions() -> str:
     return _table(["recipe", "published", "ours, mean", "spread", "each seed"], body)
 
 
+def _training() -> str:
+    body = []
+    for path in sorted((RESULTS / "training").glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if "runs" not in found:
+            what = [f"`{found['recipe']}`", str(found["seed"]), str(found["epochs"]), f"{found['parameters']:,}"]
+            body.append([*what, found["precision"], f"{found['seconds']:.0f} s", _percent(found["test_accuracy"])])
+    return _table(["recipe", "seed", "epochs", "weights", "products in", "time", "MNIST test, Keras"], body)
+
+
 def _formats() -> str:
     body = []
     for model, found in _read("parity.json")["models"].items():
         for kind, figures in found["formats"].items():
             size, agreement = f"{figures['bytes'] / 1e6:.2f} MB", _percent(figures["agreement"])
             body.append([f"`{model}`", kind.replace("_", " "), size, _percent(figures["accuracy"]), agreement])
+        body.append([f"`{model}`", "tflite int8, PNG files read back", "", _percent(found["png_files"]), ""])
     return _table(["model", "format", "size", "MNIST test", "agrees with float"], body)
 
 
 def _real() -> str:
     models = _read("real.json")["models"]
-    sets = next(iter(models.values()))
-    body = [[kind, *(_percent(figures[kind]) for figures in models.values())] for kind in sets]
+    sets = next(iter(models.values()))["sets"]
+    body = [[kind, *(_percent(found["sets"][kind]) for found in models.values())] for kind in sets]
     return _table(["set", *(f"`{model}`" for model in models)], body)
 
 
@@ -74,9 +85,9 @@ def _demo() -> str:
     paths = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "samples").iterdir() if path.suffix != ".py")
     text = io.StringIO()
     sink = TableSink(text, max(map(len, paths)))
-    for row in rows(Reader(Classifier()), paths, ROOT):
+    for row in rows(Reader(Classifier()), paths, str(ROOT)):
         sink.write(row)
     return f"```\n{text.getvalue()}```\n"
 
 
-TABLES = {"demo": _demo, "reproductions": _reproductions, "formats": _formats, "real": _real}
+TABLES = {"demo": _demo, "reproductions": _reproductions, "training": _training, "formats": _formats, "real": _real}

@@ -4,12 +4,28 @@ In: picture files, folders, arrays. Out: labels with confidence, and a reason wh
 Data flows one way: source, decode, find digits, normalise, classify, decide, sink.
 """
 
-from edge_runtime.classifier import Classifier
-from edge_runtime.errors import EdgeDigitsError
-from edge_runtime.image import decode_gray, read_gray
-from edge_runtime.normalise import normalise
-from edge_runtime.pipeline import Reader
-from edge_runtime.types import Box, Classification, Digit, Page, Status
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.errors import EdgeDigitsError
+    from edge_runtime.image import decode_gray, read_gray
+    from edge_runtime.pipeline import Reader
+    from edge_runtime.types import Box, Classification, Digit, Page, Status
+
+_HOMES = {
+    "Box": "types",
+    "Classification": "types",
+    "Classifier": "classifier",
+    "Digit": "types",
+    "EdgeDigitsError": "errors",
+    "Page": "types",
+    "Reader": "pipeline",
+    "Status": "types",
+    "decode_gray": "image",
+    "read_gray": "image",
+}
 
 __all__ = [
     "Box",
@@ -21,6 +37,16 @@ __all__ = [
     "Reader",
     "Status",
     "decode_gray",
-    "normalise",
     "read_gray",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part when it is first asked for: a command that needs no pictures imports no OpenCV."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,36 +1,75 @@
-"""Files to rows: reads, classifies and never stops at a broken one."""
+"""Files to rows, in this process or in several; a broken file costs one row and nothing else."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
+import cv2
+
+from edge_runtime.classifier import Classifier
 from edge_runtime.errors import InputError
 from edge_runtime.image import read_gray
+from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Gray, Page, Row, Status
+from edge_runtime.workers import Workers
 
 BATCH = 64  # pictures in one call of the interpreter
 
 
-def rows(reader: Reader, paths: Iterable[str], root: str | Path = "", batch: int = BATCH) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Job:
+    """What a worker process needs to know."""
+
+    root: str  # the folder that paths are relative to; empty for the current one
+    model: str | None
+    backend: str
+    threads: int = 1
+    probabilities: bool = True  # else rows have none, which saves their way between processes
+
+
+def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = BATCH) -> Iterator[Row]:
     """Yield a row for each path, in order; a file that cannot be read costs one row with the reason.
 
     paths: relative to `root`. batch: pictures at once, >= 1; memory grows with it and not with the number of paths.
     """
-    remaining = iter(paths)
-    while chunk := list(islice(remaining, batch)):
-        yield from _chunk(reader, chunk, Path(root))
+    for chunk in _chunks(paths, batch):
+        yield from read_files(reader, chunk, root)
 
 
-def _chunk(reader: Reader, paths: list[str], root: Path) -> list[Row]:
+def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int = BATCH) -> Iterator[list[Row]]:
+    """Yield the rows of `batch` paths at a time, in order, read in `jobs` processes.
+
+    A file that ends or hangs its process costs one failed row. Raises ModelError or BackendError where no process can
+    load the model.
+    """
+    with Workers(_Prepare(job), _lost, jobs, FILE_SECONDS) as workers:
+        chunks: deque[list[str]] = deque()
+
+        def remember() -> Iterator[list[str]]:
+            for chunk in _chunks(paths, batch):
+                chunks.append(chunk)
+                yield chunk
+
+        # Paths stay here: what comes back is only what was found out about them.
+        for found in workers.map(remember()):
+            yield [Row(path, *rest) for path, rest in zip(chunks.popleft(), found, strict=True)]
+
+
+def read_files(reader: Reader, paths: list[str], root: str) -> list[Row]:
+    """Read files in one call of the interpreter; returns a row for each, in order."""
     failures: dict[int, str] = {}
+    prefix = f"{root}/" if root else ""
 
     def grays() -> Iterator[Gray]:
         for index, path in enumerate(paths):
             try:
-                yield read_gray(root / path)
+                yield read_gray(prefix + path)
             except InputError as error:
                 failures[index] = str(error)
+            except MemoryError:
+                failures[index] = "there is not enough memory for the picture"
 
     pages = iter(reader.read_many(grays()))
     return [
@@ -39,8 +78,40 @@ def _chunk(reader: Reader, paths: list[str], root: Path) -> list[Row]:
     ]
 
 
+Found = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row but for its path
+
+
+@dataclass(frozen=True)
+class _Prepare:
+    """Made here, called in a worker: loads the model there."""
+
+    job: Job
+
+    def __call__(self) -> Callable[[list[str]], list[Found]]:
+        cv2.setNumThreads(1)  # the processes are as many as the cores already
+        reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads))
+
+        def work(paths: list[str]) -> list[Found]:
+            found = read_files(reader, paths, self.job.root)
+            if self.job.probabilities:
+                return [row[1:] for row in found]
+            return [(*row[1:5], ()) for row in found]
+
+        return work
+
+
+def _lost(reason: str) -> Found:
+    return "", None, Status.FAILED, reason, ()
+
+
 def _row(path: str, page: Page) -> Row:
     (digit,) = page.digits
     label = "" if digit.label is None else str(digit.label)
     confidence = None if digit.label is None else digit.confidence
     return Row(path, label, confidence, digit.status, digit.reason, digit.probabilities)
+
+
+def _chunks(paths: Iterable[str], batch: int) -> Iterator[list[str]]:
+    remaining = iter(paths)
+    while chunk := list(islice(remaining, batch)):
+        yield chunk

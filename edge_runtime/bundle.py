@@ -74,13 +74,16 @@ def load_bundle(model: str | Path | None = None) -> Bundle:
 
     Raises ModelError where there is none, or where its manifest is not one that this version reads.
     """
-    folder = MODELS / DEFAULT if model is None else Path(model)
-    if isinstance(model, str) and model in names():
-        folder = MODELS / model
+    name = DEFAULT if model is None else str(model)
+    folder = MODELS / name if name in names() else Path(name)
     path = folder / MANIFEST
-    if not path.is_file():
-        raise ModelError(f"there is no model {str(model or DEFAULT)!r}: name one of {', '.join(names())} or a folder")
-    if path.stat().st_size > limits.MANIFEST_BYTES:
+    try:
+        size = path.stat().st_size if name and path.is_file() else None
+    except OSError as error:
+        raise ModelError(f"the model {name!r} cannot be read: {error.strerror}") from error
+    if size is None:
+        raise ModelError(f"there is no model {name!r}: name one of {', '.join(names())} or a folder")
+    if size > limits.MANIFEST_BYTES:
         raise ModelError(f"{path} is over {limits.MANIFEST_BYTES:,} bytes")
     try:
         manifest = json.loads(path.read_bytes())

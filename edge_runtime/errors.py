@@ -9,7 +9,8 @@
     │   └── DamagedImageError   truncated or broken data
     ├── ModelError          a bundle is missing, changed or broken      (ValueError)
     ├── BackendError        no interpreter, or it failed                (RuntimeError)
-    └── OutputError         a result cannot be written                  (OSError)
+    ├── OutputError         a result cannot be written                  (OSError)
+    └── MissingLibraryError a library of an extra is not installed      (ImportError)
 
 `train` and `export` add their own leaves. Each message is one line that says what is wrong and, where
 there is something to be done, what to do.
@@ -58,3 +59,7 @@ class BackendError(EdgeDigitsError, RuntimeError):
 
 class OutputError(EdgeDigitsError, OSError):
     """A result cannot be written."""
+
+
+class MissingLibraryError(EdgeDigitsError, ImportError):
+    """A library that only some of the package's users need is not installed."""

@@ -14,7 +14,9 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge_runtime.errors import DamagedImageError, NotAnImageError
+from edge_runtime.errors import DamagedImageError, InputError, NotAnImageError
+
+EXIF_BYTES = 64 * 1024  # bytes: more of EXIF data than these is not looked at
 
 
 class Header(NamedTuple):
@@ -25,6 +27,7 @@ class Header(NamedTuple):
     height: int  # pixels
     plain: bool  # 8 bits a channel and no alpha: a decoder's own gray will do
     complete: bool  # the end of the data is there
+    orientation: int = 1  # as EXIF counts, 1 to 8; read only where the picture is not plain
 
 
 def read_header(data: bytes) -> Header:
@@ -36,6 +39,8 @@ def read_header(data: bytes) -> Header:
         if data.startswith(signature):
             try:
                 header = parse(data)
+            except InputError:
+                raise
             except (struct.error, LookupError, ValueError) as error:
                 raise DamagedImageError("the picture is truncated or broken: its header cannot be read") from error
             if header.width < 1 or header.height < 1:
@@ -48,10 +53,28 @@ def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise ValueError("no IHDR")
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    has_alpha = bool(colour & 4) or (colour == 3 and b"tRNS" in data[:4096])
+    chunks = _png_chunks(data)
+    # Without a channel for it, a chunk before the pixels may say which level or palette entry is transparent.
+    has_alpha = bool(colour & 4) or b"tRNS" in chunks
     # The closing chunk has no data, so a whole file ends in this; some writers add bytes behind it.
     complete = data.endswith(b"IEND\xaeB`\x82") or b"IEND\xaeB`\x82" in data[-1024:]
-    return Header("PNG", width, height, depth <= 8 and not has_alpha, complete)
+    if depth <= 8 and not has_alpha:
+        return Header("PNG", width, height, True, complete)
+    at = chunks.get(b"eXIf", 0)
+    return Header("PNG", width, height, False, complete, _orientation(data[at : at + EXIF_BYTES]) if at else 1)
+
+
+def _png_chunks(data: bytes) -> dict[bytes, int]:
+    """Where the data of each chunk before the pixels begins, by the chunk's name."""
+    chunks: dict[bytes, int] = {}
+    at = 8
+    while at + 8 <= len(data) and len(chunks) < 1000:
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name == b"IDAT":
+            break
+        chunks[name] = at + 8
+        at += length + 12
+    return chunks
 
 
 def _jpeg(data: bytes) -> Header:
@@ -87,6 +110,20 @@ def _bmp(data: bytes) -> Header:
 
 
 def _tiff(data: bytes) -> Header:
+    tags = _tiff_tags(data)
+    width, height = tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0]
+    bits, extra = max(tags.get(_TIFF_BITS, (1,))), tags.get(_TIFF_EXTRA_SAMPLES, ())
+    plain = bits <= 8 and not extra and set(tags.get(_TIFF_SAMPLE_FORMAT, ())) <= {1}
+    starts = tags.get(_TIFF_STRIPS, tags.get(_TIFF_TILES, ()))
+    # A file without sizes is odd and readable: only where they are there can an end be missing.
+    sizes = tags.get(_TIFF_STRIP_BYTES, tags.get(_TIFF_TILE_BYTES, (0,) * len(starts)))
+    ends = [start + size for start, size in zip(starts, sizes, strict=False)]
+    complete = bool(ends) and max(ends) <= len(data)
+    return Header("TIFF", width, height, plain, complete)  # OpenCV turns these upright itself
+
+
+def _tiff_tags(data: bytes) -> dict[int, tuple[int, ...]]:
+    """The first directory's values by their tag, of those in `_TIFF_TAGS`."""
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, at)
@@ -100,20 +137,28 @@ def _tiff(data: bytes) -> Header:
         start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
         if tag in _TIFF_TAGS:
             tags[tag] = struct.unpack_from(f"{order}{number}{code}", data, start)
-    width, height = tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0]
-    bits, extra = max(tags.get(_TIFF_BITS, (1,))), tags.get(_TIFF_EXTRA_SAMPLES, ())
-    starts = tags.get(_TIFF_STRIPS, tags.get(_TIFF_TILES, ()))
-    sizes = tags.get(_TIFF_STRIP_BYTES, tags.get(_TIFF_TILE_BYTES, ()))
-    ends = [start + size for start, size in zip(starts, sizes, strict=False)]
-    return Header("TIFF", width, height, bits <= 8 and not extra, bool(ends) and max(ends) <= len(data))
+    return tags
+
+
+def _orientation(exif: bytes) -> int:
+    """EXIF data is a TIFF directory; what is broken in it turns nothing."""
+    try:
+        return _tiff_tags(exif.removeprefix(b"Exif\0\0")).get(_TIFF_ORIENTATION, (1,))[0]
+    except (struct.error, LookupError):
+        return 1
 
 
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA_SAMPLES = 256, 257, 258, 338
+_TIFF_ORIENTATION, _TIFF_SAMPLE_FORMAT = 274, 339
 _TIFF_STRIPS, _TIFF_STRIP_BYTES, _TIFF_TILES, _TIFF_TILE_BYTES = 273, 279, 324, 325
 _TIFF_TAGS = {
-    *(_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA_SAMPLES),
+    *(_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_EXTRA_SAMPLES, _TIFF_ORIENTATION, _TIFF_SAMPLE_FORMAT),
     *(_TIFF_STRIPS, _TIFF_STRIP_BYTES, _TIFF_TILES, _TIFF_TILE_BYTES),
 }
+
+
+def _big_tiff(data: bytes) -> Header:
+    raise NotAnImageError("this is a BigTIFF, which is not read: save it as TIFF or PNG")
 
 
 def _webp(data: bytes) -> Header:
@@ -132,7 +177,9 @@ def _webp(data: bytes) -> Header:
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
     else:
         raise ValueError("no WebP")
-    return Header("WebP", width, height, not has_alpha, len(data) >= length + 8)
+    at = data.rfind(b"EXIF") if has_alpha and kind == b"VP8X" else -1
+    orientation = _orientation(data[at + 8 : at + 8 + EXIF_BYTES]) if at > 0 else 1
+    return Header("WebP", width, height, not has_alpha, len(data) >= length + 8, orientation)
 
 
 _PARSERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
@@ -141,5 +188,7 @@ _PARSERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
     (b"BM", _bmp),
     (b"II*\0", _tiff),
     (b"MM\0*", _tiff),
+    (b"II+\0", _big_tiff),
+    (b"MM\0+", _big_tiff),
     (b"RIFF", _webp),
 )

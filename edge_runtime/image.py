@@ -6,7 +6,6 @@ picture is laid on the paper that its ink stands out from; 16 bits and floats ar
 
 import os
 import stat
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from edge_runtime.errors import DamagedImageError, FileError, TooLargeError
 from edge_runtime.header import read_header
 from edge_runtime.types import Gray
 
+ROWS = 256  # rows of a picture that are computed on at once: bounds the memory beside the picture's own
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".tif", ".tiff", ".webp"})
 
 # A broken picture becomes our error, not a line of OpenCV's on stderr. OpenCV 5 has moved the call.
@@ -36,6 +36,8 @@ def read_gray(
 
 def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) -> bytes:
     """Return a file's bytes, never more than `max_bytes` of them; raises FileError or TooLargeError."""
+    if not os.fspath(path):
+        raise FileError("the path is empty")
     try:
         # O_NONBLOCK: a pipe without a writer must not hang the open.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -66,17 +68,19 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) 
     return data
 
 
-def decode_gray(data: bytes, max_pixels: int = limits.PIXELS) -> Gray:
+def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Gray:
     """Decode PNG, JPEG, BMP, TIFF or WebP bytes.
 
     Returns uint8 (height, width), 0 black to 255 white. Raises NotAnImageError, TooLargeError or DamagedImageError.
     """
+    data = bytes(data)
     header = read_header(data)
     if header.width * header.height > max_pixels:
         size = f"{header.width:,} x {header.height:,}"
         raise TooLargeError(f"the picture has {size} pixels; at most {max_pixels:,} are decoded")
     if not header.complete:
         raise DamagedImageError(f"the {header.format} is truncated: its end is missing")
+    # OpenCV turns a picture upright as its EXIF data asks for, but not one that it is to leave unchanged.
     flags = cv2.IMREAD_GRAYSCALE if header.plain else cv2.IMREAD_UNCHANGED
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -86,37 +90,63 @@ def decode_gray(data: bytes, max_pixels: int = limits.PIXELS) -> Gray:
         raise DamagedImageError(f"the {header.format} is broken or of a kind that cannot be decoded")
     if header.plain:
         return np.asarray(pixels, np.uint8)
-    return _flatten(_to_bytes(pixels))
+    return _upright(_gray(pixels), header.orientation)
 
 
-def is_image_name(path: str | os.PathLike[str]) -> bool:
+def is_image_name(name: str) -> bool:
     """Tell by its suffix whether a file is to be read as a picture."""
-    return Path(path).suffix.lower() in SUFFIXES
+    return name[name.rfind(".") :].lower() in SUFFIXES
+
+
+def _gray(pixels: NDArray[np.generic]) -> Gray:
+    """Gray, colour, or either with alpha, of any depth, to gray."""
+    if pixels.ndim == 2:
+        return _to_bytes(pixels)
+    channels = pixels.shape[2]
+    if channels == 3:
+        return np.asarray(cv2.cvtColor(_to_bytes(pixels), cv2.COLOR_BGR2GRAY), np.uint8)
+    alpha = pixels[..., -1]
+    opaque = alpha.max() == 0  # a BMP's unused fourth byte: nobody saves a picture of nothing
+    if channels == 2:
+        gray = _to_bytes(pixels[..., 0])
+    else:
+        gray = np.asarray(cv2.cvtColor(_to_bytes(pixels[..., :3]), cv2.COLOR_BGR2GRAY), np.uint8)
+    if opaque:
+        return gray
+    cover = np.right_shift(np.asarray(alpha, np.uint16), 8) if alpha.dtype == np.uint16 else alpha
+    return _on_paper(gray, cover.astype(np.uint8))
 
 
 def _to_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Scale deeper samples by their maximum: many 16-bit files use 10 or 12 bits of the 16."""
+    """Scale deeper samples by their range: many 16-bit files use 10 or 12 bits of the 16."""
     if pixels.dtype == np.uint8:
-        return np.asarray(pixels, np.uint8)
+        return np.ascontiguousarray(pixels, np.uint8)
     if pixels.dtype == np.uint16:
-        whole = pixels.astype(np.uint32)
-        return (whole * 255 // max(1, int(whole.max()))).astype(np.uint8)
-    real = np.nan_to_num(pixels.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(0)
-    return np.asarray(np.rint(real * (255 / max(float(real.max()), 1e-300))), np.uint8)
+        whole = np.asarray(pixels, np.uint16)
+        return np.right_shift(whole, max(0, int(whole.max()).bit_length() - 8)).astype(np.uint8)
+    real = np.nan_to_num(pixels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    real -= real.min()
+    real *= 255 / max(float(real.max()), 1e-30)
+    return np.rint(real).astype(np.uint8)
 
 
-def _flatten(pixels: NDArray[np.uint8]) -> Gray:
-    """Gray, colour or colour with alpha to gray."""
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[2] == 3:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
-    if pixels.shape[2] == 2:
-        gray, alpha = pixels[..., 0], pixels[..., 1]
-    else:
-        gray, alpha = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY), np.uint8), pixels[..., 3]
-    solid = alpha >= 128
-    # What is drawn on nothing is ink: dark ink goes on white, bright ink on black.
-    paper = 255 if not solid.any() or gray[solid].mean() < 128 else 0
-    weight = alpha.astype(np.uint32)
-    return np.asarray((gray * weight + paper * (255 - weight) + 127) // 255, np.uint8)
+def _on_paper(gray: Gray, alpha: NDArray[np.uint8]) -> Gray:
+    """What is drawn on nothing is ink: dark ink goes on white, bright ink on black. A few rows at a time."""
+    ink = float(np.average(cv2.resize(gray, (64, 64)), weights=cv2.resize(alpha, (64, 64)).astype(np.float64) + 1e-9))
+    paper = np.uint16(255 if ink < 128 else 0)
+    for top in range(0, len(gray), ROWS):
+        rows = np.s_[top : top + ROWS]
+        weight = alpha[rows].astype(np.uint16)
+        gray[rows] = (gray[rows] * weight + paper * (255 - weight) + 127) // 255  # at most 65,152
+    return gray
+
+
+def _upright(gray: Gray, orientation: int) -> Gray:
+    """Turn and mirror as EXIF's orientation 1 to 8 asks for (Exif 2.32, tag 274)."""
+    if orientation in (5, 6, 7, 8):
+        gray = gray.T
+    if orientation in (3, 4, 7, 8):
+        gray = gray[::-1]
+    if orientation in (2, 3, 6, 7):
+        gray = gray[:, ::-1]
+    return np.ascontiguousarray(gray)

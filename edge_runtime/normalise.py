@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import UsageError
 from edge_runtime.types import Gray
 
 SIZE = 28  # pixels: side of a normalised digit
@@ -45,8 +46,11 @@ def normalise(gray: Gray) -> Gray:
     """Return the one digit in `gray` as MNIST would show it.
 
     gray: uint8 (height, width), any size and polarity, 0 black to 255 white.
-    Returns uint8 (28, 28), ink bright on 0; all 0 where there is no ink.
+    Returns uint8 (28, 28), ink bright on 0; all 0 where there is no ink. Raises UsageError for any other array.
     """
+    if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8 or gray.ndim != 2 or gray.size == 0:
+        found = f"{gray.dtype} {gray.shape}" if isinstance(gray, np.ndarray) else type(gray).__name__
+        raise UsageError(f"a gray picture is a uint8 array (height, width) of levels 0..255, not {found}")
     digit = _digit(gray)
     return np.zeros((SIZE, SIZE), np.uint8) if digit is None else _place(digit)
 

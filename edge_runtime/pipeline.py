@@ -35,6 +35,7 @@ class Reader:
         for gray in grays:
             crops.append(normalise(gray))
             sizes.append(gray.shape)
+            del gray  # or it would stay until the next one is there
         if not crops:
             return []
         result = self._classifier.classify(np.stack(crops))

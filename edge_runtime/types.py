@@ -58,8 +58,7 @@ class Page:
     height: int  # pixels
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of output: what became of one file."""
 
     path: str

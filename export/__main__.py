@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from edge_runtime.cli.run import debug_option, run
-from export.errors import MissingLibraryError
+from edge_runtime.errors import MissingLibraryError
 
 EXAMPLES = """\b
 Examples:

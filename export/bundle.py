@@ -3,14 +3,13 @@
 import hashlib
 import json
 import os
-import platform
 import tempfile
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundle import FORMAT, FORMAT_VERSION, MANIFEST, load_bundle
 from edge_runtime.errors import OutputError
+from edge_runtime.versions import versions
 
 LIBRARIES = (
     "ai-edge-litert",
@@ -50,7 +49,7 @@ def manifest(
         "golden": None,
         "integer_weights": None,
         "training": training,
-        "versions": versions(),
+        "versions": versions(*LIBRARIES),
     }
 
 
@@ -69,17 +68,6 @@ def describe(
         "accuracy": accuracy,
         "agreement": agreement,
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the version of Python and of each library that has a hand in an export."""
-    found = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:  # the same library under another name, such as a system package's
-            found[library] = "unknown"
-    return found
 
 
 def check_target(folder: Path, overwrite: bool) -> None:

@@ -9,7 +9,3 @@ class RunError(EdgeDigitsError, ValueError):
 
 class ParityError(EdgeDigitsError, ValueError):
     """A converted model is not as good as the trained one, or not what the runtime expects."""
-
-
-class MissingLibraryError(EdgeDigitsError, ImportError):
-    """A library that only the export needs is not installed."""

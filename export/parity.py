@@ -1,6 +1,6 @@
 """The gate before a bundle: a converted network must do what the trained one does."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from edge_runtime.backends import litert, onnx
 from edge_runtime.types import Images
 from export.errors import ParityError
-from export.tflite import Graph
+
+if TYPE_CHECKING:  # else whoever predicts would load TensorFlow
+    from export.tflite import Graph
 
 Labels = NDArray[np.int64]  # (N,), 0 to 9
 
@@ -55,7 +57,7 @@ def check_labels(kind: str, predicted: Labels, trained: Labels, true: NDArray[np
         )
 
 
-def check_graph(kind: str, graph: Graph) -> None:
+def check_graph(kind: str, graph: "Graph") -> None:
     """Raise ParityError where an int8 .tflite file computes in floats or takes pixels in another range."""
     if graph.floats:
         raise ParityError(f"{kind} is not all int8: {len(graph.floats)} float tensors, the first is {graph.floats[0]}")

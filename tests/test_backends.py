@@ -14,10 +14,11 @@ import sys
 import numpy as np
 import pytest
 
-from edge_runtime import Classifier, normalise
+from edge_runtime import Classifier
 from edge_runtime.backends import KINDS, is_installed
 from edge_runtime.bundle import load_bundle
 from edge_runtime.errors import BackendError, ModelError, UsageError
+from edge_runtime.normalise import normalise
 from tests.conftest import skip
 
 BACKENDS = os.environ.get("EDGE_DIGITS_BACKENDS", "litert onnx fake").split()

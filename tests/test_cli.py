@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -169,3 +170,44 @@ def test_a_closed_pipe_ends_quietly(tmp_path):
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+def shell(line, tmp_path):
+    command = line.replace("edge-digits", f"{sys.executable} -m edge_runtime")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_streams_that_are_closed_or_full_are_no_fault_of_ours(tmp_path):
+    for streams, code in {">&-": 0, "2>&-": 0, "<&-": 0, ">&- 2>&- <&-": 0, "> /dev/full": 1}.items():
+        done = shell(f"edge-digits classify {DIGITS[4]} {streams}", tmp_path)
+        assert done.returncode == code, streams
+        assert "fault" not in done.stderr
+    assert "standard output cannot be written" in done.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_is_shown_as_an_escape(tmp_path):
+    shutil.copy(DIGITS[4], tmp_path / "日.bmp")
+    done = shell("PYTHONIOENCODING=latin-1 edge-digits classify 日.bmp", tmp_path)
+    assert done.returncode == 0
+    assert "u65e5" in done.stdout
+
+
+def test_a_very_deep_folder_is_read(run_cli, tmp_path):
+    # Too deep for one call: the whole path is longer than the system takes.
+    deeper = "for _ in $(seq 1200); do mkdir d; cd d; done"
+    assert shell(f"cp {DIGITS[4]} 4.bmp && {deeper} && cp {DIGITS[4]} .", tmp_path).returncode == 0
+    assert "1 pictures" in run_cli("batch-classify", "d", "--output", "r.csv").stdout
+
+
+@pytest.mark.parametrize("output", ["folder.csv", "x" * 300 + ".csv", "/proc/none.csv", "link.csv"])
+def test_outputs_that_cannot_be_are_one_line(run_cli, pictures, tmp_path, output):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "link.csv.part").symlink_to("precious")
+    said = run_cli("batch-classify", pictures, "--output", output, code=1).stderr
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+    assert (tmp_path / "precious").read_text() == "precious"

@@ -80,7 +80,10 @@ def test_a_digit_stays_itself(digits, how):
 
 def test_no_deformation_gives_nearly_the_digit(digits):
     still = replace(
-        CLEAN, rotation=0, slant=0, aspect=0, size=(1, 1), ripple=(0, 0), bend=(0, 0), width=(0, 0), sharpness=(1, 1)
+        CLEAN,
+        **dict.fromkeys(("rotation", "slant", "aspect", "balance"), 0.0),
+        **dict.fromkeys(("ripple", "bend", "width"), (0.0, 0.0)),
+        **dict.fromkeys(("size", "sharpness"), (1.0, 1.0)),
     )
     made = Deformer(digits, 0, deformation=still).epoch(0)
     assert np.abs(made.astype(int) - digits).mean() < 10

@@ -57,7 +57,7 @@ def test_the_rooms_open_with_what_flows_in_and_out():
 def test_classify_loads_no_training_library():
     code = """
 import sys
-from edge_runtime.cli import edge_digits
+from edge_runtime.cli.commands import edge_digits
 edge_digits.main(["classify", sys.argv[1]], standalone_mode=False)
 print(sorted({name.split(".")[0] for name in sys.modules}))
 """

@@ -1,8 +1,11 @@
 """Picture files of every format, depth and fault, through the public doors."""
 
+import io
 import os
 import struct
 import subprocess
+import sys
+import tempfile
 import zlib
 
 import cv2
@@ -10,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from edge_runtime import decode_gray, read_gray
 from edge_runtime.drawing import draw_digit
@@ -53,6 +58,65 @@ def test_what_is_drawn_on_nothing_stands_out_from_the_paper():
         gray = decode_gray(encode(".png", np.dstack([colour, shape])))
         assert gray[0, 0] == paper
         assert gray[shape == 255].mean() == pytest.approx(ink, abs=2)
+
+
+def test_faint_bright_ink_on_nothing_is_laid_on_black():
+    colour = np.full((*DIGIT.shape, 3), 255, np.uint8)
+    gray = decode_gray(encode(".png", np.dstack([colour, (255 - DIGIT) // 3])))
+    assert gray[0, 0] == 0
+    assert gray.max() > 80
+
+
+def test_a_palette_entry_that_is_transparent_is_no_ink():
+    shape = (255 - DIGIT > 128).astype(np.uint8)
+    picture = Image.fromarray(shape, "P")
+    picture.putpalette([0, 0, 0, 0, 0, 0])  # both are black; only one of them is seen
+    notes = PngInfo()
+    notes.add_text("note", "x" * 6000)
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=0, pnginfo=notes)
+    gray = decode_gray(file.getvalue())
+    assert gray[shape == 0].min() == 255
+    assert gray[shape == 1].max() < 10
+
+
+def test_an_unused_fourth_byte_hides_nothing():
+    bmp = bytearray(encode(".bmp", np.dstack([DIGIT] * 3 + [np.full_like(DIGIT, 255)])))
+    offset = struct.unpack_from("<I", bmp, 10)[0]
+    bmp[offset + 3 :: 4] = bytes(len(bmp[offset + 3 :: 4]))
+    assert differ(decode_gray(bytes(bmp)), DIGIT) < 2
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "I;16"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
+def test_a_turned_photograph_comes_upright(kind, orientation, mode):
+    if (kind, mode) in {("WEBP", "LA"), ("WEBP", "I;16"), ("JPEG", "LA"), ("JPEG", "RGBA"), ("JPEG", "I;16")}:
+        return  # there are no such files
+    alpha = np.full_like(DIGIT, 255)
+    stacks = {"L": DIGIT, "LA": np.dstack([DIGIT, alpha]), "RGBA": np.dstack([DIGIT] * 3 + [alpha])}
+    picture = Image.fromarray(stacks[mode] if mode in stacks else DIGIT.astype(np.uint16) * 257)
+    exif = Image.Exif()
+    exif[274] = orientation
+    options = {"tiffinfo": {274: orientation}} if kind == "TIFF" else {"exif": exif.tobytes()}
+    file = io.BytesIO()
+    picture.save(file, kind, **options, **({"lossless": True} if kind == "WEBP" else {}))
+    turns = {1: 0, 3: 2, 6: 3, 8: 1, 2: 0, 4: 2, 5: 1, 7: 3}  # quarter turns against the clock
+    expected = DIGIT[:, ::-1] if orientation in (2, 4, 5, 7) else DIGIT
+    expected = np.rot90(expected, turns[orientation])
+    assert differ(decode_gray(file.getvalue()), expected) < 3
+
+
+def test_a_large_transparent_picture_costs_little_more_than_its_pixels():
+    large = np.zeros((4000, 4000, 4), np.uint16)
+    large[1000:3000, 1900:2100, 3] = 65535
+    code = "import sys,resource;from edge_runtime import read_gray;read_gray(sys.argv[1]);"
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        file.write(encode(".png", large))
+        file.flush()
+        peak = int(subprocess.run([sys.executable, "-c", code, file.name], capture_output=True, check=True).stdout)
+    assert peak * 1024 < 3 * large.nbytes + 150e6
 
 
 # Written by another program than the one that reads them here, in the corners of each format.

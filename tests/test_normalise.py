@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edge_runtime.drawing import draw_digit
+from edge_runtime.errors import UsageError
 from edge_runtime.normalise import is_blank, normalise
 
 LABELS = st.integers(0, 9)
@@ -121,3 +122,19 @@ def test_a_strided_and_read_only_picture_is_taken_and_left_alone():
     before = view.copy()
     np.testing.assert_array_equal(normalise(view), normalise(before))
     np.testing.assert_array_equal(view, before)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((28, 28)),
+        np.zeros((28, 28), bool),
+        np.zeros((28, 28), np.uint16),
+        np.zeros((28, 28, 3), np.uint8),
+        np.zeros((0, 5), np.uint8),
+        [[0, 255]],
+    ],
+)
+def test_what_is_no_gray_picture_is_refused(picture):
+    with pytest.raises(UsageError, match="a gray picture is a uint8 array"):
+        normalise(picture)

@@ -3,6 +3,7 @@
 import re
 
 from benchmarks import tables
+from edge_runtime.bundle import load_bundle
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,3 +27,9 @@ def test_every_command_is_named(run_cli):
     assert {"classify", "batch-classify", "doctor"} <= set(commands)
     for command in commands:
         assert f"edge-digits {command}" in README, command
+
+
+def test_the_figures_are_the_shipped_models():
+    for name in ("parity.json", "real.json"):
+        for model, found in tables._read(name)["models"].items():
+            assert found["model"] == load_bundle(model).file("tflite_int8").sha256, f"measure {name} again"

@@ -11,16 +11,15 @@ import sys
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from edge_runtime.normalise import normalise
+from train import fit
 from train.__main__ import main
 from train.data import Mnist, load_mnist
 from train.recipes import RECIPES
-
-keras = pytest.importorskip("keras", reason="needs the extra `train`")
-fit = pytest.importorskip("train.fit")
 
 ROOT = Path(__file__).parent.parent
 

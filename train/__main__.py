@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge_runtime.cli.run import debug_option, finish, run
-from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
 from train.data import Mnist, load_mnist
 from train.recipes import RECIPES, Recipe
 
@@ -60,6 +61,8 @@ def command(
     chosen = _chosen(recipes, compare)
     if compare and repeat:
         raise UsageError("--compare and --repeat do not go together: choose one")
+    if find_spec("keras") is None or find_spec("pandas") is None:
+        raise MissingLibraryError("training needs TensorFlow and more: pip install -e '.[train]'")
     out = out or Path("runs", "compare" if compare else chosen[0].name)
     _claim(out, overwrite)
     mnist = load_mnist(data)

@@ -44,10 +44,11 @@ class Deformation:
     slant: float = 0.35  # columns a row moves for each row of height, at most, either way
     aspect: float = 0.22  # natural logarithm of width to height, at most, either way
     size: Span = (0.95, 1.35)  # of the digit's own size; `normalise` undoes it, the resampling remains
-    ripple: Span = (0.0, 1.3)  # pixels: root mean square of the finer elastic displacement
+    ripple: Span = (0.0, 1.1)  # pixels: root mean square of the finer elastic displacement
     bend: Span = (0.0, 1.5)  # pixels: the same of the coarser one
     ripple_smoothness: float = 4.0  # pixels: Gaussian sigma of the finer displacement (Simard: 4)
     bend_smoothness: float = 9.0  # pixels: the same of the coarser one
+    balance: float = 3.0  # pixels the middle moves against top and bottom, at most: a larger upper or lower half
     # Stroke: every digit
     width: Span = (-0.8, 1.0)  # pixels on either side of a stroke, about: below 0 is thinner
     sharpness: Span = (1.0, 2.2)  # slope of the edges: 1 leaves them, more makes them black and white
@@ -55,31 +56,31 @@ class Deformation:
     flag_share: float = 0.35  # of the ones: an upstroke, short or nearly as long as the stem
     foot_share: float = 0.2  # of the ones: a line below
     bar_share: float = 0.35  # of the sevens: a bar through the stem
-    wave_share: float = 0.2  # of the sevens: the top drawn as a wave
+    wave_share: float = 0.25  # of the sevens: the top drawn as a wave
     curl_share: float = 0.3  # of the nines: the tail bent to the left, as in a handwritten g
     # Dirt
-    line_share: float = 0.16  # a straight or zigzag line across, whole, dashed or dotted
-    border_share: float = 0.06  # rules along the crop's sides
+    line_share: float = 0.13  # a straight or zigzag line across, whole, dashed or dotted
+    border_share: float = 0.05  # rules along the crop's sides
     speck_share: float = 0.05  # a few dots beside the digit
     blot_share: float = 0.05  # gray blots as of spilt water
     salt_share: float = 0.06  # single pixels black or white
     salt: Span = (0.01, 0.2)  # of all pixels
-    noise_share: float = 0.10  # sensor noise
+    noise_share: float = 0.06  # sensor noise
     noise: Span = (3.0, 40.0)  # gray levels, standard deviation
-    grain_share: float = 0.06  # ink that comes and goes, as of a dry pen or few photons
-    blur_share: float = 0.10  # out of focus
+    grain_share: float = 0.04  # ink that comes and goes, as of a dry pen or few photons
+    blur_share: float = 0.08  # out of focus
     blur: Span = (0.5, 1.6)  # pixels, Gaussian sigma on the canvas
-    motion_share: float = 0.06  # moved while taken
+    motion_share: float = 0.05  # moved while taken
     motion: Span = (3.0, 11.0)  # pixels, length of the way
-    frosted_share: float = 0.05  # as through frosted glass: every pixel from a place nearby
+    frosted_share: float = 0.04  # as through frosted glass: every pixel from a place nearby
     frosted: Span = (0.6, 1.8)  # pixels, at most, either way
     outline_share: float = 0.05  # only the edges of the strokes
-    paper_share: float = 0.1  # gray paper, pale ink
+    paper_share: float = 0.06  # gray paper, pale ink
     contrast: Span = (0.2, 0.9)  # of full: ink against paper on such paper
-    shade_share: float = 0.1  # paper brighter at one end, or cloudy
+    shade_share: float = 0.08  # paper brighter at one end, or cloudy
     shade: Span = (10.0, 110.0)  # gray levels from darkest to brightest, about
-    band_share: float = 0.04  # vertical or horizontal bands with paper and ink exchanged
-    negative_share: float = 0.2  # dark ink on bright paper
+    band_share: float = 0.02  # vertical or horizontal bands with paper and ink exchanged
+    negative_share: float = 0.1  # dark ink on bright paper
 
 
 class Deformer:
@@ -279,7 +280,7 @@ def _pen(image: Digits) -> int:
     """Stroke width in pixels, about: the ink's area against the length of its edge."""
     ink = image > INK
     edge = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
-    return max(1, int(1.9 * np.count_nonzero(ink) / max(1, edge)))
+    return max(1, round(1.9 * np.count_nonzero(ink) / max(1, edge)))
 
 
 def _line(image: Digits, points: Sequence[tuple[float, float]], pen: int) -> None:
@@ -315,7 +316,7 @@ def _add_foot(image: Digits, rng: np.random.Generator) -> None:
 def _add_bar(image: Digits, rng: np.random.Generator) -> None:
     """A bar through the stem of a seven."""
     rows, columns = np.nonzero(image > INK)
-    row = round(rows.min() + rng.uniform(0.4, 0.65) * np.ptp(rows))
+    row = round(rows.min() + rng.uniform(0.4, 0.8) * np.ptp(rows))
     stem = columns[rows == row]
     if len(stem) == 0 or np.ptp(stem) > 8:  # the row crosses more than the stem
         return
@@ -333,8 +334,8 @@ def _add_wave(image: Digits, rng: np.random.Generator) -> None:
     right, row, left = int(columns[upper][corner]), int(rows[upper][corner]), int(columns[upper].min())
     if right - left < 7 or height < 10:  # no top to speak of
         return
-    image[: round(top + 0.4 * height), : max(0, right - pen)] = 0
-    leg, dip, peak = rng.uniform(0.1, 0.45) * height, rng.uniform(0.0, 0.3) * height, rng.uniform(0.2, 0.45)
+    image[: round(top + 0.45 * height), : max(0, right - pen)] = 0
+    leg, dip, peak = rng.uniform(0.1, 0.6) * height, rng.uniform(0.05, 0.55) * height, rng.uniform(0.15, 0.45)
     crest = left + peak * (right - left)
     low = crest + rng.uniform(0.3, 0.6) * (right - crest)
     start = (left + rng.uniform(-1, 0.5 * (crest - left)), top + leg)
@@ -342,13 +343,16 @@ def _add_wave(image: Digits, rng: np.random.Generator) -> None:
 
 
 def _add_curl(image: Digits, rng: np.random.Generator) -> None:
-    """The tail of a nine bent to the left and up again."""
+    """The stem of a nine bowed to the right, its tail bent to the left and up again."""
     rows, columns = np.nonzero(image > INK)
     bottom, height = rows.max(), np.ptp(rows)
     end = float(columns[rows == bottom].mean())
     if end < columns.min() + 0.3 * np.ptp(columns):  # bent already
         return
-    reach, depth, rise = rng.uniform(0.25, 0.75) * height, rng.uniform(0, 0.2) * height, rng.uniform(0, 0.3) * height
+    bow, upper = rng.uniform(0, 5), rows.min() + 0.35 * height
+    for row in range(round(upper), bottom + 1):
+        image[row] = np.roll(image[row], round(bow * np.sin(np.pi * (row - upper) / (bottom + 1 - upper))))
+    reach, depth, rise = rng.uniform(0.3, 0.9) * height, rng.uniform(0, 0.2) * height, rng.uniform(0, 0.3) * height
     way = np.linspace(0, 1, 7)[:, None]  # along a quadratic curve
     start, bend, stop = (end, bottom - 1), (end - 0.5 * reach, bottom + 2 * depth), (end - reach, bottom - rise)
     curve = (1 - way) ** 2 * start + 2 * way * (1 - way) * bend + way**2 * stop
@@ -372,6 +376,7 @@ def _bent(images: Digits, how: Deformation, fields: _Fields, rng: np.random.Gene
     middle = CENTRE - 0.5
     x = (xx * across + middle) + xy * down
     y = (yx * across + middle) + yy * down
+    y += _draw(rng, (-how.balance, how.balance), count) * np.maximum(1 - (down / CENTRE) ** 2, 0)
     ripple, bend = _draw(rng, how.ripple, count), _draw(rng, how.bend, count)
     for axis, way_back in enumerate((x, y)):
         way_back += ripple * _windows(fields.ripple[axis], count, rng)
@@ -469,21 +474,21 @@ def _outlined(strip: Strip) -> Strip:
 
 def _cross(picture: Strip, rng: np.random.Generator) -> None:
     """Draw a line from side to side: straight or zigzag, whole, dashed or dotted."""
-    zigzag = rng.random() < 0.5
-    steps = int(rng.integers(9, 24)) if zigzag else int(rng.integers(2, 5))
+    zigzag = rng.random() < 0.6
+    steps = round((CANVAS + 4) / rng.uniform(2, 4.5)) if zigzag else int(rng.integers(2, 5))
     x = np.linspace(-2, CANVAS + 2, steps)
     y = np.linspace(rng.uniform(3, CANVAS - 3), rng.uniform(3, CANVAS - 3), steps)
-    if zigzag:
-        y += rng.uniform(-6, 6) - y.mean() + rng.choice((6, CANVAS // 2, CANVAS - 6))
-        y[1::2] += rng.uniform(1, 4)
-    if rng.random() < 0.25:  # downwards rather than across
+    if zigzag:  # flatter than a straight line, often near the top or the bottom, and of full ink
+        y = 0.3 * (y - y.mean()) + rng.uniform(5, CANVAS - 5)
+        y[1::2] += rng.uniform(1.5, 6)
+    if rng.random() < 0.2:  # downwards rather than across
         x, y = y, x
     ink = np.zeros((CANVAS, CANVAS), np.uint8)
     _line(ink, np.stack([x, y], 1).tolist(), 1 if rng.random() < 0.7 else 2)
-    if rng.random() < 0.4:
+    if rng.random() < (0.1 if zigzag else 0.4):
         dash, gap = rng.integers(1, 4), rng.integers(2, 4)
         ink[:, np.arange(CANVAS) % (dash + gap) >= dash] = 0
-    np.maximum(picture, ink * np.float32(rng.uniform(0.4, 1)), out=picture)
+    np.maximum(picture, ink * np.float32(rng.uniform(0.4, 1) ** 0.5), out=picture)
 
 
 def _rule(picture: Strip, rng: np.random.Generator) -> None:

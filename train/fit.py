@@ -1,4 +1,4 @@
-"""Trains a recipe with Keras; nothing else in the package but `data` knows Keras.
+"""Trains a recipe with Keras; nothing else in `train` knows it, but for `data`, which asks it for MNIST.
 
 `train` returns a plain float32 network whatever it was trained in, and what it scored. The test digits
 are looked at once, when training is over.
@@ -6,10 +6,8 @@ are looked at once, when training is over.
 
 import logging
 import os
-import platform
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; read 
 
 import keras
 
+from edge_runtime import cpu
 from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.versions import versions
 from train.data import Bytes, Mnist, normalised
 from train.deform import Deformer
 from train.recipes import Recipe
@@ -86,7 +86,7 @@ def train(recipe: Recipe, mnist: Mnist, seed: int = 0, epochs: int | None = None
         validation=_score(recipe, plain, *held_out) if held_out else None,
         test=_score(recipe, plain, test_images, mnist.test_labels),
         data_sha256=mnist.sha256,
-        versions=_versions(),
+        versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
     )
 
 
@@ -211,26 +211,10 @@ def _precision(recipe: Recipe) -> str:
 
 def _multiplies_bfloat16() -> bool:
     """Tell whether the processor has instructions for bfloat16: three times as fast as float32 there."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(cpu.features())
 
 
 def _summary(model: keras.Model) -> str:
     lines: list[str] = []
     model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines) + "\n"
-
-
-def _versions() -> dict[str, str]:
-    names = ("tensorflow", "keras", "numpy", "opencv-python-headless")
-    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # the same library under another name, such as a system package's
-        return "unknown"

@@ -30,7 +30,7 @@ class Backend(Protocol):
 
 
 class Kind(NamedTuple):
-    """What a backend needs: `module` has `Backend(model, threads)`, `library` is what it imports."""
+    """What a backend needs: `module` has `load(model, threads)`, `library` is what it imports."""
 
     module: str
     library: str | None
@@ -44,9 +44,9 @@ KINDS = {
         "tflite_runtime",
         "tflite_runtime",
         "tflite_int8",
-        "Python 3.11: pip install --require-hashes -r requirements/tflite-runtime.txt, then edge-digits --no-deps",
+        "on Python 3.11, as requirements/README.md of the checkout says",
     ),
-    "onnx": Kind("onnx", "onnxruntime", "onnx_int8", "pip install 'edge-digits[onnx]'"),
+    "onnx": Kind("onnx", "onnxruntime", "onnx_int8", "pip install onnxruntime, or the extra edge-digits[onnx]"),
     "fake": Kind("fake", None, None, "ships with the package"),
 }
 CHOICES = (AUTO, *KINDS)
@@ -69,13 +69,14 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
     """
     if name not in CHOICES:
         raise UsageError(f"there is no backend {name!r}: choose one of {', '.join(CHOICES)}")
-    if not isinstance(threads, int) or not 1 <= threads <= THREADS:
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= threads <= THREADS:
         raise UsageError(f"threads is a whole number from 1 to {THREADS}, not {threads!r}")
+    threads = int(threads)  # an interpreter takes no other kind
     if name != AUTO:
         return name, _open(name, bundle, threads)
     failures = []
     for candidate, kind in KINDS.items():
-        if kind.library is None or not is_installed(candidate):
+        if kind.library is None or kind.model not in bundle.files or not is_installed(candidate):
             continue
         try:
             return candidate, _open(candidate, bundle, threads)
@@ -83,7 +84,8 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
             failures.append(f"{candidate}: {error}")
     if failures:
         raise BackendError("no interpreter works; " + "; ".join(failures))
-    raise BackendError(f"no interpreter is installed: {KINDS['litert'].install}, or {KINDS['onnx'].install}")
+    wanted = [kind.install for kind in KINDS.values() if kind.model in bundle.files]
+    raise BackendError(f"no interpreter is installed that runs this model: {'; or '.join(wanted)}")
 
 
 def _open(name: str, bundle: Bundle, threads: int) -> Backend:

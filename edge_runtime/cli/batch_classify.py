@@ -1,73 +1,243 @@
-"""`edge-digits batch-classify`: a folder into a CSV file."""
+"""`edge-digits batch-classify`: a folder of any size into one file, and not a row lost."""
 
+import csv
+import os
 import sys
-import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from edge_runtime.batch import rows
-from edge_runtime.classifier import Classifier
-from edge_runtime.cli.options import backend_option, model_option, threads_option
-from edge_runtime.cli.run import debug_option
-from edge_runtime.errors import UsageError
-from edge_runtime.pipeline import Reader
-from edge_runtime.sinks.csv import CsvSink
+from edge_runtime.backends import open_backend
+from edge_runtime.batch import BATCH, Job, parallel_rows
+from edge_runtime.bundle import load_bundle
+from edge_runtime.chart import confusion_png
+from edge_runtime.cli.options import backend_option, model_option
+from edge_runtime.cli.progress import Progress
+from edge_runtime.cli.run import INTERRUPTED, debug_option
+from edge_runtime.errors import FileError, OutputError, UsageError
+from edge_runtime.score import Score
+from edge_runtime.sinks import parquet
+from edge_runtime.sinks.copies import Copies
+from edge_runtime.sinks.formats import Csv, Format, JsonLines
+from edge_runtime.sinks.journal import Journal
+from edge_runtime.sinks.table import printable
 from edge_runtime.sources.folder import Folder
-from edge_runtime.types import Status
+from edge_runtime.sources.listing import Listing
+from edge_runtime.types import Row, Status
 
-EVERY = 0.5  # seconds between two updates of the progress line
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 EPILOG = """\b
 Examples:
   edge-digits batch-classify scans --output results.csv
-  edge-digits batch-classify scans --output results.csv --overwrite --backend onnx
+  edge-digits batch-classify scans --output results.csv --resume
+  edge-digits batch-classify scans --output results.jsonl --exclude '*.tmp.png' --copy-to sorted
+  edge-digits batch-classify digits --output results.csv --labels-from-folders
+  find . -name '*.png' -print0 | edge-digits batch-classify - -0 --output results.parquet
+
+\b
+A CSV cell that a spreadsheet would run (it begins with = + - @, tab or carriage return), or that begins with an
+apostrophe, is written with an apostrophe before it; take one away when you read it.
 """
 
 
 @click.command("batch-classify", epilog=EPILOG)
 @click.argument("folder")
-@click.option("--output", required=True, metavar="FILE.csv", help="The file to write.")
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
+@click.option("--resume", is_flag=True, help="Go on with an output that was begun; start where none was.")
+@click.option("--overwrite", is_flag=True, help="Replace an output that exists or was begun.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=CORES, show_default="cores", help="Processes.")
+@click.option("--batch", type=click.IntRange(1, 4096), default=BATCH, show_default=True, help="Pictures at once.")
+@click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read the folders below, too.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only these; with a slash, of the whole path.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="None of these.")
+@click.option("--null", "-0", is_flag=True, help="Paths on standard input end with NUL, not with a line's end.")
+@click.option("--probabilities", is_flag=True, help="Ten more columns, p0 to p9.")
+@click.option("--copy-to", type=click.Path(path_type=Path), metavar="DIR", help="Copy pictures into folders by label.")
+@click.option("--quarantine", type=click.Path(path_type=Path), metavar="DIR", help="Copy files that failed.")
+@click.option("--labels", type=click.Path(path_type=Path), metavar="CSV", help="True labels: filename,label.")
+@click.option("--labels-from-folders", is_flag=True, help="A picture's folder is named after its true label.")
 @model_option
 @backend_option
-@threads_option
 @debug_option
-def batch_classify(folder: str, output: str, overwrite: bool, model: str | None, backend: str, threads: int) -> int:
-    """Read the one digit in each picture of FOLDER and of the folders below it.
+def batch_classify(
+    folder: str,
+    output: Path,
+    resume: bool,
+    overwrite: bool,
+    jobs: int,
+    batch: int,
+    recursive: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    null: bool,
+    probabilities: bool,
+    copy_to: Path | None,
+    quarantine: Path | None,
+    labels: Path | None,
+    labels_from_folders: bool,
+    model: str | None,
+    backend: str,
+) -> int:
+    """Read the one digit in each picture of FOLDER, or of the paths on standard input where FOLDER is -.
 
     Writes one row a picture, sorted by path: path,label,confidence,status,error. The status is ok, rejected (the
     label is a guess, the reason stands in error) or failed (no picture could be read). Files that are no pictures by
-    name are skipped and counted. Exit code 1 if a picture failed.
+    name and links to folders are skipped and counted. Stopped at any moment, the job goes on with --resume. With true
+    labels, accuracy and a table by digit are printed, and a picture of the confusion is written beside the output.
+    Exit code 1 if a picture failed.
     """
-    if Path(output).suffix.lower() != ".csv":
-        raise UsageError(f"--output ends in .csv, not {Path(output).suffix or 'nothing'!r}")
-    source = Folder(folder)
-    reader = Reader(Classifier(model, backend, threads))
-    sink = CsvSink(output, overwrite)
-    counts: Counter[str] = Counter()
-    labels: Counter[str] = Counter()
-    started = shown = time.monotonic()
-    live = sys.stderr.isatty()
-    for row in rows(reader, source.paths(), folder):
-        sink.write(row)
-        counts[row.status] += 1
-        if row.status is Status.OK:
-            labels[row.label] += 1
-        if live and time.monotonic() - shown > EVERY:
-            shown = time.monotonic()
-            rate = counts.total() / (shown - started)
-            click.echo(
-                f"\r{counts.total():,} files, {counts[Status.FAILED]:,} failed, {rate:,.0f}/s ", nl=False, err=True
+    if not folder:
+        raise UsageError("FOLDER is empty: name a folder, . for this one, or - for standard input")
+    if resume and overwrite:
+        raise UsageError("--resume goes on with an output and --overwrite replaces it: choose one")
+    form, convert = _format(output, probabilities)
+    truth = _truth(labels, labels_from_folders)
+    for target in (copy_to, quarantine):
+        if target and folder != "-" and Path(folder).resolve() in (target.resolve(), *target.resolve().parents):
+            raise UsageError(f"{target} is in the folder that is read: name one outside of it")
+    source = None if folder == "-" else Folder(folder, recursive, include, exclude)
+    root = folder if source else ""
+    bundle = load_bundle(model)
+    open_backend(backend, bundle)  # what is wrong with the model or the interpreter is said before a job begins
+    asked = {
+        "the folder": str(source.root.resolve()) if source else "-",
+        "the model": {kind: file.sha256 for kind, file in bundle.files.items() if kind.endswith("int8")},
+        "the option --backend": backend,
+        "the option --recursive": recursive,
+        "the option --include": list(include),
+        "the option --exclude": list(exclude),
+        "the option --probabilities": probabilities,
+    }
+    journal = Journal(output, form, asked, convert=convert)
+    done = journal.resume() if resume else journal.begin(overwrite)
+    if done is None:
+        click.echo(f"{output} is complete: nothing to do")
+        return 0
+    report = _Report(truth)
+    if source:
+        source.listed = journal.listed
+    paths = source.paths() if source else Listing(sys.stdin.buffer, null).paths()
+    copies = Copies(root, copy_to, quarantine)
+    job = Job(root, model, backend, probabilities=probabilities)
+    count = Folder(folder, recursive, include, exclude).count if source else None
+    try:
+        with Progress(count) as progress:
+            progress.skip(_take_up(done, paths, report))
+            for rows in parallel_rows(job, paths, jobs, batch):
+                for row in rows:
+                    copies.write(row)
+                    journal.write(row)
+                    report.add(row)
+                journal.flush()
+                progress.show(report.total, report.statuses[Status.FAILED])
+            journal.finish()
+            seconds = progress.seconds
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {report.total:,} rows are kept; the same command with --resume goes on", err=True)
+        return INTERRUPTED
+    finally:
+        journal.close()
+    report.print(seconds, source)
+    if truth:
+        picture = output.with_name(output.stem + ".confusion.png")
+        report.print_score(picture)
+    return 1 if report.statuses[Status.FAILED] or (source and source.unread) else 0
+
+
+def _format(output: Path, probabilities: bool) -> tuple[Format, Callable[[Path, Path], None] | None]:
+    """How the rows of an output look while the job runs, and what makes the output of them if it is not the same."""
+    suffix = output.suffix.lower()
+    if suffix == ".csv":
+        return Csv(probabilities), None
+    if suffix == ".jsonl":
+        return JsonLines(probabilities), None
+    if suffix == ".parquet":
+        parquet.require()
+        return JsonLines(probabilities), lambda lines, target: parquet.convert(lines, target, probabilities)
+    raise UsageError(f"--output ends in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
+
+
+def _take_up(done: Iterable[Row], paths: Iterator[str], report: "_Report") -> int:
+    """Count the rows of an earlier run, and go past their paths; raises OutputError where these are others now."""
+    for row in done:
+        path = next(paths, None)
+        if path != row.path:
+            raise OutputError(
+                f"the files have changed since the job was begun: {row.path!r} was read, and "
+                f"{'nothing' if path is None else repr(path)} is there now: --overwrite begins again"
             )
-    sink.close()
-    if live and shown != started:
-        click.echo("\r\033[K", nl=False, err=True)
-    for below in source.unread:
-        click.echo(f"error: the folder {below} cannot be listed", err=True)
-    seconds = time.monotonic() - started
-    summary = ", ".join(f"{counts[status]:,} {status}" for status in Status)
-    click.echo(f"{counts.total():,} pictures in {seconds:.1f} s: {summary}; {source.skipped:,} other files skipped")
-    click.echo("labels: " + ", ".join(f"{digit}: {labels[str(digit)]:,}" for digit in range(10)))
-    return 1 if counts[Status.FAILED] or source.unread else 0
+        report.add(row)
+    return report.total
+
+
+def _truth(labels: Path | None, from_folders: bool) -> Callable[[str], str | None] | None:
+    """What finds the true label of a path; None where there are none."""
+    if labels and from_folders:
+        raise UsageError("--labels and --labels-from-folders do not go together: choose one")
+    if from_folders:
+        return lambda path: Path(path).parent.name
+    if not labels:
+        return None
+    try:
+        with labels.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            table = {line["filename"]: line["label"] for line in csv.DictReader(file)}
+    except OSError as error:
+        raise FileError(f"{labels} cannot be read: {error.strerror}") from error
+    except (KeyError, csv.Error) as error:
+        raise UsageError(f"{labels} has no columns filename,label") from error
+    return lambda path: table.get(path, table.get(Path(path).name))
+
+
+class _Report:
+    """What is counted while rows go by."""
+
+    def __init__(self, truth: Callable[[str], str | None] | None) -> None:
+        self.statuses: Counter[str] = Counter()
+        self._labels: Counter[str] = Counter()
+        self._truth = truth
+        self._unlabelled = 0
+        self._score = Score()
+
+    @property
+    def total(self) -> int:
+        """Rows so far."""
+        return self.statuses.total()
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self.statuses[row.status] += 1
+        if row.status is Status.OK:
+            self._labels[row.label] += 1
+        if self._truth:
+            truth = self._truth(row.path)
+            if truth is None:
+                self._unlabelled += 1
+            else:
+                self._score.add(row, truth)
+
+    def print(self, seconds: float, source: Folder | None) -> None:
+        """The summary at the end."""
+        skipped = f"; {source.skipped:,} other files skipped" if source else ""
+        counts = ", ".join(f"{self.statuses[status]:,} {status}" for status in Status)
+        rate = f", {self.total / seconds:,.0f}/s" if self.total else ""
+        click.echo(f"{self.total:,} pictures in {seconds:.1f} s{rate}: {counts}{skipped}")
+        click.echo("labels: " + ", ".join(f"{digit}: {self._labels[str(digit)]:,}" for digit in range(10)))
+        for below in source.unread if source else ():
+            click.echo(f"error: the folder {printable(below)} cannot be listed", err=True)
+
+    def print_score(self, picture: Path) -> None:
+        """Accuracy, the table by digit, and the confusion as a picture."""
+        score, without = self._score, f"; {self._unlabelled:,} have no true label" if self._unlabelled else ""
+        click.echo(f"accuracy {score.accuracy:.2%} of {score.count:,} pictures with a true label{without}")
+        click.echo(f"{'digit':>5}{'count':>9}{'precision':>11}{'recall':>9}{'F1':>9}")
+        for digit, count, *shares in score.classes():
+            precision, recall, f1 = ("-" if share != share else f"{share:.2%}" for share in shares)
+            click.echo(f"{digit:>5}{count:>9,}{precision:>11}{recall:>9}{f1:>9}")
+        try:
+            picture.write_bytes(confusion_png(score.confusion, f"{score.accuracy:.2%} of {score.count:,} right"))
+        except OSError as error:
+            raise OutputError(f"{picture} cannot be written: {error.strerror}") from error
+        click.echo(f"the confusion is drawn in {picture}")

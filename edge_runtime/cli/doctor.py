@@ -21,12 +21,12 @@ def doctor(as_json: bool) -> int:
         click.echo(json.dumps(found, indent=2))
         return 0 if found["ok"] else 1
     for name, value in found["versions"].items():
-        click.echo(f"{name:<24}{value or 'not installed as a package'}")
+        click.echo(f"{name:<24}{value}")
     click.echo(f"{'system':<24}{found['system']['platform']}")
     click.echo(f"{'processor features':<24}{' '.join(found['cpu_features']) or 'unknown'}")
     for name, backend in found["backends"].items():
         if backend["works"]:
-            state = f"works, version {backend['version'] or 'unknown'}"
+            state = f"works, version {backend['version']}"
             state += ", the one that auto takes" if name == found["auto"] else ""
         else:
             state = f"{'does not work' if backend['installed'] else 'not installed'}: {backend['advice']}"
@@ -38,5 +38,6 @@ def doctor(as_json: bool) -> int:
         click.echo(f"{'model ' + name:<24}{state}")
     for line in found["advice"]:
         click.echo(f"to do: {line}")
-    click.echo("all is well" if found["ok"] else "digits cannot be read here yet")
+    well = "digits can be read" if found["advice"] else "all is well"
+    click.echo(well if found["ok"] else "digits cannot be read here yet")
     return 0 if found["ok"] else 1

@@ -1,5 +1,7 @@
 """How a command ends: one line for a known error, a traceback only on request, clean on Ctrl-C and closed pipes."""
 
+import errno
+import io
 import os
 import sys
 import traceback
@@ -17,6 +19,7 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False, help="S
 
 def run(command: click.Command, name: str) -> NoReturn:
     """Run a click command on the process's arguments and exit with its code; only Python writes to stderr."""
+    _open_streams()
     if "--debug" not in sys.argv[1:]:
         _silence_native_stderr()
     sys.exit(finish(command, name, sys.argv[1:]))
@@ -32,7 +35,7 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
         _say("interrupted", debug)
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         code = 1
     except click.ClickException as error:
         error.show()
@@ -40,6 +43,13 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
     except EdgeDigitsError as error:
         _say(f"error: {error}", debug)
         code = error.exit_code
+    except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):  # files of ours have errors of ours
+            _say(f"error: standard output cannot be written: {error.strerror}", debug)
+            _drop_stdout()
+        else:
+            _say(f"error: {error} (--debug shows where)", debug)
+        code = 1
     except Exception as error:
         _say(f"error: this is a fault of ours, {type(error).__name__}: {error} (--debug shows where)", debug)
         code = 1
@@ -50,6 +60,23 @@ def _say(line: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
     click.echo(" ".join(line.split()), err=True)
+
+
+def _drop_stdout() -> None:
+    """Let what is still to be written go nowhere, or Python would complain of it on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_streams() -> None:
+    """Give a process that was started without some of its three streams an empty one in their place."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, mode))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal has no letters for is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _silence_native_stderr() -> None:

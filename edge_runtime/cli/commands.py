@@ -1,0 +1,26 @@
+"""All commands in one group."""
+
+import click
+
+from edge_runtime.cli.batch_classify import batch_classify
+from edge_runtime.cli.classify import classify
+from edge_runtime.cli.doctor import doctor
+from edge_runtime.cli.run import debug_option
+
+EPILOG = """\b
+Examples:
+  edge-digits classify seven.png
+  edge-digits batch-classify scans --output results.csv
+  edge-digits doctor
+"""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="edge-digits", message="%(prog)s %(version)s")
+@debug_option
+def edge_digits() -> None:
+    """Read handwritten digits from picture files, with an int8 network and no TensorFlow."""
+
+
+for _command in (classify, batch_classify, doctor):
+    edge_digits.add_command(_command)

@@ -1,0 +1,43 @@
+"""The few operations on output files, in one place: a test puts one in their place that fails where it likes."""
+
+import os
+from pathlib import Path
+
+
+class Files:
+    """The system's own files. Everything here raises OSError; what is written is complete or an error."""
+
+    def open(self, path: Path) -> int:
+        """Open a file for writing at its end, made if it is missing, never through a link; returns its handle."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+
+    def write(self, handle: int, data: bytes) -> None:
+        """Append all bytes."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut an open file off after `size` bytes."""
+        os.ftruncate(handle, size)
+
+    def sync(self, handle: int) -> None:
+        """Wait until the bytes are on the disk."""
+        os.fsync(handle)
+
+    def close(self, handle: int) -> None:
+        """Close a handle."""
+        os.close(handle)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Give a file another's name at once, and wait until the name is on the disk."""
+        source.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, which may be gone already."""
+        path.unlink(missing_ok=True)

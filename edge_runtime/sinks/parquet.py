@@ -1,0 +1,58 @@
+"""Rows as a Parquet file: the only file that imports pyarrow (the extra `parquet`).
+
+Parquet cannot be appended to, so a job writes JSON lines and this makes the Parquet file of them when all are there.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import MissingLibraryError, OutputError
+from edge_runtime.sinks.formats import JsonLines
+from edge_runtime.types import Row
+
+GROUP = 50_000  # rows in one group of the file
+
+
+def require() -> None:
+    """Raise MissingLibraryError where pyarrow is not installed."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        raise MissingLibraryError(
+            "Parquet needs pyarrow: pip install pyarrow, or the extra edge-digits[parquet]"
+        ) from None
+
+
+def convert(lines: Path, target: Path, probabilities: bool) -> None:
+    """Write the rows of a file of JSON lines as Parquet; a name that is not UTF-8 has its bytes as escapes."""
+    import pyarrow
+    import pyarrow.parquet
+
+    fields = [("path", pyarrow.string()), ("label", pyarrow.string()), ("confidence", pyarrow.float32())]
+    fields += [("status", pyarrow.string()), ("error", pyarrow.string())]
+    if probabilities:
+        fields += [(f"p{digit}", pyarrow.float32()) for digit in range(10)]
+    schema = pyarrow.schema(fields)
+    try:
+        with lines.open("rb") as file, pyarrow.parquet.ParquetWriter(target, schema) as writer:
+            rows = (row for row, _ in JsonLines(probabilities).rows(file))
+            while group := list(islice(rows, GROUP)):
+                writer.write_table(pyarrow.Table.from_pydict(_columns(group, probabilities), schema=schema))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise OutputError(f"{target} cannot be written: {error}") from error
+
+
+def _columns(group: list[Row], probabilities: bool) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        "path": [row.path.encode("utf-8", "backslashreplace").decode() for row in group],
+        "label": [row.label for row in group],
+        "confidence": [row.confidence for row in group],
+        "status": [row.status.value for row in group],
+        "error": [row.error for row in group],
+    }
+    if probabilities:
+        shares: Iterator[list[float | None]] = (list(row.probabilities) or [None] * 10 for row in group)
+        columns |= {f"p{digit}": list(column) for digit, column in enumerate(zip(*shares, strict=True))}
+    return columns

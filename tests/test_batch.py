@@ -1,0 +1,518 @@
+"""batch-classify on folders that are large, strange or changed, killed at any moment, on disks that fail."""
+
+import csv
+import hashlib
+import io
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.drawing import draw_digit
+from edge_runtime.errors import OutputError
+from edge_runtime.files import Files
+from edge_runtime.sinks.formats import Csv, JsonLines
+from edge_runtime.sinks.journal import Journal
+from edge_runtime.sources import folder as folder_module
+from edge_runtime.sources.folder import Folder
+from edge_runtime.types import Row, Status
+from tests.conftest import ROOT
+
+LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))  # the full proof, as the README says how to run it
+FILES, KILLS = (10_000, 200) if LONG else (1_500, 8)
+
+
+def read_csv(path):
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """Twenty drawn digits as files, by label in their names."""
+    folder = tmp_path_factory.mktemp("digits")
+    for index in range(20):
+        cv2.imwrite(str(folder / f"{index % 10}-{index}.png"), draw_digit(index % 10, seed=1))
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def many(tmp_path, digits):
+    """A folder of many pictures, all of them hard links, some of them broken, in three folders."""
+    folder = tmp_path / "many"
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(digits[0].read_bytes()[:100])
+    for index in range(FILES):
+        place = folder / "abc"[index % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        source = broken if index % 97 == 0 else digits[index % 20]
+        os.link(source, place / f"{index:06}.png")
+    return folder
+
+
+def start(*arguments, cwd):
+    command = [sys.executable, "-m", "edge_runtime", "batch-classify", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+# Nothing lost
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_killed_at_any_moment_and_resumed_it_ends_as_if_never_killed(run_cli, many, tmp_path, suffix):
+    run_cli("batch-classify", many, "--output", f"whole.{suffix}", code=1)
+    whole = (tmp_path / f"whole.{suffix}").read_bytes()
+    chance = random.Random(suffix)
+    output = tmp_path / f"killed.{suffix}"
+    kills = growth = 0
+    while kills < KILLS:
+        job = start(many, "--output", output, "--resume", "--batch", 16, cwd=tmp_path)
+        try:
+            job.wait(chance.uniform(0.3, 0.3 + FILES / 2000))
+        except subprocess.TimeoutExpired:
+            os.killpg(job.pid, signal.SIGKILL)
+            kills += 1
+        job.communicate()
+        if output.exists():
+            assert output.read_bytes() == whole
+            output.unlink()  # once more from the start
+            growth = 0
+            continue
+        part = output.with_name(output.name + ".part")
+        size = part.stat().st_size if part.exists() else 0
+        assert size >= growth, "a resumed job threw rows away"
+        assert whole.startswith(part.read_bytes()[:size]) if size else True
+        growth = size
+    run_cli("batch-classify", many, "--output", output, "--resume", code=1)
+    assert output.read_bytes() == whole
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("killed")) == [output.name]
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(run_cli, many, tmp_path):
+    job = start(many, "--output", "results.csv", "--batch", 1, cwd=tmp_path)
+    part = tmp_path / "results.csv.part"
+    while not part.exists() or part.stat().st_size < 2000:
+        time.sleep(0.01)
+    os.killpg(job.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    _, said = job.communicate(timeout=30)
+    assert job.returncode == 130
+    assert b"rows are kept" in said
+    assert b"--resume" in said
+    assert b"Traceback" not in said
+    run_cli("batch-classify", many, "--output", "results.csv", "--resume", code=1)
+    assert len(read_csv(tmp_path / "results.csv")) == FILES
+
+
+def test_a_killed_worker_costs_nothing(many, tmp_path):
+    job = start(many, "--output", "results.csv", "--jobs", 2, cwd=tmp_path)
+    part = tmp_path / "results.csv.part"
+    while not part.exists() or part.stat().st_size < 2000:
+        time.sleep(0.01)
+    children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+    workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    job.communicate(timeout=60)
+    rows = read_csv(tmp_path / "results.csv")
+    assert len(rows) == FILES
+    assert {row["error"] for row in rows if row["status"] == "failed"} == {"the PNG is truncated: its end is missing"}
+
+
+def test_resume_begins_what_was_not_begun_and_leaves_what_is_done(run_cli, digits, tmp_path):
+    folder = digits[0].parent
+    run_cli("batch-classify", folder, "--output", "results.csv", "--resume")
+    before = (tmp_path / "results.csv").stat()
+    assert "nothing to do" in run_cli("batch-classify", folder, "--output", "results.csv", "--resume").stdout
+    assert (tmp_path / "results.csv").stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.fixture
+def begun(many, tmp_path):
+    """A job that was killed when some of its rows were written."""
+    job = start(many, "--output", "results.csv", "--batch", 1, cwd=tmp_path)
+    part = tmp_path / "results.csv.part"
+    while not part.exists() or part.stat().st_size < 2000:
+        time.sleep(0.01)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    return many
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--probabilities"], "the option --probabilities was False when the job was begun and is True now"),
+        (["--backend", "onnx"], "the option --backend was 'auto'"),
+        (["--exclude", "*9.png"], "the option --exclude was []"),
+        (["--no-recursive"], "the option --recursive was True"),
+    ],
+)
+def test_other_options_on_resume_are_refused_with_the_reason(run_cli, begun, options, reason):
+    said = run_cli("batch-classify", begun, "--output", "results.csv", "--resume", *options, code=1).stderr
+    assert reason in said
+    assert "--overwrite" in said
+
+
+def test_another_folder_or_model_on_resume_is_refused(run_cli, begun, digits, tmp_path):
+    said = run_cli("batch-classify", digits[0].parent, "--output", "results.csv", "--resume", code=1).stderr
+    assert "the folder was" in said
+    model = shutil.copytree(ROOT / "edge_runtime" / "models" / "ann", tmp_path / "other")
+    manifest = json.loads((model / "manifest.json").read_text())
+    (model / "model_int8.onnx").write_bytes((model / "model_int8.onnx").read_bytes() + b"\0")
+    data = (model / "model_int8.onnx").read_bytes()
+    manifest["files"]["onnx_int8"].update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    said = run_cli("batch-classify", begun, "--output", "results.csv", "--resume", "--model", model, code=1).stderr
+    assert "the model was" in said
+
+
+@pytest.mark.parametrize("change", ["add last", "add first", "remove"])
+def test_a_changed_folder_on_resume_is_refused(run_cli, begun, digits, change):
+    if change == "remove":
+        (begun / "a" / "000000.png").unlink()
+    else:
+        shutil.copy(digits[0], begun / "a" / ("zzz.png" if change == "add last" else "!.png"))
+    said = run_cli("batch-classify", begun, "--output", "results.csv", "--resume", code=1).stderr
+    assert "the folder a/ has changed since the job was begun" in said
+
+
+def test_a_begun_output_is_not_begun_again_unasked(run_cli, begun, tmp_path):
+    assert "--resume goes on" in run_cli("batch-classify", begun, "--output", "results.csv", code=1).stderr
+    run_cli("batch-classify", begun, "--output", "results.csv", "--overwrite", code=1)
+    assert len(read_csv(tmp_path / "results.csv")) == FILES
+
+
+# Disks that fail
+
+ROWS = [Row(f"{index:03}.png", str(index % 10), 0.5, Status.OK) for index in range(30)]
+JOB = {"the option": 1}
+
+
+class FailingFiles(Files):
+    """The system's files, of which the Nth operation fails; with `power`, what was not synced is lost as well."""
+
+    def __init__(self, fail_at, error, mode):
+        self.left, self.error, self.mode = fail_at, error, mode
+        self.synced = {}  # bytes on the disk, by handle
+        self.paths = {}
+
+    def _step(self, handle=None, data=b""):
+        self.left -= 1
+        if self.left:
+            return
+        if self.mode == "short" and data:
+            os.write(handle, data[: len(data) // 2])
+        if self.mode in ("power", "zeros"):
+            for each, path in self.paths.items():
+                if path.exists():
+                    size = path.stat().st_size
+                    with path.open("r+b") as file:
+                        file.truncate(self.synced.get(each, 0))
+                        if self.mode == "zeros":
+                            file.truncate(size)
+        raise OSError(self.error, os.strerror(self.error))
+
+    def open(self, path):
+        self._step()
+        handle = super().open(path)
+        self.paths[handle], self.synced[handle] = path, path.stat().st_size
+        return handle
+
+    def write(self, handle, data):
+        self._step(handle, data)
+        super().write(handle, data)
+
+    def truncate(self, handle, size):
+        self._step()
+        super().truncate(handle, size)
+
+    def sync(self, handle):
+        self._step()
+        super().sync(handle)
+        self.synced[handle] = os.fstat(handle).st_size
+
+    def close(self, handle):
+        self.paths.pop(handle, None)
+        super().close(handle)
+
+    def replace(self, source, target):
+        self._step()
+        super().replace(source, target)
+
+    def remove(self, path):
+        self._step()
+        super().remove(path)
+
+
+def run_job(path, form, files, resume, overwrite=False):
+    """A small job as batch-classify runs one; what it is told of an earlier run comes first."""
+    journal = Journal(path, form, JOB, files)
+    try:
+        done = journal.resume() if resume else journal.begin(overwrite)
+        if done is None:
+            return
+        kept = [row.path for row in done]
+        assert kept == [row.path for row in ROWS[: len(kept)]]
+        journal.listed("", 7)
+        for row in ROWS[len(kept) :]:
+            journal.write(row)
+            journal.flush()
+            journal._synced = -1e9 if len(row.path) % 2 else journal._synced
+        journal.finish()
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize("mode", ["clean", "short", "power", "zeros"])
+@pytest.mark.parametrize("error", [5, 28])  # EIO, ENOSPC
+@pytest.mark.parametrize("form", [Csv, JsonLines])
+def test_a_disk_that_fails_at_any_step_leaves_the_old_state_or_one_that_resumes(tmp_path, form, error, mode):
+    path = tmp_path / "results"
+    run_job(path, form(), Files(), resume=False)
+    whole = path.read_bytes()
+    for step in itertools.count(1):
+        path.write_bytes(b"the old state")
+        files = FailingFiles(step, error, mode)
+        try:
+            run_job(path, form(), files, resume=False, overwrite=True)
+        except OutputError as failure:
+            assert os.strerror(error) in str(failure)
+        else:
+            break  # every step has failed once
+        assert path.read_bytes() in (b"the old state", whole)
+        if (tmp_path / "results.part").exists():
+            run_job(path, form(), Files(), resume=True)
+            assert path.read_bytes() == whole
+        for leftover in tmp_path.iterdir():
+            leftover.unlink()
+    assert step > 40
+
+
+def test_a_full_disk_is_one_line(run_cli, digits):
+    said = run_cli("batch-classify", digits[0].parent, "--output", "/dev/full/results.csv", code=1).stderr
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+
+
+# Formats
+
+
+NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+FOUND = st.sampled_from(["", "7"]), st.sampled_from([None, 0.25]), st.sampled_from(Status)
+
+
+@given(st.lists(st.tuples(NAMES, *FOUND, NAMES).map(lambda cells: Row(*cells))))
+@settings(deadline=None)
+def test_rows_come_back_as_they_were(rows):
+    for form in (Csv(), JsonLines()):
+        data = form.head + b"".join(map(form.line, rows))
+        back = list(form.rows(io.BytesIO(data)))
+        assert [row for row, _ in back] == rows
+        assert [end for _, end in back][-1:] == ([len(data)] if rows else [])
+
+
+def test_a_spreadsheet_runs_no_cell(run_cli, digits, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    names = [
+        "=1+1.png",
+        "+1.png",
+        "-1.png",
+        "@sum.png",
+        "\tx.png",
+        "'quoted.png",
+        "plain,comma.png",
+        'a "b".png',
+        "a\nb.png",
+    ]
+    for name in names:
+        shutil.copy(digits[3], folder / name)
+    run_cli("batch-classify", folder, "--output", "results.csv")
+    cells = [row["path"] for row in read_csv(tmp_path / "results.csv")]
+    assert not any(cell[0] in "=+-@\t" for cell in cells)
+    assert sorted(cell.removeprefix("'") for cell in cells) == sorted(names)
+
+
+def test_parquet_holds_what_csv_holds(run_cli, many, tmp_path):
+    import pyarrow.parquet
+
+    run_cli("batch-classify", many, "--output", "results.csv", "--probabilities", code=1)
+    run_cli("batch-classify", many, "--output", "results.parquet", "--probabilities", code=1)
+    table = pyarrow.parquet.read_table(tmp_path / "results.parquet").to_pylist()
+    for row, expected in zip(table, read_csv(tmp_path / "results.csv"), strict=True):
+        for name in ("path", "label", "status", "error"):
+            assert row[name] == expected[name]
+        assert row["p7"] == (pytest.approx(float(expected["p7"]), abs=1e-6) if expected["p7"] else None)
+    assert not list(tmp_path.glob("results.parquet.*"))
+
+
+# Options
+
+
+def test_rows_do_not_depend_on_jobs_and_batch(run_cli, many, tmp_path):
+    for jobs, batch in ((1, 1), (2, 64), (3, 500)):
+        run_cli("batch-classify", many, "--output", f"{jobs}.csv", "--jobs", jobs, "--batch", batch, code=1)
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes() == (tmp_path / "3.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], ["a-1.png", "a/2.png", "a/b/3.png", "c.jpg"]),
+        (["--no-recursive"], ["a-1.png", "c.jpg"]),
+        (["--include", "*.png"], ["a-1.png", "a/2.png", "a/b/3.png"]),
+        (["--include", "a/*"], ["a/2.png", "a/b/3.png"]),
+        (["--exclude", "[0-9].png"], ["a-1.png", "c.jpg"]),
+        (["--include", "*.png", "--exclude", "a/b/*"], ["a-1.png", "a/2.png"]),
+    ],
+)
+def test_globs_choose_files(run_cli, digits, tmp_path, options, expected):
+    folder = tmp_path / "pictures"
+    for name in ("a-1.png", "a/2.png", "a/b/3.png", "c.jpg", "d.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(digits[3], folder / name)
+    run_cli("batch-classify", folder, "--output", "results.csv", *options)
+    assert [row["path"] for row in read_csv(tmp_path / "results.csv")] == expected
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_paths_come_from_standard_input(digits, tmp_path, null):
+    end = b"\0" if null else b"\n"
+    paths = [str(path).encode() for path in digits] + [b"missing.png"]
+    command = [
+        sys.executable,
+        "-m",
+        "edge_runtime",
+        "batch-classify",
+        "-",
+        "--output",
+        "piped.csv",
+        *(["-0"] if null else []),
+    ]
+    done = subprocess.run(
+        command, input=end.join(paths), cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert done.returncode == 1
+    rows = read_csv(tmp_path / "piped.csv")
+    assert [row["path"].encode() for row in rows] == paths
+    assert [row["label"] for row in rows] == [path.name[0] for path in digits] + [""]
+
+
+def test_copies_are_sorted_by_label_and_failures_set_aside(run_cli, many, tmp_path):
+    run_cli("batch-classify", many, "--output", "r.csv", "--copy-to", "sorted", "--quarantine", "bad", code=1)
+    for row in read_csv(tmp_path / "r.csv"):
+        place = tmp_path / ("bad" if row["status"] == "failed" else f"sorted/{row['label']}") / row["path"]
+        assert place.read_bytes() == (many / row["path"]).read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+    assert len(list(tmp_path.rglob("sorted/**/*.png")) + list(tmp_path.rglob("bad/**/*.png"))) == FILES
+
+
+def test_copies_into_the_folder_that_is_read_are_refused(run_cli, many):
+    assert "outside" in run_cli("batch-classify", many, "--output", "r.csv", "--copy-to", many / "x", code=2).stderr
+
+
+@pytest.mark.parametrize("source", ["table", "folders"])
+def test_true_labels_give_accuracy_a_table_and_a_picture(run_cli, digits, tmp_path, source):
+    folder = tmp_path / "pictures"
+    for path in digits:
+        place = folder / path.name[0]
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    wrong = folder / "0" / "wrong.png"
+    shutil.copy(digits[-1], wrong)  # a nine
+    options = ["--labels-from-folders"]
+    if source == "table":
+        lines = [f"{path.relative_to(folder)},{path.parent.name}" for path in folder.rglob("*.png")]
+        (tmp_path / "labels.csv").write_text("\n".join(["filename,label", *lines]))
+        options = ["--labels", "labels.csv"]
+    said = run_cli("batch-classify", folder, "--output", "r.csv", *options).stdout
+    assert "accuracy 95.24% of 21 pictures" in said
+    zero = next(line.split() for line in said.splitlines() if line.startswith("    0"))
+    assert zero == ["0", "3", "100.00%", "66.67%", "80.00%"]
+    picture = cv2.imread(str(tmp_path / "r.confusion.png"))
+    assert picture.shape[0] > 600
+
+
+def test_bad_label_tables_are_refused(run_cli, digits, tmp_path):
+    (tmp_path / "labels.csv").write_text("name,digit\na.png,1\n")
+    folder = digits[0].parent
+    assert (
+        "filename,label"
+        in run_cli("batch-classify", folder, "--output", "r.csv", "--labels", "labels.csv", code=2).stderr
+    )
+    assert (
+        "cannot be read"
+        in run_cli("batch-classify", folder, "--output", "r.csv", "--labels", "none.csv", code=1).stderr
+    )
+
+
+# Strange folders
+
+
+def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    good = digits[3].read_bytes()
+    (folder / "zero.png").touch()
+    (folder / "text.png").write_text("none")
+    (folder / "cut.png").write_bytes(good[:-20])
+    (folder / "mislabelled.jpg").write_bytes(good)
+    bomb = np.zeros((50_000, 50_000), np.uint8)
+    cv2.imwrite(str(folder / "bomb.png"), bomb)
+    os.mkfifo(folder / "pipe.png")
+    (folder / "device.png").symlink_to("/dev/zero")
+    (folder / "dangling.png").symlink_to("nowhere.png")
+    (folder / "loop").symlink_to(folder)
+    (folder / "loop.png").symlink_to(folder)
+    (folder / "folder.png").mkdir()
+    (folder / "folder.png" / "inside.png").write_bytes(good)
+    run_cli("batch-classify", folder, "--output", "r.csv", code=1)
+    rows = {row["path"]: row for row in read_csv(tmp_path / "r.csv")}
+    assert {path for path, row in rows.items() if row["status"] == "ok"} == {"mislabelled.jpg", "folder.png/inside.png"}
+    for path, reason in {
+        "zero.png": "empty",
+        "text.png": "no picture",
+        "cut.png": "truncated",
+        "bomb.png": "50,000 x 50,000",
+        "pipe.png": "no regular file",
+        "device.png": "no regular file",
+        "dangling.png": "no such file",
+        "loop.png": "folder",
+    }.items():
+        assert reason in rows[path]["error"], path
+    assert len(rows) == 10
+
+
+def test_a_folder_of_any_number_of_names_is_walked_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, "RUN", 7)
+    monkeypatch.setattr(folder_module, "BLOCK", 5)
+    names = [f"{index}.png" for index in range(40)] + [
+        "é.png",
+        "\udcff.png",
+        "😀.png",
+        "a b\nc.png",
+        "d/1.png",
+        "d-/2.png",
+    ]
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert list(Folder(tmp_path).paths()) == sorted(names)
+    assert Folder(tmp_path).count() == len(names)
