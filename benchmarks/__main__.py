@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmarks import parity, tables
+from benchmarks import parity, tables, throughput
 from benchmarks.machine import machine
 from edge_runtime.bundle import names
 from edge_runtime.cli.run import debug_option, run
@@ -19,6 +19,7 @@ Examples:
   python -m benchmarks parity
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
   python -m benchmarks training runs/ann runs/rmsprop-ann
+  python -m benchmarks throughput
   python -m benchmarks tables
 """
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -54,6 +55,23 @@ def parity_command(real: Path | None, mnist_c: Path | None, data: Path | None, o
     for model, found in models.items():
         for kind, accuracy in found["sets"].items():
             click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
+
+
+@benchmarks.command("throughput")
+@click.option("--rounds", type=click.IntRange(1), default=throughput.ROUNDS, show_default=True, help="Repeats.")
+@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@debug_option
+def throughput_command(rounds: int, data: Path | None, out: Path) -> None:
+    """Files a second of batch-classify, held against a bare loop over the same files."""
+    digits = load_mnist(data).test_images
+    models = {name: throughput.measure(name, digits, click.echo, rounds) for name in names()}
+    _write(out / "throughput.json", models)
+    for model, found in models.items():
+        for name, rate in found["rates"].items():
+            click.echo(f"{model:<12}{name:<40}{rate:>9,.0f} files/s")
+        for name, ratio in found["ratios"].items():
+            click.echo(f"{model:<12}{name:<40}{ratio:>9.2f}")
 
 
 @benchmarks.command("training")

@@ -23,6 +23,7 @@ from edge_runtime.normalise import CENTRE, SIZE, is_blank, normalise
 
 CANVAS = 36  # pixels: side of the picture a digit is deformed on; leaves room around an enlarged digit
 CHUNK = 500  # digits in a strip: OpenCV takes at most 32,767 rows, and a strip should stay in the cache
+MILD = 0.5  # of the drawn deformation: what is left of it for a mild one
 INK = 96  # gray level: from here on a pixel belongs to a stroke
 POOL = 640  # pixels: side of the random fields; each digit takes a window of its own out of them
 
@@ -39,6 +40,7 @@ class Deformation:
     probability of a kind of dirt, 0 to 1; the kinds are drawn independently of each other.
     """
 
+    mild_share: float = 0.35  # of all digits: deformed half as far and left clean, so that neat ones stay certain
     # Shape: every digit
     rotation: float = 15.0  # degrees, at most, either way
     slant: float = 0.35  # columns a row moves for each row of height, at most, either way
@@ -133,13 +135,15 @@ class Deformer:
         if self._fields is None:  # made where they are used: a worker makes its own, equal ones
             self._fields = _Fields(self.deformation, self.seed)
         # One stream of random numbers a stage, so that one stage's shares do not change the others.
-        draw, bend, redraw, dirty = np.random.default_rng((self.seed, number, part.start)).spawn(4)
+        choose, draw, bend, redraw, dirty = np.random.default_rng((self.seed, number, part.start)).spawn(5)
         images = self.images[part]
+        mild = choose.random(len(images)) < self.deformation.mild_share
+        force = np.where(mild, MILD, 1).astype(np.float32)[:, None, None]
         if self.labels is not None:
             images = _with_strokes(images, self.labels[part], self.deformation, draw)
-        strip = _bent(images, self.deformation, self._fields, bend)
-        _redraw(strip, self.deformation, redraw)
-        _dirty(strip, self.deformation, self._fields, dirty)
+        strip = _bent(images, force, self.deformation, self._fields, bend)
+        _redraw(strip, force, self.deformation, redraw)
+        strip[~mild] = _dirty(strip[~mild], self.deformation, self._fields, dirty)
         return np.clip(strip, 0, 255).astype(np.uint8)
 
 
@@ -359,12 +363,12 @@ def _add_curl(image: Digits, rng: np.random.Generator) -> None:
     _line(image, curve.tolist(), _pen(image))
 
 
-def _bent(images: Digits, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
-    """Turn, slant, stretch and bend each digit: float32 (n, 36, 36), ink bright on 0."""
+def _bent(images: Digits, force: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
+    """Turn, slant, stretch and bend each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1 of the most."""
     count = len(images)
-    angle = np.deg2rad(_draw(rng, (-how.rotation, how.rotation), count))
-    slant = _draw(rng, (-how.slant, how.slant), count)
-    aspect = np.exp(_draw(rng, (-how.aspect / 2, how.aspect / 2), count))
+    angle = np.deg2rad(force * _draw(rng, (-how.rotation, how.rotation), count))
+    slant = force * _draw(rng, (-how.slant, how.slant), count)
+    aspect = np.exp(force * _draw(rng, (-how.aspect / 2, how.aspect / 2), count))
     size = _draw(rng, how.size, count)
     # From a pixel of the result back to its place in the source; slant before the turn, as a hand does.
     wide, high = 1 / (size * aspect), aspect / size
@@ -376,12 +380,13 @@ def _bent(images: Digits, how: Deformation, fields: _Fields, rng: np.random.Gene
     middle = CENTRE - 0.5
     x = (xx * across + middle) + xy * down
     y = (yx * across + middle) + yy * down
-    y += _draw(rng, (-how.balance, how.balance), count) * np.maximum(1 - (down / CENTRE) ** 2, 0)
-    ripple, bend = _draw(rng, how.ripple, count), _draw(rng, how.bend, count)
+    y += force * _draw(rng, (-how.balance, how.balance), count) * np.maximum(1 - (down / CENTRE) ** 2, 0)
+    ripple, bend = force * _draw(rng, how.ripple, count), force * _draw(rng, how.bend, count)
     for axis, way_back in enumerate((x, y)):
         way_back += ripple * _windows(fields.ripple[axis], count, rng)
         way_back += bend * _windows(fields.bend[axis], count, rng)
     frosted = _some(rng, how.frosted_share, count)
+    frosted = frosted[force[frosted, 0, 0] == 1]  # this dirt is a displacement, too
     if len(frosted):
         reach = _draw(rng, how.frosted, len(frosted))
         for way_back in (x, y):
@@ -405,10 +410,10 @@ def _filtered(strip: Strip, call: Callable[[Strip], Strip]) -> Strip:
     return strip if strip.size == 0 else call(strip.reshape(-1, CANVAS)).reshape(strip.shape)
 
 
-def _redraw(strip: Strip, how: Deformation, rng: np.random.Generator) -> None:
+def _redraw(strip: Strip, force: Strip, how: Deformation, rng: np.random.Generator) -> None:
     """Change the width of the strokes and the steepness of their edges, in place."""
     count = len(strip)
-    width = _draw(rng, how.width, count)
+    width = force * _draw(rng, how.width, count)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     thicker = np.flatnonzero(width[:, 0, 0] > 0)
     part = strip[thicker]
@@ -426,8 +431,8 @@ def _redraw(strip: Strip, how: Deformation, rng: np.random.Generator) -> None:
     np.clip(strip, 0, 255, out=strip)
 
 
-def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> None:
-    """Give some digits each kind of dirt, in place and in the order in which paper, pen and camera make them."""
+def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
+    """Give some digits each kind of dirt, in place, in the order in which paper, pen and camera make them."""
     count = len(strip)
     some = _some(rng, how.outline_share, count)
     strip[some] = _outlined(strip[some])
@@ -463,6 +468,7 @@ def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Gener
         _exchange(strip[place], rng)
     some = _some(rng, how.negative_share, count)
     strip[some] = 255 - strip[some]
+    return strip
 
 
 def _outlined(strip: Strip) -> Strip:
