@@ -90,4 +90,19 @@ def _demo() -> str:
     return f"```\n{text.getvalue()}```\n"
 
 
-TABLES = {"demo": _demo, "reproductions": _reproductions, "training": _training, "formats": _formats, "real": _real}
+def _throughput() -> str:
+    models = _read("throughput.json")["models"]
+    found = next(iter(models.values()))
+    rates = [[name, *(f"{each['rates'][name]:,.0f} files/s" for each in models.values())] for name in found["rates"]]
+    ratios = [[name, *(f"{each['ratios'][name]:.2f}" for each in models.values())] for name in found["ratios"]]
+    return _table(["loop, or its ratio to another", *(f"`{model}`" for model in models)], rates + ratios)
+
+
+TABLES = {
+    "demo": _demo,
+    "reproductions": _reproductions,
+    "training": _training,
+    "formats": _formats,
+    "real": _real,
+    "throughput": _throughput,
+}

@@ -28,7 +28,8 @@ from edge_runtime.sinks.formats import Csv
 from edge_runtime.sinks.journal import Journal
 from edge_runtime.sources.folder import Folder
 
-PHOTOGRAPHS = 400  # 640x480 JPEG files
+PHOTOGRAPHS = 300  # 640x480 JPEG files
+COPIES = 3  # names of each file: a longer run, in which the first and last batches count for little
 ROUNDS = 5  # of everything, in turn; medians are reported
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -78,7 +79,10 @@ RATIOS = {
 def _write(folder: Path, suffix: str, pictures: Iterator[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
     folder.mkdir()
     for index, picture in enumerate(pictures):
-        cv2.imwrite(str(folder / f"{index:06}{suffix}"), picture)
+        first = folder / f"0-{index:06}{suffix}"
+        cv2.imwrite(str(first), picture)
+        for copy in range(1, COPIES):
+            (folder / f"{copy}-{index:06}{suffix}").hardlink_to(first)
 
 
 def _photograph(index: int) -> NDArray[np.uint8]:
