@@ -57,10 +57,12 @@ class Deformation:
     # A stroke more, where the labels are known
     flag_share: float = 0.35  # of the ones: an upstroke, short or nearly as long as the stem
     foot_share: float = 0.2  # of the ones: a line below
-    bar_share: float = 0.35  # of the sevens: a bar through the stem
-    wave_share: float = 0.25  # of the sevens: the top drawn as a wave
-    curl_share: float = 0.3  # of the nines: the tail bent to the left, as in a handwritten g
+    bar_share: float = 0.3  # of the sevens: a bar through the stem
+    wave_share: float = 0.3  # of the sevens: the top drawn as a wave, mostly with a bar, too
+    curl_share: float = 0.35  # of the nines: the tail bent to the left, as in a handwritten g
     # Dirt
+    cut_share: float = 0.04  # one side of the digit left out of the crop
+    cut: Span = (1.0, 4.0)  # pixels of it that are left out
     line_share: float = 0.13  # a straight or zigzag line across, whole, dashed or dotted
     border_share: float = 0.05  # rules along the crop's sides
     speck_share: float = 0.05  # a few dots beside the digit
@@ -344,6 +346,8 @@ def _add_wave(image: Digits, rng: np.random.Generator) -> None:
     low = crest + rng.uniform(0.3, 0.6) * (right - crest)
     start = (left + rng.uniform(-1, 0.5 * (crest - left)), top + leg)
     _line(image, [start, (crest, top + rng.uniform(0, 0.1) * height), (low, top + dip), (right, row)], pen)
+    if rng.random() < 0.7:  # whoever writes the one writes the other
+        _add_bar(image, rng)
 
 
 def _add_curl(image: Digits, rng: np.random.Generator) -> None:
@@ -353,10 +357,10 @@ def _add_curl(image: Digits, rng: np.random.Generator) -> None:
     end = float(columns[rows == bottom].mean())
     if end < columns.min() + 0.3 * np.ptp(columns):  # bent already
         return
-    bow, upper = rng.uniform(0, 5), rows.min() + 0.35 * height
+    bow, upper = rng.uniform(0, 6), rows.min() + 0.35 * height
     for row in range(round(upper), bottom + 1):
         image[row] = np.roll(image[row], round(bow * np.sin(np.pi * (row - upper) / (bottom + 1 - upper))))
-    reach, depth, rise = rng.uniform(0.3, 0.9) * height, rng.uniform(0, 0.2) * height, rng.uniform(0, 0.3) * height
+    reach, depth, rise = rng.uniform(0.3, 0.9) * height, rng.uniform(0, 0.2) * height, rng.uniform(0, 0.45) * height
     way = np.linspace(0, 1, 7)[:, None]  # along a quadratic curve
     start, bend, stop = (end, bottom - 1), (end - 0.5 * reach, bottom + 2 * depth), (end - reach, bottom - rise)
     curve = (1 - way) ** 2 * start + 2 * way * (1 - way) * bend + way**2 * stop
@@ -434,6 +438,8 @@ def _redraw(strip: Strip, force: Strip, how: Deformation, rng: np.random.Generat
 def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
     """Give some digits each kind of dirt, in place, in the order in which paper, pen and camera make them."""
     count = len(strip)
+    for place in _some(rng, how.cut_share, count):
+        _cut(strip[place], round(rng.uniform(*how.cut)), rng)
     some = _some(rng, how.outline_share, count)
     strip[some] = _outlined(strip[some])
     some = _some(rng, how.grain_share, count)
@@ -476,6 +482,14 @@ def _outlined(strip: Strip) -> Strip:
     square = np.ones((3, 3), np.uint8)
     ink = (strip > 100).astype(np.float32)
     return 255 * (_filtered(ink, lambda flat: cv2.dilate(flat, square)) - ink)
+
+
+def _cut(picture: Strip, depth: int, rng: np.random.Generator) -> None:
+    """Leave out one side of the digit, as a crop does that begins too late."""
+    view = np.rot90(picture, rng.integers(4))
+    rows = np.flatnonzero((view > INK).any(1))
+    if len(rows):
+        view[: rows[0] + depth] = 0
 
 
 def _cross(picture: Strip, rng: np.random.Generator) -> None:
