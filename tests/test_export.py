@@ -67,7 +67,7 @@ def calibration(mnist):
 def run_folder(mnist, tmp_path_factory):
     """What `python -m train hidden-100 --epochs 1` leaves for the export."""
     folder = tmp_path_factory.mktemp("run")
-    model, result = fit.train(RECIPES["hidden-100"], mnist, seed=0, epochs=1)
+    model, result = fit.train(RECIPES["hidden-100"], mnist, fit.Plan(epochs=1))
     fit.save(model, folder)
     (folder / "metrics.json").write_text(json.dumps(result.metrics()))
     return folder

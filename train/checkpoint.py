@@ -52,7 +52,7 @@ def read(folder: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             about = json.loads(str(arrays["about"]))
             state = [arrays[f"state_{number}"] for number in range(len(arrays.files) - 1)]
         return Checkpoint(**about, state=state)

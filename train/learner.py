@@ -65,7 +65,7 @@ class Learner:
 
     def state(self) -> list[NDArray[Any]]:
         """Return everything that the next step depends on, as arrays."""
-        return [np.asarray(variable) for variable in self._variables()]
+        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]
 
     def restore(self, state: list[NDArray[Any]]) -> None:
         """Take up what `state` returned; raises ValueError where it is of another network."""
