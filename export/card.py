@@ -63,7 +63,8 @@ def _text(run: Run, manifest: dict[str, Any], judged: Judged) -> str:
 
 {recipe.summary[0].upper()}{recipe.summary[1:]}. {training["parameters"]:,} weights.
 
-Reads one handwritten digit 0 to 9 in a 28x28 picture that `edge_runtime.normalise` has made; says nothing of letters, and of several digits only nonsense.
+Reads one handwritten digit 0 to 9 in a 28x28 picture that
+`edge_runtime.normalise` has made; says nothing of letters, and of several digits only nonsense.
 
 ## Data
 

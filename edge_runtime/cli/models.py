@@ -49,12 +49,13 @@ def models(as_json: bool) -> int:
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """What a row says: `mnist_test` is a fraction of the 10,000 test digits, or None where it was not measured."""
-    entry = bundle.manifest["files"][KIND]
+    file = bundle.file(KIND)
+    accuracy = bundle.manifest["files"][KIND].get("accuracy", {})
     return {
         "name": bundle.name,
         "kind": KIND.replace("_", " "),
-        "bytes": bundle.file(KIND).size,
-        "mnist_test": entry.get("accuracy", {}).get("mnist_test"),
+        "bytes": file.size,
+        "mnist_test": accuracy.get("mnist_test"),
         "activation": bundle.activation,
         "default": bundle.name == DEFAULT,
         "folder": str(bundle.folder),
