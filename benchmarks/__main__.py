@@ -21,9 +21,11 @@ Examples:
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks throughput
   python -m benchmarks names
+  python -m benchmarks sizes
   python -m benchmarks tables
 """
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+PICTURE = tables.ROOT / "docs" / "accuracy-by-bytes.png"
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -42,13 +44,22 @@ def parity_command(real: Path | None, mnist_c: Path | None, data: Path | None, o
     """Accuracy of every model and format on MNIST, and with --real on other people's digits."""
     mnist = load_mnist(data)
     out.mkdir(parents=True, exist_ok=True)
-    models = {name: parity.formats(name, mnist, click.echo) for name in names()}
-    _write(out / "parity.json", models)
+    measured = {name: parity.formats(name, mnist, click.echo) for name in names()}
+    models = {name: figures for name, (figures, _) in measured.items()}
+    comparisons = parity.compare({name: labels for name, (_, labels) in measured.items()}, mnist.test_labels)
+    _write(out / "parity.json", models, comparisons=comparisons)
     for model, found in models.items():
         for kind, figures in found["formats"].items():
             agreement = "" if figures["agreement"] is None else f"  agrees with float {figures['agreement']:.2%}"
-            click.echo(f"{model:<12}{kind:<14}{figures['bytes']:>10,} bytes  {figures['accuracy']:.2%}{agreement}")
+            low, high = figures["interval"]
+            accuracy = f"{figures['accuracy']:.2%} (95 %: {low:.2%} to {high:.2%})"
+            click.echo(f"{model:<12}{kind:<14}{figures['bytes']:>10,} bytes  {accuracy}{agreement}")
         click.echo(f"{model:<12}{'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")
+    for found in comparisons:
+        click.echo(
+            f"{found['first']} alone reads {found['first_only']} digits right, {found['second']} alone "
+            f"{found['second_only']}: p = {found['p']:.2g}"
+        )
     if real is None:
         return
     models = {name: parity.real(name, real, mnist_c, click.echo) for name in names()}
@@ -98,7 +109,8 @@ def training_command(runs: tuple[Path, ...]) -> None:
         source = single if single.is_file() else run_folder / "summary.json"
         try:
             figures = json.loads(source.read_text(encoding="utf-8"))
-            (tables.RESULTS / "training" / f"{figures['recipe']}.json").write_text(json.dumps(figures, indent=1) + "\n")
+            name = f"{figures['recipe']}.json" if source is single else f"{figures['recipe']}-seeds.json"
+            (tables.RESULTS / "training" / name).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
             if source is single:
                 shutil.copyfile(run_folder / "samples.png", tables.ROOT / "docs" / "samples.png")
         except (OSError, ValueError, LookupError) as error:
@@ -106,16 +118,30 @@ def training_command(runs: tuple[Path, ...]) -> None:
         click.echo(f"{figures['recipe']}: {source}")
 
 
+@benchmarks.command("sizes")
+@debug_option
+def sizes_command() -> None:
+    """Draw accuracy against bytes from the written results, beside what others have published."""
+    from benchmarks import sizes  # Matplotlib takes a second
+
+    sizes.draw(tables.read("parity.json")["models"], PICTURE)
+    for point in sizes.PUBLISHED:
+        click.echo(f"{point.name:<24}{point.bytes:>12,} bytes  {point.accuracy:.2%}  {point.source}")
+    click.echo(f"drawn to {PICTURE.relative_to(tables.ROOT)}")
+
+
 @benchmarks.command("tables")
 @debug_option
 def tables_command() -> None:
-    """Put the written results into the README's tables."""
+    """Put the written results into the README's tables and the shipped models' cards."""
     tables.README.write_text(tables.fill(tables.README.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, path in tables.cards().items():
+        path.write_text(tables.fill_card(name, path.read_text(encoding="utf-8")), encoding="utf-8")
     click.echo(f"{tables.README.name} holds the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
 
 
-def _write(path: Path, models: dict[str, Any]) -> None:
-    path.write_text(json.dumps({"machine": machine(), "models": models}, indent=1) + "\n", encoding="utf-8")
+def _write(path: Path, models: dict[str, Any], **more: Any) -> None:
+    path.write_text(json.dumps({"machine": machine(), "models": models, **more}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ Out: fractions, ready for JSON.
 
 import csv
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.statistics import mcnemar, wilson
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch import rows
 from edge_runtime.bundle import Bundle, load_bundle
@@ -26,8 +28,11 @@ FLOAT = "tflite_float"  # what int8 is held against
 Tell = Callable[[str], None]
 
 
-def formats(name: str, mnist: Mnist, tell: Tell) -> dict[str, Any]:
-    """Each format of one model on the 10,000 test digits, and the same digits as PNG files through the pipeline."""
+def formats(name: str, mnist: Mnist, tell: Tell) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    """Each format of one model on the 10,000 test digits, and the same digits as PNG files through the pipeline.
+
+    Returns the figures, with 95 % intervals of the accuracies, and the int8 .tflite file's labels (10000,).
+    """
     bundle = load_bundle(name)
     tell(f"{name}: test digits in each format")
     predicted = {
@@ -40,11 +45,24 @@ def formats(name: str, mnist: Mnist, tell: Tell) -> dict[str, Any]:
         measured[kind] = {
             "bytes": bundle.file(kind).size,
             "accuracy": float((labels == mnist.test_labels).mean()),
+            "interval": list(wilson(int((labels == mnist.test_labels).sum()), len(labels))),
             "agreement": float((labels == predicted[FLOAT]).mean()) if FLOAT in predicted else None,
         }
     tell(f"{name}: test digits as PNG files")
     png_files = _as_files(bundle, mnist.test_images, mnist.test_labels)
-    return {"model": bundle.file("tflite_int8").sha256, "formats": measured, "png_files": png_files}
+    figures = {"model": bundle.file("tflite_int8").sha256, "formats": measured, "png_files": png_files}
+    return figures, predicted["tflite_int8"]
+
+
+def compare(labels: Mapping[str, NDArray[np.int64]], true: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    """Hold every two models against each other on the same digits (McNemar's exact test).
+
+    labels: by model, what its int8 .tflite file reads, each (N,); true: (N,).
+    """
+    return [
+        {"first": first, "second": second, **mcnemar(labels[first], labels[second], true)._asdict()}
+        for first, second in combinations(labels, 2)
+    ]
 
 
 def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch import rows
+from edge_runtime.bundle import load_bundle, names
 from edge_runtime.sinks.table import TableSink
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
+NOT_YET = "Not measured yet.\n"
 PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -25,12 +27,26 @@ def fill(text: str) -> str:
     return PLACE.sub(lambda place: place[1] + TABLES[place["name"]]() + place[3], text)
 
 
-def _read(name: str) -> Any:
+def fill_card(model: str, text: str) -> str:
+    """Return a model card with the model's figures on other people's digits."""
+    return PLACE.sub(lambda place: place[1] + _others(model) + place[3], text)
+
+
+def cards() -> dict[str, Path]:
+    """The shipped models' cards, by name."""
+    paths = {name: load_bundle(name).folder / "MODEL_CARD.md" for name in names()}
+    return {name: path for name, path in paths.items() if path.is_file()}
+
+
+def read(name: str) -> Any:
+    """Return a written result, parsed; name: of a file in `RESULTS`."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
 def _table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
-    head = list(head)
+    head, body = list(head), list(body)
+    if not body:
+        return NOT_YET
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -39,34 +55,68 @@ def _percent(fraction: float | None) -> str:
     return "" if fraction is None else f"{fraction:.2%}".replace("%", " %")
 
 
+def _trainings(seeds: bool) -> list[dict[str, Any]]:
+    """The trainings of several seeds, or the single ones."""
+    paths = sorted((RESULTS / "training").glob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.stem.endswith("-seeds") == seeds]
+
+
 def _reproductions() -> str:
-    body = []
-    for path in sorted((RESULTS / "training").glob("*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if "runs" not in found:
-            continue
-        accuracy, published = found["test_accuracy"], found["published"]
-        seeds = ", ".join(_percent(run["test_accuracy"]) for run in found["runs"])
-        spread = f"{100 * accuracy['spread']:.2f} points"
-        body.append(
-            [f"`{found['recipe']}`", _percent(published["test_accuracy"]), _percent(accuracy["mean"]), spread, seeds]
-        )
+    found = [each for each in _trainings(seeds=True) if each["published"]]
+    body = [[f"`{each['recipe']}`", _percent(each["published"]["test_accuracy"]), *_spread(each)] for each in found]
     return _table(["recipe", "published", "ours, mean", "spread", "each seed"], body)
+
+
+def _seeds() -> str:
+    found = [each for each in _trainings(seeds=True) if not each["published"]]
+    return _table(
+        ["recipe", "mean", "spread", "each seed"], [[f"`{each['recipe']}`", *_spread(each)] for each in found]
+    )
+
+
+def _spread(found: dict[str, Any]) -> list[str]:
+    accuracy = found["test_accuracy"]
+    seeds = ", ".join(_percent(run["test_accuracy"]) for run in found["runs"])
+    return [_percent(accuracy["mean"]), f"{100 * accuracy['spread']:.2f} points", seeds]
+
+
+def _models() -> str:
+    body = []
+    for model, found in read("parity.json")["models"].items():
+        figures = found["formats"]["tflite_int8"]
+        low, high = figures["interval"]
+        interval = f"{_percent(low)} to {_percent(high)}"
+        body.append([f"`{model}`", f"{figures['bytes']:,}", _percent(figures["accuracy"]), interval])
+    return _table(["model", "bytes, int8 .tflite", "MNIST test", "95 % interval"], body)
+
+
+def _comparisons() -> str:
+    body = [
+        [
+            f"`{each['first']}`, `{each['second']}`",
+            str(each["first_only"]),
+            str(each["second_only"]),
+            f"{each['p']:.2g}",
+        ]
+        for each in read("parity.json")["comparisons"]
+    ]
+    return _table(["models", "only the first is right", "only the second", "p"], body)
 
 
 def _training() -> str:
     body = []
-    for path in sorted((RESULTS / "training").glob("*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if "runs" not in found:
-            what = [f"`{found['recipe']}`", str(found["seed"]), str(found["epochs"]), f"{found['parameters']:,}"]
-            body.append([*what, found["precision"], f"{found['seconds']:.0f} s", _percent(found["test_accuracy"])])
-    return _table(["recipe", "seed", "epochs", "weights", "products in", "time", "MNIST test, Keras"], body)
+    for found in _trainings(seeds=False):
+        what = [f"`{found['recipe']}`", str(found["seed"]), str(found["epochs"]), f"{found['parameters']:,}"]
+        # Runs of earlier releases did not count the time they waited for digits.
+        waited = "" if "waiting_share" not in found else f"{found['waiting_share']:.0%}".replace("%", " %")
+        time = [found["precision"], f"{found['seconds']:.0f} s", waited]
+        body.append([*what, *time, _percent(found["test_accuracy"])])
+    return _table(["recipe", "seed", "epochs", "weights", "products in", "time", "waited", "MNIST test, Keras"], body)
 
 
 def _formats() -> str:
     body = []
-    for model, found in _read("parity.json")["models"].items():
+    for model, found in read("parity.json")["models"].items():
         for kind, figures in found["formats"].items():
             size, agreement = f"{figures['bytes'] / 1e6:.2f} MB", _percent(figures["agreement"])
             body.append([f"`{model}`", kind.replace("_", " "), size, _percent(figures["accuracy"]), agreement])
@@ -75,10 +125,18 @@ def _formats() -> str:
 
 
 def _real() -> str:
-    models = _read("real.json")["models"]
+    models = read("real.json")["models"]
     sets = next(iter(models.values()))["sets"]
     body = [[kind, *(_percent(found["sets"][kind]) for found in models.values())] for kind in sets]
     return _table(["set", *(f"`{model}`" for model in models)], body)
+
+
+def _others(model: str) -> str:
+    found = read("real.json")["models"].get(model)
+    # Figures of an earlier model of that name say nothing of this one.
+    if found is None or found["model"] != load_bundle(model).file("tflite_int8").sha256:
+        return NOT_YET
+    return _table(["set", "right"], [[kind, _percent(accuracy)] for kind, accuracy in found["sets"].items()])
 
 
 def _demo() -> str:
@@ -100,6 +158,9 @@ def _throughput() -> str:
 
 TABLES = {
     "demo": _demo,
+    "models": _models,
+    "comparisons": _comparisons,
+    "seeds": _seeds,
     "reproductions": _reproductions,
     "training": _training,
     "formats": _formats,

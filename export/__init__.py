@@ -5,10 +5,11 @@
           └─> validation and test digits ────────────────┘
 
 `python -m export runs/NAME --out BUNDLE_DIR` does all of it. A bundle holds the network four times (float32 and int8,
-as .tflite and as .onnx) and `manifest.json`, which says what they take, what they give and how good they are. It
-appears whole or not at all, and not before the parity gate; the same run gives the same bytes every time.
+as .tflite and as .onnx), `manifest.json`, which says what they take, what they give and how good they are, and
+`MODEL_CARD.md`, which says the same to people. It appears whole or not at all, and not before the parity gate; the same
+run gives the same bytes every time.
 
 Each room knows one thing: `run` what a run folder holds, `logits` which of a network's layers are exported, `tflite`
-and `onnx` one converter each, `parity` when a conversion is good enough, `bundle` what is written; `pipeline` walks
-through them. `export` imports `edge_runtime` and `train`, never the other way round.
+and `onnx` one converter each, `parity` when a conversion is good enough, `card` what people are told, `bundle` what is
+written; `pipeline` walks through them. `export` imports `edge_runtime` and `train`, never the other way round.
 """

@@ -29,7 +29,8 @@ def command(folder: Path, out: Path, data: Path | None, overwrite: bool) -> None
     """Turn the run in RUN_DIR into a bundle for the runtime: .tflite and .onnx, each float32 and int8.
 
     A parity gate stands before the bundle: an int8 network that is less accurate than the trained one, or that
-    disagrees with it too often, is an error and nothing is written.
+    disagrees with it too often, or that is larger than its recipe allows, is an error and nothing is written. The
+    bundle has a model card, MODEL_CARD.md. A run without --final is measured on validation digits.
     """
     try:
         # Imported here: TensorFlow takes seconds, and `--help` should not.
@@ -42,11 +43,11 @@ def command(folder: Path, out: Path, data: Path | None, overwrite: bool) -> None
 
 
 def _table(manifest: dict[str, Any]) -> str:
-    lines = [f"{'format':<14}{'file':<20}{'bytes':>11}{'accuracy':>10}{'agreement':>11}"]
-    lines.append(f"{'keras':<14}{'model.keras':<20}{'':>11}{manifest['keras']['accuracy']['mnist_test']:>10.2%}")
+    (digits,) = manifest["keras"]["accuracy"]  # mnist_test, or mnist_validation where the network is not final
+    lines = [f"{'format':<14}{'file':<20}{'bytes':>11}{'accuracy':>10}{'agreement':>11}   {digits}"]
+    lines.append(f"{'keras':<14}{'model.keras':<20}{'':>11}{manifest['keras']['accuracy'][digits]:>10.2%}")
     lines += [
-        f"{kind:<14}{file['path']:<20}{file['bytes']:>11,}{file['accuracy']['mnist_test']:>10.2%}"
-        f"{file['agreement']:>11.2%}"
+        f"{kind:<14}{file['path']:<20}{file['bytes']:>11,}{file['accuracy'][digits]:>10.2%}{file['agreement']:>11.2%}"
         for kind, file in manifest["files"].items()
     ]
     return "\n".join(lines)

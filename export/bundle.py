@@ -87,11 +87,11 @@ def check_target(folder: Path, overwrite: bool) -> None:
         raise OutputError(f"{folder} holds something else than a bundle and is not overwritten: name another folder")
 
 
-def write(folder: Path, models: dict[str, bytes], contents: dict[str, Any], overwrite: bool = False) -> None:
+def write(folder: Path, contained: dict[str, bytes], contents: dict[str, Any], overwrite: bool = False) -> None:
     """Write a bundle beside its place and move it there, after the runtime has accepted it.
 
-    models: the model files by name; contents: the manifest. Raises OutputError, or ModelError for a manifest that
-    the runtime would refuse; then nothing has changed.
+    contained: the model files and the card by name; contents: the manifest. Raises OutputError, or ModelError for a
+    manifest that the runtime would refuse; then nothing has changed.
     """
     check_target(folder, overwrite)
     folder = folder.resolve()
@@ -100,7 +100,7 @@ def write(folder: Path, models: dict[str, bytes], contents: dict[str, Any], over
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
             new, old = Path(work, "new"), Path(work, "old")
             new.mkdir()
-            for name, data in models.items():
+            for name, data in contained.items():
                 (new / name).write_bytes(data)
             (new / MANIFEST).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
             for file in load_bundle(new).files.values():

@@ -1,8 +1,9 @@
 """What of a trained network is exported: raw pixels in, logits out, and not one operation more.
 
-Three things are taken out of the graph, because the runtime does them for nothing or only once: the scaling of
-the pixels goes into the first kernel, the leading reshape is a view of the caller's array, and the last activation
-is left to the classifier, which needs logits for a confidence finer than int8.
+Four things are taken out of the graph, because the runtime does them for nothing or only once: the scaling of
+the pixels goes into the first kernel, batch normalisation into the kernel and bias before it, the leading reshape is a
+view of the caller's array, and the last activation is left to the classifier, which needs logits for a confidence
+finer than int8.
 """
 
 import math
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import RunError
+from train.network import WindowedDense
 
 TOLERANCE = 1e-4  # of a probability: what float32 arithmetic in another order may change
 ACTIVATIONS = ("softmax", "sigmoid")
@@ -29,7 +31,8 @@ class Logits(NamedTuple):
 def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits:
     """Rebuild a trained network without scaling, leading reshape and last activation.
 
-    trained: (N, 28, 28) pixels 0..255 to (N, 10) probabilities; its first layer with weights is Dense or Conv2D.
+    trained: (N, 28, 28) pixels 0..255 to (N, 10) probabilities; its first layer with weights is Dense, Conv2D or
+    WindowedDense.
     digits: uint8 (N, 28, 28), on which both networks must give the same probabilities.
     Raises RunError where the network is of another kind.
     """
@@ -43,11 +46,16 @@ def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits
 
     # Fixed names: they end up in the files, whose bytes must not depend on what else this process has built.
     pixels = keras.Input(head[-1].output.shape[1:] if head else (28, 28), name="pixels")
-    copies = [_copy(layer, f"layer_{number}", layer is body[-1]) for number, layer in enumerate(body)]
+    copies = []
     outputs = pixels
-    for copy, layer in zip(copies, body, strict=True):
+    for number, (layer, after) in enumerate(zip(body, [*body[1:], None], strict=True)):
+        if _folds(layer):
+            continue
+        norm = after if after is not None and _folds(after) else None
+        copy = _copy(layer, f"layer_{number}", layer is body[-1], with_bias=norm is not None)
         outputs = copy(outputs)
-        copy.set_weights(layer.get_weights())
+        copy.set_weights(layer.get_weights() if norm is None else _folded(layer, norm))
+        copies.append(copy)
     _scale_first_kernel(copies, math.prod(_factor(layer) for layer in head))
     logits = Logits(keras.Model(pixels, outputs, name="digits"), activation)
     _check_same(trained, logits, digits)
@@ -71,11 +79,34 @@ def _activation(layer: keras.Layer) -> str | None:
     return getattr(activation, "__name__", None)
 
 
-def _copy(layer: keras.Layer, name: str, is_last: bool) -> keras.Layer:
+def _copy(layer: keras.Layer, name: str, is_last: bool, with_bias: bool) -> keras.Layer:
     if isinstance(layer, keras.layers.Flatten):
         return _Flatten(name=name)
     config = {**layer.get_config(), "name": name}
+    if with_bias:
+        config["use_bias"] = True
     return type(layer).from_config({**config, "activation": "linear"} if is_last else config)
+
+
+def _folds(layer: keras.Layer) -> bool:
+    """Tell whether a layer is batch normalisation right behind a layer that it can be multiplied into."""
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return False
+    before = layer.input._keras_history.operation
+    kinds = keras.layers.Dense | keras.layers.Conv2D | keras.layers.DepthwiseConv2D
+    return isinstance(before, kinds) and not before.use_bias and _activation(before) == "linear"
+
+
+def _folded(layer: keras.Layer, norm: keras.layers.BatchNormalization) -> list[NDArray[np.float32]]:
+    """Kernel and bias that do what a layer without bias and the normalisation after it do."""
+    (kernel,) = layer.get_weights()
+    mean, variance = (keras.ops.convert_to_numpy(part) for part in (norm.moving_mean, norm.moving_variance))
+    gamma = keras.ops.convert_to_numpy(norm.gamma) if norm.scale else np.ones_like(mean)
+    beta = keras.ops.convert_to_numpy(norm.beta) if norm.center else np.zeros_like(mean)
+    factor = gamma / np.sqrt(variance + norm.epsilon)
+    # A depthwise kernel is (height, width, channels, 1), the others end in their outputs.
+    each = factor[:, np.newaxis] if isinstance(layer, keras.layers.DepthwiseConv2D) else factor
+    return [kernel * each, beta - mean * factor]
 
 
 class _Flatten(keras.layers.Layer):
@@ -87,8 +118,8 @@ class _Flatten(keras.layers.Layer):
 
 def _scale_first_kernel(layers: list[keras.Layer], factor: float) -> None:
     first = next(layer for layer in layers if layer.weights)
-    if not isinstance(first, keras.layers.Dense | keras.layers.Conv2D):
-        raise RunError(f"the first layer with weights must be Dense or Conv2D, not {type(first).__name__}")
+    if not isinstance(first, keras.layers.Dense | keras.layers.Conv2D | WindowedDense):
+        raise RunError(f"the first layer with weights must be Dense or Conv2D or windows, not {type(first).__name__}")
     kernel, *others = first.get_weights()
     first.set_weights([(kernel.astype(np.float64) * factor).astype(np.float32), *others])
 

@@ -19,7 +19,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from export.parity import check_input
 
 OPSET = 17
-INPUT, OUTPUT = "pixels", "logits"
+INPUT, OUTPUT, FLOATS = "pixels", "logits", "float_pixels"
+MOVES = ("Reshape", "Slice", "Transpose")  # operations that compute nothing: they take uint8 as well as float32
 
 
 def convert_float(model: keras.Model) -> bytes:
@@ -86,16 +87,26 @@ class _Digits(CalibrationDataReader):
 
 
 def _take_uint8(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove the step that quantises the input: with scale 1 and zero point 0 its result is the pixels themselves."""
-    readers = {name: node for node in graph.graph.node for name in node.input}
+    """Let the pixels come as they are stored.
+
+    The step that quantises the input goes: with scale 1 and zero point 0 its result is the pixels themselves. Where
+    the network begins with an operation that ONNX Runtime computes in floats, such as a mean, they become floats.
+    """
+    readers = {name: node for node in graph.graph.node for name in node.input[:1]}
     source = INPUT
-    while (quantise := readers[source]).op_type == "Reshape":  # to channels first
-        (source,) = quantise.output
-    constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.graph.initializer}
-    check_input("onnx_int8", *(constants[name].item() for name in quantise.input[1:]), wanted=0)
-    graph.graph.node.remove(quantise)
-    for node in graph.graph.node:
-        node.input[:] = [source if name in quantise.output else name for name in node.input]
+    while (reader := readers[source]).op_type in MOVES:
+        (source,) = reader.output
+    nodes = graph.graph.node
+    if reader.op_type == "QuantizeLinear":
+        constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.graph.initializer}
+        check_input("onnx_int8", *(constants[name].item() for name in reader.input[1:]), wanted=0)
+        nodes.remove(reader)
+        for node in nodes:
+            node.input[:] = [source if name in reader.output else name for name in node.input]
+    else:
+        for node in nodes:
+            node.input[:] = [FLOATS if name == INPUT else name for name in node.input]
+        nodes.insert(0, onnx.helper.make_node("Cast", [INPUT], [FLOATS], to=onnx.TensorProto.FLOAT))
     graph.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
     return graph
 

@@ -57,6 +57,12 @@ def check_labels(kind: str, predicted: Labels, trained: Labels, true: NDArray[np
         )
 
 
+def check_size(kind: str, size: int, most: int | None) -> None:
+    """Raise ParityError where a file has more than `most` bytes; None is no limit."""
+    if most is not None and size > most:
+        raise ParityError(f"{kind} has {size:,} bytes; its recipe allows {most:,}: make the network smaller")
+
+
 def check_graph(kind: str, graph: "Graph") -> None:
     """Raise ParityError where an int8 .tflite file computes in floats or takes pixels in another range."""
     if graph.floats:

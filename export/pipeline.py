@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from edge_runtime.types import Images
-from export import bundle, onnx, parity, tflite
+from export import bundle, card, onnx, parity, tflite
 from export.logits import logits_model
 from export.parity import Labels
 from export.run import read_run
@@ -39,12 +39,13 @@ def export_run(
     # A network that was trained on normalised digits is measured on such, like the figures of its run.
     view = normalised if run.recipe.deform else np.asarray
     validation_images, validation_labels = mnist.validation_part()
-    validation, test = view(validation_images), view(mnist.test_images)
+    validation = view(validation_images)
 
     training_images, _ = mnist.fit_part()
     calibration = normalised(training_images[:: len(training_images) // CALIBRATION])
     logits = logits_model(run.model, calibration)
     models = _convert(logits.model, calibration, tell)
+    parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
 
     tell(f"comparing with the trained network on {len(validation):,} validation digits")
     trained = _predict(run.model, validation)
@@ -53,23 +54,29 @@ def export_run(
     for kind, labels in predicted.items():
         parity.check_labels(kind, labels, trained, validation_labels, limits)
 
-    tell(f"measuring on {len(test):,} test digits")
-    shape = logits.model.input_shape[1:]
+    # The test set stays closed until a network is final: see `python -m train --final`.
+    name = "test" if run.training["final"] else "validation"
+    raw, true = (mnist.test_images, mnist.test_labels) if name == "test" else (validation_images, validation_labels)
+    tell(f"measuring on {len(true):,} {name} digits")
+    digits = view(raw)
+    read = {kind: parity.predict(kind, model, digits) for kind, model in models.items()}
     tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
-    tensors |= onnx.tensors(shape)
+    tensors |= onnx.tensors(logits.model.input_shape[1:])
     files = {
         kind: bundle.describe(
             PATHS[kind],
             model,
             tensors[kind],
-            accuracy={"mnist_test": parity.accuracy(parity.predict(kind, model, test), mnist.test_labels)},
+            accuracy={f"mnist_{name}": parity.accuracy(read[kind], true)},
             agreement=parity.accuracy(predicted[kind], trained),
         )
         for kind, model in models.items()
     }
-    figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, test), mnist.test_labels)}}
+    figures = {"accuracy": {f"mnist_{name}": parity.accuracy(_predict(run.model, digits), true)}}
     manifest = bundle.manifest(run.recipe.name, logits.activation, files, figures, run.training)
-    bundle.write(out, {PATHS[kind]: model for kind, model in models.items()}, manifest, overwrite)
+    contents = {PATHS[kind]: model for kind, model in models.items()}
+    contents |= card.files(run, manifest, card.Judged(name, raw, true, read["tflite_int8"]))
+    bundle.write(out, contents, manifest, overwrite)
     return manifest
 
 

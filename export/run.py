@@ -9,7 +9,19 @@ import keras
 from export.errors import RunError
 from train.recipes import RECIPES, Recipe
 
-TRAINING = ("recipe", "seed", "epochs", "parameters", "precision", "data_sha256", "versions")  # of metrics.json
+TRAINING = (  # of metrics.json
+    "recipe",
+    "seed",
+    "epochs",
+    "final",
+    "seconds",
+    "waiting_share",
+    "parameters",
+    "precision",
+    "teachers",
+    "data_sha256",
+    "versions",
+)
 
 
 class Run(NamedTuple):
@@ -18,6 +30,7 @@ class Run(NamedTuple):
     model: keras.Sequential  # float32 (N, 28, 28), pixels 0..255, to (N, 10) probabilities
     recipe: Recipe
     training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING
+    curves: bytes | None  # the picture of accuracy and loss, PNG
 
 
 def read_run(folder: Path) -> Run:
@@ -38,7 +51,8 @@ def read_run(folder: Path) -> Run:
         model = keras.models.load_model(folder / "model.keras", compile=False)
     except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
         raise RunError(f"{folder / 'model.keras'} cannot be read ({_line(error)}): {again}") from error
-    return Run(model, recipe, training)
+    curves = folder / "curves.png"
+    return Run(model, recipe, training, curves.read_bytes() if curves.is_file() else None)
 
 
 def _line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -160,8 +161,25 @@ def test_doctor_finds_what_works(run_cli):
     assert "all is well" in text
 
 
+def test_models_lists_what_model_takes(run_cli, tmp_path):
+    rows = [json.loads(line) for line in run_cli("models", "--json").stdout.splitlines()]
+    assert [row["name"] for row in rows if row["default"]] == ["ann"]
+    header, *lines = run_cli("models").stdout.splitlines()
+    assert header.split() == ["name", "kind", "bytes", "MNIST", "activation"]
+    for row, line in zip(rows, lines, strict=True):
+        assert (Path(row["folder"]) / "model_int8.tflite").stat().st_size == row["bytes"]
+        assert f"{row['bytes']:,}" in line
+        assert f"{row['mnist_test']:.2%}" in line
+        assert line.startswith(row["name"])
+        assert line.endswith("(default)") == row["default"]
+        read = run_cli("classify", "--json", "--model", row["name"], DIGITS[4]).stdout
+        assert json.loads(read)["label"] == "4"
+        run_cli("batch-classify", ROOT / "samples", "--model", row["name"], "--output", f"{row['name']}.csv")
+        assert len((tmp_path / f"{row['name']}.csv").read_text().splitlines()) == 1 + len(SAMPLES)
+
+
 def test_help_shows_examples(run_cli):
-    for command in ([], ["classify"], ["batch-classify"]):
+    for command in ([], ["classify"], ["batch-classify"], ["models"]):
         assert "Examples:" in run_cli(*command, "--help").stdout
 
 

@@ -1,5 +1,6 @@
 """A real run goes through `python -m export`; what it must never do is written below, gate by gate."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import cv2
 import keras
 import numpy as np
 import onnx
@@ -28,9 +30,10 @@ from export.pipeline import export_run
 from tests.conftest import ROOT
 from train import fit
 from train.data import load_mnist, normalised
-from train.recipes import RECIPES
+from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Windows
 
 FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
+FILES |= {"MODEL_CARD.md", "errors.png"}
 
 
 def start(*arguments):
@@ -67,7 +70,7 @@ def calibration(mnist):
 def run_folder(mnist, tmp_path_factory):
     """What `python -m train hidden-100 --epochs 1` leaves for the export."""
     folder = tmp_path_factory.mktemp("run")
-    model, result = fit.train(RECIPES["hidden-100"], mnist, seed=0, epochs=1)
+    model, result = fit.train(RECIPES["hidden-100"], mnist, fit.Plan(epochs=1))
     fit.save(model, folder)
     (folder / "metrics.json").write_text(json.dumps(result.metrics()))
     return folder
@@ -209,7 +212,62 @@ def test_one_digit_is_read_like_the_same_digit_among_many(backend, out, mnist):
     np.testing.assert_array_equal(classifier.classify(digits).probabilities, singles)
 
 
+def test_the_card_says_what_the_manifest_says_and_shows_what_is_misread(out, manifest):
+    text = (out / "MODEL_CARD.md").read_text()
+    for file in manifest["files"].values():
+        assert f"| {file['bytes']:,} | {file['accuracy']['mnist_test']:.2%} | {file['agreement']:.2%} |" in text
+    wrong = round(10_000 * (1 - manifest["files"]["tflite_int8"]["accuracy"]["mnist_test"]))
+    assert f"misreads {wrong} of the 10,000 test digits" in text
+    assert "seed 0, 1 epochs" in text
+    picture = cv2.imread(str(out / "errors.png"))
+    assert picture.std() > 10
+    assert (out / "errors.png").stat().st_size < 100_000
+
+
+def test_a_run_that_is_not_final_leaves_the_test_set_closed(run_folder, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps(metrics | {"final": False}))
+    manifest = export_run(run, tmp_path / "bundle", tell=lambda line: None)
+    assert list(manifest["files"]["tflite_int8"]["accuracy"]) == ["mnist_validation"]
+    assert "The test set is unopened." in (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
+
+
 # The gate
+
+
+def test_a_file_that_is_larger_than_its_recipe_allows_is_refused(run_folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES, "hidden-100", dataclasses.replace(RECIPES["hidden-100"], max_bytes=80_000))
+    with pytest.raises(ParityError, match=r"^tflite_int8 has 8\d,\d{3} bytes; its recipe allows 80,000"):
+        export_run(run_folder, tmp_path / "tiny", tell=lambda line: None)
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (Crop(2), Dense(16, "relu", norm=True)),
+        (Pool(2, "mean"), Dense(16, "relu", norm=True)),
+        (Pool(2, "mean"), Windows(6, 8, 8)),
+        (Conv(4, 5, 2), Depthwise(stride=2), Conv(8, 1), Pool(), Dense(16, "relu", norm=True, dropout=0.1)),
+    ],
+)
+def test_every_kind_of_layer_is_exported_and_agrees(layers, mnist, calibration):
+    recipe = Recipe("x", "", (*layers, Dense(10, "softmax")), "adam", "categorical_crossentropy", batch=64, epochs=1)
+    part = dataclasses.replace(
+        mnist, train_images=mnist.train_images[:20_000], train_labels=mnist.train_labels[:20_000]
+    )
+    network, _ = fit.train(recipe, part)
+    digits = mnist.test_images[:1000]
+    trained = network.predict(digits, verbose=0).argmax(1)
+    model = logits_model(network, calibration).model
+    onnx_float = onnx_export.convert_float(model)
+    files = {"tflite_int8": tflite.convert_int8(model, calibration), "onnx_float": onnx_float}
+    files["onnx_int8"] = onnx_export.convert_int8(onnx_float, calibration)
+    parity.check_graph("tflite_int8", tflite.inspect(files["tflite_int8"]))
+    agreement = {kind: np.mean(parity.predict(kind, data, digits) == trained) for kind, data in files.items()}
+    assert agreement["onnx_float"] == 1
+    assert min(agreement.values()) > 0.97
 
 
 def test_a_network_that_int8_ruins_is_refused(run_folder, tmp_path):

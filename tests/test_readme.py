@@ -14,6 +14,12 @@ def test_the_tables_hold_the_figures_that_were_written():
     assert tables.fill(README) == README
 
 
+def test_the_cards_hold_the_figures_that_were_written():
+    for name, path in tables.cards().items():
+        text = path.read_text(encoding="utf-8")
+        assert tables.fill_card(name, text) == text, "python -m benchmarks tables"
+
+
 def test_every_link_and_picture_is_there():
     for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
         for name in re.findall(r"\]\(([^):]+)\)", text) + re.findall(
@@ -31,5 +37,5 @@ def test_every_command_is_named(run_cli):
 
 def test_the_figures_are_the_shipped_models():
     for name in ("parity.json", "real.json"):
-        for model, found in tables._read(name)["models"].items():
+        for model, found in tables.read(name)["models"].items():
             assert found["model"] == load_bundle(model).file("tflite_int8").sha256, f"measure {name} again"

@@ -1,30 +1,44 @@
 """The command `python -m train`."""
 
+import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edge_runtime.cli.run import debug_option, finish, run
 from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
+from train import checkpoint
 from train.data import Mnist, load_mnist
 from train.recipes import RECIPES, Recipe
-
-if TYPE_CHECKING:
-    from train.score import Result
 
 NAME = "python -m train"
 EXAMPLES = """\b
 Examples:
   python -m train --list
-  python -m train ann --out runs/ann
-  python -m train hidden-100 --epochs 1 --seed 7 --out runs/quick
+  python -m train teacher --out runs/teacher
+  python -m train ann --teacher runs/teacher --out runs/ann
+  python -m train ann --teacher runs/teacher --out runs/ann --resume
+  python -m train ann --teacher runs/final/teacher --out runs/final/ann --final
   python -m train rmsprop-ann --repeat 3 --out runs/rmsprop-ann
   python -m train --compare single-layer hidden-100 --out runs/compare
 """
+METRICS = "metrics.json"  # the last file that a run writes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of one command share."""
+
+    epochs: int | None
+    final: bool
+    teachers: tuple[Path, ...]
+    resume: bool
+    checkpoint_seconds: float
 
 
 @click.command(epilog=EXAMPLES)
@@ -37,9 +51,26 @@ Examples:
     type=click.Path(path_type=Path),
     help="MNIST as an npz file, or as the folder of its four IDX files; checked like any other copy.",
 )
+@click.option(
+    "--teacher",
+    "teachers",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="RUN_DIR",
+    help="A run to learn from, where the recipe learns from others; several are averaged.  [default: runs/teacher]",
+)
+@click.option("--final", is_flag=True, help="Train on all 60,000 digits and open the test set: when all is chosen.")
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Train N seeds and write their mean and spread.")
 @click.option("--compare", is_flag=True, help="Train several recipes and show them side by side.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; start where none was.")
 @click.option("--overwrite", is_flag=True, help="Write into a run folder that is not empty.")
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Keep the state of the training so often, for --resume; at most once an epoch.",
+)
 @click.option("--list", "list_", is_flag=True, help="List the recipes and stop.")
 @debug_option
 def command(
@@ -48,12 +79,19 @@ def command(
     seed: int,
     epochs: int | None,
     data: Path | None,
+    teachers: tuple[Path, ...],
+    final: bool,
     repeat: int | None,
     compare: bool,
+    resume: bool,
     overwrite: bool,
+    checkpoint_seconds: float,
     list_: bool,
 ) -> None:
-    """Train a network on MNIST and write it, what it scored and pictures of both into a run folder."""
+    """Train a network on MNIST and write it, what it scored and pictures of both into a run folder.
+
+    What is still being chosen is scored on the last 10,000 training digits, which are kept back for that.
+    """
     _log_to_stderr()
     if list_:
         _list()
@@ -61,17 +99,22 @@ def command(
     chosen = _chosen(recipes, compare)
     if compare and repeat:
         raise UsageError("--compare and --repeat do not go together: choose one")
+    if resume and overwrite:
+        raise UsageError("--resume goes on and --overwrite starts anew: choose one")
+    if compare and not final and any(recipe.validate for recipe in chosen):
+        raise UsageError("--compare shows test figures, and recipes that validate have them only with --final")
     if find_spec("keras") is None or find_spec("pandas") is None:
         raise MissingLibraryError("training needs TensorFlow and more: pip install -e '.[train]'")
     out = out or Path("runs", "compare" if compare else chosen[0].name)
-    _claim(out, overwrite)
+    _claim(out, resume, overwrite)
     mnist = load_mnist(data)
+    settings = Settings(epochs, final, teachers, resume, checkpoint_seconds)
     if compare:
-        _compare(chosen, mnist, out, seed, epochs)
+        _compare(chosen, mnist, out, seed, settings)
     elif repeat:
-        _repeat(chosen[0], mnist, out, range(seed, seed + repeat), epochs)
+        _repeat(chosen[0], mnist, out, range(seed, seed + repeat), settings)
     else:
-        _run(chosen[0], mnist, out, seed, epochs)
+        _run(chosen[0], mnist, out, seed, settings)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,7 +131,7 @@ def _log_to_stderr() -> None:
 def _list() -> None:
     for recipe in RECIPES.values():
         published = f"  (published: {recipe.published['test_accuracy']:.2%})" if recipe.published else ""
-        click.echo(f"{recipe.name:<14}{recipe.epochs:>3} epochs  {recipe.summary}{published}")
+        click.echo(f"{recipe.name:<14}{recipe.epochs:>4} epochs  {recipe.summary}{published}")
 
 
 def _chosen(names: tuple[str, ...], compare: bool) -> list[Recipe]:
@@ -103,42 +146,86 @@ def _chosen(names: tuple[str, ...], compare: bool) -> list[Recipe]:
     return [RECIPES[name] for name in dict.fromkeys(names)]
 
 
-def _claim(folder: Path, overwrite: bool) -> None:
+def _claim(folder: Path, resume: bool, overwrite: bool) -> None:
     """Make the run folder now, so that hours of training do not end in front of a closed door."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         full = any(folder.iterdir())
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made a run folder: {error.strerror}") from error
-    if full and not overwrite:
+    if full and not resume and not overwrite:
+        if (folder / checkpoint.NAME).exists():
+            raise OutputError(f"{folder}: holds a run that was stopped; --resume goes on, --overwrite starts anew")
         raise OutputError(f"{folder}: is not empty; choose another folder or add --overwrite")
 
 
-def _run(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, epochs: int | None) -> "Result":
+def _run(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
+    """Train one network into its folder, unless it is there; returns its metrics."""
+    if settings.resume and (folder / METRICS).exists():
+        metrics = _finished(recipe, folder, seed)
+        click.echo(f"{folder} is finished already")
+    else:
+        metrics = _train(recipe, mnist, folder, seed, settings)
+    click.echo(f"\n{recipe.name}, seed {seed}: {_figures(metrics)}")
+    click.echo(f"written to {folder}")
+    return metrics
+
+
+def _finished(recipe: Recipe, folder: Path, seed: int) -> dict[str, Any]:
+    try:
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        found = metrics["recipe"], metrics["seed"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise OutputError(f"{folder / METRICS} cannot be read ({error}): start anew with --overwrite") from error
+    if found != (recipe.name, seed):
+        raise OutputError(f"{folder} holds the finished run of {found[0]}, seed {found[1]}: choose another folder")
+    return metrics
+
+
+def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
     # Imported here: TensorFlow takes seconds, and `--help` should not.
     from train import fit, report
 
-    model, result = fit.train(recipe, mnist, seed, epochs)
+    plan = fit.Plan(
+        seed=seed,
+        epochs=settings.epochs,
+        final=settings.final,
+        teachers=settings.teachers or ((Path("runs", recipe.distil.teacher),) if recipe.distil else ()),
+        checkpoints=folder,
+        resume=settings.resume,
+        checkpoint_seconds=settings.checkpoint_seconds,
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not settings.resume:
+            (folder / METRICS).unlink(missing_ok=True)  # of the run that is overwritten
+            checkpoint.remove(folder)
+        model, result = fit.train(recipe, mnist, plan)
         fit.save(model, folder)
         report.write(result, mnist, folder)
+        checkpoint.remove(folder)
+    except KeyboardInterrupt:
+        if stopped := checkpoint.read(folder):
+            click.echo(f"\nthe same command with --resume goes on after epoch {stopped.epoch}", err=True)
+        raise
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"\n{recipe.name}, seed {seed}: {_figures(result.metrics())}")
-    click.echo(f"written to {folder}")
-    return result
+    return result.metrics()
 
 
-def _repeat(recipe: Recipe, mnist: Mnist, folder: Path, seeds: range, epochs: int | None) -> None:
+def _repeat(recipe: Recipe, mnist: Mnist, folder: Path, seeds: range, settings: Settings) -> None:
+    results = [_run(recipe, mnist, folder / f"seed-{seed}", seed, settings) for seed in seeds]
+
     from train import report
 
-    results = [_run(recipe, mnist, folder / f"seed-{seed}", seed, epochs) for seed in seeds]
     summary = report.write_repeats(results, folder)
-    click.echo(f"\n{recipe.name} over {len(seeds)} seeds")
+    judged = "test" if "test_accuracy" in summary else "validation"
+    click.echo(f"\n{recipe.name} over {len(seeds)} seeds, {judged} digits")
     for each in summary["runs"]:
-        click.echo(f"  seed {each['seed']:<4} {each['test_accuracy']:8.2%}   loss {each['test_loss']:.4f}")
-    accuracy, loss = summary["test_accuracy"], summary["test_loss"]
+        click.echo(f"  seed {each['seed']:<4} {each[f'{judged}_accuracy']:8.2%}   loss {each[f'{judged}_loss']:.4f}")
+    accuracy, loss = summary[f"{judged}_accuracy"], summary[f"{judged}_loss"]
     click.echo(f"  mean      {accuracy['mean']:8.2%}   loss {loss['mean']:.4f}")
     click.echo(f"  spread    {100 * accuracy['spread']:6.2f} pt   loss {loss['spread']:.4f}   (standard deviation)")
     if recipe.published:
@@ -147,25 +234,28 @@ def _repeat(recipe: Recipe, mnist: Mnist, folder: Path, seeds: range, epochs: in
     click.echo(f"written to {folder / 'summary.json'}")
 
 
-def _compare(recipes: list[Recipe], mnist: Mnist, folder: Path, seed: int, epochs: int | None) -> None:
+def _compare(recipes: list[Recipe], mnist: Mnist, folder: Path, seed: int, settings: Settings) -> None:
+    results = [_run(recipe, mnist, folder / recipe.name, seed, settings) for recipe in recipes]
+
     from train import report
 
-    results = [_run(recipe, mnist, folder / recipe.name, seed, epochs) for recipe in recipes]
     report.write_comparison(results, folder)
     click.echo(f"\n{'recipe':<14}{'accuracy':>9}{'loss':>9}{'parameters':>12}{'seconds':>9}{'epochs':>8}")
-    for result in results:
+    for each in results:
         click.echo(
-            f"{result.recipe.name:<14}{result.test.accuracy:>9.2%}{result.test.loss:>9.4f}"
-            f"{result.parameters:>12,}{result.seconds:>9.1f}{result.epochs:>8}"
+            f"{each['recipe']:<14}{each['test_accuracy']:>9.2%}{each['test_loss']:>9.4f}"
+            f"{each['parameters']:>12,}{each['seconds']:>9.1f}{each['epochs']:>8}"
         )
     click.echo(f"written to {folder / 'compare.csv'} and {folder / 'compare.png'}")
 
 
 def _figures(metrics: dict[str, Any]) -> str:
-    text = f"test accuracy {metrics['test_accuracy']:.2%}, loss {metrics['test_loss']:.4f}"
+    judged = "validation" if metrics["test_accuracy"] is None else "test"
+    text = f"{judged} accuracy {metrics[f'{judged}_accuracy']:.2%}, loss {metrics[f'{judged}_loss']:.4f}"
     if metrics["published"]:
         text += f" (published {metrics['published']['test_accuracy']:.2%})"
-    return f"{text}, {metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s"
+    text += f", {metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s"
+    return f"{text}, {metrics['waiting_share']:.0%} of it waiting for digits"
 
 
 if __name__ == "__main__":

@@ -1,114 +1,115 @@
-"""Trains a recipe with Keras; nothing else in `train` knows it, but for `data`, which asks it for MNIST.
+"""Trains a recipe from beginning to end, with checkpoints on the way.
 
-`train` returns a plain float32 network whatever it was trained in, and what it scored. The test digits
-are looked at once, when training is over.
+`train` returns a plain float32 network whatever it was trained in, and what it scored. The test digits are looked
+at once, when the training of a final network is over; what is still being chosen is scored on validation digits.
 """
 
 import logging
 import os
-import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; read when TensorFlow is imported
 
 import keras
 
 from edge_runtime import cpu
-from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.versions import versions
+from train import checkpoint
+from train.checkpoint import Checkpoint
 from train.data import Bytes, Mnist, normalised
 from train.deform import Deformer
+from train.errors import TrainError
+from train.learner import Learner
+from train.network import build
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
+from train.teacher import Teachers
 
 SCORE_BATCH = 1000  # digits
 DEFORM_WORKERS = 1  # processes that deform the next digits while the present ones are trained on
-
-Validation = tuple[Bytes, NDArray[Any]] | None  # images and targets
-
-
-class TrainError(EdgeDigitsError, RuntimeError):
-    """A training run did not come to a usable end."""
+CHECKPOINT_SECONDS = 60.0  # between two checkpoints, at the least
 
 
-def train(recipe: Recipe, mnist: Mnist, seed: int = 0, epochs: int | None = None) -> tuple[keras.Model, Result]:
-    """Train `recipe` and score it on the training, validation (where it has one) and test digits.
+@dataclass(frozen=True)
+class Plan:
+    """How one training is run, as the command line says it."""
 
-    seed: int of at least 0; the same seed on the same machine gives the same network.
-    epochs: instead of the recipe's own number, for a quick run.
-    Returns the network, float32 and compiled with the recipe's loss, and its `Result`.
-    Raises `TrainError` where the loss is no longer a number.
+    seed: int = 0  # at least 0; the same seed on the same machine gives the same network
+    epochs: int | None = None  # instead of the recipe's own number
+    final: bool = False  # train on all 60,000 digits and open the test set, where the recipe validates
+    teachers: Sequence[Path] = ()  # run folders, where the recipe learns from others
+    checkpoints: Path | None = None  # the run folder, where the training is to survive its end
+    resume: bool = False  # go on from the checkpoint that is there
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+
+
+@dataclass(frozen=True)
+class Digits:
+    """What a training sees."""
+
+    images: Bytes  # (N, 28, 28)
+    labels: Bytes  # (N,)
+    validation: tuple[Bytes, Bytes] | None  # the same of the digits that are kept back
+
+
+def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras.Model, Result]:
+    """Train `recipe` and score it: on the test digits where it is final, else on the validation digits.
+
+    A recipe that does not validate is always final. Returns the network, float32 and compiled with the recipe's
+    loss, and its `Result`. Raises `TrainError` where the loss is no longer a number, `TeacherError` for teachers
+    that are none, `CheckpointError` for a checkpoint of another training, `OutputError` where none can be written.
     """
-    epochs = recipe.epochs if epochs is None else epochs
+    plan = plan or Plan()
+    final = plan.final or not recipe.validate
+    epochs = recipe.epochs if plan.epochs is None else plan.epochs
     keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    images, labels = mnist.fit_part() if recipe.validate else (mnist.train_images, mnist.train_labels)
-    held_out = mnist.validation_part() if recipe.validate else None
-    if recipe.deform:
-        images = normalised(images)
-        held_out = held_out and (normalised(held_out[0]), held_out[1])
+    keras.utils.set_random_seed(plan.seed)
+    teachers = Teachers(plan.teachers, final) if recipe.distil else None
+    digits = _digits(recipe, mnist, final)
     precision = _precision(recipe)
-    model = build(recipe, precision)
-    model.compile(
-        optimizer=_optimizer(recipe, epochs * -(-len(images) // recipe.batch)),
-        loss=_loss(recipe, recipe.label_smoothing),
-        metrics=["accuracy"],
-    )
-    model.summary()
+    plain = build(recipe)
+    # Plain SGD keeps no state that the saved files would have to carry.
+    plain.compile(optimizer="sgd", loss=recipe.loss, metrics=["accuracy"])
+    plain.summary()
 
-    validation = held_out and (held_out[0], _targets(recipe, held_out[1]))
-    began = time.perf_counter()
-    if recipe.deform:
-        history = _fit_deformed(recipe, model, images, labels, validation, seed, epochs)
-    else:
-        history = _fit(recipe, model, images, labels, validation, epochs)
-    seconds = time.perf_counter() - began
-    if not np.isfinite(history["loss"][-1]):
-        raise TrainError(f"{recipe.name}: training diverged in epoch {len(history['loss'])}: the loss is no number")
+    facts = {
+        "recipe": repr(recipe),
+        "seed": plan.seed,
+        "number of epochs": epochs,
+        "training set": f"{len(digits.images)} digits of {mnist.sha256}",
+        "teacher": [fact["sha256"] for fact in teachers.facts] if teachers else [],
+        "precision": precision,
+    }
+    done = _fit(recipe, plan, digits, teachers, plain, facts, epochs)
 
-    plain = _plain(recipe, model)
-    test_images = normalised(mnist.test_images) if recipe.deform else mnist.test_images
+    def score(images: Bytes, labels: Bytes) -> Score:
+        return _score(recipe, plain, images, labels)
+
+    view = normalised if recipe.deform else np.asarray
     return plain, Result(
         recipe=recipe,
-        seed=seed,
+        seed=plan.seed,
         epochs=epochs,
-        seconds=seconds,
+        final=final,
+        seconds=done.seconds,
+        waiting_share=done.waited / max(done.seconds, 1e-9),
         parameters=plain.count_params(),
         precision=precision,
+        teachers=teachers.facts if teachers else [],
         summary=_summary(plain),
-        history=history,
-        train=_score(recipe, plain, images, labels),
-        validation=_score(recipe, plain, *held_out) if held_out else None,
-        test=_score(recipe, plain, test_images, mnist.test_labels),
+        history=done.history,
+        train=score(digits.images, digits.labels),
+        validation=score(*digits.validation) if digits.validation else None,
+        test=score(view(mnist.test_images), mnist.test_labels) if final else None,
         data_sha256=mnist.sha256,
         versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
-    )
-
-
-def build(recipe: Recipe, precision: str = "float32") -> keras.Sequential:
-    """Return the untrained network: pixels (N, 28, 28) of 0..255 to ten numbers, the last layer in float32.
-
-    precision: float32, or bfloat16 for products in bfloat16 with float32 weights.
-    """
-    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    *hidden, last = recipe.layers
-    return keras.Sequential(
-        [
-            keras.Input((28, 28), name="image"),
-            keras.layers.Rescaling(1 / 255, name="scale"),
-            keras.layers.Flatten(name="flatten"),
-            *(
-                keras.layers.Dense(layer.units, layer.activation, name=f"dense_{number}", dtype=policy)
-                for number, layer in enumerate(hidden, 1)
-            ),
-            keras.layers.Dense(last.units, last.activation, name="digit", dtype="float32"),
-        ],
-        name=recipe.name.replace("-", "_"),
     )
 
 
@@ -125,84 +126,108 @@ def save(model: keras.Model, folder: Path) -> None:
         logger.setLevel(level)
 
 
+def _digits(recipe: Recipe, mnist: Mnist, final: bool) -> Digits:
+    images, labels = (mnist.train_images, mnist.train_labels) if final else mnist.fit_part()
+    validation = None if final else mnist.validation_part()
+    if recipe.deform:
+        images = normalised(images)
+        validation = validation and (normalised(validation[0]), validation[1])
+    return Digits(images, labels, validation)
+
+
 def _fit(
-    recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes, validation: Validation, epochs: int
-) -> dict[str, list[float]]:
-    done = model.fit(
-        images,
-        _targets(recipe, labels),
-        batch_size=recipe.batch,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
-    return {name: [float(value) for value in values] for name, values in done.history.items()}
+    recipe: Recipe,
+    plan: Plan,
+    digits: Digits,
+    teachers: Teachers | None,
+    plain: keras.Model,
+    facts: dict[str, Any],
+    epochs: int,
+) -> Checkpoint:
+    """Train to the end; leaves the weights in `plain` and returns the state there.
+
+    An epoch depends on the learner's state, the seed and its own number alone, so that a training that was stopped
+    goes on as if it had not been.
+    """
+    learner = Learner(recipe, facts["precision"], -(-len(digits.images) // recipe.batch), epochs)
+    at = _begin(plan, facts, learner)
+    started, saved = time.monotonic(), time.monotonic()
+    first, before = at.epoch, at.seconds
+    with _shown(recipe, digits, plan.seed, first, epochs) as shown:
+        soft = None
+        for epoch in range(first, epochs):
+            began = time.monotonic()
+            images, fresh = next(shown)
+            at.waited += time.monotonic() - began
+            if teachers and fresh:
+                soft = teachers.logits(images)
+            order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
+            loss, accuracy = learner.epoch(images, digits.labels, soft, order)
+            if not np.isfinite(loss):
+                raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
+            learner.publish(plain)
+            figures = {"accuracy": accuracy, "loss": loss} | _validate(recipe, plain, digits)
+            for name, value in figures.items():
+                at.history.setdefault(name, []).append(value)
+            now = time.monotonic()
+            at.epoch, at.seconds = epoch + 1, before + now - started
+            if plan.checkpoints and epoch + 1 < epochs and now - saved >= plan.checkpoint_seconds:
+                at.state, saved = learner.state(), now
+                at.write(plan.checkpoints)
+            text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            left = (now - started) / (epoch + 1 - first) * (epochs - epoch - 1)
+            print(f"epoch {epoch + 1:>3}/{epochs}  {text}  {now - began:.1f} s, {_clock(left)} left", flush=True)
+    return at
 
 
-def _fit_deformed(
-    recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes, validation: Validation, seed: int, epochs: int
-) -> dict[str, list[float]]:
-    """A call an epoch, since each has digits of its own; Keras keeps its compiled step and the optimizer."""
-    history: dict[str, list[float]] = {}
-    targets = _targets(recipe, labels)
-    with Deformer(images, seed, labels).epochs(1, epochs, DEFORM_WORKERS) as deformed:
-        for epoch in range(epochs):
-            began = time.perf_counter()
-            try:
-                shown = next(deformed)
-            except RuntimeError as error:
-                raise TrainError(str(error)) from error
-            done = model.fit(
-                shown,
-                targets,
-                batch_size=recipe.batch,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                validation_data=validation,
-                callbacks=[keras.callbacks.TerminateOnNaN()],
-                verbose=0,
-            )
-            for name, values in done.history.items():
-                history.setdefault(name, []).extend(float(value) for value in values)
-            figures = "  ".join(f"{name} {values[-1]:.4f}" for name, values in history.items())
-            print(f"epoch {epoch + 1:>3}/{epochs}  {figures}  {time.perf_counter() - began:.1f} s", flush=True)
-    return history
+def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
+    """Return where to begin, after bringing the learner there."""
+    found = checkpoint.read(plan.checkpoints) if plan.checkpoints and plan.resume else None
+    if found is None:
+        return Checkpoint(facts, 0, {}, 0.0, 0.0, [])
+    checkpoint.check(found, facts, plan.checkpoints)
+    learner.restore(found.state)
+    print(f"going on after epoch {found.epoch}", flush=True)
+    return found
 
 
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    settings: dict[str, Any] = {}
-    if recipe.learning_rate is not None:
-        settings["learning_rate"] = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
-    if recipe.weight_decay is not None:
-        settings["weight_decay"] = recipe.weight_decay
-    return keras.optimizers.get({"class_name": recipe.optimizer, "config": settings})
+@contextmanager
+def _shown(
+    recipe: Recipe, digits: Digits, seed: int, first: int, epochs: int
+) -> Iterator[Iterator[tuple[Bytes, bool]]]:
+    """The digits of each epoch from `first` on, in the order of their labels, and whether they are new ones."""
+    if not recipe.deform:
+        yield ((digits.images, epoch == first) for epoch in range(first, epochs))
+        return
+    every = recipe.deform_every
+    deformer = Deformer(digits.images, seed, digits.labels)
+    with deformer.epochs(first // every, (epochs - 1) // every, DEFORM_WORKERS) as deformed:
+
+        def each() -> Iterator[tuple[Bytes, bool]]:
+            for epoch in range(first, epochs):
+                fresh = epoch == first or epoch % every == 0
+                if fresh:
+                    try:
+                        images = next(deformed)
+                    except RuntimeError as error:
+                        raise TrainError(str(error)) from error
+                yield images, fresh
+
+        yield each()
 
 
-def _loss(recipe: Recipe, smoothing: float = 0.0) -> Any:
-    if smoothing:
-        return keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-    return recipe.loss
-
-
-def _targets(recipe: Recipe, labels: Bytes) -> NDArray[Any]:
-    """Labels as the loss wants them: (N,) or one-hot (N, 10)."""
-    return labels if recipe.loss.startswith("sparse") else np.eye(CLASSES, dtype=np.float32)[labels]
-
-
-def _plain(recipe: Recipe, model: keras.Model) -> keras.Model:
-    """The same weights in a float32 network that has forgotten how it was trained."""
-    plain = build(recipe)
-    plain.set_weights(model.get_weights())
-    # Plain SGD keeps no state that the saved files would have to carry.
-    plain.compile(optimizer="sgd", loss=_loss(recipe), metrics=["accuracy"])
-    return plain
+def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, float]:
+    if digits.validation is None:
+        return {}
+    score = _score(recipe, plain, *digits.validation)
+    return {"val_accuracy": score.accuracy, "val_loss": score.loss}
 
 
 def _score(recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes) -> Score:
-    scores = model.evaluate(images, _targets(recipe, labels), batch_size=SCORE_BATCH, verbose=0, return_dict=True)
-    predicted = model.predict(images, batch_size=SCORE_BATCH, verbose=0).argmax(1)
-    return Score(loss=float(scores["loss"]), labels=labels, predicted=predicted.astype(np.uint8))
+    targets = labels if recipe.loss.startswith("sparse") else np.eye(CLASSES, dtype=np.float32)[labels]
+    answers = model.predict(images, batch_size=SCORE_BATCH, verbose=0)
+    losses = keras.ops.convert_to_numpy(keras.losses.get(recipe.loss)(targets, answers))
+    return Score(loss=float(losses.mean()), labels=labels, predicted=answers.argmax(1).astype(np.uint8))
 
 
 def _precision(recipe: Recipe) -> str:
@@ -218,3 +243,8 @@ def _summary(model: keras.Model) -> str:
     lines: list[str] = []
     model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines) + "\n"
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds) // 60
+    return f"{minutes // 60}:{minutes % 60:02}:{round(seconds) % 60:02}"

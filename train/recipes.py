@@ -1,4 +1,4 @@
-"""What can be trained: recipes are data, not scripts. `fit` alone knows how to read one."""
+"""What can be trained: recipes are data, not scripts. `network` builds what they say, `fit` trains it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,69 @@ class Dense:
 
     units: int
     activation: str
+    norm: bool = False  # batch normalisation before the activation; the export folds it away
+    dropout: float = 0.0  # share of the outputs that are left out in training
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One convolution, batch normalisation after it, then the activation."""
+
+    filters: int
+    size: int = 3  # pixels
+    stride: int = 1  # pixels
+    padding: str = "same"  # or "valid"
+    activation: str = "relu"
+
+
+@dataclass(frozen=True)
+class Depthwise:
+    """A convolution of each channel by itself, batch normalisation, activation; a `Conv` of size 1 mixes them."""
+
+    size: int = 3  # pixels
+    stride: int = 1  # pixels
+    padding: str = "same"  # or "valid"
+    activation: str = "relu"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Squares of the picture become one pixel: their largest value, or their mean."""
+
+    size: int = 2  # pixels
+    kind: str = "max"  # or "mean"
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Takes pixels away at all four sides: MNIST's outer ones are paper."""
+
+    border: int  # pixels
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Overlapping squares of the picture, each with a fully connected layer of its own; no weights are shared."""
+
+    size: int  # pixels
+    stride: int  # pixels from one window to the next
+    units: int  # outputs of each window
+    activation: str = "relu"
+
+
+Layer = Dense | Conv | Depthwise | Pool | Crop | Windows
+
+
+@dataclass(frozen=True)
+class Distil:
+    """How much a network learns from what larger networks say of the same deformed digits.
+
+    After G. Hinton, O. Vinyals, J. Dean: "Distilling the knowledge in a neural network", 2015.
+    """
+
+    teacher: str = "teacher"  # the recipe; which runs of it is said at the start
+    temperature: float = 2.0  # divides both logits: higher shows more of what is nearly right
+    share: float = 0.9  # of the loss; the labels have the rest
 
 
 @dataclass(frozen=True)
@@ -19,17 +82,26 @@ class Recipe:
 
     name: str
     summary: str  # one line
-    layers: tuple[Dense, ...]  # the last one has ten units
+    layers: tuple[Layer, ...]  # the last one is Dense with ten units
     optimizer: str  # Keras' name
-    loss: str  # Keras' name; `sparse_...` takes labels, the others one-hot rows
+    loss: str  # Keras' name; a last layer with softmax is trained on its logits, which is the same
     batch: int  # digits
     epochs: int
-    learning_rate: float | None = None  # None: the optimizer's own; else the start of a cosine decay to 0
-    weight_decay: float | None = None  # adamw only
+    learning_rate: float | None = None  # None: the optimizer's own; else the top of a cosine decay to 0
+    warmup: int = 0  # epochs of rising learning rate before the decay
+    weight_decay: float | None = None  # adamw only; of kernels alone
+    beta_2: float | None = None  # adam's and adamw's memory of squared gradients; None: Keras' own
+    clip_norm: float | None = None  # of each variable's gradient
+    average: float = 0.0  # the weights are a running average with this memory a step, 0 to 1; 0: the last ones
     label_smoothing: float = 0.0  # in training; a score's loss never has it
+    distil: Distil | None = None
+    weight_bits: int | None = None  # train with weights rounded to so many bits, a scale for each output
+    rounded_epochs: int | None = None  # the last epochs, in which they are rounded; None: all
     deform: bool = False  # train on deformed digits, and show the network only what `normalise` gives
-    validate: bool = False  # keep the last 10,000 training digits for validation
+    deform_every: int = 1  # epochs that are shown the same deformed digits
+    validate: bool = False  # keep the last 10,000 training digits for validation, but for the final training
     precision: str = "float32"  # "auto": bfloat16 products where the processor is fast at them
+    max_bytes: int | None = None  # bytes that the int8 .tflite file may have; the export refuses more
     published: Mapping[str, float] | None = None  # test_accuracy, test_loss: fractions, of the original
 
     @property
@@ -38,7 +110,7 @@ class Recipe:
         return self.published is not None
 
 
-_ALL = (
+_REPRODUCTIONS = (
     Recipe(
         name="rmsprop-ann",
         summary="three layers of 32 sigmoid neurons, RMSprop",
@@ -69,21 +141,90 @@ _ALL = (
         epochs=5,
         published=MappingProxyType({"test_accuracy": 0.9769}),
     ),
-    Recipe(
-        name="ann",
-        summary="the default: 1024 and 512 ReLU neurons, digits deformed afresh in every epoch",
-        layers=(Dense(1024, "relu"), Dense(512, "relu"), Dense(10, "softmax")),
-        optimizer="adamw",
-        loss="categorical_crossentropy",
-        batch=1000,
-        epochs=60,
+)
+
+
+def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
+    """One of our own networks: what they share is said once, here."""
+    shared: dict[str, object] = {
+        "optimizer": "adamw",
+        "loss": "categorical_crossentropy",
+        "batch": 1000,
+        "learning_rate": 4e-3,
+        "warmup": 2,
+        "weight_decay": 0.05,
+        "beta_2": 0.99,
+        "clip_norm": 1.0,
+        "average": 0.999,
+        "deform": True,
+        "validate": True,
+        "precision": "auto",
+    }
+    return Recipe(name=name, summary=summary, layers=(*layers, Dense(10, "softmax")), **(shared | how))  # type: ignore[arg-type]
+
+
+_OURS = (
+    _own(
+        "teacher",
+        "convolutions, larger than any that ships: the others learn from it",
+        Conv(32, 5, 2),
+        Conv(64),
+        Pool(),
+        Conv(96, padding="valid"),
+        Dense(128, "relu", norm=True, dropout=0.2),
+        batch=250,
+        epochs=40,
         learning_rate=2e-3,
-        weight_decay=0.05,
-        label_smoothing=0.05,
-        deform=True,
-        validate=True,
-        precision="auto",
+        warmup=1,
+        weight_decay=0.02,
+    ),
+    _own(
+        "ann",
+        "the default: 1024 and 512 ReLU neurons, digits deformed afresh, taught by `teacher`",
+        Dense(1024, "relu"),
+        Dense(512, "relu"),
+        epochs=120,
+        distil=Distil(),
+        max_bytes=1_500_000,
+    ),
+    _own(
+        "ann-small",
+        "128, 96 and 64 neurons on the middle 24x24 pixels",
+        Crop(2),
+        Dense(128, "relu", norm=True),
+        Dense(96, "relu", norm=True),
+        Dense(64, "relu", norm=True),
+        epochs=120,
+        weight_decay=0.01,
+        distil=Distil(),
+        max_bytes=100_000,
+    ),
+    _own(
+        "ann-nano",
+        "48 and 32 neurons on means of 2x2 pixels",
+        Pool(2, "mean"),
+        Dense(48, "relu", norm=True),
+        Dense(32, "relu", norm=True),
+        epochs=120,
+        weight_decay=0.01,
+        distil=Distil(),
+        max_bytes=16_000,
+    ),
+    _own(
+        "cnn",
+        "three convolutions and 24 neurons",
+        Conv(16, 5, 2),
+        Conv(32),
+        Pool(),
+        Conv(48, padding="valid"),
+        Dense(24, "relu", norm=True),
+        batch=250,
+        epochs=60,
+        learning_rate=3e-3,
+        weight_decay=0.01,
+        distil=Distil(),
+        max_bytes=64_000,
     ),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_REPRODUCTIONS, *_OURS)}

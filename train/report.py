@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from train.data import Bytes, Mnist, normalised
 from train.deform import Deformer
-from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
 
 DPI = 144
@@ -37,25 +36,23 @@ def write(result: Result, mnist: Mnist, folder: Path) -> None:
     _history(result).to_csv(folder / "history.csv", float_format="%.6f")
     _per_class(result).to_csv(folder / "report.csv", float_format="%.4f", index=False)
     _draw_curves(result, folder / "curves.png")
-    _draw_confusion(result.test, result.recipe.name, folder / "confusion.png")
+    _draw_confusion(result, folder / "confusion.png")
     _draw_samples(result, mnist, folder / "samples.png")
     _draw_data(result, mnist, folder / "data.png")
     _write_json(result.metrics(), folder / "metrics.json")
 
 
-def write_repeats(results: Sequence[Result], folder: Path) -> dict[str, Any]:
+def write_repeats(results: Sequence[dict[str, Any]], folder: Path) -> dict[str, Any]:
     """Write `summary.json`: each seed's figures, their mean and their spread (sample standard deviation).
 
-    Returns what it wrote.
+    results: each run's metrics. Returns what it wrote.
     """
-    names = ("test_accuracy", "test_loss", "train_accuracy", "seconds")
-    runs = [{"seed": run.seed, **{name: run.metrics()[name] for name in names}} for run in results]
-    recipe = results[0].recipe
+    first = results[0]
+    judged = "validation" if first["test_accuracy"] is None else "test"
+    names = (f"{judged}_accuracy", f"{judged}_loss", "train_accuracy", "seconds")
+    runs = [{"seed": run["seed"], **{name: run[name] for name in names}} for run in results]
     summary = {
-        "recipe": recipe.name,
-        "epochs": results[0].epochs,
-        "parameters": results[0].parameters,
-        "published": dict(recipe.published) if recipe.published else None,
+        **{name: first[name] for name in ("recipe", "epochs", "final", "parameters", "published")},
         "runs": runs,
         **{name: _mean_and_spread([run[name] for run in runs]) for name in names},
     }
@@ -63,10 +60,10 @@ def write_repeats(results: Sequence[Result], folder: Path) -> dict[str, Any]:
     return summary
 
 
-def write_comparison(results: Sequence[Result], folder: Path) -> None:
-    """Write `compare.csv` and `compare.png`: accuracy, loss, parameters and time of each recipe."""
+def write_comparison(results: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Write `compare.csv` and `compare.png`: accuracy, loss, parameters and time of each run's metrics."""
     names = ("recipe", "test_accuracy", "test_loss", "parameters", "seconds", "epochs", "seed")
-    table = pandas.DataFrame([{name: run.metrics()[name] for name in names} for run in results])
+    table = pandas.DataFrame([{name: run[name] for name in names} for run in results])
     table.to_csv(folder / "compare.csv", index=False)
     _draw_comparison(table, folder / "compare.png")
 
@@ -82,7 +79,7 @@ def _history(result: Result) -> pandas.DataFrame:
 
 def _per_class(result: Result) -> pandas.DataFrame:
     parts = []
-    for name, score in (("train", result.train), ("test", result.test)):
+    for name, score in (("train", result.train), result.judged):
         counts = np.bincount(score.labels, minlength=CLASSES)
         parts.append(
             pandas.DataFrame({"set": name, "digit": range(CLASSES), **score.per_class(), "count": counts}),
@@ -113,19 +110,21 @@ def _picture(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 def _draw_curves(result: Result, path: Path) -> None:
     history = _history(result)
-    seen = "training, deformed digits" if result.recipe.deform else "training"
+    recipe = result.recipe
+    seen = "training, deformed digits" if recipe.deform else "training"
+    # Another scale than that of plain labels, which validation and test have.
+    aims = "teachers and labels" if recipe.distil else "smoothed labels" if recipe.label_smoothing else ""
     with _picture(path, 10, 4.2) as figure:
         panels = figure.subplots(1, 2)
-        final = {"accuracy": result.test.accuracy, "loss": result.test.loss}
-        for axes, (name, value) in zip(panels, final.items(), strict=True):
-            _draw_curve(axes, history[name], seen, BLUE)
+        for axes, name in zip(panels, ("accuracy", "loss"), strict=True):
+            _draw_curve(axes, history[name], f"{seen}, {aims}" if aims and name == "loss" else seen, BLUE)
             if f"val_{name}" in history:
                 _draw_curve(axes, history[f"val_{name}"], "validation", ORANGE)
-            smoothed = name == "loss" and result.recipe.label_smoothing > 0
-            if not smoothed:  # the test's loss is of plain labels: another scale
+            if result.test is not None:
+                value = getattr(result.test, name)
                 text = f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
                 axes.axhline(value, color=GRAY, linestyle="--", linewidth=1.2, label=f"test, at the end: {text}")
-            axes.set(xlabel="epoch", ylabel="loss against smoothed labels" if smoothed else name)
+            axes.set(xlabel="epoch", ylabel=name)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.35)
             axes.legend(frameon=False)
@@ -138,7 +137,8 @@ def _draw_curve(axes: Axes, values: "pandas.Series[float]", label: str, colour: 
     axes.plot(values.index, values, label=label, color=colour, linewidth=2, marker="o" if len(values) < 30 else None)
 
 
-def _draw_confusion(score: Score, name: str, path: Path) -> None:
+def _draw_confusion(result: Result, path: Path) -> None:
+    judged, score = result.judged
     counts = score.confusion()
     with _picture(path, 7.2, 6.4) as figure:
         axes = figure.subplots()
@@ -153,19 +153,21 @@ def _draw_confusion(score: Score, name: str, path: Path) -> None:
             square=True,
             linewidths=0.6,
             linecolor="#dddddd",
-            cbar_kws={"label": "test digits", "shrink": 0.8, "format": "%d"},
+            cbar_kws={"label": f"{judged} digits", "shrink": 0.8, "format": "%d"},
             ax=axes,
         )
-        axes.set(xlabel="predicted", ylabel="true", title=f"{name}: {score.accuracy:.2%} of test digits right")
+        title = f"{result.recipe.name}: {score.accuracy:.2%} of {judged} digits right"
+        axes.set(xlabel="predicted", ylabel="true", title=title)
         axes.tick_params(length=0, rotation=0)
 
 
 def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
-    score = result.test
+    judged, score = result.judged
+    images = mnist.test_images if judged == "test" else mnist.validation_part()[0]
     rng = np.random.default_rng(result.seed)
     wrong = np.flatnonzero(score.labels != score.predicted)
     some = min(len(wrong), WRONG_ROWS * 10)
-    title = f"{result.recipe.name}: random test digits, true → predicted"
+    title = f"{result.recipe.name}: random {judged} digits, true → predicted"
     groups = [(title, "black", RANDOM_ROWS, np.arange(len(score.labels)))]
     if some:
         groups.append((f"{some} of the {len(wrong)} it got wrong", RED, WRONG_ROWS, wrong))
@@ -173,20 +175,20 @@ def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
         parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=[rows for _, _, rows, _ in groups])
         for part, (title, colour, rows, places) in zip(parts.flat, groups, strict=True):
             part.suptitle(title, color=colour)
-            _draw_answers(part, mnist, score, rows, rng.permutation(places)[: rows * 10])
+            _draw_answers(part, images, score, rows, rng.permutation(places)[: rows * 10])
 
 
-def _draw_answers(figure: SubFigure, mnist: Mnist, score: Score, rows: int, places: NDArray[np.intp]) -> None:
+def _draw_answers(figure: SubFigure, images: Bytes, score: Score, rows: int, places: NDArray[np.intp]) -> None:
     grid = figure.subplots(rows, 10).flat
     for axes in grid[len(places) :]:
         axes.set_axis_off()
     for axes, place in zip(grid, places, strict=False):
         true, predicted = score.labels[place], score.predicted[place]
         if true == predicted:
-            _draw_digit(axes, mnist.test_images[place], GRAY)
+            _draw_digit(axes, images[place], GRAY)
             axes.set_xlabel(f"{true} → {predicted}", color=GRAY)
         else:
-            _draw_digit(axes, mnist.test_images[place], RED)
+            _draw_digit(axes, images[place], RED)
             axes.set_xlabel(f"{true} → {predicted}", color=RED, fontweight="bold")
 
 
@@ -199,7 +201,7 @@ def _draw_digit(axes: Axes, image: Bytes, frame: str) -> None:
 
 def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
     recipe = result.recipe
-    images, labels = mnist.fit_part() if recipe.validate else (mnist.train_images, mnist.train_labels)
+    images, labels = (mnist.train_images, mnist.train_labels) if result.final else mnist.fit_part()
     rng = np.random.default_rng(result.seed)
     # A column for each digit.
     columns = [rng.choice(np.flatnonzero(labels == digit), DATA_ROWS, replace=False) for digit in range(CLASSES)]
@@ -211,23 +213,23 @@ def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
     with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
         heights = [3.4, *[4.2] * len(grids)]
         first, *others = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat
-        _draw_counts(first.subplots(), recipe, mnist, labels)
+        _draw_counts(first.subplots(), result.final, mnist, labels)
         for part, (title, digits) in zip(others, grids, strict=True):
             part.suptitle(title)
             for axes, image in zip(part.subplots(DATA_ROWS, CLASSES).flat, digits, strict=True):
                 _draw_digit(axes, image, GRAY)
 
 
-def _draw_counts(axes: Axes, recipe: Recipe, mnist: Mnist, labels: Bytes) -> None:
+def _draw_counts(axes: Axes, final: bool, mnist: Mnist, labels: Bytes) -> None:
     sets = {"training": labels, "test": mnist.test_labels}
-    if recipe.validate:
+    if not final:
         sets = {"training": labels, "validation": mnist.validation_part()[1], "test": mnist.test_labels}
     rows = [
         {"digit": digit, "digits": count, "set": f"{name} ({len(values):,})"}
         for name, values in sets.items()
         for digit, count in enumerate(np.bincount(values, minlength=CLASSES))
     ]
-    colours = [BLUE, ORANGE, GRAY] if recipe.validate else [BLUE, GRAY]
+    colours = [BLUE, GRAY] if final else [BLUE, ORANGE, GRAY]
     seaborn.barplot(pandas.DataFrame(rows), x="digit", y="digits", hue="set", palette=colours, saturation=1, ax=axes)
     axes.set(title="MNIST: how many of each digit", xlabel="", ylabel="")
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

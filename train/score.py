@@ -47,36 +47,51 @@ class Result:
     recipe: Recipe
     seed: int
     epochs: int
-    seconds: float  # of training, without loading and scoring
+    final: bool  # trained on all 60,000 digits
+    seconds: float  # of training, without loading and the scores at the end
+    waiting_share: float  # of these, spent waiting for deformed digits: 0 to 1
     parameters: int
     precision: str  # of the products in training: float32 or bfloat16
     summary: str  # the network, layer by layer
     history: dict[str, list[float]]  # a value an epoch, by Keras' names
     train: Score
-    test: Score
-    validation: Score | None = None
+    test: Score | None  # of a final network
+    validation: Score | None  # of one that is not
+    teachers: list[dict[str, Any]] = field(default_factory=list)  # recipe, seed, final and SHA-256 of each
     data_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def judged(self) -> tuple[str, Score]:
+        """The score that the run is judged by: of the test digits where it is final, else of the validation digits."""
+        if self.test is not None:
+            return "test", self.test
+        assert self.validation is not None
+        return "validation", self.validation
+
     def metrics(self) -> dict[str, Any]:
         """All figures, ready for JSON; accuracies, precision, recall and F1 are fractions."""
-        validation = self.validation
+        test, validation = self.test, self.validation
+        name, judged = self.judged
         return {
             "recipe": self.recipe.name,
             "seed": self.seed,
             "epochs": self.epochs,
+            "final": self.final,
             "seconds": round(self.seconds, 2),
+            "waiting_share": round(self.waiting_share, 4),
             "parameters": self.parameters,
             "precision": self.precision,
-            "test_accuracy": self.test.accuracy,
-            "test_loss": self.test.loss,
+            "test_accuracy": test.accuracy if test else None,
+            "test_loss": test.loss if test else None,
             "train_accuracy": self.train.accuracy,
             "train_loss": self.train.loss,
             "validation_accuracy": validation.accuracy if validation else None,
             "validation_loss": validation.loss if validation else None,
+            "teachers": self.teachers,
             "published": dict(self.recipe.published) if self.recipe.published else None,
             "data_sha256": self.data_sha256,
             "versions": self.versions,
-            "per_class": {"train": self.train.per_class(), "test": self.test.per_class()},
-            "confusion": self.test.confusion().tolist(),
+            "per_class": {"train": self.train.per_class(), name: judged.per_class()},
+            "confusion": judged.confusion().tolist(),
         }

@@ -5,12 +5,14 @@ import click
 from edge_runtime.cli.batch_classify import batch_classify
 from edge_runtime.cli.classify import classify
 from edge_runtime.cli.doctor import doctor
+from edge_runtime.cli.models import models
 from edge_runtime.cli.run import debug_option
 
 EPILOG = """\b
 Examples:
   edge-digits classify seven.png
   edge-digits batch-classify scans --output results.csv
+  edge-digits models
   edge-digits doctor
 """
 
@@ -22,5 +24,5 @@ def edge_digits() -> None:
     """Read handwritten digits from picture files, with an int8 network and no TensorFlow."""
 
 
-for _command in (classify, batch_classify, doctor):
+for _command in (classify, batch_classify, models, doctor):
     edge_digits.add_command(_command)

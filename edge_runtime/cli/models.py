@@ -1,0 +1,62 @@
+"""`edge-digits models`: which networks are here, how large and how good each one is."""
+
+import json
+from typing import Any
+
+import click
+
+from edge_runtime.bundle import DEFAULT, Bundle, load_bundle, names
+from edge_runtime.cli.run import debug_option
+from edge_runtime.errors import EdgeDigitsError
+
+KIND = "tflite_int8"  # the file that the default backend runs
+
+EPILOG = """\b
+Examples:
+  edge-digits models
+  edge-digits classify --model ann-nano seven.png
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@debug_option
+def models(as_json: bool) -> int:
+    """List the models that --model takes: bytes and accuracy are those of the int8 .tflite file.
+
+    Exit code 1 if one of them is broken; `edge-digits doctor` says what to do.
+    """
+    broken = 0
+    if not as_json:
+        click.echo(f"{'name':<14}{'kind':<13}{'bytes':>11}{'MNIST':>9}  activation")
+    for name in names():
+        try:
+            found = _describe(load_bundle(name))
+        except EdgeDigitsError as error:
+            broken += 1
+            click.echo(f"error: {error}", err=True)
+            continue
+        if as_json:
+            click.echo(json.dumps(found))
+        else:
+            accuracy = "-" if found["mnist_test"] is None else f"{found['mnist_test']:.2%}"
+            default = "  (default)" if found["default"] else ""
+            click.echo(
+                f"{name:<14}{found['kind']:<13}{found['bytes']:>11,}{accuracy:>9}  {found['activation']}{default}"
+            )
+    return 1 if broken else 0
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    """What a row says: `mnist_test` is a fraction of the 10,000 test digits, or None where it was not measured."""
+    file = bundle.file(KIND)
+    accuracy = bundle.manifest["files"][KIND].get("accuracy", {})
+    return {
+        "name": bundle.name,
+        "kind": KIND.replace("_", " "),
+        "bytes": file.size,
+        "mnist_test": accuracy.get("mnist_test"),
+        "activation": bundle.activation,
+        "default": bundle.name == DEFAULT,
+        "folder": str(bundle.folder),
+    }

@@ -1,0 +1,75 @@
+"""Where a training stands, in one file of its run folder: whole or not there at all, whatever kills the run."""
+
+import json
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import OutputError
+from edge_runtime.files import Files
+from train.errors import CheckpointError
+
+NAME = "checkpoint.npz"
+PART = "checkpoint.npz.part"
+
+
+@dataclass
+class Checkpoint:
+    """The state of a training after its last whole epoch."""
+
+    facts: dict[str, Any]  # what is trained on what: a training goes on only from its own checkpoint
+    epoch: int  # epochs done
+    history: dict[str, list[float]]  # a value an epoch
+    seconds: float  # of training so far
+    waited: float  # seconds of these without digits to train on
+    state: list[NDArray[Any]]  # the learner's
+
+    def write(self, folder: Path) -> None:
+        """Replace the folder's checkpoint; raises OutputError, and then the old one is as it was."""
+        about = {name: getattr(self, name) for name in ("facts", "epoch", "history", "seconds", "waited")}
+        arrays = {f"state_{number}": array for number, array in enumerate(self.state)}
+        part = folder / PART
+        try:
+            with part.open("wb") as file:
+                np.savez(file, about=np.array(json.dumps(about)), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            Files().replace(part, folder / NAME)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"{folder / NAME} cannot be written: {error.strerror or error}") from error
+
+
+def read(folder: Path) -> Checkpoint | None:
+    """Return the checkpoint of a run folder, or None where there is none; raises CheckpointError for a damaged one."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            state = [arrays[f"state_{number}"] for number in range(len(arrays.files) - 1)]
+        return Checkpoint(**about, state=state)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(f"{path} is damaged ({error}): start anew with --overwrite") from error
+
+
+def check(found: Checkpoint, facts: dict[str, Any], folder: Path) -> None:
+    """Raise CheckpointError where a checkpoint is of another training than `facts` describe."""
+    if other := [name for name in facts if found.facts.get(name) != facts[name]]:
+        raise CheckpointError(
+            f"{folder / NAME} was made with another {' and another '.join(other)}: "
+            "repeat the command that began the run with --resume, or start anew with --overwrite"
+        )
+
+
+def remove(folder: Path) -> None:
+    """Remove a run folder's checkpoint, if there is one."""
+    for name in (NAME, PART):
+        (folder / name).unlink(missing_ok=True)

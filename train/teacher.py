@@ -1,0 +1,75 @@
+"""Trained networks that others learn from: run folders and digits flow in, logits flow out."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from train.data import Bytes
+from train.errors import TeacherError
+
+BATCH = 1000  # digits
+LEAST = 1e-30  # of a probability: float32 has none below 1e-38
+
+
+class Teachers:
+    """The mean of some trained networks.
+
+    folders: what `python -m train` wrote. final: whether the one who learns is trained on all 60,000 digits.
+    Raises TeacherError where one is missing or broken, or has been trained on the digits that the one who learns is
+    validated on.
+    """
+
+    def __init__(self, folders: Sequence[Path], final: bool) -> None:
+        self.facts: list[dict[str, Any]] = []  # of each: recipe, seed, final and the SHA-256 of its file
+        networks = []
+        for folder in folders:
+            metrics, network = _read(folder)
+            if metrics["final"] and not final:
+                raise TeacherError(
+                    f"{folder} was trained on the validation digits, too: what learns from it cannot be validated on "
+                    "them; name a teacher without --final, or train with --final"
+                )
+            networks.append(network)
+            sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
+            self.facts.append({name: metrics[name] for name in ("recipe", "seed", "final")} | {"sha256": sha256})
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)])
+        def logits(digits: tf.Tensor) -> tf.Tensor:
+            pixels = tf.cast(digits, tf.float32)
+            # The logarithms of softmax are the logits but for a constant, which no softmax minds.
+            return tf.add_n([tf.math.log(network(pixels, training=False) + LEAST) for network in networks]) / len(
+                networks
+            )
+
+        self._logits = logits
+
+    def logits(self, digits: Bytes) -> NDArray[np.float32]:
+        """Return the mean logits of uint8 (N, 28, 28) digits, float32 (N, 10), up to a constant for each digit."""
+        parts = [self._logits(tf.constant(digits[start : start + BATCH])) for start in range(0, len(digits), BATCH)]
+        return np.concatenate(parts)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], keras.Model]:
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = {name: metrics[name] for name in ("recipe", "seed", "final")}
+        network = keras.models.load_model(folder / "model.keras", compile=False)
+    except FileNotFoundError as error:
+        raise TeacherError(
+            f"{folder} holds no finished run to learn from: train one with python -m train teacher --out {folder}, "
+            "or name another with --teacher"
+        ) from error
+    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
+        raise TeacherError(f"{folder} cannot be learnt from: {' '.join(str(error).split())[:200]}") from error
+    if network.input_shape != (None, 28, 28) or network.output_shape != (None, 10):
+        raise TeacherError(f"{folder} holds no network from 28x28 pixels to ten digits")
+    if getattr(network.layers[-1].activation, "__name__", None) != "softmax":
+        raise TeacherError(f"{folder} holds a network that does not end in softmax: nothing is learnt from its outputs")
+    return metrics, network
