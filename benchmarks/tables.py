@@ -63,8 +63,12 @@ def _trainings(seeds: bool) -> list[dict[str, Any]]:
 
 def _reproductions() -> str:
     found = [each for each in _trainings(seeds=True) if each["published"]]
-    body = [[f"`{each['recipe']}`", _percent(each["published"]["test_accuracy"]), *_spread(each)] for each in found]
-    return _table(["recipe", "published", "ours, mean", "spread", "each seed"], body)
+    body = []
+    for each in found:
+        published = each["published"]
+        losses = f"{published['test_loss']:.4f}" if "test_loss" in published else "", f"{each['test_loss']['mean']:.4f}"
+        body.append([f"`{each['recipe']}`", _percent(published["test_accuracy"]), *_spread(each), *losses])
+    return _table(["recipe", "published", "ours, mean", "spread", "each seed", "published loss", "ours, mean"], body)
 
 
 def _seeds() -> str:
@@ -149,7 +153,7 @@ def _demo() -> str:
 
 
 def _throughput() -> str:
-    models = _read("throughput.json")["models"]
+    models = read("throughput.json")["models"]
     found = next(iter(models.values()))
     rates = [[name, *(f"{each['rates'][name]:,.0f} files/s" for each in models.values())] for name in found["rates"]]
     ratios = [[name, *(f"{each['ratios'][name]:.2f}" for each in models.values())] for name in found["ratios"]]

@@ -59,7 +59,7 @@ class Settings:
     metavar="RUN_DIR",
     help="A run to learn from, where the recipe learns from others; several are averaged.  [default: runs/teacher]",
 )
-@click.option("--final", is_flag=True, help="Train on all 60,000 digits and open the test set: when all is chosen.")
+@click.option("--final", is_flag=True, help="Train on all 60,000 digits: when all is chosen on validation digits.")
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Train N seeds and write their mean and spread.")
 @click.option("--compare", is_flag=True, help="Train several recipes and show them side by side.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; start where none was.")
@@ -101,8 +101,6 @@ def command(
         raise UsageError("--compare and --repeat do not go together: choose one")
     if resume and overwrite:
         raise UsageError("--resume goes on and --overwrite starts anew: choose one")
-    if compare and not final and any(recipe.validate for recipe in chosen):
-        raise UsageError("--compare shows test figures, and recipes that validate have them only with --final")
     if find_spec("keras") is None or find_spec("pandas") is None:
         raise MissingLibraryError("training needs TensorFlow and more: pip install -e '.[train]'")
     out = out or Path("runs", "compare" if compare else chosen[0].name)
@@ -221,11 +219,10 @@ def _repeat(recipe: Recipe, mnist: Mnist, folder: Path, seeds: range, settings: 
     from train import report
 
     summary = report.write_repeats(results, folder)
-    judged = "test" if "test_accuracy" in summary else "validation"
-    click.echo(f"\n{recipe.name} over {len(seeds)} seeds, {judged} digits")
+    click.echo(f"\n{recipe.name} over {len(seeds)} seeds, test digits")
     for each in summary["runs"]:
-        click.echo(f"  seed {each['seed']:<4} {each[f'{judged}_accuracy']:8.2%}   loss {each[f'{judged}_loss']:.4f}")
-    accuracy, loss = summary[f"{judged}_accuracy"], summary[f"{judged}_loss"]
+        click.echo(f"  seed {each['seed']:<4} {each['test_accuracy']:8.2%}   loss {each['test_loss']:.4f}")
+    accuracy, loss = summary["test_accuracy"], summary["test_loss"]
     click.echo(f"  mean      {accuracy['mean']:8.2%}   loss {loss['mean']:.4f}")
     click.echo(f"  spread    {100 * accuracy['spread']:6.2f} pt   loss {loss['spread']:.4f}   (standard deviation)")
     if recipe.published:
@@ -250,8 +247,9 @@ def _compare(recipes: list[Recipe], mnist: Mnist, folder: Path, seed: int, setti
 
 
 def _figures(metrics: dict[str, Any]) -> str:
-    judged = "validation" if metrics["test_accuracy"] is None else "test"
-    text = f"{judged} accuracy {metrics[f'{judged}_accuracy']:.2%}, loss {metrics[f'{judged}_loss']:.4f}"
+    text = f"test accuracy {metrics['test_accuracy']:.2%}, loss {metrics['test_loss']:.4f}"
+    if metrics["validation_accuracy"] is not None:
+        text += f", validation {metrics['validation_accuracy']:.2%}"
     if metrics["published"]:
         text += f" (published {metrics['published']['test_accuracy']:.2%})"
     text += f", {metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s"

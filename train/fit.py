@@ -43,7 +43,7 @@ class Plan:
 
     seed: int = 0  # at least 0; the same seed on the same machine gives the same network
     epochs: int | None = None  # instead of the recipe's own number
-    final: bool = False  # train on all 60,000 digits and open the test set, where the recipe validates
+    final: bool = False  # train on all 60,000 digits, where the recipe validates
     teachers: Sequence[Path] = ()  # run folders, where the recipe learns from others
     checkpoints: Path | None = None  # the run folder, where the training is to survive its end
     resume: bool = False  # go on from the checkpoint that is there
@@ -60,7 +60,7 @@ class Digits:
 
 
 def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras.Model, Result]:
-    """Train `recipe` and score it: on the test digits where it is final, else on the validation digits.
+    """Train `recipe` and score it; the test digits are read once, at the end, and nothing is chosen by them.
 
     A recipe that does not validate is always final. Returns the network, float32 and compiled with the recipe's
     loss, and its `Result`. Raises `TrainError` where the loss is no longer a number, `TeacherError` for teachers
@@ -107,7 +107,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         history=done.history,
         train=score(digits.images, digits.labels),
         validation=score(*digits.validation) if digits.validation else None,
-        test=score(view(mnist.test_images), mnist.test_labels) if final else None,
+        test=score(view(mnist.test_images), mnist.test_labels),
         data_sha256=mnist.sha256,
         versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
     )

@@ -48,8 +48,7 @@ def write_repeats(results: Sequence[dict[str, Any]], folder: Path) -> dict[str, 
     results: each run's metrics. Returns what it wrote.
     """
     first = results[0]
-    judged = "validation" if first["test_accuracy"] is None else "test"
-    names = (f"{judged}_accuracy", f"{judged}_loss", "train_accuracy", "seconds")
+    names = ("test_accuracy", "test_loss", "train_accuracy", "seconds")
     runs = [{"seed": run["seed"], **{name: run[name] for name in names}} for run in results]
     summary = {
         **{name: first[name] for name in ("recipe", "epochs", "final", "parameters", "published")},
@@ -79,7 +78,7 @@ def _history(result: Result) -> pandas.DataFrame:
 
 def _per_class(result: Result) -> pandas.DataFrame:
     parts = []
-    for name, score in (("train", result.train), result.judged):
+    for name, score in (("train", result.train), ("test", result.test)):
         counts = np.bincount(score.labels, minlength=CLASSES)
         parts.append(
             pandas.DataFrame({"set": name, "digit": range(CLASSES), **score.per_class(), "count": counts}),
@@ -120,10 +119,9 @@ def _draw_curves(result: Result, path: Path) -> None:
             _draw_curve(axes, history[name], f"{seen}, {aims}" if aims and name == "loss" else seen, BLUE)
             if f"val_{name}" in history:
                 _draw_curve(axes, history[f"val_{name}"], "validation", ORANGE)
-            if result.test is not None:
-                value = getattr(result.test, name)
-                text = f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
-                axes.axhline(value, color=GRAY, linestyle="--", linewidth=1.2, label=f"test, at the end: {text}")
+            value = getattr(result.test, name)
+            text = f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
+            axes.axhline(value, color=GRAY, linestyle="--", linewidth=1.2, label=f"test, at the end: {text}")
             axes.set(xlabel="epoch", ylabel=name)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.35)
@@ -138,7 +136,7 @@ def _draw_curve(axes: Axes, values: "pandas.Series[float]", label: str, colour: 
 
 
 def _draw_confusion(result: Result, path: Path) -> None:
-    judged, score = result.judged
+    score = result.test
     counts = score.confusion()
     with _picture(path, 7.2, 6.4) as figure:
         axes = figure.subplots()
@@ -153,21 +151,20 @@ def _draw_confusion(result: Result, path: Path) -> None:
             square=True,
             linewidths=0.6,
             linecolor="#dddddd",
-            cbar_kws={"label": f"{judged} digits", "shrink": 0.8, "format": "%d"},
+            cbar_kws={"label": "test digits", "shrink": 0.8, "format": "%d"},
             ax=axes,
         )
-        title = f"{result.recipe.name}: {score.accuracy:.2%} of {judged} digits right"
+        title = f"{result.recipe.name}: {score.accuracy:.2%} of test digits right"
         axes.set(xlabel="predicted", ylabel="true", title=title)
         axes.tick_params(length=0, rotation=0)
 
 
 def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
-    judged, score = result.judged
-    images = mnist.test_images if judged == "test" else mnist.validation_part()[0]
+    score, images = result.test, mnist.test_images
     rng = np.random.default_rng(result.seed)
     wrong = np.flatnonzero(score.labels != score.predicted)
     some = min(len(wrong), WRONG_ROWS * 10)
-    title = f"{result.recipe.name}: random {judged} digits, true → predicted"
+    title = f"{result.recipe.name}: random test digits, true → predicted"
     groups = [(title, "black", RANDOM_ROWS, np.arange(len(score.labels)))]
     if some:
         groups.append((f"{some} of the {len(wrong)} it got wrong", RED, WRONG_ROWS, wrong))

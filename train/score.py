@@ -55,24 +55,15 @@ class Result:
     summary: str  # the network, layer by layer
     history: dict[str, list[float]]  # a value an epoch, by Keras' names
     train: Score
-    test: Score | None  # of a final network
+    test: Score
     validation: Score | None  # of one that is not
     teachers: list[dict[str, Any]] = field(default_factory=list)  # recipe, seed, final and SHA-256 of each
     data_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def judged(self) -> tuple[str, Score]:
-        """The score that the run is judged by: of the test digits where it is final, else of the validation digits."""
-        if self.test is not None:
-            return "test", self.test
-        assert self.validation is not None
-        return "validation", self.validation
-
     def metrics(self) -> dict[str, Any]:
         """All figures, ready for JSON; accuracies, precision, recall and F1 are fractions."""
         test, validation = self.test, self.validation
-        name, judged = self.judged
         return {
             "recipe": self.recipe.name,
             "seed": self.seed,
@@ -82,8 +73,8 @@ class Result:
             "waiting_share": round(self.waiting_share, 4),
             "parameters": self.parameters,
             "precision": self.precision,
-            "test_accuracy": test.accuracy if test else None,
-            "test_loss": test.loss if test else None,
+            "test_accuracy": test.accuracy,
+            "test_loss": test.loss,
             "train_accuracy": self.train.accuracy,
             "train_loss": self.train.loss,
             "validation_accuracy": validation.accuracy if validation else None,
@@ -92,6 +83,6 @@ class Result:
             "published": dict(self.recipe.published) if self.recipe.published else None,
             "data_sha256": self.data_sha256,
             "versions": self.versions,
-            "per_class": {"train": self.train.per_class(), name: judged.per_class()},
-            "confusion": judged.confusion().tolist(),
+            "per_class": {"train": self.train.per_class(), "test": test.per_class()},
+            "confusion": test.confusion().tolist(),
         }
