@@ -25,9 +25,8 @@ OTHERS = "<!-- table: others -->\nNot measured yet.\n<!-- end -->"
 
 
 class Judged(NamedTuple):
-    """How the int8 .tflite file did on one set of digits."""
+    """How the int8 .tflite file did on the test digits."""
 
-    name: str  # test or validation
     images: Images  # (N, 28, 28), as the data set has them
     labels: NDArray[np.uint8]  # (N,)
     predicted: Labels  # (N,)
@@ -48,7 +47,7 @@ def files(run: Run, manifest: dict[str, Any], judged: Judged) -> dict[str, bytes
 
 def _text(run: Run, manifest: dict[str, Any], judged: Judged) -> str:
     recipe, training = run.recipe, run.training
-    key = f"mnist_{judged.name}"
+    key = "mnist_test"
     rows = [("Keras, float32", "", manifest["keras"]["accuracy"][key], None)]
     rows += [
         (kind.replace("_", " "), f"{file['bytes']:,}", file["accuracy"][key], file["agreement"])
@@ -77,10 +76,10 @@ MNIST (Yann LeCun, Corinna Cortes, Christopher Burges; CC BY-SA 3.0), SHA-256 `{
 {curves}
 ## Figures
 
-On the 10,000 {judged.name} digits, as raw arrays through the runtime's own interpreters. Agreement is with the trained
+On the 10,000 test digits, as raw arrays through the runtime's own interpreters. Agreement is with the trained
 network, on the last 10,000 training digits.
 
-| format | bytes | {judged.name} digits right | agreement |
+| format | bytes | test digits right | agreement |
 | --- | ---: | ---: | ---: |
 {figures}
 
@@ -96,10 +95,10 @@ shadow and blur cost. Not for anything where a wrong digit harms somebody and no
 
 ## Where it fails
 
-The int8 .tflite file misreads {len(judged.wrong)} of the {len(judged.labels):,} {judged.name} digits, most often
+The int8 .tflite file misreads {len(judged.wrong)} of the {len(judged.labels):,} test digits, most often
 {_confusions(judged)}.
 
-![{judged.name} digits that it misreads, true → read]({ERRORS})
+![test digits that it misreads, true → read]({ERRORS})
 """
 
 
@@ -109,9 +108,7 @@ def _data(run: Run) -> str:
         text = "Trained on all 60,000 training digits, after all choices had been made"
         text += " on the last 10,000 of them." if recipe.validate else "."
     else:
-        text = (
-            "Trained on the first 50,000 training digits; the last 10,000 are for validation. The test set is unopened."
-        )
+        text = "Trained on the first 50,000 training digits; the last 10,000 are for validation."
     if recipe.deform:
         every = "every epoch" if recipe.deform_every == 1 else f"every {recipe.deform_every} epochs"
         text += (

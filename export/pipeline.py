@@ -54,10 +54,8 @@ def export_run(
     for kind, labels in predicted.items():
         parity.check_labels(kind, labels, trained, validation_labels, limits)
 
-    # The test set stays closed until a network is final: see `python -m train --final`.
-    name = "test" if run.training["final"] else "validation"
-    raw, true = (mnist.test_images, mnist.test_labels) if name == "test" else (validation_images, validation_labels)
-    tell(f"measuring on {len(true):,} {name} digits")
+    raw, true = mnist.test_images, mnist.test_labels
+    tell(f"measuring on {len(true):,} test digits")
     digits = view(raw)
     read = {kind: parity.predict(kind, model, digits) for kind, model in models.items()}
     tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
@@ -67,15 +65,15 @@ def export_run(
             PATHS[kind],
             model,
             tensors[kind],
-            accuracy={f"mnist_{name}": parity.accuracy(read[kind], true)},
+            accuracy={"mnist_test": parity.accuracy(read[kind], true)},
             agreement=parity.accuracy(predicted[kind], trained),
         )
         for kind, model in models.items()
     }
-    figures = {"accuracy": {f"mnist_{name}": parity.accuracy(_predict(run.model, digits), true)}}
+    figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, digits), true)}}
     manifest = bundle.manifest(run.recipe.name, logits.activation, files, figures, run.training)
     contents = {PATHS[kind]: model for kind, model in models.items()}
-    contents |= card.files(run, manifest, card.Judged(name, raw, true, read["tflite_int8"]))
+    contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
     bundle.write(out, contents, manifest, overwrite)
     return manifest
 

@@ -224,15 +224,6 @@ def test_the_card_says_what_the_manifest_says_and_shows_what_is_misread(out, man
     assert (out / "errors.png").stat().st_size < 100_000
 
 
-def test_a_run_that_is_not_final_leaves_the_test_set_closed(run_folder, tmp_path):
-    run = shutil.copytree(run_folder, tmp_path / "run")
-    metrics = json.loads((run / "metrics.json").read_text())
-    (run / "metrics.json").write_text(json.dumps(metrics | {"final": False}))
-    manifest = export_run(run, tmp_path / "bundle", tell=lambda line: None)
-    assert list(manifest["files"]["tflite_int8"]["accuracy"]) == ["mnist_validation"]
-    assert "The test set is unopened." in (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
-
-
 # The gate
 
 
