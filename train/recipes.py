@@ -183,7 +183,7 @@ _OURS = (
         "the default: 1024 and 512 ReLU neurons, digits deformed afresh, taught by `teacher`",
         Dense(1024, "relu", norm=True),
         Dense(512, "relu", norm=True),
-        epochs=100,
+        epochs=200,
         learning_rate=3e-3,
         average=0.9995,
         deform_every=3,
