@@ -225,9 +225,10 @@ def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, f
 
 def _score(recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes) -> Score:
     targets = labels if recipe.loss.startswith("sparse") else np.eye(CLASSES, dtype=np.float32)[labels]
-    answers = model.predict(images, batch_size=SCORE_BATCH, verbose=0)
-    losses = keras.ops.convert_to_numpy(keras.losses.get(recipe.loss)(targets, answers))
-    return Score(loss=float(losses.mean()), labels=labels, predicted=answers.argmax(1).astype(np.uint8))
+    # Keras' own, since a loss of sigmoid outputs is reckoned from what stands before the sigmoid.
+    scores = model.evaluate(images, targets, batch_size=SCORE_BATCH, verbose=0, return_dict=True)
+    predicted = model.predict(images, batch_size=SCORE_BATCH, verbose=0).argmax(1)
+    return Score(loss=float(scores["loss"]), labels=labels, predicted=predicted.astype(np.uint8))
 
 
 def _precision(recipe: Recipe) -> str:
