@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmarks import parity, tables
+from benchmarks import many_names, parity, tables, throughput
 from benchmarks.machine import machine
 from edge_runtime.bundle import names
 from edge_runtime.cli.run import debug_option, run
@@ -20,6 +20,8 @@ Examples:
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks sizes
+  python -m benchmarks throughput
+  python -m benchmarks names
   python -m benchmarks tables
 """
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -65,6 +67,36 @@ def parity_command(real: Path | None, mnist_c: Path | None, data: Path | None, o
     for model, found in models.items():
         for kind, accuracy in found["sets"].items():
             click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
+
+
+@benchmarks.command("throughput")
+@click.option("--rounds", type=click.IntRange(1), default=throughput.ROUNDS, show_default=True, help="Repeats.")
+@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@debug_option
+def throughput_command(rounds: int, data: Path | None, out: Path) -> None:
+    """Files a second of batch-classify, held against a bare loop over the same files."""
+    digits = load_mnist(data).test_images
+    models = {name: throughput.measure(name, digits, click.echo, rounds) for name in names()}
+    _write(out / "throughput.json", models)
+    for model, found in models.items():
+        for name, rate in found["rates"].items():
+            click.echo(f"{model:<12}{name:<40}{rate:>9,.0f} files/s")
+        for name, ratio in found["ratios"].items():
+            click.echo(f"{model:<12}{name:<40}{ratio:>9.2f}")
+
+
+@benchmarks.command("names")
+@click.option("--count", type=click.IntRange(1), default=1_000_000, show_default=True, help="Names in the folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@debug_option
+def names_command(count: int, out: Path) -> None:
+    """Memory and first row of batch-classify on a folder of very many names."""
+    found = many_names.measure(count, click.echo)
+    (out / "names.json").write_text(json.dumps({"machine": machine()} | found, indent=1) + "\n", encoding="utf-8")
+    peaks = ", ".join(f"{peak:.0f}" for peak in found["peak_mib"])
+    click.echo(f"{found['rows']:,} rows in {found['seconds']:.1f} s, the first after {found['first_row_s']:.2f} s")
+    click.echo(f"peak memory of the processes: {peaks} MiB")
 
 
 @benchmarks.command("training")

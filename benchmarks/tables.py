@@ -148,6 +148,14 @@ def _demo() -> str:
     return f"```\n{text.getvalue()}```\n"
 
 
+def _throughput() -> str:
+    models = read("throughput.json")["models"]
+    found = next(iter(models.values()))
+    rates = [[name, *(f"{each['rates'][name]:,.0f} files/s" for each in models.values())] for name in found["rates"]]
+    ratios = [[name, *(f"{each['ratios'][name]:.2f}" for each in models.values())] for name in found["ratios"]]
+    return _table(["loop, or its ratio to another", *(f"`{model}`" for model in models)], rates + ratios)
+
+
 TABLES = {
     "demo": _demo,
     "models": _models,
@@ -157,4 +165,5 @@ TABLES = {
     "training": _training,
     "formats": _formats,
     "real": _real,
+    "throughput": _throughput,
 }

@@ -15,7 +15,7 @@ from edge_runtime.pipeline import Reader
 from edge_runtime.types import Gray, Page, Row, Status
 from edge_runtime.workers import Workers
 
-BATCH = 64  # pictures in one call of the interpreter
+BATCH = 256  # pictures that a process reads before it hands its rows on
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,36 @@ def draw_digit(label: int, seed: int, size: int = 28, pen: float = 0.09, bend: f
     return np.asarray(cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+Colour = tuple[int, int, int]  # blue, green, red, each 0..255
+
+
+def draw_photograph(
+    label: int,
+    height: int,
+    width: int,
+    ink: Colour,
+    paper: Colour,
+    side: int,
+    at: tuple[int, int],
+    light: float = 0.0,
+    noise: float = 0.0,
+    pen: float = 0.08,
+    seed: int = 7,
+) -> NDArray[np.uint8]:
+    """Draw one digit as a camera would see it.
+
+    side: pixels of the digit's square, whose corner is `at` (x, y). light: 0..1, how much of it is lost towards the far
+    corner. noise: gray levels, standard deviation. pen, seed: as for `draw_digit`. Returns uint8 (height, width, 3).
+    """
+    x, y = at
+    cover = np.zeros((height, width, 1), np.float32)
+    cover[y : y + side, x : x + side, 0] = draw_digit(label, seed, side, pen) / np.float32(255)
+    picture = (1 - cover) * np.array(paper, np.float32) + cover * np.array(ink, np.float32)
+    fall = 1 - light * np.hypot(*np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 0.7, height)))
+    grain = np.random.default_rng(label).normal(0, noise, (height, width, 1))
+    return np.clip(picture * fall[..., np.newaxis] + grain, 0, 255).astype(np.uint8)
+
+
 def _smooth(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:
     """A Catmull-Rom spline through the points (n, 2); a point given twice is a corner."""
     padded = np.concatenate([points[:1], points, points[-1:]])

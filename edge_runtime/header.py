@@ -53,9 +53,8 @@ def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise ValueError("no IHDR")
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    chunks = _png_chunks(data)
-    # Without a channel for it, a chunk before the pixels may say which level or palette entry is transparent.
-    has_alpha = bool(colour & 4) or b"tRNS" in chunks
+    chunks = _png_chunks(data) if depth > 8 or colour > 2 else {}
+    has_alpha = bool(colour & 4) or b"tRNS" in chunks  # a chunk that makes entries of a palette transparent
     # The closing chunk has no data, so a whole file ends in this; some writers add bytes behind it.
     complete = data.endswith(b"IEND\xaeB`\x82") or b"IEND\xaeB`\x82" in data[-1024:]
     if depth <= 8 and not has_alpha:

@@ -48,8 +48,8 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) 
                 raise FileError("this is a folder: use batch-classify" if folder else "this is no regular file")
             if status.st_size > max_bytes:
                 raise TooLargeError(f"the file has {status.st_size:,} bytes; at most {max_bytes:,} are read")
-            data = os.read(handle, max_bytes + 1)
-            while len(data) < status.st_size and (more := os.read(handle, max_bytes + 1 - len(data))):
+            data = os.read(handle, status.st_size + 1)
+            while len(data) < status.st_size and (more := os.read(handle, status.st_size + 1 - len(data))):
                 data += more
         finally:
             os.close(handle)
@@ -63,8 +63,8 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) 
         raise FileError(f"the file cannot be read: {error.strerror}") from error
     if not data:
         raise FileError("the file is empty")
-    if len(data) > max_bytes:  # it grew while it was read
-        raise TooLargeError(f"the file has more than {max_bytes:,} bytes")
+    if len(data) > status.st_size:
+        raise DamagedImageError("the file grows while it is read: it is not written to its end yet")
     return data
 
 

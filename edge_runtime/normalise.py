@@ -13,12 +13,14 @@ are undone, the light is levelled, and printed rules along the crop's sides are 
 Resizing is by area or linear and shifts are by whole pixels, so that every processor gives the same bytes.
 """
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.types import Gray
+from edge_runtime.types import Gray, Images
 
 SIZE = 28  # pixels: side of a normalised digit
 BOX = 20  # pixels: the longer side of the digit in it
@@ -27,19 +29,24 @@ WORK = 60  # pixels: a larger crop is first reduced, by a whole factor, to no mo
 
 MIN_CONTRAST = 16  # gray levels between paper and darkest ink; less is a blank
 WEAK = 16  # of 255: the faintest ink that can belong to a stroke
+FULL = 240  # of 255: a digit in place whose brightest pixel has this is left as it is
 STRONG = 128  # of 255: a stroke has at least one pixel of this
 SPECK = 0.07  # of the largest blob's strong ink: a blob with less is dirt
 NOISE = 3.0  # mean deviations of the paper's noise that are taken off the ink
 UNEVEN = 1.0  # gray levels of mean deviation: paper with more is not a clean scan
 MARGIN = 0.12  # of the crop's sides: where printed rules and neighbours reach in
 INNER = 0.25  # of a blob's strong ink: a blob that has less inside these margins is such a rule
-MUCH = 0.25  # of all pixels: with more ink than this, there may be stripes of exchanged polarity
+MUCH = 0.25  # of all pixels: with more than this on both sides of the middle level, ink is not simply the rarer
+SURE = 0.2  # of the contrast: corners that lie so far from the middle level are paper
 BAND = 4  # pixels of 28: a narrower stripe is a rule
 
 Counts = NDArray[np.int64]
 
 _LEVELS = np.arange(-255, 256)  # a gray level's distance from the paper's: the slice that starts at 255 - paper
 _CUBES = _LEVELS**3
+_MIDDLES = np.arange(SIZE, dtype=np.float32) + np.float32(0.5)  # pixel i stands for the span i to i + 1
+# Times the pixels, in one product: mass and first moments. All sums are below 2**24, so float32 is exact.
+_MOMENTS = np.stack([np.ones(SIZE * SIZE, np.float32), np.repeat(_MIDDLES, SIZE), np.tile(_MIDDLES, SIZE)], 1)
 
 
 def normalise(gray: Gray) -> Gray:
@@ -48,16 +55,59 @@ def normalise(gray: Gray) -> Gray:
     gray: uint8 (height, width), any size and polarity, 0 black to 255 white.
     Returns uint8 (28, 28), ink bright on 0; all 0 where there is no ink. Raises UsageError for any other array.
     """
-    if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8 or gray.ndim != 2 or gray.size == 0:
-        found = f"{gray.dtype} {gray.shape}" if isinstance(gray, np.ndarray) else type(gray).__name__
-        raise UsageError(f"a gray picture is a uint8 array (height, width) of levels 0..255, not {found}")
-    digit = _digit(gray)
-    return np.zeros((SIZE, SIZE), np.uint8) if digit is None else _place(digit)
+    digit: Gray = normalise_all([gray])[0]
+    return digit
+
+
+def normalise_all(grays: Iterable[Gray]) -> Images:
+    """Return the digits of N pictures: `normalise`, quicker for many that are normalised already, as MNIST's files are.
+
+    grays: each as for `normalise`; larger ones are let go of one by one. Returns uint8 (N, 28, 28).
+    """
+    digits: list[Gray] = []
+    raw: list[int] = []  # places of the pictures of 28x28, which may be normalised already
+    for gray in grays:
+        if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8 or gray.ndim != 2 or gray.size == 0:
+            found = f"{gray.dtype} {gray.shape}" if isinstance(gray, np.ndarray) else type(gray).__name__
+            raise UsageError(f"a gray picture is a uint8 array (height, width) of levels 0..255, not {found}")
+        if gray.shape == (SIZE, SIZE):
+            raw.append(len(digits))
+            digits.append(gray)
+        else:
+            digits.append(_normalised(gray))
+        del gray  # or it would stay until the next one is there
+    if not digits:
+        return np.zeros((0, SIZE, SIZE), np.uint8)
+    stack = np.stack(digits)
+    for place in (np.array(raw)[~_are_normalised(stack if len(raw) == len(stack) else stack[raw])]) if raw else ():
+        stack[place] = _normalised(stack[place])
+    return stack
 
 
 def is_blank(digit: Gray) -> bool:
     """Tell whether `normalise` found no ink: uint8 (28, 28) all 0."""
     return not digit.any()
+
+
+def _are_normalised(digits: Images) -> NDArray[np.bool_]:
+    """Tell of each of N digits, uint8 (N, 28, 28), whether it has the layout already: bool (N,).
+
+    Black paper, full contrast, a longer side of 20 pixels, and the centre of mass in the middle pixel.
+    """
+    rows, columns = digits.max(2), digits.max(1)
+    mass, down, across = (digits.reshape(len(digits), -1).astype(np.float32) @ _MOMENTS).T
+    down, across = down / np.maximum(mass, 1), across / np.maximum(mass, 1)
+    full: NDArray[np.bool_] = (
+        (rows.max(1) >= FULL) & (down >= CENTRE) & (down < CENTRE + 1) & (across >= CENTRE) & (across < CENTRE + 1)
+    )
+    inked = np.stack([rows, columns]) >= WEAK
+    sides = SIZE - inked.argmax(2) - inked[:, :, ::-1].argmax(2)
+    return np.asarray(full & (sides.max(0) == BOX), np.bool_)
+
+
+def _normalised(gray: Gray) -> Gray:
+    digit = _digit(gray)
+    return np.zeros((SIZE, SIZE), np.uint8) if digit is None else _place(digit)
 
 
 def _digit(gray: Gray, nearer: bool = False) -> Gray | None:
@@ -86,18 +136,35 @@ def _reduced(gray: Gray, factor: int) -> Gray:
 
 def _ink(gray: Gray) -> tuple[Gray | None, bool]:
     """Ink as brightness 0..255, the paper's level and noise taken off, the polarity undone; and if paper was clean."""
-    counts, paper, dark, noise = _paper(gray)
-    far = counts[: max(0, paper - 127)].sum() + counts[paper + 128 :].sum()
-    if far > MUCH * counts.sum():
-        gray = _unstriped(gray)
-        counts, paper, dark, noise = _paper(gray)
-    clean = noise < UNEVEN
+    low, high, _, _ = cv2.minMaxLoc(gray)
+    if high - low < MIN_CONTRAST:
+        return None, True
+    middle = int(low + high) // 2
+    counts = _counts(gray)
+    crowded = MUCH < counts[middle + 1 :].sum() / counts.sum() < 1 - MUCH
+    if crowded:
+        gray = _unstriped(gray, middle)
+        counts = _counts(gray)
+        # Bold ink on a tight crop can be more than the paper; the corners are still paper.
+        lean = (_corners(gray) - middle) / (high - low)
+        crowded = abs(lean) > SURE
+    if crowded:
+        dark = lean > 0
+        paper = middle + 1 + _median(counts[middle + 1 :]) if dark else _median(counts[: middle + 1])
+    else:
+        paper = _median(counts)
+        # Ink is on the side of the heavier tail: the sign of the third moment.
+        dark = int(counts @ _CUBES[255 - paper : 511 - paper]) < 0
+    noise = _noise(counts, paper, dark)
+    clean = crowded or noise < UNEVEN
     if not clean:
-        gray = _levelled(gray)
-        counts, paper, dark, noise = _paper(gray, False)
-    darkest, brightest, _, _ = cv2.minMaxLoc(gray)
+        gray, dark = _levelled(gray), False
+        counts = _counts(gray)
+        paper = _median(counts)
+        noise = _noise(counts, paper, dark)
+    low, high, _, _ = cv2.minMaxLoc(gray)
     floor = round(NOISE * noise)
-    span = int(paper - darkest if dark else brightest - paper) - floor
+    span = int(paper - low if dark else high - paper) - floor
     if span < MIN_CONTRAST:
         return None, clean
     if not dark and paper + floor == 0 and span == 255:
@@ -107,29 +174,37 @@ def _ink(gray: Gray) -> tuple[Gray | None, bool]:
     return _look_up(gray, table), clean
 
 
-def _paper(gray: Gray, dark: bool | None = None) -> tuple[Counts, int, bool, float]:
-    """The gray levels' counts, the paper's level, whether ink is darker than it, and the paper's noise.
-
-    Noise is the mean deviation on the side of the paper's level where no ink is; a clean scan has none.
-    """
+def _counts(gray: Gray) -> Counts:
     step = 1 + max(gray.shape) // 40  # a sample will do
-    counts = np.bincount(gray[::step, ::step].ravel(), minlength=256)
+    return np.bincount(gray[::step, ::step].ravel(), minlength=256)
+
+
+def _median(counts: Counts) -> int:
     cumulated = counts.cumsum()
-    paper = int(cumulated.searchsorted(cumulated[-1] // 2 + 1))
-    if dark is None:  # ink is on the side of the heavier tail: the sign of the third moment
-        dark = int(counts @ _CUBES[255 - paper : 511 - paper]) < 0
+    return int(cumulated.searchsorted(cumulated[-1] // 2 + 1))
+
+
+def _noise(counts: Counts, paper: int, dark: bool) -> float:
+    """Mean deviation on the side of the paper's level where no ink is; a clean scan has none."""
     side = counts[paper:] if dark else counts[paper::-1]
-    return counts, paper, dark, float(side @ _LEVELS[255 : 255 + len(side)]) / int(side.sum())
+    return float(side @ _LEVELS[255 : 255 + len(side)]) / max(1, int(side.sum()))
 
 
-def _unstriped(gray: Gray) -> Gray:
+def _corners(gray: Gray) -> float:
+    """Mean level of the four corners, each an eighth of the sides."""
+    down, across = (max(1, side // 8) for side in gray.shape)
+    patches = gray[:down, :across], gray[:down, -across:], gray[-down:, :across], gray[-down:, -across:]
+    return float(sum(int(patch.sum()) for patch in patches) / (4 * down * across))
+
+
+def _unstriped(gray: Gray, middle: int) -> Gray:
     """Undo stripes along both of two opposite sides in which paper and ink are exchanged."""
     low, high, _, _ = cv2.minMaxLoc(gray)
     gray = np.array(gray)
     for view in (gray, gray.T):
         # Where a column is bright at both its ends (2) or at neither (0), that is the paper's polarity there.
         width = view.shape[1]
-        ends = (view[0] > (low + high) / 2).astype(np.int8) + (view[-1] > (low + high) / 2)
+        ends = (view[0] > middle).astype(np.int8) + (view[-1] > middle)
         inside = np.flatnonzero(ends == ends[width // 2])
         first, last = int(inside[0]), int(inside[-1]) + 1
         sides = np.r_[0:first, last:width]
@@ -146,7 +221,7 @@ def _unstriped(gray: Gray) -> Gray:
 def _levelled(gray: Gray) -> Gray:
     """Ink bright on paper of one level near 0, from a crop with shadows or noise."""
     # The third moment again, but about the light nearby instead of one level for all.
-    reach = 3 * min(gray.shape) // 4 | 1
+    reach = 3 * max(gray.shape) // 4 | 1
     offset = cv2.subtract(gray, cv2.blur(gray, (reach, reach)), dtype=cv2.CV_64F).ravel()  # whole numbers
     if (offset * offset) @ offset < 0:
         gray = np.bitwise_not(gray)

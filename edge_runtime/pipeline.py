@@ -3,7 +3,7 @@
 Nobody else calls normalise, classify and decide one after the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import decide
 from edge_runtime.errors import UsageError
-from edge_runtime.normalise import is_blank, normalise
+from edge_runtime.normalise import normalise_all
 from edge_runtime.types import Box, Digit, Gray, Page
 
 Expect = Literal["digit"]
@@ -31,26 +31,28 @@ class Reader:
         """Read pictures in one call of the interpreter; each is let go of before the next is asked for."""
         if expect != "digit":
             raise UsageError(f"this release reads one digit in a picture, expect='digit', not {expect!r}")
-        crops, sizes = [], []
-        for gray in grays:
-            crops.append(normalise(gray))
-            sizes.append(gray.shape)
-            del gray  # or it would stay until the next one is there
-        if not crops:
-            return []
-        result = self._classifier.classify(np.stack(crops))
-        rows = zip(
-            crops, sizes, result.label.tolist(), result.confidence.tolist(), result.probabilities.tolist(), strict=True
-        )
-        return [self._page(*row) for row in rows]
+        sizes: list[tuple[int, int]] = []
 
-    def _page(
-        self, crop: Gray, size: tuple[int, int], label: int, confidence: float, probabilities: list[float]
-    ) -> Page:
-        height, width = size
-        box = Box(0, 0, width, height)
-        blank = is_blank(crop)
-        status, reason = decide(blank, confidence, self._classifier.bundle.min_confidence)
-        if blank:
-            return Page((Digit(None, 0.0, (), box, status, reason),), width, height)
-        return Page((Digit(label, confidence, tuple(probabilities), box, status, reason),), width, height)
+        def measured() -> Iterator[Gray]:
+            for gray in grays:
+                sizes.append(gray.shape)
+                yield gray
+                del gray  # or it would stay until the next one is there
+
+        crops = normalise_all(measured())
+        if not sizes:
+            return []
+        result = self._classifier.classify(crops)
+        least = self._classifier.bundle.min_confidence
+        blank: list[bool] = np.logical_not(crops.any((1, 2))).tolist()
+        results = zip(result.label.tolist(), result.confidence.tolist(), result.probabilities.tolist(), strict=True)
+        pages = []
+        for (height, width), no_ink, (label, confidence, probabilities) in zip(sizes, blank, results, strict=True):
+            status, reason = decide(no_ink, confidence, least)
+            box = Box(0, 0, width, height)
+            if no_ink:
+                digit = Digit(None, 0.0, (), box, status, reason)
+            else:
+                digit = Digit(label, confidence, tuple(probabilities), box, status, reason)
+            pages.append(Page((digit,), width, height))
+        return pages

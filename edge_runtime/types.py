@@ -1,6 +1,5 @@
 """The values that flow between the rooms of the house. Knows nobody."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -27,8 +26,7 @@ class Classification(NamedTuple):
     probabilities: NDArray[np.float32]  # (..., 10), each 0..1, summing to 1
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle in pixels of the picture; x to the right, y downward."""
 
     x: int
@@ -37,8 +35,7 @@ class Box:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Digit:
+class Digit(NamedTuple):
     """One digit of a picture, and the decision on it."""
 
     label: int | None  # 0..9, the best guess even if rejected; None where there is no ink
@@ -49,8 +46,7 @@ class Digit:
     reason: str = ""  # why it was rejected
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """What was read in one picture."""
 
     digits: tuple[Digit, ...]

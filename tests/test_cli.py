@@ -215,9 +215,18 @@ def test_a_name_that_the_terminal_cannot_show_is_shown_as_an_escape(tmp_path):
 
 def test_a_very_deep_folder_is_read(run_cli, tmp_path):
     # Too deep for one call: the whole path is longer than the system takes.
-    deeper = "for _ in $(seq 1200); do mkdir d; cd d; done"
-    assert shell(f"cp {DIGITS[4]} 4.bmp && {deeper} && cp {DIGITS[4]} .", tmp_path).returncode == 0
-    assert "1 pictures" in run_cli("batch-classify", "d", "--output", "r.csv").stdout
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=folder)
+        above, folder = folder, os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(above)
+    with os.fdopen(os.open("4.bmp", os.O_WRONLY | os.O_CREAT, dir_fd=folder), "wb") as file:
+        file.write(DIGITS[4].read_bytes())
+    os.close(folder)
+    try:
+        assert "1 pictures" in run_cli("batch-classify", "d", "--output", "r.csv").stdout
+    finally:  # Python's own way to remove a tree is not deep enough
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
 
 
 @pytest.mark.parametrize("output", ["folder.csv", "x" * 300 + ".csv", "/proc/none.csv", "link.csv"])

@@ -23,6 +23,7 @@ from edge_runtime.normalise import CENTRE, SIZE, is_blank, normalise
 
 CANVAS = 36  # pixels: side of the picture a digit is deformed on; leaves room around an enlarged digit
 CHUNK = 500  # digits in a strip: OpenCV takes at most 32,767 rows, and a strip should stay in the cache
+MILD = 0.5  # of the drawn deformation: what is left of it for a mild one
 INK = 96  # gray level: from here on a pixel belongs to a stroke
 POOL = 640  # pixels: side of the random fields; each digit takes a window of its own out of them
 
@@ -39,6 +40,7 @@ class Deformation:
     probability of a kind of dirt, 0 to 1; the kinds are drawn independently of each other.
     """
 
+    mild_share: float = 0.35  # of all digits: deformed half as far and left clean, so that neat ones stay certain
     # Shape: every digit
     rotation: float = 15.0  # degrees, at most, either way
     slant: float = 0.35  # columns a row moves for each row of height, at most, either way
@@ -55,10 +57,12 @@ class Deformation:
     # A stroke more, where the labels are known
     flag_share: float = 0.35  # of the ones: an upstroke, short or nearly as long as the stem
     foot_share: float = 0.2  # of the ones: a line below
-    bar_share: float = 0.35  # of the sevens: a bar through the stem
-    wave_share: float = 0.25  # of the sevens: the top drawn as a wave
-    curl_share: float = 0.3  # of the nines: the tail bent to the left, as in a handwritten g
+    bar_share: float = 0.3  # of the sevens: a bar through the stem
+    wave_share: float = 0.3  # of the sevens: the top drawn as a wave, mostly with a bar, too
+    curl_share: float = 0.35  # of the nines: the tail bent to the left, as in a handwritten g
     # Dirt
+    cut_share: float = 0.04  # one side of the digit left out of the crop
+    cut: Span = (1.0, 4.0)  # pixels of it that are left out
     line_share: float = 0.13  # a straight or zigzag line across, whole, dashed or dotted
     border_share: float = 0.05  # rules along the crop's sides
     speck_share: float = 0.05  # a few dots beside the digit
@@ -133,13 +137,15 @@ class Deformer:
         if self._fields is None:  # made where they are used: a worker makes its own, equal ones
             self._fields = _Fields(self.deformation, self.seed)
         # One stream of random numbers a stage, so that one stage's shares do not change the others.
-        draw, bend, redraw, dirty = np.random.default_rng((self.seed, number, part.start)).spawn(4)
+        choose, draw, bend, redraw, dirty = np.random.default_rng((self.seed, number, part.start)).spawn(5)
         images = self.images[part]
+        mild = choose.random(len(images)) < self.deformation.mild_share
+        force = np.where(mild, MILD, 1).astype(np.float32)[:, None, None]
         if self.labels is not None:
             images = _with_strokes(images, self.labels[part], self.deformation, draw)
-        strip = _bent(images, self.deformation, self._fields, bend)
-        _redraw(strip, self.deformation, redraw)
-        _dirty(strip, self.deformation, self._fields, dirty)
+        strip = _bent(images, force, self.deformation, self._fields, bend)
+        _redraw(strip, force, self.deformation, redraw)
+        strip[~mild] = _dirty(strip[~mild], self.deformation, self._fields, dirty)
         return np.clip(strip, 0, 255).astype(np.uint8)
 
 
@@ -340,6 +346,8 @@ def _add_wave(image: Digits, rng: np.random.Generator) -> None:
     low = crest + rng.uniform(0.3, 0.6) * (right - crest)
     start = (left + rng.uniform(-1, 0.5 * (crest - left)), top + leg)
     _line(image, [start, (crest, top + rng.uniform(0, 0.1) * height), (low, top + dip), (right, row)], pen)
+    if rng.random() < 0.7:  # whoever writes the one writes the other
+        _add_bar(image, rng)
 
 
 def _add_curl(image: Digits, rng: np.random.Generator) -> None:
@@ -349,22 +357,22 @@ def _add_curl(image: Digits, rng: np.random.Generator) -> None:
     end = float(columns[rows == bottom].mean())
     if end < columns.min() + 0.3 * np.ptp(columns):  # bent already
         return
-    bow, upper = rng.uniform(0, 5), rows.min() + 0.35 * height
+    bow, upper = rng.uniform(0, 6), rows.min() + 0.35 * height
     for row in range(round(upper), bottom + 1):
         image[row] = np.roll(image[row], round(bow * np.sin(np.pi * (row - upper) / (bottom + 1 - upper))))
-    reach, depth, rise = rng.uniform(0.3, 0.9) * height, rng.uniform(0, 0.2) * height, rng.uniform(0, 0.3) * height
+    reach, depth, rise = rng.uniform(0.3, 0.9) * height, rng.uniform(0, 0.2) * height, rng.uniform(0, 0.45) * height
     way = np.linspace(0, 1, 7)[:, None]  # along a quadratic curve
     start, bend, stop = (end, bottom - 1), (end - 0.5 * reach, bottom + 2 * depth), (end - reach, bottom - rise)
     curve = (1 - way) ** 2 * start + 2 * way * (1 - way) * bend + way**2 * stop
     _line(image, curve.tolist(), _pen(image))
 
 
-def _bent(images: Digits, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
-    """Turn, slant, stretch and bend each digit: float32 (n, 36, 36), ink bright on 0."""
+def _bent(images: Digits, force: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
+    """Turn, slant, stretch and bend each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1 of the most."""
     count = len(images)
-    angle = np.deg2rad(_draw(rng, (-how.rotation, how.rotation), count))
-    slant = _draw(rng, (-how.slant, how.slant), count)
-    aspect = np.exp(_draw(rng, (-how.aspect / 2, how.aspect / 2), count))
+    angle = np.deg2rad(force * _draw(rng, (-how.rotation, how.rotation), count))
+    slant = force * _draw(rng, (-how.slant, how.slant), count)
+    aspect = np.exp(force * _draw(rng, (-how.aspect / 2, how.aspect / 2), count))
     size = _draw(rng, how.size, count)
     # From a pixel of the result back to its place in the source; slant before the turn, as a hand does.
     wide, high = 1 / (size * aspect), aspect / size
@@ -376,12 +384,13 @@ def _bent(images: Digits, how: Deformation, fields: _Fields, rng: np.random.Gene
     middle = CENTRE - 0.5
     x = (xx * across + middle) + xy * down
     y = (yx * across + middle) + yy * down
-    y += _draw(rng, (-how.balance, how.balance), count) * np.maximum(1 - (down / CENTRE) ** 2, 0)
-    ripple, bend = _draw(rng, how.ripple, count), _draw(rng, how.bend, count)
+    y += force * _draw(rng, (-how.balance, how.balance), count) * np.maximum(1 - (down / CENTRE) ** 2, 0)
+    ripple, bend = force * _draw(rng, how.ripple, count), force * _draw(rng, how.bend, count)
     for axis, way_back in enumerate((x, y)):
         way_back += ripple * _windows(fields.ripple[axis], count, rng)
         way_back += bend * _windows(fields.bend[axis], count, rng)
     frosted = _some(rng, how.frosted_share, count)
+    frosted = frosted[force[frosted, 0, 0] == 1]  # this dirt is a displacement, too
     if len(frosted):
         reach = _draw(rng, how.frosted, len(frosted))
         for way_back in (x, y):
@@ -405,10 +414,10 @@ def _filtered(strip: Strip, call: Callable[[Strip], Strip]) -> Strip:
     return strip if strip.size == 0 else call(strip.reshape(-1, CANVAS)).reshape(strip.shape)
 
 
-def _redraw(strip: Strip, how: Deformation, rng: np.random.Generator) -> None:
+def _redraw(strip: Strip, force: Strip, how: Deformation, rng: np.random.Generator) -> None:
     """Change the width of the strokes and the steepness of their edges, in place."""
     count = len(strip)
-    width = _draw(rng, how.width, count)
+    width = force * _draw(rng, how.width, count)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     thicker = np.flatnonzero(width[:, 0, 0] > 0)
     part = strip[thicker]
@@ -426,9 +435,11 @@ def _redraw(strip: Strip, how: Deformation, rng: np.random.Generator) -> None:
     np.clip(strip, 0, 255, out=strip)
 
 
-def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> None:
-    """Give some digits each kind of dirt, in place and in the order in which paper, pen and camera make them."""
+def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Generator) -> Strip:
+    """Give some digits each kind of dirt, in place, in the order in which paper, pen and camera make them."""
     count = len(strip)
+    for place in _some(rng, how.cut_share, count):
+        _cut(strip[place], round(rng.uniform(*how.cut)), rng)
     some = _some(rng, how.outline_share, count)
     strip[some] = _outlined(strip[some])
     some = _some(rng, how.grain_share, count)
@@ -463,6 +474,7 @@ def _dirty(strip: Strip, how: Deformation, fields: _Fields, rng: np.random.Gener
         _exchange(strip[place], rng)
     some = _some(rng, how.negative_share, count)
     strip[some] = 255 - strip[some]
+    return strip
 
 
 def _outlined(strip: Strip) -> Strip:
@@ -470,6 +482,14 @@ def _outlined(strip: Strip) -> Strip:
     square = np.ones((3, 3), np.uint8)
     ink = (strip > 100).astype(np.float32)
     return 255 * (_filtered(ink, lambda flat: cv2.dilate(flat, square)) - ink)
+
+
+def _cut(picture: Strip, depth: int, rng: np.random.Generator) -> None:
+    """Leave out one side of the digit, as a crop does that begins too late."""
+    view = np.rot90(picture, rng.integers(4))
+    rows = np.flatnonzero((view > INK).any(1))
+    if len(rows):
+        view[: rows[0] + depth] = 0
 
 
 def _cross(picture: Strip, rng: np.random.Generator) -> None:

@@ -63,7 +63,7 @@ class Folder:
         while below:
             prefix = below.pop()
             with suppress(OSError):
-                for name in _names(self.root / prefix):
+                for name in _names(f"{self.root}/{prefix}"):
                     if not name.endswith("/"):
                         found += self._wanted(prefix, name)
                     elif self._recursive:
@@ -73,8 +73,9 @@ class Folder:
     def _names(self, prefix: str) -> Iterator[str]:
         """The pictures and, with a slash, the folders in one folder, sorted."""
         try:
-            modified = (self.root / prefix).stat().st_mtime_ns
-            names = _sorted(_names(self.root / prefix))
+            folder = f"{self.root}/{prefix}"
+            modified = os.stat(folder).st_mtime_ns  # noqa: PTH116
+            names = _sorted(_names(folder))
         except OSError:
             self.unread.append(prefix)
             return
@@ -100,7 +101,7 @@ def _matches(prefix: str, name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(prefix + name if "/" in pattern else name, pattern) for pattern in patterns)
 
 
-def _names(folder: Path) -> Iterator[str]:
+def _names(folder: str) -> Iterator[str]:
     """The names in a folder; a folder's ends with a slash, so that names sort as the whole paths below them do."""
     with os.scandir(folder) as entries:
         for entry in entries:
