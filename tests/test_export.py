@@ -30,6 +30,7 @@ from export.pipeline import export_run
 from tests.conftest import ROOT
 from train import fit
 from train.data import load_mnist, normalised
+from train.network import build
 from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Windows
 
 FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
@@ -318,6 +319,18 @@ def test_labels_may_differ_so_often_even_if_as_many_are_right(limits, allowed):
     predicted[allowed] = 5
     with pytest.raises(ParityError, match=r"on 9\d\.\d\d% of the validation digits"):
         parity.check_labels("onnx_int8", predicted, trained, true, limits)
+
+
+@pytest.mark.parametrize("name", ["ann-small", "ann-nano", "cnn"])
+def test_small_recipes_leave_room_for_what_a_file_holds_beside_weights(name, calibration):
+    keras.utils.set_random_seed(0)
+    network = build(RECIPES[name])
+    # Untrained biases are all 0 and are stored once; trained ones, with their scales, each take their place.
+    for layer in network.layers:
+        layer.set_weights([np.abs(array) + np.random.uniform(0.1, 1, array.shape) for array in layer.get_weights()])
+    size = len(tflite.convert_int8(logits_model(network, calibration).model, calibration))
+    parity.check_size("tflite_int8", size, RECIPES[name].max_bytes)
+    assert size > 0.8 * RECIPES[name].max_bytes
 
 
 # Where it is written
