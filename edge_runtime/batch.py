@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import cv2
 
@@ -15,6 +14,7 @@ from edge_runtime.pipeline import Reader
 from edge_runtime.types import Gray, Page, Row, Status
 from edge_runtime.workers import Workers
 
+CHUNK_LETTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
 BATCH = 256  # pictures that a process reads before it hands its rows on
 
 
@@ -57,13 +57,14 @@ def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int = BATCH)
             yield [Row(path, *rest) for path, rest in zip(chunks.popleft(), found, strict=True)]
 
 
-def read_files(reader: Reader, paths: list[str], root: str) -> list[Row]:
-    """Read files in one call of the interpreter; returns a row for each, in order."""
+def read_files(reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None) -> list[Row]:
+    """Read files in one call of the interpreter; returns a row for each, in order. `tick` is called before each."""
     failures: dict[int, str] = {}
     prefix = f"{root}/" if root else ""
 
     def grays() -> Iterator[Gray]:
         for index, path in enumerate(paths):
+            tick()
             try:
                 yield read_gray(prefix + path)
             except InputError as error:
@@ -87,12 +88,12 @@ class _Prepare:
 
     job: Job
 
-    def __call__(self) -> Callable[[list[str]], list[Found]]:
+    def __call__(self) -> Callable[[list[str], Callable[[], None]], list[Found]]:
         cv2.setNumThreads(1)  # the processes are as many as the cores already
         reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads))
 
-        def work(paths: list[str]) -> list[Found]:
-            found = read_files(reader, paths, self.job.root)
+        def work(paths: list[str], tick: Callable[[], None]) -> list[Found]:
+            found = read_files(reader, paths, self.job.root, tick)
             if self.job.probabilities:
                 return [row[1:] for row in found]
             return [(*row[1:5], ()) for row in found]
@@ -112,6 +113,14 @@ def _row(path: str, page: Page) -> Row:
 
 
 def _chunks(paths: Iterable[str], batch: int) -> Iterator[list[str]]:
-    remaining = iter(paths)
-    while chunk := list(islice(remaining, batch)):
+    """Parts of at most `batch` paths and CHUNK_LETTERS letters."""
+    chunk: list[str] = []
+    letters = 0
+    for path in paths:
+        if chunk and (len(chunk) == batch or letters + len(path) > CHUNK_LETTERS):
+            yield chunk
+            chunk, letters = [], 0
+        chunk.append(path)
+        letters += len(path)
+    if chunk:
         yield chunk

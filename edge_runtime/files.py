@@ -1,5 +1,6 @@
 """The few operations on output files, in one place: a test puts one in their place that fails where it likes."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -10,6 +11,18 @@ class Files:
     def open(self, path: Path) -> int:
         """Open a file for writing at its end, made if it is missing, never through a link; returns its handle."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+
+    def lock(self, handle: int) -> bool:
+        """Keep an open file from other processes that ask for it in this way; False where one has it."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def has_name(self, handle: int) -> bool:
+        """Tell whether an open file is still in a folder."""
+        return os.fstat(handle).st_nlink > 0
 
     def write(self, handle: int, data: bytes) -> None:
         """Append all bytes."""

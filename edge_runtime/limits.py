@@ -5,4 +5,5 @@ PIXELS = 50_000_000  # pixels: width times height of the largest picture that is
 MANIFEST_BYTES = 16 * 1024 * 1024  # bytes: the largest manifest.json that is parsed
 MODEL_BYTES = 256 * 1024 * 1024  # bytes: the largest model file that is loaded
 THREADS = 64  # threads: the most an interpreter is asked for
-FILE_SECONDS = 60.0  # seconds: a worker that gives no result for longer hangs
+FILE_SECONDS = 30.0  # seconds: a worker that gives no sign of life for twice as long hangs
+NAME_BYTES = 64 * 1024  # bytes: the longest path in a list

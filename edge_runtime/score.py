@@ -29,7 +29,7 @@ class Score:
 
     def add(self, row: Row, truth: str) -> None:
         """Count a row's best guess, rejected or not; raises UsageError where the true label is no digit."""
-        if truth not in _DIGITS:
+        if truth not in DIGITS:
             raise UsageError(f"the label of {row.path!r} is {truth!r}, not a digit from 0 to 9")
         self.confusion[int(truth), int(row.label) if row.label else NONE] += 1
 
@@ -57,7 +57,7 @@ class Score:
         return found
 
 
-_DIGITS = frozenset(str(digit) for digit in range(10))
+DIGITS = frozenset(str(digit) for digit in range(10))
 
 
 def _share(part: int, whole: int) -> float:

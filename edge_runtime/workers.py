@@ -1,47 +1,56 @@
 """Several processes for one stream of chunks: results come in order, and a process may die.
 
 In: chunks of items. Out: the results of each chunk, in order. What a native decoder does to its process, a crash or a
-hang, costs the one item that it happened on.
+hang, costs the one item that it happened on, and only if it happens again when that item is tried alone.
 """
 
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
-from edge_runtime.errors import BackendError
+from edge_runtime.errors import BackendError, EdgeDigitsError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Tick = Callable[[], None]
+Work = Callable[[list[Item], Tick], list[Result]]
 
 AHEAD = 2  # chunks in each worker's hands: one under way and one waiting, so that it never waits for us
-WINDOW = 4  # chunks a worker that may be under way or done before the first of them is handed on
+STARTS = 3  # times that a worker may end before it is ready
+TICK_SECONDS = 1.0  # between two signs of life of a worker
 
-READY = "ready"  # a worker's first message
+READY, ALIVE = "ready", "alive"  # messages that are no results
 CONTEXT = multiprocessing.get_context("spawn")  # not fork: NumPy's library may have threads already
 
 
 class Workers(Generic[Item, Result]):
-    """Worker processes; a context manager that stops them."""
+    """Worker processes, started as they are needed; a context manager that stops them."""
 
     def __init__(
         self,
-        prepare: Callable[[], Callable[[list[Item]], list[Result]]],
+        prepare: Callable[[], Work[Item, Result]],
         lost: Callable[[str], Result],
         jobs: int,
         seconds: float,
     ) -> None:
-        """Start the processes.
+        """Start the first process.
 
-        prepare: picklable, called once in each worker, returns what turns a chunk into as many results. lost: makes the
-        result of an item that ended its worker, from the reason. jobs: processes, >= 1. seconds: longer without any
-        result is a hang.
+        prepare: picklable, called once in each worker, returns what turns a chunk into as many results; that calls its
+        second argument before each item. lost: makes the result of an item that cannot be done, from the reason. jobs:
+        processes, >= 1. seconds: twice as long without a sign of life is a hang.
+
+        A chunk, pickled, is to have less than about 64 KiB: so much fits into a pipe that nobody reads.
         """
-        self._prepare, self._lost, self._seconds = prepare, lost, seconds
-        self._workers = [_Worker[Item, Result](prepare) for _ in range(jobs)]
+        self._prepare, self._lost, self._jobs, self._seconds = prepare, lost, jobs, seconds
+        self._workers = [_Worker[Item, Result](prepare)]
+        self._silent = False
 
     def __enter__(self) -> "Workers[Item, Result]":
         return self
@@ -58,17 +67,14 @@ class Workers(Generic[Item, Result]):
         source, exhausted = iter(chunks), False
         waiting: deque[_Task[Item, Result]] = deque()
         while True:
-            while not exhausted and len(waiting) < WINDOW * len(self._workers):
-                worker = min(self._workers, key=lambda each: len(each.tasks))
-                if len(worker.tasks) == AHEAD:
-                    break
+            while not exhausted and len(waiting) < AHEAD * self._jobs:
                 chunk = next(source, None)
                 if chunk is None:
                     exhausted = True
                     break
                 task = _Task[Item, Result](chunk)
                 waiting.append(task)
-                worker.give(task)
+                self._freest().give(task)
             while waiting and waiting[0].results is not None:
                 yield waiting.popleft().results or []
             if waiting:
@@ -76,36 +82,56 @@ class Workers(Generic[Item, Result]):
             elif exhausted:
                 return
 
+    def _freest(self) -> "_Worker[Item, Result]":
+        worker = min(self._workers, key=lambda each: len(each.tasks))
+        if worker.tasks and len(self._workers) < self._jobs:
+            worker = _Worker[Item, Result](self._prepare)
+            self._workers.append(worker)
+        return worker
+
     def _wait(self) -> None:
         """Take what is ready from any worker, and put right what a dead or hanging one leaves."""
         busy = {worker.pipe: worker for worker in self._workers if worker.tasks}
         ready = wait(list(busy), self._seconds)
+        if not ready and not self._silent:
+            self._silent = True  # once more: we may have been stopped ourselves, as by Ctrl-Z, and they with us
+            return
+        self._silent = False
         for pipe, worker in busy.items():
             if not ready:
-                self._replace(worker, f"it was not read within {self._seconds:.0f} s")
-            elif pipe in ready and not worker.take():
-                self._replace(worker, "it crashes the program that reads it")
+                self._mend(worker, "it cannot be read in time")
+            elif pipe in ready and (fault := worker.take()):
+                self._mend(worker, fault)
 
-    def _replace(self, worker: "_Worker[Item, Result]", reason: str) -> None:
-        """Find the item that ended a worker, by giving its chunk again item by item; the rest goes on as before."""
-        ended, *others = worker.tasks
+    def _mend(self, worker: "_Worker[Item, Result]", fault: str) -> None:
+        """Go on with a worker's tasks after a fault: its chunk item by item, the rest as before."""
+        tasks = list(worker.tasks)
+        started = worker.is_ready
         worker.restart()
-        if len(ended.chunk) == 1:
-            ended.results = [self._lost(reason)]
-        else:
-            ended.results = []
-            for item in ended.chunk:
-                ended.results += self._alone(worker, item, reason)
-        for task in others:
+        if started:
+            task = tasks.pop(0)
+            task.results = []
+            for item in task.chunk:
+                task.results += self._alone(worker, item)
+        for task in tasks:
             worker.give(task)
 
-    def _alone(self, worker: "_Worker[Item, Result]", item: Item, reason: str) -> list[Result]:
+    def _alone(self, worker: "_Worker[Item, Result]", item: Item) -> list[Result]:
         task = _Task[Item, Result]([item])
         worker.give(task)
+        silent = False
         while worker.tasks:
-            if not worker.pipe.poll(self._seconds) or not worker.take():
+            if not worker.pipe.poll(self._seconds):
+                fault = "it cannot be read in time" if silent else ""
+                silent = True
+            else:
+                fault, silent = worker.take(), False
+            if fault:
+                started = worker.is_ready
                 worker.restart()
-                return [self._lost(reason)]
+                if started:
+                    return [self._lost(fault)]
+                worker.give(task)
         return task.results or []
 
 
@@ -118,13 +144,14 @@ class _Task(Generic[Item, Result]):
 class _Worker(Generic[Item, Result]):
     """One process and the tasks in its hands, oldest first."""
 
-    def __init__(self, prepare: Callable[[], Callable[[list[Item]], list[Result]]]) -> None:
+    def __init__(self, prepare: Callable[[], Work[Item, Result]]) -> None:
         self._prepare = prepare
+        self._failed_starts = 0
         self.tasks: deque[_Task[Item, Result]] = deque()
         self._start()
 
     def _start(self) -> None:
-        self._is_ready = False
+        self.is_ready = False
         self.pipe, theirs = CONTEXT.Pipe()
         self._process = CONTEXT.Process(target=_serve, args=(self._prepare, theirs), daemon=True)
         self._process.start()
@@ -132,49 +159,74 @@ class _Worker(Generic[Item, Result]):
 
     def give(self, task: _Task[Item, Result]) -> None:
         self.tasks.append(task)
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may have died: `take` will notice
+        with suppress(OSError):  # it may have died: `take` will notice
             self.pipe.send(task.chunk)
 
-    def take(self) -> bool:
-        """Take one message; False where the process has ended. Raises what went wrong in it."""
+    def take(self) -> str:
+        """Take one message; returns what is wrong with the first task, if anything is."""
         try:
             message: Any = self.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            if not self._is_ready:
-                self._process.join()
-                raise BackendError(
-                    f"the interpreter ends its process (exit code {self._process.exitcode}): try another --backend"
-                ) from None
-            return False
-        if isinstance(message, Exception):
+        except (EOFError, OSError):
+            return "it crashes the program that reads it"
+        if isinstance(message, EdgeDigitsError):
             raise message
+        if isinstance(message, Exception):
+            return f"it cannot be read: {type(message).__name__}: {' '.join(str(message).split())[:200]}"
         if message == READY:
-            self._is_ready = True
-        else:
+            self.is_ready, self._failed_starts = True, 0
+        elif message != ALIVE:
             self.tasks.popleft().results = message
-        return True
+        return ""
 
     def restart(self) -> None:
+        """Begin anew, without tasks; raises BackendError where the process never gets ready."""
         self.stop()
+        if not self.is_ready:
+            self._failed_starts += 1
+            if self._failed_starts == STARTS:
+                code = self._process.exitcode
+                raise BackendError(f"the interpreter ends its process (exit code {code}): try another --backend")
         self.tasks.clear()
         self._start()
 
     def stop(self) -> None:
         self.pipe.close()
         self._process.kill()
-        self._process.join()
+        self._process.join(5)  # one that waits for a dead disk cannot even be killed
 
 
-def _serve(prepare: Callable[[], Callable[[list[Any]], list[Any]]], pipe: Connection) -> None:
+def _serve(prepare: Callable[[], Work[Any, Any]], pipe: Connection) -> None:
     """A worker's life. The end of the pipe, by our will or our death, is its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    said = time.monotonic()
+
+    def tick() -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said > TICK_SECONDS:
+            said = now
+            pipe.send(ALIVE)
+
+    with suppress(EOFError, OSError):
         try:
             work = prepare()
-            pipe.send(READY)
-            while True:
-                pipe.send(work(pipe.recv()))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
-        except Exception as error:  # known or not, it is the parent's to say
+        except Exception as error:
             pipe.send(error)
+            return
+        pipe.send(READY)
+        while True:
+            chunk = pipe.recv()
+            try:
+                results: Any = work(chunk, tick)
+            except Exception as error:  # an item of it is to blame: the parent finds out which
+                results = error
+            pipe.send(results)
+
+
+def _end_with_parent() -> None:
+    """Even one that hangs in a decoder is not to stay behind when its parent is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

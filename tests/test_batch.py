@@ -158,7 +158,8 @@ def begun(many, tmp_path):
     ("options", "reason"),
     [
         (["--probabilities"], "the option --probabilities was False when the job was begun and is True now"),
-        (["--backend", "onnx"], "the option --backend was 'auto'"),
+        (["--backend", "onnx"], "the backend was 'litert'"),
+        (["--copy-to", "sorted"], "the option --copy-to was None"),
         (["--exclude", "*9.png"], "the option --exclude was []"),
         (["--no-recursive"], "the option --recursive was True"),
     ],
@@ -190,6 +191,33 @@ def test_a_changed_folder_on_resume_is_refused(run_cli, begun, digits, change):
         shutil.copy(digits[0], begun / "a" / ("zzz.png" if change == "add last" else "!.png"))
     said = run_cli("batch-classify", begun, "--output", "results.csv", "--resume", code=1).stderr
     assert "the folder a/ has changed since the job was begun" in said
+
+
+def test_two_jobs_do_not_write_one_output(run_cli, many, tmp_path):
+    job = start(many, "--output", "results.csv", "--batch", 1, cwd=tmp_path)
+    part = tmp_path / "results.csv.part"
+    while not part.exists() or part.stat().st_size < 500:
+        time.sleep(0.01)
+    for option in ("--resume", "--overwrite"):
+        assert "another process" in run_cli("batch-classify", many, "--output", "results.csv", option, code=1).stderr
+    job.communicate(timeout=60)
+    assert len(read_csv(tmp_path / "results.csv")) == FILES
+
+
+def test_long_paths_and_large_batches_do_not_block(run_cli, digits, tmp_path):
+    folder = tmp_path / "/".join(["x" * 200] * 3)
+    folder.mkdir(parents=True)
+    for index in range(3000):
+        os.link(digits[0], folder / f"{index:0190}.png")
+    options = ["--batch", 4096, "--probabilities", "--jobs", 1]
+    run_cli("batch-classify", tmp_path / ("x" * 200), "--output", "r.csv", *options, timeout=60)
+    assert len(read_csv(tmp_path / "r.csv")) == 3000
+
+
+def test_a_stray_file_is_no_finished_output(run_cli, digits, tmp_path):
+    (tmp_path / "results.csv").write_text("something else\n")
+    said = run_cli("batch-classify", digits[0].parent, "--output", "results.csv", "--resume", code=1).stderr
+    assert "not of this job" in said
 
 
 def test_a_begun_output_is_not_begun_again_unasked(run_cli, begun, tmp_path):
@@ -273,7 +301,8 @@ def run_job(path, form, files, resume, overwrite=False):
         for row in ROWS[len(kept) :]:
             journal.write(row)
             journal.flush()
-            journal._synced = -1e9 if len(row.path) % 2 else journal._synced
+            if int(row.path[:3]) % 3 == 0:
+                journal._synced = -1e9  # as if two seconds had gone by
         journal.finish()
     finally:
         journal.close()
@@ -296,9 +325,11 @@ def test_a_disk_that_fails_at_any_step_leaves_the_old_state_or_one_that_resumes(
         else:
             break  # every step has failed once
         assert path.read_bytes() in (b"the old state", whole)
-        if (tmp_path / "results.part").exists():
+        if (tmp_path / "results.job").exists():
             run_job(path, form(), Files(), resume=True)
             assert path.read_bytes() == whole
+        else:
+            assert path.read_bytes() == b"the old state" or step > 40
         for leftover in tmp_path.iterdir():
             leftover.unlink()
     assert step > 40
@@ -425,6 +456,13 @@ def test_copies_are_sorted_by_label_and_failures_set_aside(run_cli, many, tmp_pa
     assert len(list(tmp_path.rglob("sorted/**/*.png")) + list(tmp_path.rglob("bad/**/*.png"))) == FILES
 
 
+def test_copies_do_not_get_among_files_that_are_there(run_cli, digits, tmp_path):
+    (tmp_path / "sorted").mkdir()
+    (tmp_path / "sorted" / "precious").write_text("precious")
+    said = run_cli("batch-classify", digits[0].parent, "--output", "r.csv", "--copy-to", "sorted", code=2).stderr
+    assert "not empty" in said
+
+
 def test_copies_into_the_folder_that_is_read_are_refused(run_cli, many):
     assert "outside" in run_cli("batch-classify", many, "--output", "r.csv", "--copy-to", many / "x", code=2).stderr
 
@@ -441,7 +479,7 @@ def test_true_labels_give_accuracy_a_table_and_a_picture(run_cli, digits, tmp_pa
     options = ["--labels-from-folders"]
     if source == "table":
         lines = [f"{path.relative_to(folder)},{path.parent.name}" for path in folder.rglob("*.png")]
-        (tmp_path / "labels.csv").write_text("\n".join(["filename,label", *lines]))
+        (tmp_path / "labels.csv").write_text("\n".join(["\ufefffilename,label", *lines]))  # as spreadsheets do
         options = ["--labels", "labels.csv"]
     said = run_cli("batch-classify", folder, "--output", "r.csv", *options).stdout
     assert "accuracy 95.24% of 21 pictures" in said
@@ -453,7 +491,11 @@ def test_true_labels_give_accuracy_a_table_and_a_picture(run_cli, digits, tmp_pa
 
 def test_bad_label_tables_are_refused(run_cli, digits, tmp_path):
     (tmp_path / "labels.csv").write_text("name,digit\na.png,1\n")
+    (tmp_path / "letters.csv").write_text("filename,label\na.png,1\nb.png,x\n")
     folder = digits[0].parent
+    letters = run_cli("batch-classify", folder, "--output", "r.csv", "--labels", "letters.csv", code=2).stderr
+    assert "letters.csv, line 3: the label is 'x'" in letters
+    assert not list(tmp_path.glob("r.csv*"))
     assert (
         "filename,label"
         in run_cli("batch-classify", folder, "--output", "r.csv", "--labels", "labels.csv", code=2).stderr

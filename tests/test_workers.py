@@ -13,8 +13,9 @@ from edge_runtime.workers import Workers
 class Square:
     """A deliberately crashing fake: squares numbers, and ends, hangs or breaks its process on some."""
 
-    def __init__(self, crash=(), hang=(), fail=None):
-        self.crash, self.hang, self.fail = set(crash), set(hang), fail
+    def __init__(self, crash=(), hang=(), slow=(), once=None, fail=None):
+        self.crash, self.hang, self.slow, self.fail = set(crash), set(hang), set(slow), fail
+        self.once = once or {}  # numbers that end the process the first time, by the file that tells
 
     def __call__(self):
         if self.fail == "start":
@@ -23,14 +24,20 @@ class Square:
             raise ModelError("no model")
         return self.work
 
-    def work(self, numbers):
+    def work(self, numbers, tick):
         for number in numbers:
+            tick()
             if number in self.crash:
                 os.kill(os.getpid(), signal.SIGSEGV)
             if number in self.hang:
                 time.sleep(1000)
             if self.fail == number:
                 raise RuntimeError(f"fault at {number}")
+            if number in self.slow:
+                time.sleep(2.5)
+            if number in self.once and not self.once[number].exists():
+                self.once[number].touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         return [(number**2, "") for number in numbers]
 
 
@@ -65,16 +72,39 @@ def test_a_crash_costs_the_item_that_it_happened_on(crash):
 
 
 def test_a_hang_costs_the_item_that_it_happened_on():
-    results = run(Square(hang={20}), count=40, seconds=3)
+    results = run(Square(hang={20}), count=40, seconds=1.5)
     assert [number for number, (square, _) in enumerate(results) if square is None] == [20]
-    assert "not read within 3 s" in results[20][1]
+    assert results[20][1] == "it cannot be read in time"
 
 
 def test_what_a_worker_raises_is_raised_here():
     with pytest.raises(ModelError, match="no model"):
         run(Square(fail="model"))
-    with pytest.raises(RuntimeError, match="fault at 30"):
-        run(Square(fail=30))
+
+
+def test_what_an_item_raises_costs_that_item():
+    results = run(Square(fail=30))
+    assert [number for number, (square, _) in enumerate(results) if square is None] == [30]
+    assert results[30][1] == "it cannot be read: RuntimeError: fault at 30"
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_process_that_somebody_kills_costs_nothing(tmp_path, size):
+    once = {number: tmp_path / str(number) for number in (0, 20, 99)}
+    results = run(Square(once=once), size=size)
+    assert results == [(number**2, "") for number in range(100)]
+    assert all(file.exists() for file in once.values())
+
+
+def test_a_slow_chunk_is_no_hang():
+    results = run(Square(slow=range(6)), count=6, size=6, seconds=3)
+    assert results == [(number**2, "") for number in range(6)]
+
+
+def test_many_jobs_start_no_more_processes_than_there_is_work():
+    with Workers(Square(), lost, 64, 20) as workers:
+        assert list(workers.map(chunks(4, 2))) == [[(0, ""), (1, "")], [(4, ""), (9, "")]]
+        assert len(workers._workers) <= 2
 
 
 def test_an_interpreter_that_ends_its_process_is_no_endless_loop():
@@ -93,4 +123,4 @@ def test_chunks_are_asked_for_only_a_few_ahead():
     with Workers(Square(), lost, 2, 20) as workers:
         results = workers.map(slowly())
         next(results)
-        assert len(asked) <= 2 * 4 + 1
+        assert len(asked) <= 2 * 2 + 1

@@ -1,6 +1,7 @@
 """`edge-digits batch-classify`: a folder of any size into one file, and not a row lost."""
 
 import csv
+import hashlib
 import os
 import sys
 from collections import Counter
@@ -11,21 +12,22 @@ import click
 
 from edge_runtime.backends import open_backend
 from edge_runtime.batch import BATCH, Job, parallel_rows
-from edge_runtime.bundle import load_bundle
+from edge_runtime.bundle import MANIFEST, load_bundle
 from edge_runtime.chart import confusion_png
 from edge_runtime.cli.options import backend_option, model_option
 from edge_runtime.cli.progress import Progress
 from edge_runtime.cli.run import INTERRUPTED, debug_option
 from edge_runtime.errors import FileError, OutputError, UsageError
-from edge_runtime.score import Score
+from edge_runtime.score import DIGITS, Score
 from edge_runtime.sinks import parquet
 from edge_runtime.sinks.copies import Copies
 from edge_runtime.sinks.formats import Csv, Format, JsonLines
-from edge_runtime.sinks.journal import Journal
+from edge_runtime.sinks.journal import Convert, Journal
 from edge_runtime.sinks.table import printable
 from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.listing import Listing
 from edge_runtime.types import Row, Status
+from edge_runtime.versions import versions
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -95,25 +97,34 @@ def batch_classify(
         raise UsageError("--resume goes on with an output and --overwrite replaces it: choose one")
     form, convert = _format(output, probabilities)
     truth = _truth(labels, labels_from_folders)
-    for target in (copy_to, quarantine):
-        if target and folder != "-" and Path(folder).resolve() in (target.resolve(), *target.resolve().parents):
-            raise UsageError(f"{target} is in the folder that is read: name one outside of it")
+    _check_targets(folder, (copy_to, quarantine), resume or overwrite)
     source = None if folder == "-" else Folder(folder, recursive, include, exclude)
     root = folder if source else ""
     bundle = load_bundle(model)
-    open_backend(backend, bundle)  # what is wrong with the model or the interpreter is said before a job begins
+    resolved, _ = open_backend(
+        backend, bundle
+    )  # what is wrong with a model or an interpreter is said before a job begins
     asked = {
-        "the folder": str(source.root.resolve()) if source else "-",
-        "the model": {kind: file.sha256 for kind, file in bundle.files.items() if kind.endswith("int8")},
-        "the option --backend": backend,
+        "the folder": str(source.root.resolve()) if source else f"- in {Path.cwd()}",
+        "the model": hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest(),
+        "the backend": resolved,
+        "the version of edge-digits": versions("edge-digits")["edge-digits"],
         "the option --recursive": recursive,
         "the option --include": list(include),
         "the option --exclude": list(exclude),
+        "the option --null": null,
         "the option --probabilities": probabilities,
+        "the option --copy-to": str(copy_to.resolve()) if copy_to else None,
+        "the option --quarantine": str(quarantine.resolve()) if quarantine else None,
     }
     journal = Journal(output, form, asked, convert=convert)
-    done = journal.resume() if resume else journal.begin(overwrite)
+    try:
+        done = journal.resume() if resume else journal.begin(overwrite)
+    except BaseException:
+        journal.close()
+        raise
     if done is None:
+        journal.close()
         click.echo(f"{output} is complete: nothing to do")
         return 0
     report = _Report(truth)
@@ -125,7 +136,8 @@ def batch_classify(
     count = Folder(folder, recursive, include, exclude).count if source else None
     try:
         with Progress(count) as progress:
-            progress.skip(_take_up(done, paths, report))
+            report.earlier = _take_up(done, paths, report)
+            progress.skip(report.earlier)
             for rows in parallel_rows(job, paths, jobs, batch):
                 for row in rows:
                     copies.write(row)
@@ -141,13 +153,27 @@ def batch_classify(
     finally:
         journal.close()
     report.print(seconds, source)
+    if copies.missed:
+        click.echo(f"{copies.missed:,} pictures could not be copied: they have vanished or cannot be read")
     if truth:
         picture = output.with_name(output.stem + ".confusion.png")
         report.print_score(picture)
     return 1 if report.statuses[Status.FAILED] or (source and source.unread) else 0
 
 
-def _format(output: Path, probabilities: bool) -> tuple[Format, Callable[[Path, Path], None] | None]:
+def _check_targets(folder: str, targets: Iterable[Path | None], may_hold_files: bool) -> None:
+    """Raise UsageError where copies would get into what is read, or among files that may be somebody's."""
+    for target in targets:
+        if target is None:
+            continue
+        here, there = Path(folder).resolve(), target.resolve()
+        if folder != "-" and (here in (there, *there.parents) or there in here.parents):
+            raise UsageError(f"{target} and the folder that is read lie in one another: name one outside of it")
+        if not may_hold_files and target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise UsageError(f"{target} is not empty: name another folder, or say --overwrite")
+
+
+def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
     """How the rows of an output look while the job runs, and what makes the output of them if it is not the same."""
     suffix = output.suffix.lower()
     if suffix == ".csv":
@@ -178,12 +204,18 @@ def _truth(labels: Path | None, from_folders: bool) -> Callable[[str], str | Non
     if labels and from_folders:
         raise UsageError("--labels and --labels-from-folders do not go together: choose one")
     if from_folders:
-        return lambda path: Path(path).parent.name
+        return lambda path: name if (name := path.rpartition("/")[0].rpartition("/")[2]) in DIGITS else None
     if not labels:
         return None
     try:
-        with labels.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            table = {line["filename"]: line["label"] for line in csv.DictReader(file)}
+        # utf-8-sig: spreadsheets put a mark before the first name.
+        with labels.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.DictReader(file)
+            table = {}
+            for line in reader:
+                if line["label"] not in DIGITS:
+                    raise UsageError(f"{labels}, line {reader.line_num}: the label is {line['label']!r}, not 0 to 9")
+                table[line["filename"]] = line["label"]
     except OSError as error:
         raise FileError(f"{labels} cannot be read: {error.strerror}") from error
     except (KeyError, csv.Error) as error:
@@ -199,6 +231,7 @@ class _Report:
         self._labels: Counter[str] = Counter()
         self._truth = truth
         self._unlabelled = 0
+        self.earlier = 0  # rows of an earlier run
         self._score = Score()
 
     @property
@@ -222,7 +255,7 @@ class _Report:
         """The summary at the end."""
         skipped = f"; {source.skipped:,} other files skipped" if source else ""
         counts = ", ".join(f"{self.statuses[status]:,} {status}" for status in Status)
-        rate = f", {self.total / seconds:,.0f}/s" if self.total else ""
+        rate = f", {(self.total - self.earlier) / seconds:,.0f}/s" if self.total else ""
         click.echo(f"{self.total:,} pictures in {seconds:.1f} s{rate}: {counts}{skipped}")
         click.echo("labels: " + ", ".join(f"{digit}: {self._labels[str(digit)]:,}" for digit in range(10)))
         for below in source.unread if source else ():
@@ -230,6 +263,9 @@ class _Report:
 
     def print_score(self, picture: Path) -> None:
         """Accuracy, the table by digit, and the confusion as a picture."""
+        if not self._score.count:
+            click.echo("none of the pictures has a true label: no accuracy")
+            return
         score, without = self._score, f"; {self._unlabelled:,} have no true label" if self._unlabelled else ""
         click.echo(f"accuracy {score.accuracy:.2%} of {score.count:,} pictures with a true label{without}")
         click.echo(f"{'digit':>5}{'count':>9}{'precision':>11}{'recall':>9}{'F1':>9}")

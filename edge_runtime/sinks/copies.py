@@ -1,10 +1,11 @@
 """Copies of the pictures themselves, sorted by what became of them."""
 
-import os
-import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.errors import OutputError
+from edge_runtime.errors import InputError, OutputError
+from edge_runtime.image import read_file
 from edge_runtime.types import Row, Status
 
 
@@ -13,7 +14,8 @@ class Copies:
 
     def __init__(self, root: str, by_label: Path | None, failed: Path | None) -> None:
         """root: where the rows' paths begin. by_label: gets folders 0 to 9 and `rejected`. failed: what failed."""
-        self._root, self._by_label, self._failed = Path(root), by_label, failed
+        self._root, self._by_label, self._failed = root, by_label, failed
+        self.missed = 0  # pictures that could not be copied, since they have vanished or cannot be read
 
     def write(self, row: Row) -> None:
         """See Sink.write."""
@@ -30,22 +32,20 @@ class Copies:
         """See Sink.close."""
 
     def _copy(self, path: str, folder: Path) -> None:
-        source = self._root / path
         # A path from a list may lead anywhere; below the target folder it stays.
-        parts = [part for part in Path(path).parts if part not in ("/", "..", ".")]
-        target = folder.joinpath(*parts)
-        if not source.is_file():  # vanished, or a pipe: its row says so, and there is nothing to copy
+        parts = ["up" if part == ".." else part for part in Path(path.lstrip("/")).parts]
+        target = folder.joinpath("root", *parts) if path.startswith("/") else folder.joinpath(*parts)
+        try:
+            data = read_file(f"{self._root}/{path}" if self._root else path, sys.maxsize)
+        except InputError:  # its row says why
+            self.missed += 1
             return
-        part = target.with_name(f".{os.getpid()}.part")
+        part = target.with_name(".copy.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                shutil.copyfile(source, part)
-            except PermissionError:
-                if os.access(source, os.R_OK):
-                    raise
-                return  # unreadable: its row says so
+            part.write_bytes(data)
             part.replace(target)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise OutputError(f"the copy {target} cannot be written: {error.strerror}") from error

@@ -14,6 +14,8 @@ from edge_runtime.types import Row, Status
 
 COLUMNS = ("path", "label", "confidence", "status", "error")
 PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
+csv.field_size_limit(1 << 20)  # characters: a path has at most 4,096 bytes, one from a list a few more
+
 RISKY = ("=", "+", "-", "@", "\t", "\r", "'")  # a spreadsheet runs a cell that begins so; the last one is our own mark
 
 

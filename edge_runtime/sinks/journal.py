@@ -3,13 +3,16 @@
 While a job runs, `OUTPUT.part` holds the rows so far, in order, and `OUTPUT.job` what was asked for and the state of
 each folder when it was listed. When all rows are there, the part takes the output's name and the record goes. So the
 output is either not there or whole, and a part is good up to its last whole row.
+
+Begun is what has a record. A part without one is what is left of a beginning; a record without a part is what is left
+of an end. The part is locked as long as a process writes it.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
@@ -17,11 +20,14 @@ from edge_runtime.sinks.formats import Format
 from edge_runtime.types import Row
 
 SYNC_SECONDS = 2.0  # seconds: a loss of power costs no more rows than those of this time
-PENDING = 64 * 1024  # bytes of rows held back at most until they are written
+AGAIN = "--overwrite begins again"
+
+Value = TypeVar("Value")
+Convert = Callable[[Path, Path], int]  # makes the output of the whole part, given both paths; returns its rows
 
 
 class Journal:
-    """Implements Sink, with `resume` before the first row and `finish` after the last."""
+    """Implements Sink, with `begin` or `resume` before the first row and `finish` after the last."""
 
     def __init__(
         self,
@@ -29,34 +35,37 @@ class Journal:
         form: Format,
         job: dict[str, Any],
         files: Files | None = None,
-        convert: Callable[[Path, Path], None] | None = None,
+        convert: Convert | None = None,
     ) -> None:
         """Hold what is needed to begin.
 
         path: the output. form: how rows look while the job runs. job: what may not differ when it is resumed, as JSON,
-        by the names that a refusal uses. files: the file system. convert: makes the output of the whole part, given
-        both paths, where it is not the part itself.
+        by the names that a refusal uses. files: the file system. convert: where the output is not the part itself.
         """
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._record = path.with_name(path.name + ".job")
+        self._converted = path.with_name(path.name + ".new")
         self._form, self._job, self._files, self._convert = form, job, files or Files(), convert
+        self._overwrite = False
         self._pending: list[bytes] = []
-        self._size = 0
+        self._rows = 0
         self._handle = self._record_handle = -1
         self._synced = time.monotonic()
-        self.folders: dict[str, int] = {}  # modification times in ns of the folders that were listed, by prefix
+        self._folders: dict[str, int] = {}  # modification times in ns of the folders that were listed, by prefix
 
     def begin(self, overwrite: bool) -> Iterator[Row]:
         """Start a new output and return its rows so far, which are none.
 
-        Raises OutputError where there is an output, or one that was begun, and `overwrite` is not set.
+        Raises OutputError where there is an output, or one that was begun, and `overwrite` is not set, and where
+        another process is writing it.
         """
         self._look()
-        if self._part.exists() and not overwrite:
-            raise OutputError(f"{self.path} was begun and not finished: --resume goes on, --overwrite begins again")
-        if self.path.exists() and not overwrite:
+        if not overwrite and self._try(self._record.exists) and self._try(self._part.exists):
+            raise OutputError(f"{self.path} was begun and not finished: --resume goes on, {AGAIN}")
+        if not overwrite and self._try(self.path.exists):
             raise OutputError(f"{self.path} exists: name another --output, or say --overwrite")
+        self._overwrite = overwrite
         self._try(self._create)
         return iter(())
 
@@ -64,38 +73,35 @@ class Journal:
         """Go on with an unfinished output.
 
         Returns its rows so far, which are to be taken in before the first `write`, or None where all is done. What
-        was not begun is begun. Raises OutputError where the job is another than the one begun.
+        was not begun is begun. Raises OutputError where the job is another than the one begun, and as `begin` does.
         """
         self._look()
-        if not self._part.exists():
-            if self.path.exists():
-                self._try(lambda: self._files.remove(self._record))
+        if not self._try(self._record.exists):
+            if not self._try(self._part.exists) and self._try(self.path.exists):
+                self._check_head()
                 return None
-            self._try(self._create)
-            return iter(())
-        self._check()
-        self._handle = self._try(lambda: self._files.open(self._part))
+            return self.begin(overwrite=False)
+        done = self._check()
+        if done and not self._try(self._converted.exists) and not self._try(self._part.exists):
+            self._try(lambda: self._files.remove(self._record))
+            return None
+        self._try(self._lock)
+        if done:
+            self._try(self._publish)
+            return None
         self._record_handle = self._try(lambda: self._files.open(self._record))
+        size = self._record.read_bytes().rfind(b"\n") + 1
+        self._try(lambda: self._files.truncate(self._record_handle, size))  # a line that was not finished
         return self._read_back()
-
-    def _look(self) -> None:
-        if self._try(lambda: self.path.exists() and self.path.is_dir()):
-            raise OutputError(f"{self.path} is a folder: name a file in it")
-        parent = self.path.absolute().parent
-        if not self._try(parent.is_dir):
-            raise OutputError(f"{self.path} cannot be written: there is no folder {parent}")
 
     def listed(self, prefix: str, modified: int) -> None:
         """Note a folder's modification time in ns; raises OutputError where it differs from the one noted before."""
-        before = self.folders.get(prefix)
+        before = self._folders.get(prefix)
         if before is None:
-            self.folders[prefix] = modified
-            line = json.dumps([prefix, modified]).encode() + b"\n"
-            self._try(lambda: self._files.write(self._record_handle, line))
+            self._folders[prefix] = modified
+            self._note([prefix, modified])
         elif before != modified:
-            raise OutputError(
-                f"the folder {prefix or '.'} has changed since the job was begun: --overwrite begins again"
-            )
+            raise OutputError(f"the folder {prefix or '.'} has changed since the job was begun: {AGAIN}")
 
     def write(self, row: Row) -> None:
         """See Sink.write."""
@@ -105,11 +111,11 @@ class Journal:
         """See Sink.flush. Nothing is lost by a kill after this, and by a loss of power after two seconds."""
         if self._pending:
             data = b"".join(self._pending)
+            self._rows += len(self._pending)
             self._pending.clear()
             self._try(lambda: self._files.write(self._handle, data))
         if time.monotonic() - self._synced > SYNC_SECONDS:
-            self._try(lambda: self._files.sync(self._handle))
-            self._synced = time.monotonic()
+            self._sync()
 
     def close(self) -> None:
         """Let go of the files, finished or not; rows that were not flushed are dropped."""
@@ -121,49 +127,107 @@ class Journal:
     def finish(self) -> None:
         """Give the whole part the output's name."""
         self.flush()
-        self._try(lambda: self._files.sync(self._handle))
-        self.close()
-        whole = self._part
+        self._sync()
         if self._convert:
-            whole = self.path.with_name(self.path.name + ".new")
-            self._convert(self._part, whole)
-        self._try(lambda: self._files.replace(whole, self.path))
-        self._try(lambda: self._files.remove(self._part))
-        self._try(lambda: self._files.remove(self._record))
+            if self._convert(self._part, self._converted) != self._rows:
+                raise OutputError(f"{self._part} is damaged: {AGAIN}")
+            self._try(self._sync_converted)
+        self._note(True)  # what is done now is but a change of names
+        self._sync()
+        self._try(self._publish)
+
+    def _publish(self) -> None:
+        if self.path.exists() and not self._overwrite:
+            raise OutputError(f"{self.path} has come to be meanwhile: move it away, and --resume ends the job")
+        if self._convert:
+            if self._converted.exists():
+                self._files.replace(self._converted, self.path)
+            self._files.remove(self._part)
+        else:
+            self._files.replace(self._part, self.path)
+        self._files.remove(self._record)
+
+    def _sync_converted(self) -> None:
+        handle = self._files.open(self._converted)
+        try:
+            self._files.sync(handle)
+        finally:
+            self._files.close(handle)
+
+    def _sync(self) -> None:
+        self._try(lambda: self._files.sync(self._handle))
+        self._try(lambda: self._files.sync(self._record_handle))
+        if not self._files.has_name(self._handle):
+            raise OutputError(f"{self._part} was removed while it was written: the rows are lost")
+        self._synced = time.monotonic()
+
+    def _note(self, what: object) -> None:
+        line = json.dumps(what).encode() + b"\n"
+        self._try(lambda: self._files.write(self._record_handle, line))
+
+    def _look(self) -> None:
+        if self._try(self.path.is_dir):
+            raise OutputError(f"{self.path} is a folder: name a file in it")
+        parent = self.path.absolute().parent
+        if not self._try(parent.is_dir):
+            raise OutputError(f"{self.path} cannot be written: there is no folder {parent}")
+
+    def _lock(self) -> None:
+        self._handle = self._files.open(self._part)
+        if not self._files.lock(self._handle) or not self._files.has_name(self._handle):
+            raise OutputError(f"another process is writing {self.path}: wait for it, or name another --output")
 
     def _create(self) -> None:
-        # The record first: a part without one could not be resumed. The old output stays until the new one is whole.
-        self._files.remove(self._part)
+        # Under the lock, and in this order: a part is worth nothing until its record is there, and with the record's
+        # name, the part's is on the disk, too. An old output stays until the new one is whole.
+        self._lock()
         self._files.remove(self._record)
+        self._files.truncate(self._handle, 0)
         fresh = self._record.with_name(self._record.name + ".new")
         self._files.remove(fresh)
+        if self._convert:
+            self._files.close(self._files.open(self._converted))  # now: later it would change the folder's time
         handle = self._files.open(fresh)
         try:
-            self._files.write(handle, json.dumps(self._job).encode() + b"\n")
+            record = {"job": self._job, "overwrite": self._overwrite}
+            self._files.write(handle, json.dumps(record).encode() + b"\n")
             self._files.sync(handle)
         finally:
             self._files.close(handle)
         self._files.replace(fresh, self._record)
         self._record_handle = self._files.open(self._record)
-        self._handle = self._files.open(self._part)
         self._files.write(self._handle, self._form.head)
 
-    def _check(self) -> None:
-        """Compare the record with this job, and read the folders' times."""
-        again = "--overwrite begins again"
+    def _check(self) -> bool:
+        """Compare the record with this job, and read the folders' times; returns whether all rows were there."""
         try:
-            job, *lines = self._record.read_bytes().split(b"\n")
-            begun = json.loads(job)
-            for line in lines[:-1]:  # behind the last line's end there is nothing, or a line that was not finished
-                prefix, modified = json.loads(line)
-                self.folders[prefix] = modified
-        except (OSError, ValueError, TypeError) as error:
-            raise OutputError(f"{self._record} is gone or broken, so the job cannot be resumed: {again}") from error
+            first, *lines = self._record.read_bytes().split(b"\n")
+            record = json.loads(first)
+            begun, self._overwrite = dict(record["job"]), bool(record["overwrite"])
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise OutputError(f"{self._record} is broken, so the job cannot be resumed: {AGAIN}") from error
         for name, value in self._job.items():
             if begun.get(name) != value:
                 raise OutputError(
-                    f"{name} was {begun.get(name)!r} when the job was begun and is {value!r} now: {again}"
+                    f"{name} was {begun.get(name)!r} when the job was begun and is {value!r} now: {AGAIN}"
                 )
+        for line in lines[:-1]:  # behind the last line's end there is nothing, or a line that was not finished
+            try:
+                noted = json.loads(line)
+                if noted is True:
+                    return True
+                self._folders[noted[0]] = noted[1]
+            except (ValueError, TypeError, LookupError):
+                break
+        return False
+
+    def _check_head(self) -> None:
+        """An output that is there counts as done if it looks like one."""
+        if self._convert:
+            return
+        with self.path.open("rb") as file:
+            if file.read(len(self._form.head)) != self._form.head:
+                raise OutputError(f"{self.path} exists and is not of this job: name another --output, or {AGAIN}")
 
     def _read_back(self) -> Iterator[Row]:
         size = 0
@@ -173,16 +237,17 @@ class Journal:
                 file.seek(0)
                 for row, end in self._form.rows(file):
                     yield row
+                    self._rows += 1
                     size = end
         # What stands behind the last whole row was being written when the job ended.
         self._try(lambda: self._files.truncate(self._handle, size))
         if size == 0:
             self._try(lambda: self._files.write(self._handle, self._form.head))
 
-    def _try(self, act: Any) -> Any:
+    def _try(self, act: Callable[[], Value]) -> Value:
         try:
             return act()
+        except OutputError:
+            raise
         except OSError as error:
-            raise OutputError(
-                f"{self.path} cannot be written: {error.strerror}; --resume goes on from there"
-            ) from error
+            raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error

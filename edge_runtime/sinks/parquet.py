@@ -25,8 +25,11 @@ def require() -> None:
         ) from None
 
 
-def convert(lines: Path, target: Path, probabilities: bool) -> None:
-    """Write the rows of a file of JSON lines as Parquet; a name that is not UTF-8 has its bytes as escapes."""
+def convert(lines: Path, target: Path, probabilities: bool) -> int:
+    """Write the rows of a file of JSON lines as Parquet; returns how many.
+
+    A name that is not UTF-8 has its bytes as escapes.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -38,8 +41,11 @@ def convert(lines: Path, target: Path, probabilities: bool) -> None:
     try:
         with lines.open("rb") as file, pyarrow.parquet.ParquetWriter(target, schema) as writer:
             rows = (row for row, _ in JsonLines(probabilities).rows(file))
+            count = 0
             while group := list(islice(rows, GROUP)):
+                count += len(group)
                 writer.write_table(pyarrow.Table.from_pydict(_columns(group, probabilities), schema=schema))
+            return count
     except (OSError, pyarrow.ArrowException) as error:
         raise OutputError(f"{target} cannot be written: {error}") from error
 

@@ -72,13 +72,17 @@ class Folder:
 
     def _names(self, prefix: str) -> Iterator[str]:
         """The pictures and, with a slash, the folders in one folder, sorted."""
+        folder = f"{self.root}/{prefix}"
         try:
-            folder = f"{self.root}/{prefix}"
             modified = os.stat(folder).st_mtime_ns  # noqa: PTH116
             names = _sorted(_names(folder))
-        except OSError:
+        except PermissionError:
+            if not prefix:
+                raise FileError(f"the folder {self.root} cannot be listed: permission denied") from None
             self.unread.append(prefix)
             return
+        except OSError as error:  # it has vanished, or its disk fails: what is not known must not look complete
+            raise FileError(f"the folder {folder} cannot be listed: {error.strerror}") from error
         self.listed(prefix, modified)
         for name in names:
             if not name.endswith("/"):

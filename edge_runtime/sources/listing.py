@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from edge_runtime.errors import UsageError
+from edge_runtime.limits import NAME_BYTES
+
 BLOCK = 64 * 1024  # bytes read at once
 
 
@@ -16,8 +19,15 @@ class Listing:
     def paths(self) -> Iterator[str]:
         """Yield the paths; empty lines are left out. Bytes that are not UTF-8 are kept as lone surrogates."""
         rest = b""
+        # A name is never searched twice for its end: what is left of a block has none.
         while block := self._stream.read1(BLOCK) if hasattr(self._stream, "read1") else self._stream.read(BLOCK):
-            *whole, rest = (rest + block).split(self._end)
+            first, *others = block.split(self._end)
+            rest += first
+            if len(rest) > NAME_BYTES:
+                raise UsageError(f"a path on standard input has over {NAME_BYTES:,} bytes: is -0 missing, or too much?")
+            if not others:
+                continue
+            whole, rest = [rest, *others[:-1]], others[-1]
             yield from (path.decode("utf-8", "surrogateescape") for path in whole if path)
         if rest:
             yield rest.decode("utf-8", "surrogateescape")
