@@ -174,3 +174,10 @@ def test_a_teacher_that_is_missing_is_one_line(tmp_path: Path, capsys: pytest.Ca
     arguments = ["ann-nano", "--out", str(tmp_path / "run"), "--teacher", str(tmp_path / "none")]
     assert main(arguments) == 1
     assert "holds no finished run to learn from: train one with python -m train teacher" in capsys.readouterr().err
+
+
+def test_without_a_teacher_it_learns_from_the_labels(tiny: Recipe, few: Mnist) -> None:
+    learner = dataclasses.replace(tiny, distil=Distil(), deform=False, weight_bits=None)
+    _, result = fit.train(learner, few, fit.Plan(epochs=8))
+    assert result.metrics()["teachers"] == []
+    assert result.validation.accuracy > 0.5

@@ -57,7 +57,7 @@ class Settings:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="RUN_DIR",
-    help="A run to learn from, where the recipe learns from others; several are averaged.  [default: runs/teacher]",
+    help="A run that the recipe learns from; several are averaged.  [default: runs/teacher, if it is there]",
 )
 @click.option("--final", is_flag=True, help="Train on all 60,000 digits: when all is chosen on validation digits.")
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Train N seeds and write their mean and spread.")
@@ -180,6 +180,18 @@ def _finished(recipe: Recipe, folder: Path, seed: int) -> dict[str, Any]:
     return metrics
 
 
+def _default_teachers(recipe: Recipe) -> tuple[Path, ...]:
+    """The run of the teacher's name, if it is there; a network that can be taught can learn from labels alone, too."""
+    if recipe.distil is None:
+        return ()
+    folder = Path("runs", recipe.distil.teacher)
+    if (folder / METRICS).is_file():
+        return (folder,)
+    text = f"{recipe.name} learns from the labels alone: there is no {folder} (python -m train {recipe.distil.teacher})"
+    click.echo(text, err=True)
+    return ()
+
+
 def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
     # Imported here: TensorFlow takes seconds, and `--help` should not.
     from train import fit, report
@@ -188,7 +200,7 @@ def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Sett
         seed=seed,
         epochs=settings.epochs,
         final=settings.final,
-        teachers=settings.teachers or ((Path("runs", recipe.distil.teacher),) if recipe.distil else ()),
+        teachers=settings.teachers or _default_teachers(recipe),
         checkpoints=folder,
         resume=settings.resume,
         checkpoint_seconds=settings.checkpoint_seconds,

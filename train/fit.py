@@ -44,7 +44,7 @@ class Plan:
     seed: int = 0  # at least 0; the same seed on the same machine gives the same network
     epochs: int | None = None  # instead of the recipe's own number
     final: bool = False  # train on all 60,000 digits, where the recipe validates
-    teachers: Sequence[Path] = ()  # run folders, where the recipe learns from others
+    teachers: Sequence[Path] = ()  # run folders, where the recipe learns from others; none: it has the labels alone
     checkpoints: Path | None = None  # the run folder, where the training is to survive its end
     resume: bool = False  # go on from the checkpoint that is there
     checkpoint_seconds: float = CHECKPOINT_SECONDS
@@ -71,7 +71,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     epochs = recipe.epochs if plan.epochs is None else plan.epochs
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
-    teachers = Teachers(plan.teachers, final) if recipe.distil else None
+    teachers = Teachers(plan.teachers, final) if recipe.distil and plan.teachers else None
     digits = _digits(recipe, mnist, final)
     precision = _precision(recipe)
     plain = build(recipe)
