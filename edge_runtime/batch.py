@@ -15,6 +15,7 @@ from edge_runtime.types import Gray, Page, Row, Status
 from edge_runtime.workers import Workers
 
 CHUNK_LETTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
+DIGITS = tuple("0123456789")
 BATCH = 256  # pictures that a process reads before it hands its rows on
 
 
@@ -58,13 +59,14 @@ def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int = BATCH)
 
 
 def read_files(reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None) -> list[Row]:
-    """Read files in one call of the interpreter; returns a row for each, in order. `tick` is called before each."""
+    """Read files in one call of the interpreter; returns a row for each, in order. `tick` is called now and then."""
     failures: dict[int, str] = {}
     prefix = f"{root}/" if root else ""
 
     def grays() -> Iterator[Gray]:
         for index, path in enumerate(paths):
-            tick()
+            if index % 8 == 0:
+                tick()
             try:
                 yield read_gray(prefix + path)
             except InputError as error:
@@ -107,9 +109,9 @@ def _lost(reason: str) -> Found:
 
 def _row(path: str, page: Page) -> Row:
     (digit,) = page.digits
-    label = "" if digit.label is None else str(digit.label)
-    confidence = None if digit.label is None else digit.confidence
-    return Row(path, label, confidence, digit.status, digit.reason, digit.probabilities)
+    if digit.label is None:
+        return Row(path, "", None, digit.status, digit.reason)
+    return Row(path, DIGITS[digit.label], digit.confidence, digit.status, digit.reason, digit.probabilities)
 
 
 def _chunks(paths: Iterable[str], batch: int) -> Iterator[list[str]]:

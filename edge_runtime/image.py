@@ -6,6 +6,7 @@ picture is laid on the paper that its ink stands out from; 16 bits and floats ar
 
 import os
 import stat
+from typing import cast
 
 import cv2
 import numpy as np
@@ -89,7 +90,7 @@ def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.P
     if pixels is None or pixels.size == 0:
         raise DamagedImageError(f"the {header.format} is broken or of a kind that cannot be decoded")
     if header.plain:
-        return np.asarray(pixels, np.uint8)
+        return cast(Gray, pixels)
     return _upright(_gray(pixels), header.orientation)
 
 

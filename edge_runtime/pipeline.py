@@ -47,12 +47,14 @@ class Reader:
         blank: list[bool] = np.logical_not(crops.any((1, 2))).tolist()
         results = zip(result.label.tolist(), result.confidence.tolist(), result.probabilities.tolist(), strict=True)
         pages = []
-        for (height, width), no_ink, (label, confidence, probabilities) in zip(sizes, blank, results, strict=True):
+        size, box = (0, 0), Box(0, 0, 0, 0)
+        for shape, no_ink, (label, confidence, probabilities) in zip(sizes, blank, results, strict=True):
             status, reason = decide(no_ink, confidence, least)
-            box = Box(0, 0, width, height)
+            if shape != size:  # most pictures of a batch are of one size
+                size, box = shape, Box(0, 0, shape[1], shape[0])
             if no_ink:
                 digit = Digit(None, 0.0, (), box, status, reason)
             else:
                 digit = Digit(label, confidence, tuple(probabilities), box, status, reason)
-            pages.append(Page((digit,), width, height))
+            pages.append(Page((digit,), box.width, box.height))
         return pages

@@ -7,6 +7,7 @@ the place where it ends.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
@@ -16,6 +17,7 @@ COLUMNS = ("path", "label", "confidence", "status", "error")
 PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
 csv.field_size_limit(1 << 20)  # characters: a path has at most 4,096 bytes, one from a list a few more
 
+SPECIAL = re.compile(r"[\"\r\n\0]")  # a cell with one of these, or with a comma, is quoted
 RISKY = ("=", "+", "-", "@", "\t", "\r", "'")  # a spreadsheet runs a cell that begins so; the last one is our own mark
 
 
@@ -49,6 +51,10 @@ class Csv:
         confidence = "" if row.confidence is None else f"{row.confidence:.4f}"
         cells = (_safe(row.path), row.label, confidence, row.status.value, _safe(row.error))
         if not self._probabilities:
+            # Nearly all rows need no quotes, and joining them takes a third of the time.
+            line = ",".join(cells)
+            if line.count(",") == len(cells) - 1 and not SPECIAL.search(line):
+                return line.encode("utf-8", "surrogateescape") + b"\n"
             return self._encode(cells)
         shares = row.probabilities or ("",) * 10
         return self._encode(cells + tuple(f"{share:.6f}" if share != "" else "" for share in shares))
