@@ -1,7 +1,7 @@
 """Trains a recipe from beginning to end, with checkpoints on the way.
 
 `train` returns a plain float32 network whatever it was trained in, and what it scored. The test digits are looked
-at once, when the training of a final network is over; what is still being chosen is scored on validation digits.
+at once, when the training is over; what is still being chosen is chosen on validation digits.
 """
 
 import logging

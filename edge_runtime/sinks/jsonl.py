@@ -1,9 +1,11 @@
 """Rows as JSON, one object a line."""
 
-import json
-from typing import Any, TextIO
+from typing import TextIO
 
+from edge_runtime.sinks.formats import JsonLines
 from edge_runtime.types import Row
+
+FORM = JsonLines(probabilities=True)
 
 
 class JsonLinesSink:
@@ -14,15 +16,7 @@ class JsonLinesSink:
 
     def write(self, row: Row) -> None:
         """See Sink.write."""
-        line: dict[str, Any] = {
-            "path": row.path,
-            "label": row.label,
-            "confidence": None if row.confidence is None else round(row.confidence, 4),
-            "probabilities": [round(probability, 6) for probability in row.probabilities],
-            "status": row.status,
-            "error": row.error,
-        }
-        self._stream.write(json.dumps(line) + "\n")  # ASCII: a name that is not UTF-8 becomes an escape
+        self._stream.write(FORM.line(row).decode("ascii"))
 
     def flush(self) -> None:
         """See Sink.flush."""
