@@ -110,9 +110,9 @@ def _data(run: Run) -> str:
     else:
         text = "Trained on the first 50,000 training digits; the last 10,000 are for validation."
     if recipe.deform:
-        every = "every epoch" if recipe.deform_every == 1 else f"every {recipe.deform_every} epochs"
+        anew = min(recipe.deformed_epochs, run.training["epochs"])
         text += (
-            f"\nThe digits are bent, redrawn and dirtied anew in {every} (`train/deform.py`) and normalised as the"
+            f"\nThe digits are bent, redrawn and dirtied in {anew} ways each (`train/deform.py`) and normalised as the"
             " runtime does it."
         )
     return text

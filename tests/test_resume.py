@@ -39,7 +39,7 @@ def tiny() -> Recipe:
         average=0.9,
         weight_bits=4,
         rounded_epochs=1,
-        deform_every=2,
+        deformed_epochs=2,
         distil=None,
         precision="float32",
     )
@@ -151,7 +151,7 @@ def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, te
     # Labels that are all wrong: what is right afterwards was learnt from the teacher.
     labels = few.train_labels.copy()
     labels[:-10_000] = 9 - labels[:-10_000]
-    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), deform=False, weight_bits=None)
+    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), deform=None, weight_bits=None)
     plan = fit.Plan(epochs=15, teachers=[teacher])
     _, result = fit.train(learner, dataclasses.replace(few, train_labels=labels), plan)
     assert result.validation.accuracy > 0.6
@@ -177,7 +177,7 @@ def test_a_teacher_that_is_missing_is_one_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_without_a_teacher_it_learns_from_the_labels(tiny: Recipe, few: Mnist) -> None:
-    learner = dataclasses.replace(tiny, distil=Distil(), deform=False, weight_bits=None)
+    learner = dataclasses.replace(tiny, distil=Distil(), deform=None, weight_bits=None)
     _, result = fit.train(learner, few, fit.Plan(epochs=8))
     assert result.metrics()["teachers"] == []
     assert result.validation.accuracy > 0.5

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -24,10 +25,12 @@ Examples:
   python -m train ann --teacher runs/teacher --out runs/ann
   python -m train ann --teacher runs/teacher --out runs/ann --resume
   python -m train ann --teacher runs/final/teacher --out runs/final/ann --final
+  python -m train ann --repeat 3 --final --pool runs/pool --teacher runs/final/teacher --out runs/final/ann
   python -m train rmsprop-ann --repeat 3 --out runs/rmsprop-ann
   python -m train --compare single-layer hidden-100 --out runs/compare
 """
 METRICS = "metrics.json"  # the last file that a run writes
+POOL = "deformed"  # folder of deformed digits in a run folder
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Settings:
     teachers: tuple[Path, ...]
     resume: bool
     checkpoint_seconds: float
+    pool: Path
 
 
 @click.command(epilog=EXAMPLES)
@@ -71,6 +75,13 @@ class Settings:
     show_default=True,
     help="Keep the state of the training so often, for --resume; at most once an epoch.",
 )
+@click.option(
+    "--pool",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep deformed digits here, for other runs to take: 47 MB for each deformed epoch.  [default: in the run "
+    "folder, until the end]",
+)
 @click.option("--list", "list_", is_flag=True, help="List the recipes and stop.")
 @debug_option
 def command(
@@ -86,6 +97,7 @@ def command(
     resume: bool,
     overwrite: bool,
     checkpoint_seconds: float,
+    pool: Path | None,
     list_: bool,
 ) -> None:
     """Train a network on MNIST and write it, what it scored and pictures of both into a run folder.
@@ -106,13 +118,15 @@ def command(
     out = out or Path("runs", "compare" if compare else chosen[0].name)
     _claim(out, resume, overwrite)
     mnist = load_mnist(data)
-    settings = Settings(epochs, final, teachers, resume, checkpoint_seconds)
+    settings = Settings(epochs, final, teachers, resume, checkpoint_seconds, pool or out / POOL)
     if compare:
         _compare(chosen, mnist, out, seed, settings)
     elif repeat:
         _repeat(chosen[0], mnist, out, range(seed, seed + repeat), settings)
     else:
         _run(chosen[0], mnist, out, seed, settings)
+    if pool is None:
+        shutil.rmtree(out / POOL, ignore_errors=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -204,6 +218,7 @@ def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Sett
         checkpoints=folder,
         resume=settings.resume,
         checkpoint_seconds=settings.checkpoint_seconds,
+        pool=settings.pool,
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ at once, when the training is over; what is still being chosen is chosen on vali
 
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; read when TensorFlow is imported
 
@@ -28,12 +30,13 @@ from train.deform import Deformer
 from train.errors import TrainError
 from train.learner import Learner
 from train.network import build
+from train.pool import Pool
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
 from train.teacher import Teachers
 
 SCORE_BATCH = 1000  # digits
-DEFORM_WORKERS = 1  # processes that deform the next digits while the present ones are trained on
+POOL_SEED = 0  # of the deformation: the same digits for every seed, so that they are made once
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints, at the least
 
 
@@ -48,6 +51,7 @@ class Plan:
     checkpoints: Path | None = None  # the run folder, where the training is to survive its end
     resume: bool = False  # go on from the checkpoint that is there
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    pool: Path | None = None  # where deformed digits are kept; None: nowhere, they go with the training
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,9 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     epochs = recipe.epochs if plan.epochs is None else plan.epochs
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
-    teachers = Teachers(plan.teachers, final) if recipe.distil and plan.teachers else None
-    digits = _digits(recipe, mnist, final)
     precision = _precision(recipe)
+    teachers = Teachers(plan.teachers, final, precision) if recipe.distil and plan.teachers else None
+    digits = _digits(recipe, mnist, final)
     plain = build(recipe)
     # Plain SGD keeps no state that the saved files would have to carry.
     plain.compile(optimizer="sgd", loss=recipe.loss, metrics=["accuracy"])
@@ -152,15 +156,12 @@ def _fit(
     learner = Learner(recipe, facts["precision"], -(-len(digits.images) // recipe.batch), epochs)
     at = _begin(plan, facts, learner)
     started, saved = time.monotonic(), time.monotonic()
-    first, before = at.epoch, at.seconds
-    with _shown(recipe, digits, plan.seed, first, epochs) as shown:
-        soft = None
+    first, before, waited = at.epoch, at.seconds, at.waited
+    with _shown(recipe, digits, teachers, plan.pool, epochs) as shown:
         for epoch in range(first, epochs):
             began = time.monotonic()
-            images, fresh = next(shown)
-            at.waited += time.monotonic() - began
-            if teachers and fresh:
-                soft = teachers.logits(images)
+            images, soft = shown.epoch(epoch)
+            at.waited = waited + shown.waited
             order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
             loss, accuracy = learner.epoch(images, digits.labels, soft, order)
             if not np.isfinite(loss):
@@ -191,29 +192,39 @@ def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
     return found
 
 
+class Shown:
+    """What each epoch shows: the digits, in the order of their labels, and what the teachers say of them."""
+
+    def __init__(self, digits: Digits, teachers: Teachers | None, pool: Pool | None, size: int) -> None:
+        self._digits, self._teachers, self._pool, self._size = digits, teachers, pool, size
+        self._soft: NDArray[np.float32] | None = None  # of undeformed digits
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent waiting for deformed digits."""
+        return self._pool.waited if self._pool else 0.0
+
+    def epoch(self, number: int) -> tuple[Bytes, NDArray[np.float32] | None]:
+        """Return uint8 (N, 28, 28) and float32 (N, 10), or None where nobody teaches."""
+        if self._pool is None:
+            if self._teachers and self._soft is None:
+                self._soft = self._teachers.logits(self._digits.images)
+            return self._digits.images, self._soft
+        turn = number % self._size
+        return self._pool.digits(turn), self._pool.logits(turn, self._teachers) if self._teachers else None
+
+
 @contextmanager
 def _shown(
-    recipe: Recipe, digits: Digits, seed: int, first: int, epochs: int
-) -> Iterator[Iterator[tuple[Bytes, bool]]]:
-    """The digits of each epoch from `first` on, in the order of their labels, and whether they are new ones."""
-    if not recipe.deform:
-        yield ((digits.images, epoch == first) for epoch in range(first, epochs))
+    recipe: Recipe, digits: Digits, teachers: Teachers | None, folder: Path | None, epochs: int
+) -> Iterator[Shown]:
+    if recipe.deform is None:
+        yield Shown(digits, teachers, None, 1)
         return
-    every = recipe.deform_every
-    deformer = Deformer(digits.images, seed, digits.labels)
-    with deformer.epochs(first // every, (epochs - 1) // every, DEFORM_WORKERS) as deformed:
-
-        def each() -> Iterator[tuple[Bytes, bool]]:
-            for epoch in range(first, epochs):
-                fresh = epoch == first or epoch % every == 0
-                if fresh:
-                    try:
-                        images = next(deformed)
-                    except RuntimeError as error:
-                        raise TrainError(str(error)) from error
-                yield images, fresh
-
-        yield each()
+    size = min(recipe.deformed_epochs, epochs)
+    deformer = Deformer(digits.images, POOL_SEED, digits.labels, recipe.deform)
+    with tempfile.TemporaryDirectory() as temporary, Pool(folder or Path(temporary), deformer, size) as pool:
+        yield Shown(digits, teachers, pool, size)
 
 
 def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, float]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from train.deformation import MILD, STRONG, Deformation
+
 
 @dataclass(frozen=True)
 class Dense:
@@ -97,8 +99,8 @@ class Recipe:
     distil: Distil | None = None
     weight_bits: int | None = None  # train with weights rounded to so many bits, a scale for each output
     rounded_epochs: int | None = None  # the last epochs, in which they are rounded; None: all
-    deform: bool = False  # train on deformed digits, and show the network only what `normalise` gives
-    deform_every: int = 1  # epochs that are shown the same deformed digits
+    deform: Deformation | None = None  # train on deformed digits, and show the network only what `normalise` gives
+    deformed_epochs: int = 40  # epochs whose digits are deformed anew; those after them show these again in turn
     validate: bool = False  # keep the last 10,000 training digits for validation, but for the final training
     precision: str = "float32"  # "auto": bfloat16 products where the processor is fast at them
     max_bytes: int | None = None  # bytes that the int8 .tflite file may have; the export refuses more
@@ -156,27 +158,35 @@ def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
         "beta_2": 0.99,
         "clip_norm": 1.0,
         "average": 0.999,
-        "deform": True,
+        "deform": STRONG,
         "validate": True,
         "precision": "auto",
     }
     return Recipe(name=name, summary=summary, layers=(*layers, Dense(10, "softmax")), **(shared | how))  # type: ignore[arg-type]
 
 
+_TEACHER = (
+    Conv(32, 5, 2),
+    Conv(64),
+    Pool(),
+    Conv(96, padding="valid"),
+    Dense(128, "relu", norm=True, dropout=0.2),
+)
+_TAUGHT = {"batch": 250, "epochs": 40, "learning_rate": 2e-3, "warmup": 1, "weight_decay": 0.02}
+
 _OURS = (
     _own(
         "teacher",
         "convolutions, larger than any that ships: the others learn from it",
-        Conv(32, 5, 2),
-        Conv(64),
-        Pool(),
-        Conv(96, padding="valid"),
-        Dense(128, "relu", norm=True, dropout=0.2),
-        batch=250,
-        epochs=16,
-        learning_rate=2e-3,
-        warmup=1,
-        weight_decay=0.02,
+        *_TEACHER,
+        **_TAUGHT,
+    ),
+    _own(
+        "teacher-mild",
+        "the same on digits that are deformed less, for networks that learn from such",
+        *_TEACHER,
+        **_TAUGHT,
+        deform=MILD,
     ),
     _own(
         "ann",
@@ -186,7 +196,6 @@ _OURS = (
         epochs=140,
         learning_rate=3e-3,
         average=0.9995,
-        deform_every=4,
         distil=Distil(),
         max_bytes=1_500_000,
     ),

@@ -204,8 +204,8 @@ def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
     columns = [rng.choice(np.flatnonzero(labels == digit), DATA_ROWS, replace=False) for digit in range(CLASSES)]
     places = np.stack(columns, 1).ravel()
     grids = [("training digits", images[places])]
-    if recipe.deform:
-        shown = Deformer(normalised(images[places]), result.seed, labels[places]).epoch(1)
+    if recipe.deform is not None:
+        shown = Deformer(normalised(images[places]), result.seed, labels[places], recipe.deform).epoch(1)
         grids.append(("the same, deformed as in one epoch of training", shown))
     with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
         heights = [3.4, *[4.2] * len(grids)]

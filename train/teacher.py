@@ -22,11 +22,12 @@ class Teachers:
     """The mean of some trained networks.
 
     folders: what `python -m train` wrote. final: whether the one who learns is trained on all 60,000 digits.
+    precision: of the products, float32 or bfloat16.
     Raises TeacherError where one is missing or broken, or has been trained on the digits that the one who learns is
     validated on.
     """
 
-    def __init__(self, folders: Sequence[Path], final: bool) -> None:
+    def __init__(self, folders: Sequence[Path], final: bool, precision: str = "float32") -> None:
         self.facts: list[dict[str, Any]] = []  # of each: recipe, seed, final and the SHA-256 of its file
         networks = []
         for folder in folders:
@@ -36,9 +37,13 @@ class Teachers:
                     f"{folder} was trained on the validation digits, too: what learns from it cannot be validated on "
                     "them; name a teacher without --final, or train with --final"
                 )
-            networks.append(network)
+            networks.append(_quick(network) if precision == "bfloat16" else network)
             sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
             self.facts.append({name: metrics[name] for name in ("recipe", "seed", "final")} | {"sha256": sha256})
+
+        # Of the same teachers in the same precision, whatever folders they are in.
+        names = sorted(fact["sha256"] for fact in self.facts)
+        self.key = hashlib.sha256(" ".join([*names, precision]).encode()).hexdigest()[:16]
 
         @tf.function(input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)])
         def logits(digits: tf.Tensor) -> tf.Tensor:
@@ -54,6 +59,18 @@ class Teachers:
         """Return the mean logits of uint8 (N, 28, 28) digits, float32 (N, 10), up to a constant for each digit."""
         parts = [self._logits(tf.constant(digits[start : start + BATCH])) for start in range(0, len(digits), BATCH)]
         return np.concatenate(parts)
+
+
+def _quick(network: keras.Model) -> keras.Model:
+    """The same network with products in bfloat16; its weights and its last layer stay float32."""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        policy = "float32" if layer is network.layers[-1] else "mixed_bfloat16"
+        return type(layer).from_config(layer.get_config() | {"dtype": policy})
+
+    quick = keras.models.clone_model(network, clone_function=copy)
+    quick.set_weights(network.get_weights())
+    return quick
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], keras.Model]:

@@ -1,0 +1,117 @@
+"""Deformed digits on disk: made ahead, taken again, and never half of them."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime.errors import OutputError
+from tests.test_deform import drawn
+from train.deform import Deformer
+from train.deformation import MILD
+from train.errors import TrainError
+from train.pool import Pool
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    return drawn()
+
+
+def test_epochs_come_as_the_deformer_makes_them(digits: np.ndarray, tmp_path: Path) -> None:
+    deformer = Deformer(digits, 5, np.arange(10))
+    with Pool(tmp_path, deformer, 3) as pool:
+        for number in (2, 0, 1, 2):
+            made = pool.digits(number)
+            assert made.dtype == np.uint8
+            assert np.array_equal(made, deformer.epoch(number))
+    assert pool.waited > 0
+
+
+def test_what_is_there_is_taken_again(digits: np.ndarray, tmp_path: Path) -> None:
+    with Pool(tmp_path, Deformer(digits, 5), 2) as pool:
+        pool.digits(1)
+    made = {path: path.stat().st_mtime_ns for path in pool.folder.iterdir()}
+    assert len(made) == 2
+    with Pool(tmp_path, Deformer(digits, 5), 3) as longer:
+        longer.digits(2)
+    assert longer.folder == pool.folder
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_other_digits_labels_seeds_and_settings_are_kept_apart(digits: np.ndarray, tmp_path: Path) -> None:
+    labels = np.arange(10)
+    deformers = [
+        Deformer(digits, 5, labels),
+        Deformer(digits, 6, labels),
+        Deformer(digits, 5, labels[::-1].copy()),
+        Deformer(digits, 5),
+        Deformer(digits[::-1].copy(), 5, labels),
+        Deformer(digits, 5, labels, MILD),
+    ]
+    assert len({Pool(tmp_path, deformer, 1).folder for deformer in deformers}) == len(deformers)
+
+
+def test_leaving_early_stops_the_other_process_and_leaves_whole_files(digits: np.ndarray, tmp_path: Path) -> None:
+    with Pool(tmp_path, Deformer(digits, 5), 1_000_000) as pool:
+        pool.digits(0)
+    assert multiprocessing.active_children() == []
+    for path in pool.folder.glob("*.npy"):
+        assert np.load(path).shape == digits.shape
+
+
+def test_a_dead_maker_is_an_error_not_a_hang(digits: np.ndarray, tmp_path: Path) -> None:
+    with Pool(tmp_path, Deformer(digits, 5), 1_000_000) as pool:
+        pool.digits(0)
+        (maker,) = multiprocessing.active_children()
+        os.kill(maker.pid, signal.SIGKILL)
+        with pytest.raises(TrainError, match="ended before its time"):
+            pool.digits(999_999)
+
+
+def test_a_disk_that_refuses_is_named(digits: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be made"):
+        Pool(Path("/proc/nowhere"), Deformer(digits, 5), 1).__enter__()
+    pool = Pool(tmp_path, Deformer(digits, 5), 1)
+    # A file's place is taken by a folder that is not empty: no rename replaces that.
+    (pool.folder / "0000.npy" / "taken").mkdir(parents=True)
+    with pytest.raises(TrainError, match="is damaged"), pool:
+        pool.digits(0)
+
+
+def test_a_damaged_file_is_named(digits: np.ndarray, tmp_path: Path) -> None:
+    with Pool(tmp_path, Deformer(digits, 5), 1) as pool:
+        pool.digits(0)
+    path = pool.folder / "0000.npy"
+    path.write_bytes(path.read_bytes()[:200])
+    with Pool(tmp_path, Deformer(digits, 5), 1) as again, pytest.raises(TrainError, match=f"{path} is damaged"):
+        again.digits(0)
+
+
+def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> None:
+    """A training that is killed leaves no process behind that fills the disk."""
+    context = multiprocessing.get_context("spawn")
+    parent = context.Process(target=_hold, args=(digits, tmp_path))
+    parent.start()
+    folder = Pool(tmp_path, Deformer(digits, 5), 1).folder
+    while not (folder / "0000.npy").exists():
+        time.sleep(0.05)
+    parent.kill()
+    parent.join()
+    counts = []
+    for _ in range(100):
+        time.sleep(0.1)
+        counts.append(len(list(folder.iterdir())))
+        if len(counts) > 5 and counts[-1] == counts[-5]:
+            return
+    pytest.fail(f"it goes on: {counts[-5:]}")
+
+
+def _hold(digits: np.ndarray, folder: Path) -> None:
+    with Pool(folder, Deformer(digits, 5), 1_000_000):
+        threading.Event().wait()
