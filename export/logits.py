@@ -48,12 +48,13 @@ def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits
     pixels = keras.Input(head[-1].output.shape[1:] if head else (28, 28), name="pixels")
     copies = []
     outputs = pixels
+    rows = _Rows()
     for number, (layer, after) in enumerate(zip(body, [*body[1:], None], strict=True)):
         if _folds(layer):
             continue
         norm = after if after is not None and _folds(after) else None
         copy = _copy(layer, f"layer_{number}", layer is body[-1], with_bias=norm is not None)
-        outputs = copy(outputs)
+        outputs = rows.call(copy, outputs)
         copy.set_weights(layer.get_weights() if norm is None else _folded(layer, norm))
         copies.append(copy)
     _scale_first_kernel(copies, math.prod(_factor(layer) for layer in head))
@@ -81,7 +82,8 @@ def _activation(layer: keras.Layer) -> str | None:
 
 def _copy(layer: keras.Layer, name: str, is_last: bool, with_bias: bool) -> keras.Layer:
     if isinstance(layer, keras.layers.Flatten):
-        return _Flatten(name=name)
+        # Keras' own asks for the batch size at run time, with three operations more.
+        return _Reshape((math.prod(layer.input.shape[1:]),), name)
     config = {**layer.get_config(), "name": name}
     if with_bias:
         config["use_bias"] = True
@@ -109,11 +111,36 @@ def _folded(layer: keras.Layer, norm: keras.layers.BatchNormalization) -> list[N
     return [kernel * each, beta - mean * factor]
 
 
-class _Flatten(keras.layers.Layer):
-    """One operation in the files; Keras' own asks for the batch size at run time, with three more."""
+class _Rows:
+    """Takes layers that treat every row of a picture alike to all rows at once: the converters know matrices best.
+
+    A picture's rows are put below each other before such a layer, and together again before one that needs pictures.
+    """
+
+    def __init__(self) -> None:
+        self._height: int | None = None  # rows of a picture that are apart now
+
+    def call(self, layer: keras.layers.Layer, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the layer's outputs, (N, ...) or (N * height, width)."""
+        alike = isinstance(layer, keras.layers.Dense | keras.layers.Activation)
+        if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
+            self._height = inputs.shape[1]
+            inputs = _Reshape((inputs.shape[2],), name=f"{layer.name}_apart")(inputs)
+        elif self._height is not None and not alike:
+            inputs = _Reshape((self._height, inputs.shape[1]), name=f"{layer.name}_together")(inputs)
+            self._height = None
+        return layer(inputs)
+
+
+class _Reshape(keras.layers.Layer):
+    """Another view of the same numbers, in which the batch may be another, too: Keras' own keeps it."""
+
+    def __init__(self, shape: tuple[int, ...], name: str) -> None:
+        super().__init__(name=name)
+        self.shape = shape
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        return keras.ops.reshape(inputs, (-1, math.prod(inputs.shape[1:])))
+        return keras.ops.reshape(inputs, (-1, *self.shape))
 
 
 def _scale_first_kernel(layers: list[keras.Layer], factor: float) -> None:

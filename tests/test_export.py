@@ -31,7 +31,7 @@ from tests.conftest import ROOT
 from train import fit
 from train.data import load_mnist, normalised
 from train.network import build
-from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Windows
+from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Rows, Windows
 
 FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
 FILES |= {"MODEL_CARD.md", "errors.png"}
@@ -241,6 +241,7 @@ def test_a_file_that_is_larger_than_its_recipe_allows_is_refused(run_folder, tmp
         (Crop(2), Dense(16, "relu", norm=True)),
         (Pool(2, "mean"), Dense(16, "relu", norm=True)),
         (Pool(2, "mean"), Windows(6, 8, 8)),
+        (Rows(12), Rows(10), Rows(8), Rows(6), Dense(16, "relu", norm=True)),
         (Conv(4, 5, 2), Depthwise(stride=2), Conv(8, 1), Pool(), Dense(16, "relu", norm=True, dropout=0.1)),
     ],
 )

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from train.recipes import Conv, Crop, Dense, Depthwise, Layer, Pool, Recipe, Windows
+from train.recipes import Conv, Crop, Dense, Depthwise, Layer, Pool, Recipe, Rows, Windows
 
 NORM_MEMORY = 0.98  # of the running mean and variance of batch normalisation, a step
 INITIALIZER = "he_normal"  # of layers that are normalised or convolve; Keras' own for the plain dense ones
@@ -20,7 +20,7 @@ def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> k
     *hidden, last = recipe.layers
     layers: list[keras.Layer] = [keras.layers.Rescaling(1 / 255, name="scale")]
     flat = False  # whether the numbers still form a picture
-    if not isinstance(recipe.layers[0], Dense):
+    if not isinstance(recipe.layers[0], Dense | Rows):
         layers.append(keras.layers.Reshape((28, 28, 1), name="picture"))
     for number, layer in enumerate(hidden, 1):
         if isinstance(layer, Dense) and not flat:
@@ -71,6 +71,12 @@ def _layers(layer: Layer, number: int, policy: str) -> list[keras.Layer]:
         case Pool(size, kind):
             pooling = keras.layers.AveragePooling2D if kind == "mean" else keras.layers.MaxPooling2D
             return [pooling(size, name=f"pool_{number}", dtype=policy)]
+        case Rows(units, activation):
+            dense = keras.layers.Dense(
+                units, use_bias=False, kernel_initializer=INITIALIZER, name=f"rows_{number}", dtype=policy
+            )
+            turned = keras.layers.Permute((2, 1), name=f"turned_{number}", dtype=policy)
+            return [*_normed(dense, activation, number, policy), turned]
         case Crop(border):
             return [keras.layers.Cropping2D(border, name=f"crop_{number}", dtype=policy)]
         case Windows(size, stride, units, activation):

@@ -63,7 +63,19 @@ class Windows:
     activation: str = "relu"
 
 
-Layer = Dense | Conv | Depthwise | Pool | Crop | Windows
+@dataclass(frozen=True)
+class Rows:
+    """One fully connected layer for every row of the picture, batch normalisation; then the rows become columns.
+
+    After I. Tolstikhin and others: "MLP-Mixer: an all-MLP architecture for vision", 2021. Two of them see the whole
+    picture with few weights. They stand before all other layers.
+    """
+
+    units: int  # outputs of each row
+    activation: str = "relu"
+
+
+Layer = Dense | Conv | Depthwise | Pool | Crop | Windows | Rows
 
 
 @dataclass(frozen=True)
