@@ -109,8 +109,9 @@ def _data(run: Run) -> str:
         text += " on the last 10,000 of them." if recipe.validate else "."
     else:
         text = "Trained on the first 50,000 training digits; the last 10,000 are for validation."
-    if recipe.deform:
-        anew = min(recipe.deformed_epochs, run.training["epochs"])
+    if recipe.deforms:
+        lessons = len(recipe.lessons)
+        anew = lessons * min(recipe.deformed_epochs, -(-run.training["epochs"] // lessons))
         text += (
             f"\nThe digits are bent, redrawn and dirtied in {anew} ways each (`train/deform.py`) and normalised as the"
             " runtime does it."

@@ -37,14 +37,14 @@ def export_run(
     run = read_run(folder)
     mnist = load_mnist(data)
     # A network that was trained on normalised digits is measured on such, like the figures of its run.
-    view = normalised if run.recipe.deform else np.asarray
+    view = normalised if run.recipe.deforms else np.asarray
     validation_images, validation_labels = mnist.validation_part()
     validation = view(validation_images)
 
     training_images, _ = mnist.fit_part()
     calibration = normalised(training_images[:: len(training_images) // CALIBRATION])
     logits = logits_model(run.model, calibration)
-    models = _convert(logits.model, calibration, tell)
+    models = _convert(logits.model, calibration, run.recipe.per_channel, tell)
     parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
 
     tell(f"comparing with the trained network on {len(validation):,} validation digits")
@@ -78,10 +78,13 @@ def export_run(
     return manifest
 
 
-def _convert(model: keras.Model, calibration: Images, tell: Callable[[str], None]) -> dict[str, bytes]:
+def _convert(
+    model: keras.Model, calibration: Images, per_channel: bool, tell: Callable[[str], None]
+) -> dict[str, bytes]:
     """Return all four formats, int8 ranges measured on uint8 (N, 28, 28) digits; raises ParityError."""
     tell("converting to TFLite, float32 and int8")
-    tflite_float, tflite_int8 = tflite.convert_float(model), tflite.convert_int8(model, calibration)
+    tflite_float = tflite.convert_float(model)
+    tflite_int8 = tflite.convert_int8(model, calibration, per_channel)
     parity.check_graph("tflite_int8", tflite.inspect(tflite_int8))
     tell("converting to ONNX, float32 and int8")
     onnx_float = onnx.convert_float(model)

@@ -16,10 +16,12 @@ from tests.conftest import ROOT
 from train import checkpoint, fit
 from train.__main__ import main
 from train.data import Mnist, load_mnist
+from train.deformation import MILD, STRONG
 from train.errors import CheckpointError, TeacherError
-from train.recipes import RECIPES, Crop, Dense, Distil, Pool, Recipe, Windows
+from train.recipes import RECIPES, Crop, Dense, Distil, Lesson, Pool, Recipe, Windows
 
 EPOCHS = 3
+TAUGHT = (Lesson(None, ("rmsprop-ann",)),)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,8 @@ def tiny() -> Recipe:
         average=0.9,
         weight_bits=4,
         rounded_epochs=1,
-        deformed_epochs=2,
+        lessons=(Lesson(STRONG), Lesson(MILD)),
+        deformed_epochs=1,
         distil=None,
         precision="float32",
     )
@@ -151,7 +154,7 @@ def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, te
     # Labels that are all wrong: what is right afterwards was learnt from the teacher.
     labels = few.train_labels.copy()
     labels[:-10_000] = 9 - labels[:-10_000]
-    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), deform=None, weight_bits=None)
+    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), lessons=TAUGHT, weight_bits=None)
     plan = fit.Plan(epochs=15, teachers=[teacher])
     _, result = fit.train(learner, dataclasses.replace(few, train_labels=labels), plan)
     assert result.validation.accuracy > 0.6
@@ -161,7 +164,7 @@ def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, te
 def test_a_teacher_that_knows_the_validation_digits_is_refused(
     tiny: Recipe, few: Mnist, teacher: Path, tmp_path: Path
 ) -> None:
-    learner = dataclasses.replace(tiny, distil=Distil())
+    learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT)
     metrics = json.loads((teacher / "metrics.json").read_text())
     (tmp_path / "metrics.json").write_text(json.dumps(metrics | {"final": True}))
     (tmp_path / "model.keras").write_bytes((teacher / "model.keras").read_bytes())
@@ -177,7 +180,7 @@ def test_a_teacher_that_is_missing_is_one_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_without_a_teacher_it_learns_from_the_labels(tiny: Recipe, few: Mnist) -> None:
-    learner = dataclasses.replace(tiny, distil=Distil(), deform=None, weight_bits=None)
+    learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT, weight_bits=None)
     _, result = fit.train(learner, few, fit.Plan(epochs=8))
     assert result.metrics()["teachers"] == []
     assert result.validation.accuracy > 0.5

@@ -22,10 +22,10 @@ EXAMPLES = """\b
 Examples:
   python -m train --list
   python -m train teacher --out runs/teacher
-  python -m train ann --teacher runs/teacher --out runs/ann
-  python -m train ann --teacher runs/teacher --out runs/ann --resume
-  python -m train ann --teacher runs/final/teacher --out runs/final/ann --final
-  python -m train ann --repeat 3 --final --pool runs/pool --teacher runs/final/teacher --out runs/final/ann
+  python -m train teacher-mild --out runs/teacher-mild
+  python -m train ann --teacher runs/teacher --teacher runs/teacher-mild --out runs/ann
+  python -m train ann --teacher runs/teacher --teacher runs/teacher-mild --out runs/ann --resume
+  python -m train ann-nano --final --repeat 3 --pool runs/pool --teacher runs/final/teacher --out runs/final/ann-nano
   python -m train rmsprop-ann --repeat 3 --out runs/rmsprop-ann
   python -m train --compare single-layer hidden-100 --out runs/compare
 """
@@ -61,7 +61,7 @@ class Settings:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="RUN_DIR",
-    help="A run that the recipe learns from; several are averaged.  [default: runs/teacher, if it is there]",
+    help="A run that the recipe learns from; --list says of which recipes.  [default: those in runs/]",
 )
 @click.option("--final", is_flag=True, help="Train on all 60,000 digits: when all is chosen on validation digits.")
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Train N seeds and write their mean and spread.")
@@ -143,7 +143,8 @@ def _log_to_stderr() -> None:
 def _list() -> None:
     for recipe in RECIPES.values():
         published = f"  (published: {recipe.published['test_accuracy']:.2%})" if recipe.published else ""
-        click.echo(f"{recipe.name:<14}{recipe.epochs:>4} epochs  {recipe.summary}{published}")
+        taught = f"  (learns from: {', '.join(recipe.teachers)})" if recipe.teachers else ""
+        click.echo(f"{recipe.name:<14}{recipe.epochs:>4} epochs  {recipe.summary}{taught}{published}")
 
 
 def _chosen(names: tuple[str, ...], compare: bool) -> list[Recipe]:
@@ -195,15 +196,12 @@ def _finished(recipe: Recipe, folder: Path, seed: int) -> dict[str, Any]:
 
 
 def _default_teachers(recipe: Recipe) -> tuple[Path, ...]:
-    """The run of the teacher's name, if it is there; a network that can be taught can learn from labels alone, too."""
-    if recipe.distil is None:
-        return ()
-    folder = Path("runs", recipe.distil.teacher)
-    if (folder / METRICS).is_file():
-        return (folder,)
-    text = f"{recipe.name} learns from the labels alone: there is no {folder} (python -m train {recipe.distil.teacher})"
-    click.echo(text, err=True)
-    return ()
+    """The runs of the teachers' names that are there; what can be taught can learn from labels alone, too."""
+    folders = [Path("runs", name) for name in recipe.teachers]
+    for folder in folders:
+        if not (folder / METRICS).is_file():
+            click.echo(f"{recipe.name} learns without {folder}: python -m train {folder.name} makes it", err=True)
+    return tuple(folder for folder in folders if (folder / METRICS).is_file())
 
 
 def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:

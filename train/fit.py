@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import keras
 
 from edge_runtime import cpu
 from edge_runtime.versions import versions
-from train import checkpoint
+from train import checkpoint, teacher
 from train.checkpoint import Checkpoint
 from train.data import Bytes, Mnist, normalised
 from train.deform import Deformer
@@ -33,7 +33,7 @@ from train.network import build
 from train.pool import Pool
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
-from train.teacher import Teachers
+from train.teacher import Teacher, Teachers
 
 SCORE_BATCH = 1000  # digits
 POOL_SEED = 0  # of the deformation: the same digits for every seed, so that they are made once
@@ -76,7 +76,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
     precision = _precision(recipe)
-    teachers = Teachers(plan.teachers, final, precision) if recipe.distil and plan.teachers else None
+    teachers = teacher.read(plan.teachers, recipe, final, precision) if recipe.distil else []
     digits = _digits(recipe, mnist, final)
     plain = build(recipe)
     # Plain SGD keeps no state that the saved files would have to carry.
@@ -88,7 +88,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         "seed": plan.seed,
         "number of epochs": epochs,
         "training set": f"{len(digits.images)} digits of {mnist.sha256}",
-        "teacher": [fact["sha256"] for fact in teachers.facts] if teachers else [],
+        "teacher": [each.facts["sha256"] for each in teachers],
         "precision": precision,
     }
     done = _fit(recipe, plan, digits, teachers, plain, facts, epochs)
@@ -96,7 +96,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     def score(images: Bytes, labels: Bytes) -> Score:
         return _score(recipe, plain, images, labels)
 
-    view = normalised if recipe.deform else np.asarray
+    view = normalised if recipe.deforms else np.asarray
     return plain, Result(
         recipe=recipe,
         seed=plan.seed,
@@ -106,7 +106,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         waiting_share=done.waited / max(done.seconds, 1e-9),
         parameters=plain.count_params(),
         precision=precision,
-        teachers=teachers.facts if teachers else [],
+        teachers=[each.facts for each in teachers],
         summary=_summary(plain),
         history=done.history,
         train=score(digits.images, digits.labels),
@@ -133,7 +133,7 @@ def save(model: keras.Model, folder: Path) -> None:
 def _digits(recipe: Recipe, mnist: Mnist, final: bool) -> Digits:
     images, labels = (mnist.train_images, mnist.train_labels) if final else mnist.fit_part()
     validation = None if final else mnist.validation_part()
-    if recipe.deform:
+    if recipe.deforms:
         images = normalised(images)
         validation = validation and (normalised(validation[0]), validation[1])
     return Digits(images, labels, validation)
@@ -143,7 +143,7 @@ def _fit(
     recipe: Recipe,
     plan: Plan,
     digits: Digits,
-    teachers: Teachers | None,
+    teachers: Sequence[Teacher],
     plain: keras.Model,
     facts: dict[str, Any],
     epochs: int,
@@ -157,11 +157,12 @@ def _fit(
     at = _begin(plan, facts, learner)
     started, saved = time.monotonic(), time.monotonic()
     first, before, waited = at.epoch, at.seconds, at.waited
-    with _shown(recipe, digits, teachers, plan.pool, epochs) as shown:
+    with _shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as shown:
         for epoch in range(first, epochs):
             began = time.monotonic()
-            images, soft = shown.epoch(epoch)
-            at.waited = waited + shown.waited
+            turn, lesson = divmod(epoch, len(shown))
+            images, soft = shown[lesson].epoch(turn)
+            at.waited = waited + sum(each.waited for each in shown)
             order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
             loss, accuracy = learner.epoch(images, digits.labels, soft, order)
             if not np.isfinite(loss):
@@ -193,7 +194,7 @@ def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
 
 
 class Shown:
-    """What each epoch shows: the digits, in the order of their labels, and what the teachers say of them."""
+    """What the epochs of one lesson show: digits in the order of their labels, and what the teachers say of them."""
 
     def __init__(self, digits: Digits, teachers: Teachers | None, pool: Pool | None, size: int) -> None:
         self._digits, self._teachers, self._pool, self._size = digits, teachers, pool, size
@@ -216,15 +217,21 @@ class Shown:
 
 @contextmanager
 def _shown(
-    recipe: Recipe, digits: Digits, teachers: Teachers | None, folder: Path | None, epochs: int
-) -> Iterator[Shown]:
-    if recipe.deform is None:
-        yield Shown(digits, teachers, None, 1)
-        return
-    size = min(recipe.deformed_epochs, epochs)
-    deformer = Deformer(digits.images, POOL_SEED, digits.labels, recipe.deform)
-    with tempfile.TemporaryDirectory() as temporary, Pool(folder or Path(temporary), deformer, size) as pool:
-        yield Shown(digits, teachers, pool, size)
+    recipe: Recipe, digits: Digits, teachers: Sequence[Teacher], precision: str, folder: Path | None, epochs: int
+) -> Iterator[list[Shown]]:
+    """What each lesson shows, while the processes that deform digits for them run."""
+    size = min(recipe.deformed_epochs, -(-epochs // len(recipe.lessons)))
+    with ExitStack() as stack:
+        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        lessons = []
+        for lesson in recipe.lessons:
+            asked = [each for each in teachers if each.facts["recipe"] in lesson.teachers]
+            pool = None
+            if lesson.deform is not None:
+                deformer = Deformer(digits.images, POOL_SEED, digits.labels, lesson.deform)
+                pool = stack.enter_context(Pool(folder, deformer, size))
+            lessons.append(Shown(digits, Teachers(asked, precision) if asked else None, pool, size))
+        yield lessons
 
 
 def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, float]:

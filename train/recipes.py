@@ -79,13 +79,20 @@ Layer = Dense | Conv | Depthwise | Pool | Crop | Windows | Rows
 
 
 @dataclass(frozen=True)
+class Lesson:
+    """What an epoch shows, and who says what it is."""
+
+    deform: Deformation | None  # how far the digits are deformed; None: not at all
+    teachers: tuple[str, ...] = ()  # recipes of the runs that are asked, where a recipe has `distil`
+
+
+@dataclass(frozen=True)
 class Distil:
     """How much a network learns from what larger networks say of the same deformed digits.
 
     After G. Hinton, O. Vinyals, J. Dean: "Distilling the knowledge in a neural network", 2015.
     """
 
-    teacher: str = "teacher"  # the recipe; which runs of it is said at the start
     temperature: float = 2.0  # divides both logits: higher shows more of what is nearly right
     share: float = 0.9  # of the loss; the labels have the rest
 
@@ -108,15 +115,27 @@ class Recipe:
     clip_norm: float | None = None  # of each variable's gradient
     average: float = 0.0  # the weights are a running average with this memory a step, 0 to 1; 0: the last ones
     label_smoothing: float = 0.0  # in training; a score's loss never has it
+    lessons: tuple[Lesson, ...] = (Lesson(None),)  # epochs take them in turn
     distil: Distil | None = None
     weight_bits: int | None = None  # train with weights rounded to so many bits, a scale for each output
     rounded_epochs: int | None = None  # the last epochs, in which they are rounded; None: all
-    deform: Deformation | None = None  # train on deformed digits, and show the network only what `normalise` gives
-    deformed_epochs: int = 40  # epochs whose digits are deformed anew; those after them show these again in turn
+    deformed_epochs: int = 40  # of each lesson that are deformed anew; those after them show these again in turn
     validate: bool = False  # keep the last 10,000 training digits for validation, but for the final training
     precision: str = "float32"  # "auto": bfloat16 products where the processor is fast at them
+    per_channel: bool = True  # a scale for each output of a dense layer in int8, rather than one: 24 bytes each
     max_bytes: int | None = None  # bytes that the int8 .tflite file may have; the export refuses more
     published: Mapping[str, float] | None = None  # test_accuracy, test_loss: fractions, of the original
+
+    @property
+    def deforms(self) -> bool:
+        """Tell whether it trains on deformed digits; then the network sees only what `normalise` gives."""
+        return any(lesson.deform for lesson in self.lessons)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The recipes that it can learn from."""
+        names = (name for lesson in self.lessons for name in lesson.teachers) if self.distil else ()
+        return tuple(dict.fromkeys(names))
 
     @property
     def reproduction(self) -> bool:
@@ -170,7 +189,6 @@ def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
         "beta_2": 0.99,
         "clip_norm": 1.0,
         "average": 0.999,
-        "deform": STRONG,
         "validate": True,
         "precision": "auto",
     }
@@ -184,6 +202,7 @@ _TEACHER = (
     Conv(96, padding="valid"),
     Dense(128, "relu", norm=True, dropout=0.2),
 )
+_GENTLE = Lesson(MILD, ("teacher", "teacher-mild"))
 _TAUGHT = {"batch": 250, "epochs": 40, "learning_rate": 2e-3, "warmup": 1, "weight_decay": 0.02}
 
 _OURS = (
@@ -192,46 +211,59 @@ _OURS = (
         "convolutions, larger than any that ships: the others learn from it",
         *_TEACHER,
         **_TAUGHT,
+        lessons=(Lesson(STRONG),),
     ),
     _own(
         "teacher-mild",
         "the same on digits that are deformed less, for networks that learn from such",
         *_TEACHER,
         **_TAUGHT,
-        deform=MILD,
+        lessons=(Lesson(MILD),),
     ),
     _own(
         "ann",
-        "the default: 1024 and 512 ReLU neurons, digits deformed afresh, taught by `teacher`",
+        "the default: 1024 and 512 ReLU neurons, taught by `teacher` and `teacher-mild`",
         Dense(1024, "relu", norm=True),
         Dense(512, "relu", norm=True),
-        epochs=140,
+        epochs=240,
         learning_rate=3e-3,
         average=0.9995,
+        lessons=(Lesson(STRONG, ("teacher",)), _GENTLE),
         distil=Distil(),
         max_bytes=1_500_000,
     ),
     _own(
         "ann-small",
-        "116, 96 and 64 neurons on the middle 24x24 pixels",
-        Crop(2),
-        Dense(116, "relu", norm=True),
-        Dense(96, "relu", norm=True),
-        Dense(64, "relu", norm=True),
-        epochs=120,
-        weight_decay=0.01,
+        "dense layers along rows and columns, then 120 and 56 neurons",
+        Rows(28),
+        Rows(28),
+        Rows(24),
+        Rows(24),
+        Dense(120, "relu", norm=True),
+        Dense(56, "relu", norm=True),
+        batch=500,
+        epochs=160,
+        learning_rate=5e-3,
+        weight_decay=0.005,
+        lessons=(_GENTLE,),
         distil=Distil(),
         max_bytes=100_000,
     ),
     _own(
         "ann-nano",
-        "46 and 30 neurons on means of 2x2 pixels",
-        Pool(2, "mean"),
-        Dense(46, "relu", norm=True),
-        Dense(30, "relu", norm=True),
-        epochs=120,
-        weight_decay=0.01,
+        "dense layers along rows and columns, then 28 neurons",
+        Rows(28),
+        Rows(24),
+        Rows(20),
+        Rows(16),
+        Dense(28, "relu", norm=True),
+        batch=500,
+        epochs=200,
+        learning_rate=5e-3,
+        weight_decay=0.002,
+        lessons=(_GENTLE,),
         distil=Distil(),
+        per_channel=False,
         max_bytes=16_000,
     ),
     _own(
@@ -246,6 +278,7 @@ _OURS = (
         epochs=60,
         learning_rate=3e-3,
         weight_decay=0.01,
+        lessons=(_GENTLE,),
         distil=Distil(),
         max_bytes=64_000,
     ),

@@ -110,7 +110,7 @@ def _picture(path: Path, width: float, height: float) -> Iterator[Figure]:
 def _draw_curves(result: Result, path: Path) -> None:
     history = _history(result)
     recipe = result.recipe
-    seen = "training, deformed digits" if recipe.deform else "training"
+    seen = "training, deformed digits" if recipe.deforms else "training"
     # Another scale than that of plain labels, which validation and test have.
     aims = "teachers and labels" if recipe.distil else "smoothed labels" if recipe.label_smoothing else ""
     with _picture(path, 10, 4.2) as figure:
@@ -204,9 +204,11 @@ def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
     columns = [rng.choice(np.flatnonzero(labels == digit), DATA_ROWS, replace=False) for digit in range(CLASSES)]
     places = np.stack(columns, 1).ravel()
     grids = [("training digits", images[places])]
-    if recipe.deform is not None:
-        shown = Deformer(normalised(images[places]), result.seed, labels[places], recipe.deform).epoch(1)
-        grids.append(("the same, deformed as in one epoch of training", shown))
+    for number, lesson in enumerate(recipe.lessons, 1):
+        if lesson.deform is not None:
+            shown = Deformer(normalised(images[places]), result.seed, labels[places], lesson.deform).epoch(1)
+            of = f" of lesson {number}" if len(recipe.lessons) > 1 else ""
+            grids.append((f"the same, deformed as in one epoch{of}", shown))
     with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
         heights = [3.4, *[4.2] * len(grids)]
         first, *others = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat

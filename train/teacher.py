@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,45 +13,33 @@ from numpy.typing import NDArray
 
 from train.data import Bytes
 from train.errors import TeacherError
+from train.recipes import Recipe
 
 BATCH = 1000  # digits
 LEAST = 1e-30  # of a probability: float32 has none below 1e-38
 
 
+class Teacher(NamedTuple):
+    """A finished run that others learn from."""
+
+    facts: dict[str, Any]  # recipe, seed, final and the SHA-256 of its file
+    network: keras.Model  # uint8 or float32 (N, 28, 28) to probabilities (N, 10)
+
+
 class Teachers:
-    """The mean of some trained networks.
+    """The mean of some trained networks; there must be one at least."""
 
-    folders: what `python -m train` wrote. final: whether the one who learns is trained on all 60,000 digits.
-    precision: of the products, float32 or bfloat16.
-    Raises TeacherError where one is missing or broken, or has been trained on the digits that the one who learns is
-    validated on.
-    """
-
-    def __init__(self, folders: Sequence[Path], final: bool, precision: str = "float32") -> None:
-        self.facts: list[dict[str, Any]] = []  # of each: recipe, seed, final and the SHA-256 of its file
-        networks = []
-        for folder in folders:
-            metrics, network = _read(folder)
-            if metrics["final"] and not final:
-                raise TeacherError(
-                    f"{folder} was trained on the validation digits, too: what learns from it cannot be validated on "
-                    "them; name a teacher without --final, or train with --final"
-                )
-            networks.append(_quick(network) if precision == "bfloat16" else network)
-            sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
-            self.facts.append({name: metrics[name] for name in ("recipe", "seed", "final")} | {"sha256": sha256})
-
+    def __init__(self, teachers: Sequence[Teacher], precision: str) -> None:
         # Of the same teachers in the same precision, whatever folders they are in.
-        names = sorted(fact["sha256"] for fact in self.facts)
+        names = sorted(teacher.facts["sha256"] for teacher in teachers)
         self.key = hashlib.sha256(" ".join([*names, precision]).encode()).hexdigest()[:16]
 
         @tf.function(input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)])
         def logits(digits: tf.Tensor) -> tf.Tensor:
             pixels = tf.cast(digits, tf.float32)
             # The logarithms of softmax are the logits but for a constant, which no softmax minds.
-            return tf.add_n([tf.math.log(network(pixels, training=False) + LEAST) for network in networks]) / len(
-                networks
-            )
+            said = [tf.math.log(teacher.network(pixels, training=False) + LEAST) for teacher in teachers]
+            return tf.add_n(said) / len(said)
 
         self._logits = logits
 
@@ -59,6 +47,31 @@ class Teachers:
         """Return the mean logits of uint8 (N, 28, 28) digits, float32 (N, 10), up to a constant for each digit."""
         parts = [self._logits(tf.constant(digits[start : start + BATCH])) for start in range(0, len(digits), BATCH)]
         return np.concatenate(parts)
+
+
+def read(folders: Sequence[Path], recipe: Recipe, final: bool, precision: str) -> list[Teacher]:
+    """Open the runs that a recipe learns from.
+
+    folders: what `python -m train` wrote. final: whether the one who learns is trained on all 60,000 digits.
+    precision: of the products, float32 or bfloat16.
+    Raises TeacherError where one is missing or broken, or of a recipe that this one does not learn from, or has been
+    trained on the digits that the one who learns is validated on.
+    """
+    teachers = []
+    for folder in folders:
+        metrics, network = _read(folder)
+        if metrics["recipe"] not in recipe.teachers:
+            raise TeacherError(
+                f"{folder} is a run of {metrics['recipe']}; {recipe.name} learns from {' and '.join(recipe.teachers)}"
+            )
+        if metrics["final"] and not final:
+            raise TeacherError(
+                f"{folder} was trained on the validation digits, too: what learns from it cannot be validated on "
+                "them; name a teacher without --final, or train with --final"
+            )
+        sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
+        teachers.append(Teacher(metrics | {"sha256": sha256}, _quick(network) if precision == "bfloat16" else network))
+    return teachers
 
 
 def _quick(network: keras.Model) -> keras.Model:
