@@ -24,10 +24,11 @@ LIBRARIES = (
 
 
 def manifest(
-    name: str, activation: str, files: dict[str, Any], keras: dict[str, Any], training: dict[str, Any]
+    name: str, summary: str, activation: str, files: dict[str, Any], keras: dict[str, Any], training: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the manifest of a bundle, format version 1, ready for JSON.
 
+    summary: of the network, one line for people.
     files: by format (tflite_float, tflite_int8, onnx_float, onnx_int8), what `describe` returns. keras: the trained
     network's own figures. training: recipe, seed, data hash and more. Accuracies and agreement are fractions.
     """
@@ -35,6 +36,7 @@ def manifest(
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": name,
+        "summary": summary,
         "labels": [str(digit) for digit in range(10)],
         "input": {
             "shape": [28, 28],

@@ -71,7 +71,7 @@ def export_run(
         for kind, model in models.items()
     }
     figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, digits), true)}}
-    manifest = bundle.manifest(run.recipe.name, logits.activation, files, figures, run.training)
+    manifest = bundle.manifest(run.recipe.name, run.recipe.summary, logits.activation, files, figures, run.training)
     contents = {PATHS[kind]: model for kind, model in models.items()}
     contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
     bundle.write(out, contents, manifest, overwrite)

@@ -165,7 +165,7 @@ def test_models_lists_what_model_takes(run_cli, tmp_path):
     rows = [json.loads(line) for line in run_cli("models", "--json").stdout.splitlines()]
     assert [row["name"] for row in rows if row["default"]] == ["ann"]
     header, *lines = run_cli("models").stdout.splitlines()
-    assert header.split() == ["name", "kind", "bytes", "MNIST", "activation"]
+    assert header.split() == ["name", "bytes", "MNIST", "network"]
     for row, line in zip(rows, lines, strict=True):
         assert (Path(row["folder"]) / "model_int8.tflite").stat().st_size == row["bytes"]
         assert f"{row['bytes']:,}" in line

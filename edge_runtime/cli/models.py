@@ -28,7 +28,7 @@ def models(as_json: bool) -> int:
     """
     broken = 0
     if not as_json:
-        click.echo(f"{'name':<14}{'kind':<13}{'bytes':>11}{'MNIST':>9}  activation")
+        click.echo(f"{'name':<14}{'bytes':>11}{'MNIST':>9}  network")
     for name in names():
         try:
             found = _describe(load_bundle(name))
@@ -41,9 +41,7 @@ def models(as_json: bool) -> int:
         else:
             accuracy = "-" if found["mnist_test"] is None else f"{found['mnist_test']:.2%}"
             default = "  (default)" if found["default"] else ""
-            click.echo(
-                f"{name:<14}{found['kind']:<13}{found['bytes']:>11,}{accuracy:>9}  {found['activation']}{default}"
-            )
+            click.echo(f"{name:<14}{found['bytes']:>11,}{accuracy:>9}  {found['summary']}{default}")
     return 1 if broken else 0
 
 
@@ -53,7 +51,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
     accuracy = bundle.manifest["files"][KIND].get("accuracy", {})
     return {
         "name": bundle.name,
-        "kind": KIND.replace("_", " "),
+        "summary": str(bundle.manifest.get("summary", "")),
         "bytes": file.size,
         "mnist_test": accuracy.get("mnist_test"),
         "activation": bundle.activation,
