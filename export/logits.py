@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from export.errors import RunError
@@ -48,13 +49,12 @@ def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits
     pixels = keras.Input(head[-1].output.shape[1:] if head else (28, 28), name="pixels")
     copies = []
     outputs = pixels
-    rows = _Rows()
     for number, (layer, after) in enumerate(zip(body, [*body[1:], None], strict=True)):
         if _folds(layer):
             continue
         norm = after if after is not None and _folds(after) else None
         copy = _copy(layer, f"layer_{number}", layer is body[-1], with_bias=norm is not None)
-        outputs = rows.call(copy, outputs)
+        outputs = copy(outputs)
         copy.set_weights(layer.get_weights() if norm is None else _folded(layer, norm))
         copies.append(copy)
     _scale_first_kernel(copies, math.prod(_factor(layer) for layer in head))
@@ -82,8 +82,9 @@ def _activation(layer: keras.Layer) -> str | None:
 
 def _copy(layer: keras.Layer, name: str, is_last: bool, with_bias: bool) -> keras.Layer:
     if isinstance(layer, keras.layers.Flatten):
-        # Keras' own asks for the batch size at run time, with three operations more.
         return _Reshape((math.prod(layer.input.shape[1:]),), name)
+    if isinstance(layer, keras.layers.Dense) and len(layer.input.shape) == 3 and with_bias:
+        return _RowsDense(layer.units, name)
     config = {**layer.get_config(), "name": name}
     if with_bias:
         config["use_bias"] = True
@@ -111,29 +112,26 @@ def _folded(layer: keras.Layer, norm: keras.layers.BatchNormalization) -> list[N
     return [kernel * each, beta - mean * factor]
 
 
-class _Rows:
-    """Takes layers that treat every row of a picture alike to all rows at once: the converters know matrices best.
+class _RowsDense(keras.layers.Layer):
+    """A dense layer along the last axis of (N, height, width), as one operation: Keras' own becomes a dozen."""
 
-    A picture's rows are put below each other before such a layer, and together again before one that needs pictures.
-    """
+    def __init__(self, units: int, name: str) -> None:
+        super().__init__(name=name)
+        self.units = units
 
-    def __init__(self) -> None:
-        self._height: int | None = None  # rows of a picture that are apart now
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel")
+        self.bias = self.add_weight(shape=(self.units,), name="bias")
 
-    def call(self, layer: keras.layers.Layer, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the layer's outputs, (N, ...) or (N * height, width)."""
-        alike = isinstance(layer, keras.layers.Dense | keras.layers.Activation)
-        if isinstance(layer, keras.layers.Dense) and len(inputs.shape) == 3:
-            self._height = inputs.shape[1]
-            inputs = _Reshape((inputs.shape[2],), name=f"{layer.name}_apart")(inputs)
-        elif self._height is not None and not alike:
-            inputs = _Reshape((self._height, inputs.shape[1]), name=f"{layer.name}_together")(inputs)
-            self._height = None
-        return layer(inputs)
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        return tf.raw_ops.BatchMatMulV2(x=inputs, y=self.kernel) + self.bias
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*shape[:-1], self.units)
 
 
 class _Reshape(keras.layers.Layer):
-    """Another view of the same numbers, in which the batch may be another, too: Keras' own keeps it."""
+    """Another view of the same numbers; Keras' own asks for the batch size at run time, with three more operations."""
 
     def __init__(self, shape: tuple[int, ...], name: str) -> None:
         super().__init__(name=name)
@@ -145,7 +143,7 @@ class _Reshape(keras.layers.Layer):
 
 def _scale_first_kernel(layers: list[keras.Layer], factor: float) -> None:
     first = next(layer for layer in layers if layer.weights)
-    if not isinstance(first, keras.layers.Dense | keras.layers.Conv2D | WindowedDense):
+    if not isinstance(first, keras.layers.Dense | keras.layers.Conv2D | WindowedDense | _RowsDense):
         raise RunError(f"the first layer with weights must be Dense or Conv2D or windows, not {type(first).__name__}")
     kernel, *others = first.get_weights()
     first.set_weights([(kernel.astype(np.float64) * factor).astype(np.float32), *others])

@@ -27,6 +27,8 @@ def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> k
             layers.append(keras.layers.Flatten(name="flatten"))
             flat = True
         layers += _layers(layer, number, policy)
+        if isinstance(layer, Rows) and isinstance(recipe.layers[number], Rows):  # what a flat layer sees has no order
+            layers.append(keras.layers.Permute((2, 1), name=f"turned_{number}", dtype=policy))
         flat = flat or isinstance(layer, Windows)
     if not flat:
         layers.append(keras.layers.Flatten(name="flatten"))
@@ -75,8 +77,7 @@ def _layers(layer: Layer, number: int, policy: str) -> list[keras.Layer]:
             dense = keras.layers.Dense(
                 units, use_bias=False, kernel_initializer=INITIALIZER, name=f"rows_{number}", dtype=policy
             )
-            turned = keras.layers.Permute((2, 1), name=f"turned_{number}", dtype=policy)
-            return [*_normed(dense, activation, number, policy), turned]
+            return _normed(dense, activation, number, policy)
         case Crop(border):
             return [keras.layers.Cropping2D(border, name=f"crop_{number}", dtype=policy)]
         case Windows(size, stride, units, activation):

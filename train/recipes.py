@@ -65,7 +65,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Rows:
-    """One fully connected layer for every row of the picture, batch normalisation; then the rows become columns.
+    """One fully connected layer for every row of the picture, batch normalisation; the next one takes the columns.
 
     After I. Tolstikhin and others: "MLP-Mixer: an all-MLP architecture for vision", 2021. Two of them see the whole
     picture with few weights. They stand before all other layers.
@@ -251,12 +251,12 @@ _OURS = (
     ),
     _own(
         "ann-nano",
-        "dense layers along rows and columns, then 28 neurons",
+        "dense layers along rows and columns, then 30 neurons",
         Rows(28),
         Rows(24),
         Rows(20),
         Rows(16),
-        Dense(28, "relu", norm=True),
+        Dense(30, "relu", norm=True),
         batch=500,
         epochs=200,
         learning_rate=5e-3,
