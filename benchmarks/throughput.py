@@ -154,9 +154,7 @@ def _ours(model: str, folder: Path, jobs: int) -> float:
         for number, rows in enumerate(
             parallel_rows(Job(str(folder), model, "litert", probabilities=False), source.paths(), jobs)
         ):
-            for row in rows:
-                journal.write(row)
-            journal.flush()
+            journal.write(rows)
             counted += len(rows)
             if number == min(SETTLED, total // BATCH // 2):  # every process has started by now
                 began, first = time.perf_counter(), counted

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import cv2
 
@@ -11,7 +12,7 @@ from edge_runtime.errors import InputError
 from edge_runtime.image import read_gray
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Gray, Page, Row, Status
+from edge_runtime.types import Gray, Row, Status
 from edge_runtime.workers import Workers
 
 CHUNK_LETTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
@@ -36,7 +37,8 @@ def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = BATC
     paths: relative to `root`. batch: pictures at once, >= 1; memory grows with it and not with the number of paths.
     """
     for chunk in _chunks(paths, batch):
-        yield from read_files(reader, chunk, root)
+        for path, found in zip(chunk, read_files(reader, chunk, root), strict=True):
+            yield Row(path, *found)
 
 
 def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int = BATCH) -> Iterator[list[Row]]:
@@ -58,9 +60,14 @@ def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int = BATCH)
             yield [Row(path, *rest) for path, rest in zip(chunks.popleft(), found, strict=True)]
 
 
-def read_files(reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None) -> list[Row]:
-    """Read files in one call of the interpreter; returns a row for each, in order. `tick` is called now and then."""
-    failures: dict[int, str] = {}
+Found = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row but for its path
+
+
+def read_files(
+    reader: Reader, paths: list[str], root: str, probabilities: bool = True, tick: Callable[[], None] = lambda: None
+) -> list[Found]:
+    """Read files in one call of the interpreter; returns what each row says. `tick` is called now and then."""
+    failures: list[tuple[int, Found]] = []
     prefix = f"{root}/" if root else ""
 
     def grays() -> Iterator[Gray]:
@@ -70,18 +77,23 @@ def read_files(reader: Reader, paths: list[str], root: str, tick: Callable[[], N
             try:
                 yield read_gray(prefix + path)
             except InputError as error:
-                failures[index] = str(error)
+                failures.append((index, _lost(str(error))))
             except MemoryError:
-                failures[index] = "there is not enough memory for the picture"
+                failures.append((index, _lost("there is not enough memory for the picture")))
 
-    pages = iter(reader.read_many(grays()))
-    return [
-        Row(path, "", None, Status.FAILED, failures[index]) if index in failures else _row(path, next(pages))
-        for index, path in enumerate(paths)
+    labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
+    tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
+    found: list[Found] = [
+        ("", None, status, reason, ()) if label is None else (DIGITS[label], confidence, status, reason, each)
+        for label, confidence, status, reason, each in zip(labels, confidences, statuses, reasons, tuples, strict=True)
     ]
+    for index, failure in failures:  # in the order of their places, so each goes to its own
+        found.insert(index, failure)
+    return found
 
 
-Found = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row but for its path
+def _lost(reason: str) -> Found:
+    return "", None, Status.FAILED, reason, ()
 
 
 @dataclass(frozen=True)
@@ -95,23 +107,9 @@ class _Prepare:
         reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads))
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[Found]:
-            found = read_files(reader, paths, self.job.root, tick)
-            if self.job.probabilities:
-                return [row[1:] for row in found]
-            return [(*row[1:5], ()) for row in found]
+            return read_files(reader, paths, self.job.root, self.job.probabilities, tick)
 
         return work
-
-
-def _lost(reason: str) -> Found:
-    return "", None, Status.FAILED, reason, ()
-
-
-def _row(path: str, page: Page) -> Row:
-    (digit,) = page.digits
-    if digit.label is None:
-        return Row(path, "", None, digit.status, digit.reason)
-    return Row(path, DIGITS[digit.label], digit.confidence, digit.status, digit.reason, digit.probabilities)
 
 
 def _chunks(paths: Iterable[str], batch: int) -> Iterator[list[str]]:

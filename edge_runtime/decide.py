@@ -2,7 +2,10 @@
 
 from enum import StrEnum
 
-from edge_runtime.types import Status
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.types import Classification, Decisions, Status
 
 
 class Reason(StrEnum):
@@ -12,13 +15,16 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low-confidence"  # under the bundle's threshold
 
 
-def decide(blank: bool, confidence: float, min_confidence: float) -> tuple[Status, str]:
-    """Return the status and the reason code, which is empty for ok.
+def decide(blank: NDArray[np.bool_], result: Classification, min_confidence: float) -> Decisions:
+    """Decide on N digits; the first reason of `Reason` that there is counts.
 
-    confidence: 0..1, the probability of the best label; min_confidence: 0..1, from the bundle's thresholds.
+    blank: (N,), where no ink was found. result: of N digits. min_confidence: 0..1, from the bundle's thresholds.
     """
-    if blank:
-        return Status.REJECTED, Reason.BLANK.value
-    if confidence < min_confidence:
-        return Status.REJECTED, Reason.LOW_CONFIDENCE.value
-    return Status.OK, ""
+    labels: list[int | None] = result.label.tolist()
+    confidences: list[float] = result.confidence.tolist()
+    statuses, reasons = [Status.OK] * len(labels), [""] * len(labels)
+    for index in np.flatnonzero(blank | (result.confidence < min_confidence)).tolist():
+        statuses[index], reasons[index] = Status.REJECTED, Reason.LOW_CONFIDENCE.value
+        if blank[index]:
+            labels[index], confidences[index], reasons[index] = None, 0.0, Reason.BLANK.value
+    return Decisions(labels, confidences, result.probabilities, statuses, reasons)

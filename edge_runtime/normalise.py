@@ -46,7 +46,7 @@ _LEVELS = np.arange(-255, 256)  # a gray level's distance from the paper's: the 
 _CUBES = _LEVELS**3
 _MIDDLES = np.arange(SIZE, dtype=np.float32) + np.float32(0.5)  # pixel i stands for the span i to i + 1
 # Times the pixels, in one product: mass and first moments. All sums are below 2**24, so float32 is exact.
-_MOMENTS = np.stack([np.ones(SIZE * SIZE, np.float32), np.repeat(_MIDDLES, SIZE), np.tile(_MIDDLES, SIZE)], 1)
+_MOMENTS = np.stack([np.ones(SIZE * SIZE, np.float32), np.repeat(_MIDDLES, SIZE), np.tile(_MIDDLES, SIZE)])
 
 
 def normalise(gray: Gray) -> Gray:
@@ -78,7 +78,7 @@ def normalise_all(grays: Iterable[Gray]) -> Images:
         del gray  # or it would stay until the next one is there
     if not digits:
         return np.zeros((0, SIZE, SIZE), np.uint8)
-    stack = np.stack(digits)
+    stack = np.array(digits)
     for place in (np.array(raw)[~_are_normalised(stack if len(raw) == len(stack) else stack[raw])]) if raw else ():
         stack[place] = _normalised(stack[place])
     return stack
@@ -94,14 +94,16 @@ def _are_normalised(digits: Images) -> NDArray[np.bool_]:
 
     Black paper, full contrast, a longer side of 20 pixels, and the centre of mass in the middle pixel.
     """
-    rows, columns = digits.max(2), digits.max(1)
-    mass, down, across = (digits.reshape(len(digits), -1).astype(np.float32) @ _MOMENTS).T
+    # Digits along the last axis: the processor takes many of them at once there.
+    pixels = np.ascontiguousarray(digits.reshape(len(digits), -1).T)
+    mass, down, across = _MOMENTS @ pixels.astype(np.float32)
     down, across = down / np.maximum(mass, 1), across / np.maximum(mass, 1)
+    rows, columns = pixels.reshape(SIZE, SIZE, -1).max(1), pixels.reshape(SIZE, SIZE, -1).max(0)
     full: NDArray[np.bool_] = (
-        (rows.max(1) >= FULL) & (down >= CENTRE) & (down < CENTRE + 1) & (across >= CENTRE) & (across < CENTRE + 1)
+        (rows.max(0) >= FULL) & (down >= CENTRE) & (down < CENTRE + 1) & (across >= CENTRE) & (across < CENTRE + 1)
     )
     inked = np.stack([rows, columns]) >= WEAK
-    sides = SIZE - inked.argmax(2) - inked[:, :, ::-1].argmax(2)
+    sides = SIZE - inked.argmax(1) - inked[:, ::-1].argmax(1)
     return np.asarray(full & (sides.max(0) == BOX), np.bool_)
 
 

@@ -12,7 +12,7 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.decide import decide
 from edge_runtime.errors import UsageError
 from edge_runtime.normalise import normalise_all
-from edge_runtime.types import Box, Digit, Gray, Page
+from edge_runtime.types import Box, Decisions, Digit, Gray, Page
 
 Expect = Literal["digit"]
 
@@ -39,22 +39,25 @@ class Reader:
                 yield gray
                 del gray  # or it would stay until the next one is there
 
-        crops = normalise_all(measured())
-        if not sizes:
-            return []
-        result = self._classifier.classify(crops)
-        least = self._classifier.bundle.min_confidence
-        blank: list[bool] = np.logical_not(crops.any((1, 2))).tolist()
-        results = zip(result.label.tolist(), result.confidence.tolist(), result.probabilities.tolist(), strict=True)
+        found = self.decide_many(measured())
+        columns = zip(
+            sizes,
+            found.labels,
+            found.confidences,
+            found.probabilities.tolist(),
+            found.statuses,
+            found.reasons,
+            strict=True,
+        )
         pages = []
-        size, box = (0, 0), Box(0, 0, 0, 0)
-        for shape, no_ink, (label, confidence, probabilities) in zip(sizes, blank, results, strict=True):
-            status, reason = decide(no_ink, confidence, least)
-            if shape != size:  # most pictures of a batch are of one size
-                size, box = shape, Box(0, 0, shape[1], shape[0])
-            if no_ink:
-                digit = Digit(None, 0.0, (), box, status, reason)
-            else:
-                digit = Digit(label, confidence, tuple(probabilities), box, status, reason)
-            pages.append(Page((digit,), box.width, box.height))
+        for (height, width), label, confidence, probabilities, status, reason in columns:
+            shares = () if label is None else tuple(probabilities)
+            digit = Digit(label, confidence, shares, Box(0, 0, width, height), status, reason)
+            pages.append(Page((digit,), width, height))
         return pages
+
+    def decide_many(self, grays: Iterable[Gray]) -> Decisions:
+        """As `read_many`, where a whole picture is one digit and nothing but the decisions is wanted."""
+        crops = normalise_all(grays)
+        blank = np.logical_not(crops.any((1, 2)))
+        return decide(blank, self._classifier.classify(crops), self._classifier.bundle.min_confidence)

@@ -46,6 +46,16 @@ class Digit(NamedTuple):
     reason: str = ""  # why it was rejected
 
 
+class Decisions(NamedTuple):
+    """What was decided on N digits, by column: an object for each would take longer than to find it out."""
+
+    labels: list[int | None]  # 0..9, the best guess even if rejected; None where there is no ink
+    confidences: list[float]  # 0..1
+    probabilities: NDArray[np.float32]  # (N, 10), each 0..1, summing to 1
+    statuses: list[Status]  # ok or rejected
+    reasons: list[str]  # why one was rejected, else empty
+
+
 class Page(NamedTuple):
     """What was read in one picture."""
 

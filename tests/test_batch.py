@@ -299,8 +299,7 @@ def run_job(path, form, files, resume, overwrite=False):
         assert kept == [row.path for row in ROWS[: len(kept)]]
         journal.listed("", 7)
         for row in ROWS[len(kept) :]:
-            journal.write(row)
-            journal.flush()
+            journal.write([row])
             if int(row.path[:3]) % 3 == 0:
                 journal._synced = -1e9  # as if two seconds had gone by
         journal.finish()
@@ -354,10 +353,11 @@ FOUND = st.sampled_from(["", "7"]), st.sampled_from([None, 0.25]), st.sampled_fr
 @settings(deadline=None)
 def test_rows_come_back_as_they_were(rows):
     for form in (Csv(), JsonLines()):
-        data = form.head + b"".join(map(form.line, rows))
+        data = form.head + form.lines(rows)
         back = list(form.rows(io.BytesIO(data)))
         assert [row for row, _ in back] == rows
         assert [end for _, end in back][-1:] == ([len(data)] if rows else [])
+        assert form.lines(rows) == b"".join(form.lines([row]) for row in rows)  # whatever is quoted beside it
 
 
 def test_a_spreadsheet_runs_no_cell(run_cli, digits, tmp_path):

@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -139,11 +139,10 @@ def batch_classify(
             report.earlier = _take_up(done, paths, report)
             progress.skip(report.earlier)
             for rows in parallel_rows(job, paths, jobs, batch):
-                for row in rows:
+                for row in rows if copy_to or quarantine else ():
                     copies.write(row)
-                    journal.write(row)
-                    report.add(row)
-                journal.flush()
+                journal.write(rows)
+                report.add(rows)
                 progress.show(report.total, report.statuses[Status.FAILED])
             journal.finish()
             seconds = progress.seconds
@@ -195,7 +194,7 @@ def _take_up(done: Iterable[Row], paths: Iterator[str], report: "_Report") -> in
                 f"the files have changed since the job was begun: {row.path!r} was read, and "
                 f"{'nothing' if path is None else repr(path)} is there now: --overwrite begins again"
             )
-        report.add(row)
+        report.add([row])
     return report.total
 
 
@@ -239,12 +238,16 @@ class _Report:
         """Rows so far."""
         return self.statuses.total()
 
-    def add(self, row: Row) -> None:
-        """Count a row."""
-        self.statuses[row.status] += 1
-        if row.status is Status.OK:
-            self._labels[row.label] += 1
-        if self._truth:
+    def add(self, rows: Sequence[Row]) -> None:
+        """Count rows."""
+        labels = [row.label for row in rows if row.status is Status.OK]
+        self._labels.update(labels)
+        self.statuses[Status.OK] += len(labels)
+        if len(labels) < len(rows):
+            self.statuses.update(row.status for row in rows if row.status is not Status.OK)
+        if self._truth is None:
+            return
+        for row in rows:
             truth = self._truth(row.path)
             if truth is None:
                 self._unlabelled += 1

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from edge_runtime.types import Row, Status
@@ -17,7 +17,7 @@ COLUMNS = ("path", "label", "confidence", "status", "error")
 PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
 csv.field_size_limit(1 << 20)  # characters: a path has at most 4,096 bytes, one from a list a few more
 
-SPECIAL = re.compile(r"[\"\r\n\0]")  # a cell with one of these, or with a comma, is quoted
+SPECIAL = re.compile(r"[\"\r\0]")  # a cell with one of these, a comma or a line's end is quoted
 RISKY = ("=", "+", "-", "@", "\t", "\r", "'")  # a spreadsheet runs a cell that begins so; the last one is our own mark
 
 
@@ -26,8 +26,8 @@ class Format(Protocol):
 
     head: bytes  # what stands before the first row
 
-    def line(self, row: Row) -> bytes:
-        """One row, with its line's end."""
+    def lines(self, rows: Iterable[Row]) -> bytes:
+        """Rows, each with its line's end; many at once take less time."""
 
     def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
         """The whole rows behind the head, each with the place in the file where it ends; stops at the first broken."""
@@ -41,23 +41,25 @@ class Csv:
     """
 
     def __init__(self, probabilities: bool = False) -> None:
-        self._probabilities = probabilities
-        self._text = io.StringIO()
-        self._writer = csv.writer(self._text, lineterminator="\r\n")  # so that it quotes a \r, too
-        self.head = self._encode(COLUMNS + (PROBABILITIES if probabilities else ()))
+        self._columns = COLUMNS + (PROBABILITIES if probabilities else ())
+        self.head = _quoted(self._columns).encode()
 
-    def line(self, row: Row) -> bytes:
-        """See Format.line."""
-        confidence = "" if row.confidence is None else f"{row.confidence:.4f}"
-        cells = (_safe(row.path), row.label, confidence, row.status.value, _safe(row.error))
-        if not self._probabilities:
-            # Nearly all rows need no quotes, and joining them takes a third of the time.
-            line = ",".join(cells)
-            if line.count(",") == len(cells) - 1 and not SPECIAL.search(line):
-                return line.encode("utf-8", "surrogateescape") + b"\n"
-            return self._encode(cells)
-        shares = row.probabilities or ("",) * 10
-        return self._encode(cells + tuple(f"{share:.6f}" if share != "" else "" for share in shares))
+    def lines(self, rows: Iterable[Row]) -> bytes:
+        """See Format.lines."""
+        table = [self._cells(row) for row in rows]
+        # Nearly all batches need no quotes, and joining the cells takes half the time of asking each for them.
+        text = "".join([",".join(cells) + "\n" for cells in table])
+        plain = text.count(",") == len(table) * (len(self._columns) - 1) and text.count("\n") == len(table)
+        if not plain or SPECIAL.search(text):
+            text = "".join(map(_quoted, table))
+        return text.encode("utf-8", "surrogateescape")
+
+    def _cells(self, row: Row) -> tuple[str, ...]:
+        path, label, confidence, status, error, shares = row
+        cells = (_safe(path), label, "" if confidence is None else f"{confidence:.4f}", status, _safe(error))
+        if len(self._columns) == len(cells):
+            return cells
+        return cells + (tuple([f"{share:.6f}" for share in shares]) or ("",) * len(PROBABILITIES))
 
     def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
         """See Format.rows."""
@@ -72,23 +74,17 @@ class Csv:
                 yield line.decode("utf-8", "surrogateescape")
 
         reader = csv.reader(lines(), strict=True)
-        width = len(COLUMNS) + (len(PROBABILITIES) if self._probabilities else 0)
         try:
             next(reader, None)
             for cells in reader:
-                if len(cells) != width or "\0" in cells[0]:  # no name has one; a lost page of the disk does
+                if (
+                    len(cells) != len(self._columns) or "\0" in cells[0]
+                ):  # no name has one; a lost page of the disk does
                     return
                 confidence = float(cells[2]) if cells[2] else None
                 yield Row(_plain(cells[0]), cells[1], confidence, Status(cells[3]), _plain(cells[4])), end
         except (csv.Error, ValueError):
             return
-
-    def _encode(self, cells: tuple[str, ...]) -> bytes:
-        self._writer.writerow(cells)
-        text = self._text.getvalue()
-        self._text.seek(0)
-        self._text.truncate()
-        return text.removesuffix("\r\n").encode("utf-8", "surrogateescape") + b"\n"
 
 
 class JsonLines:
@@ -99,8 +95,11 @@ class JsonLines:
     def __init__(self, probabilities: bool = False) -> None:
         self._probabilities = probabilities
 
-    def line(self, row: Row) -> bytes:
-        """See Format.line."""
+    def lines(self, rows: Iterable[Row]) -> bytes:
+        """See Format.lines."""
+        return "".join([self._line(row) for row in rows]).encode("ascii")
+
+    def _line(self, row: Row) -> str:
         found: dict[str, object] = {
             "path": row.path,
             "label": row.label,
@@ -110,7 +109,7 @@ class JsonLines:
         }
         if self._probabilities:
             found["probabilities"] = [round(share, 6) for share in row.probabilities]
-        return json.dumps(found).encode("ascii") + b"\n"
+        return json.dumps(found) + "\n"
 
     def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
         """See Format.rows."""
@@ -132,6 +131,13 @@ class JsonLines:
             except (ValueError, LookupError, TypeError):
                 return
             yield row, end
+
+
+def _quoted(cells: Sequence[str]) -> str:
+    """One line of CSV, with quotes around the cells that need them."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # with this end, it quotes a \r, too
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _safe(cell: str) -> str:

@@ -10,7 +10,7 @@ of an end. The part is locked as long as a process writes it.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ Convert = Callable[[Path, Path], int]  # makes the output of the whole part, giv
 
 
 class Journal:
-    """Implements Sink, with `begin` or `resume` before the first row and `finish` after the last."""
+    """Takes rows, many at a time: `begin` or `resume` before the first and `finish` after the last."""
 
     def __init__(
         self,
@@ -48,7 +48,6 @@ class Journal:
         self._converted = path.with_name(path.name + ".new")
         self._form, self._job, self._files, self._convert = form, job, files or Files(), convert
         self._overwrite = False
-        self._pending: list[bytes] = []
         self._rows = 0
         self._handle = self._record_handle = -1
         self._synced = time.monotonic()
@@ -103,22 +102,16 @@ class Journal:
         elif before != modified:
             raise OutputError(f"the folder {prefix or '.'} has changed since the job was begun: {AGAIN}")
 
-    def write(self, row: Row) -> None:
-        """See Sink.write."""
-        self._pending.append(self._form.line(row))
-
-    def flush(self) -> None:
-        """See Sink.flush. Nothing is lost by a kill after this, and by a loss of power after two seconds."""
-        if self._pending:
-            data = b"".join(self._pending)
-            self._rows += len(self._pending)
-            self._pending.clear()
-            self._try(lambda: self._files.write(self._handle, data))
+    def write(self, rows: Sequence[Row]) -> None:
+        """Take the next rows. A kill loses nothing after this, a loss of power nothing after two seconds."""
+        data = self._form.lines(rows)
+        self._try(lambda: self._files.write(self._handle, data))
+        self._rows += len(rows)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self._sync()
 
     def close(self) -> None:
-        """Let go of the files, finished or not; rows that were not flushed are dropped."""
+        """Let go of the files, finished or not."""
         for handle in (self._handle, self._record_handle):
             if handle >= 0:
                 self._files.close(handle)
@@ -126,7 +119,6 @@ class Journal:
 
     def finish(self) -> None:
         """Give the whole part the output's name."""
-        self.flush()
         self._sync()
         if self._convert:
             if self._convert(self._part, self._converted) != self._rows:

@@ -16,7 +16,7 @@ class JsonLinesSink:
 
     def write(self, row: Row) -> None:
         """See Sink.write."""
-        self._stream.write(FORM.line(row).decode("ascii"))
+        self._stream.write(FORM.lines([row]).decode("ascii"))
 
     def flush(self) -> None:
         """See Sink.flush."""

@@ -98,7 +98,7 @@ class Folder:
             return False
         if self._include and not _matches(prefix, name, self._include):
             return False
-        return not _matches(prefix, name, self._exclude)
+        return not (self._exclude and _matches(prefix, name, self._exclude))
 
 
 def _matches(prefix: str, name: str, patterns: tuple[str, ...]) -> bool:
