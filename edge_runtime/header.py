@@ -49,10 +49,13 @@ def read_header(data: bytes) -> Header:
     raise NotAnImageError("this is no picture: PNG, JPEG, BMP, TIFF and WebP are read")
 
 
+_IHDR = struct.Struct(">12x4sIIBB")
+
+
 def _png(data: bytes) -> Header:
-    if data[12:16] != b"IHDR":
+    name, width, height, depth, colour = _IHDR.unpack_from(data)
+    if name != b"IHDR":
         raise ValueError("no IHDR")
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     chunks = _png_chunks(data) if depth > 8 or colour > 2 else {}
     has_alpha = bool(colour & 4) or b"tRNS" in chunks  # a chunk that makes entries of a palette transparent
     # The closing chunk has no data, so a whole file ends in this; some writers add bytes behind it.
