@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.backends import open_backend
-from edge_runtime.batch import BATCH, Job, parallel_rows
+from edge_runtime.batch import PART, Job, parallel_rows
 from edge_runtime.bundle import load_bundle
 from edge_runtime.drawing import draw_photograph
 from edge_runtime.sinks.formats import Csv
@@ -112,7 +112,7 @@ def _bare(kind: str, model: str, folder: Path, jobs: int) -> float:
 def _run_bare(kind: str, model: str, paths: list[str], ready: Any, go: Any) -> None:
     cv2.setNumThreads(1)
     with _loop(kind, model) as loop:
-        loop(paths[:BATCH])
+        loop(paths[:PART])
         ready.wait()
         go.wait()
         loop(paths)
@@ -131,8 +131,8 @@ def _loop(kind: str, model: str) -> Iterator[Loop]:
             decode(path)
 
     def limit(paths: list[str]) -> None:
-        for start in range(0, len(paths), BATCH):
-            backend.run(np.stack([decode(path) for path in paths[start : start + BATCH]]))
+        for start in range(0, len(paths), PART):
+            backend.run(np.stack([decode(path) for path in paths[start : start + PART]]))
 
     def pillow(paths: list[str]) -> None:
         for path in paths:
@@ -156,7 +156,7 @@ def _ours(model: str, folder: Path, jobs: int) -> float:
         ):
             journal.write(rows)
             counted += len(rows)
-            if number == min(SETTLED, total // BATCH // 2):  # every process has started by now
+            if number == min(SETTLED, total // PART // 2):  # every process has started by now
                 began, first = time.perf_counter(), counted
         journal.finish()
         return (counted - first) / (time.perf_counter() - began)

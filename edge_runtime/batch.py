@@ -17,7 +17,9 @@ from edge_runtime.workers import Workers
 
 CHUNK_LETTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
 DIGITS = tuple("0123456789")
-BATCH = 256  # pictures that a process reads before it hands its rows on
+PART = 256  # pictures that a process reads before it hands its rows on
+AHEAD = 2  # parts in the hands of each process: one under way and one waiting, so that it never waits for us
+BATCH = AHEAD * PART  # pictures under way at once, for each process
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Job:
     probabilities: bool = True  # else rows have none, which saves their way between processes
 
 
-def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = BATCH) -> Iterator[Row]:
+def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART) -> Iterator[Row]:
     """Yield a row for each path, in order; a file that cannot be read costs one row with the reason.
 
     paths: relative to `root`. batch: pictures at once, >= 1; memory grows with it and not with the number of paths.
@@ -41,17 +43,23 @@ def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = BATC
             yield Row(path, *found)
 
 
-def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int = BATCH) -> Iterator[list[Row]]:
-    """Yield the rows of `batch` paths at a time, in order, read in `jobs` processes.
+def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int | None = None) -> Iterator[list[Row]]:
+    """Yield rows, some at a time, in the order of their paths, read in `jobs` processes.
+
+    batch: pictures under way at once in all processes together, >= 1, which is what a kill costs at most: the next ones
+    begin only when the caller asks for more rows and so has done with the ones before. None: BATCH for each process.
 
     A file that ends or hangs its process costs one failed row. Raises ModelError or BackendError where no process can
     load the model.
     """
-    with Workers(_Prepare(job), _lost, jobs, FILE_SECONDS) as workers:
+    batch = batch or BATCH * jobs
+    part = max(1, batch // (AHEAD * jobs))
+    ahead = min(AHEAD * jobs, batch // part)
+    with Workers(_Prepare(job), _lost, jobs, ahead, FILE_SECONDS) as workers:
         chunks: deque[list[str]] = deque()
 
         def remember() -> Iterator[list[str]]:
-            for chunk in _chunks(paths, batch):
+            for chunk in _chunks(paths, part):
                 chunks.append(chunk)
                 yield chunk
 

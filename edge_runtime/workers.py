@@ -22,7 +22,6 @@ Result = TypeVar("Result")
 Tick = Callable[[], None]
 Work = Callable[[list[Item], Tick], list[Result]]
 
-AHEAD = 2  # chunks in each worker's hands: one under way and one waiting, so that it never waits for us
 STARTS = 3  # times that a worker may end before it is ready
 TICK_SECONDS = 1.0  # between two signs of life of a worker
 
@@ -38,17 +37,20 @@ class Workers(Generic[Item, Result]):
         prepare: Callable[[], Work[Item, Result]],
         lost: Callable[[str], Result],
         jobs: int,
+        ahead: int,
         seconds: float,
     ) -> None:
         """Start the first process.
 
         prepare: picklable, called once in each worker, returns what turns a chunk into as many results; that calls its
         second argument before each item. lost: makes the result of an item that cannot be done, from the reason. jobs:
-        processes, >= 1. seconds: twice as long without a sign of life is a hang.
+        processes, >= 1. ahead: chunks, >= 1, that are asked for before the results of the first of them are taken and
+        done with: two for each process, and it never waits for us. seconds: twice as long without a sign of life is a
+        hang.
 
         A chunk, pickled, is to have less than about 64 KiB: so much fits into a pipe that nobody reads.
         """
-        self._prepare, self._lost, self._jobs, self._seconds = prepare, lost, jobs, seconds
+        self._prepare, self._lost, self._jobs, self._ahead, self._seconds = prepare, lost, jobs, ahead, seconds
         self._workers = [_Worker[Item, Result](prepare)]
         self._silent = False
 
@@ -60,27 +62,25 @@ class Workers(Generic[Item, Result]):
             worker.stop()
 
     def map(self, chunks: Iterable[list[Item]]) -> Iterator[list[Result]]:
-        """Yield each chunk's results, in order; chunks are asked for only a few ahead.
+        """Yield each chunk's results, in order; an empty chunk says that there are no more for now, and has none.
 
         Raises what `prepare` raised in a worker, and BackendError where preparing ends the process.
         """
-        source, exhausted = iter(chunks), False
+        source, more = iter(chunks), True
         waiting: deque[_Task[Item, Result]] = deque()
-        while True:
-            while not exhausted and len(waiting) < AHEAD * self._jobs:
+        while more or waiting:
+            while waiting and waiting[0].results is not None:
+                yield waiting.popleft().results or []
+            while more and len(waiting) < self._ahead:
                 chunk = next(source, None)
-                if chunk is None:
-                    exhausted = True
+                more = chunk is not None
+                if not chunk:
                     break
                 task = _Task[Item, Result](chunk)
                 waiting.append(task)
                 self._freest().give(task)
-            while waiting and waiting[0].results is not None:
-                yield waiting.popleft().results or []
             if waiting:
                 self._wait()
-            elif exhausted:
-                return
 
     def _freest(self) -> "_Worker[Item, Result]":
         worker = min(self._workers, key=lambda each: len(each.tasks))

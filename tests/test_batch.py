@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_runtime.batch import Job, parallel_rows
 from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
@@ -132,6 +133,24 @@ def test_a_killed_worker_costs_nothing(many, tmp_path):
     rows = read_csv(tmp_path / "results.csv")
     assert len(rows) == FILES
     assert {row["error"] for row in rows if row["status"] == "failed"} == {"the PNG is truncated: its end is missing"}
+
+
+@pytest.mark.parametrize(("jobs", "batch"), [(1, 1), (1, 7), (1, 100), (2, 3), (3, 100)])
+def test_a_kill_costs_at_most_one_batch(digits, jobs, batch):
+    """What is asked for and not yet handed over is what a kill at that moment costs."""
+    asked = 0
+
+    def paths():
+        nonlocal asked
+        for _ in range(500):
+            asked += 1
+            yield digits[0].name
+
+    written = 0
+    for rows in parallel_rows(Job(str(digits[0].parent), None, "fake"), paths(), jobs, batch):
+        assert asked - written <= batch + 1  # one is asked for to see whether it belongs to the next part
+        written += len(rows)
+    assert written == 500
 
 
 def test_resume_begins_what_was_not_begun_and_leaves_what_is_done(run_cli, digits, tmp_path):

@@ -50,7 +50,7 @@ def chunks(count, size):
 
 
 def run(fake, jobs=2, count=100, size=7, seconds=20):
-    with Workers(fake, lost, jobs, seconds) as workers:
+    with Workers(fake, lost, jobs, 2 * jobs, seconds) as workers:
         return [result for results in workers.map(chunks(count, size)) for result in results]
 
 
@@ -102,7 +102,7 @@ def test_a_slow_chunk_is_no_hang():
 
 
 def test_many_jobs_start_no_more_processes_than_there_is_work():
-    with Workers(Square(), lost, 64, 20) as workers:
+    with Workers(Square(), lost, 64, 128, 20) as workers:
         assert list(workers.map(chunks(4, 2))) == [[(0, ""), (1, "")], [(4, ""), (9, "")]]
         assert len(workers._workers) <= 2
 
@@ -116,11 +116,11 @@ def test_chunks_are_asked_for_only_a_few_ahead():
     asked = []
 
     def slowly():
-        for chunk in chunks(10_000, 1):
+        for chunk in chunks(1_000, 1):
             asked.append(chunk)
             yield chunk
 
-    with Workers(Square(), lost, 2, 20) as workers:
+    with Workers(Square(), lost, 2, 4, 20) as workers:
         results = workers.map(slowly())
-        next(results)
-        assert len(asked) <= 2 * 2 + 1
+        for taken, _ in enumerate(results):
+            assert len(asked) <= taken + 4

@@ -51,7 +51,12 @@ apostrophe, is written with an apostrophe before it; take one away when you read
 @click.option("--resume", is_flag=True, help="Go on with an output that was begun; start where none was.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists or was begun.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=CORES, show_default="cores", help="Processes.")
-@click.option("--batch", type=click.IntRange(1, 4096), default=BATCH, show_default=True, help="Pictures at once.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    show_default=f"{BATCH} a process",
+    help="Pictures under way at once, in all processes together; a kill costs no more.",
+)
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read the folders below, too.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these; with a slash, of the whole path.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="None of these.")
@@ -70,7 +75,7 @@ def batch_classify(
     resume: bool,
     overwrite: bool,
     jobs: int,
-    batch: int,
+    batch: int | None,
     recursive: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
