@@ -43,9 +43,10 @@ def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART
             yield Row(path, *found)
 
 
-def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int | None = None) -> Iterator[list[Row]]:
+def parallel_rows(job: Job, paths: Iterable[str | None], jobs: int, batch: int | None = None) -> Iterator[list[Row]]:
     """Yield rows, some at a time, in the order of their paths, read in `jobs` processes.
 
+    paths: relative to the job's root; None says that the next one is not there yet, and is no reason to wait for it.
     batch: pictures under way at once in all processes together, >= 1, which is what a kill costs at most: the next ones
     begin only when the caller asks for more rows and so has done with the ones before. None: BATCH for each process.
 
@@ -60,7 +61,8 @@ def parallel_rows(job: Job, paths: Iterable[str], jobs: int, batch: int | None =
 
         def remember() -> Iterator[list[str]]:
             for chunk in _chunks(paths, part):
-                chunks.append(chunk)
+                if chunk:
+                    chunks.append(chunk)
                 yield chunk
 
         # Paths stay here: what comes back is only what was found out about them.
@@ -120,11 +122,15 @@ class _Prepare:
         return work
 
 
-def _chunks(paths: Iterable[str], batch: int) -> Iterator[list[str]]:
-    """Parts of at most `batch` paths and CHUNK_LETTERS letters."""
+def _chunks(paths: Iterable[str | None], batch: int) -> Iterator[list[str]]:
+    """Parts of at most `batch` paths and CHUNK_LETTERS letters; None ends one, be it empty."""
     chunk: list[str] = []
     letters = 0
     for path in paths:
+        if path is None:
+            yield chunk
+            chunk, letters = [], 0
+            continue
         if chunk and (len(chunk) == batch or letters + len(path) > CHUNK_LETTERS):
             yield chunk
             chunk, letters = [], 0

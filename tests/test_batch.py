@@ -466,6 +466,35 @@ def test_paths_come_from_standard_input(digits, tmp_path, null):
     assert [row["label"] for row in rows] == [path.name[0] for path in digits] + [""]
 
 
+@pytest.mark.parametrize("pause", [0.05, 1.0])  # seconds: always something new, and nothing for long
+def test_rows_of_a_slow_stream_do_not_wait_for_more(digits, tmp_path, pause):
+    output = tmp_path / "results.jsonl"
+    part = tmp_path / "results.jsonl.part"
+    command = [sys.executable, "-m", "edge_runtime", "batch-classify", "-", "--output", str(output), "--resume"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    def feed(seconds, enough):
+        """Write a path now and then until there are rows enough while the stream is open; returns paths written."""
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=tmp_path) as job:
+            until = time.monotonic() + seconds
+            written = 0
+            while len(part.read_bytes().splitlines() if part.exists() else ()) < enough:
+                assert time.monotonic() < until, "the rows are held back"
+                job.stdin.write(str(digits[written % 20]).encode() + b"\n")
+                job.stdin.flush()
+                written += 1
+                time.sleep(pause)
+            job.kill()
+        return written
+
+    feed(60, enough=2)
+    feed(60, enough=4)
+    paths = b"".join(str(digits[index % 20]).encode() + b"\n" for index in range(100))
+    subprocess.run(command, input=paths, check=True, env=environment, cwd=tmp_path)
+    rows = [json.loads(line) for line in output.read_bytes().splitlines()]
+    assert [row["path"].encode() for row in rows] == paths.splitlines()
+
+
 def test_copies_are_sorted_by_label_and_failures_set_aside(run_cli, many, tmp_path):
     run_cli("batch-classify", many, "--output", "r.csv", "--copy-to", "sorted", "--quarantine", "bad", code=1)
     for row in read_csv(tmp_path / "r.csv"):

@@ -135,7 +135,7 @@ def batch_classify(
     report = _Report(truth)
     if source:
         source.listed = journal.listed
-    paths = source.paths() if source else Listing(sys.stdin.buffer, null).paths()
+    paths: Iterator[str | None] = source.paths() if source else Listing(sys.stdin.buffer, null).paths()
     copies = Copies(root, copy_to, quarantine)
     job = Job(root, model, backend, probabilities=probabilities)
     count = Folder(folder, recursive, include, exclude).count if source else None
@@ -190,10 +190,10 @@ def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
     raise UsageError(f"--output ends in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
 
 
-def _take_up(done: Iterable[Row], paths: Iterator[str], report: "_Report") -> int:
+def _take_up(done: Iterable[Row], paths: Iterator[str | None], report: "_Report") -> int:
     """Count the rows of an earlier run, and go past their paths; raises OutputError where these are others now."""
     for row in done:
-        path = next(paths, None)
+        path = next((path for path in paths if path is not None), None)
         if path != row.path:
             raise OutputError(
                 f"the files have changed since the job was begun: {row.path!r} was read, and "
