@@ -537,6 +537,36 @@ def test_true_labels_give_accuracy_a_table_and_a_picture(run_cli, digits, tmp_pa
     assert picture.shape[0] > 600
 
 
+def test_a_confusion_picture_that_is_there_is_not_overwritten_unasked(run_cli, begun, tmp_path):
+    picture = tmp_path / "results.confusion.png"
+    picture.write_bytes(b"somebody's")
+    options = ["--output", "results.csv", "--labels-from-folders"]
+    for more in (["--resume"], ["--output", "other.csv"]):
+        picture.with_name("other.confusion.png").write_bytes(b"somebody's")
+        said = run_cli("batch-classify", begun, *options, *more, code=1).stderr
+        assert "confusion.png exists: move it away, or say --overwrite" in said
+        assert not (tmp_path / "other.csv.part").exists()
+    assert picture.read_bytes() == b"somebody's"
+
+
+def test_the_picture_of_an_output_that_is_overwritten_goes_with_it(run_cli, begun, digits, tmp_path):
+    (begun / "7").mkdir()
+    shutil.copy(digits[7], begun / "7")
+    picture = tmp_path / "results.confusion.png"
+    picture.write_bytes(b"of an earlier output")
+    options = ["--output", "results.csv", "--labels-from-folders"]
+    job = start(begun, *options, "--overwrite", "--batch", 1, cwd=tmp_path)
+    part = tmp_path / "results.csv.part"
+    before = part.stat().st_size
+    while part.stat().st_size in (0, before) or not (tmp_path / "results.csv.job").exists():
+        time.sleep(0.01)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    assert picture.read_bytes() == b"of an earlier output"
+    run_cli("batch-classify", begun, *options, "--resume", code=1)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_bad_label_tables_are_refused(run_cli, digits, tmp_path):
     (tmp_path / "labels.csv").write_text("name,digit\na.png,1\n")
     (tmp_path / "letters.csv").write_text("filename,label\na.png,1\nb.png,x\n")

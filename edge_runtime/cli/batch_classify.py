@@ -122,7 +122,8 @@ def batch_classify(
         "the option --copy-to": str(copy_to.resolve()) if copy_to else None,
         "the option --quarantine": str(quarantine.resolve()) if quarantine else None,
     }
-    journal = Journal(output, form, asked, convert=convert)
+    picture = output.with_name(output.stem + ".confusion.png")
+    journal = Journal(output, form, asked, convert=convert, beside=picture if truth else None)
     try:
         done = journal.resume() if resume else journal.begin(overwrite)
     except BaseException:
@@ -160,7 +161,6 @@ def batch_classify(
     if copies.missed:
         click.echo(f"{copies.missed:,} pictures could not be copied: they have vanished or cannot be read")
     if truth:
-        picture = output.with_name(output.stem + ".confusion.png")
         report.print_score(picture)
     return 1 if report.statuses[Status.FAILED] or (source and source.unread) else 0
 

@@ -36,17 +36,19 @@ class Journal:
         job: dict[str, Any],
         files: Files | None = None,
         convert: Convert | None = None,
+        beside: Path | None = None,
     ) -> None:
         """Hold what is needed to begin.
 
         path: the output. form: how rows look while the job runs. job: what may not differ when it is resumed, as JSON,
         by the names that a refusal uses. files: the file system. convert: where the output is not the part itself.
+        beside: a file that the caller writes once the output is there, and that is not overwritten unasked either.
         """
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._record = path.with_name(path.name + ".job")
         self._converted = path.with_name(path.name + ".new")
-        self._form, self._job, self._files, self._convert = form, job, files or Files(), convert
+        self._form, self._job, self._files, self._convert, self._beside = form, job, files or Files(), convert, beside
         self._overwrite = False
         self._rows = 0
         self._handle = self._record_handle = -1
@@ -65,6 +67,7 @@ class Journal:
         if not overwrite and self._try(self.path.exists):
             raise OutputError(f"{self.path} exists: name another --output, or say --overwrite")
         self._overwrite = overwrite
+        self._check_beside()
         self._try(self._create)
         return iter(())
 
@@ -88,6 +91,7 @@ class Journal:
         if done:
             self._try(self._publish)
             return None
+        self._check_beside()
         self._record_handle = self._try(lambda: self._files.open(self._record))
         size = self._record.read_bytes().rfind(b"\n") + 1
         self._try(lambda: self._files.truncate(self._record_handle, size))  # a line that was not finished
@@ -212,6 +216,10 @@ class Journal:
             except (ValueError, TypeError, LookupError):
                 break
         return False
+
+    def _check_beside(self) -> None:
+        if self._beside and not self._overwrite and self._try(self._beside.exists):
+            raise OutputError(f"{self._beside} exists: move it away, or say --overwrite")
 
     def _check_head(self) -> None:
         """An output that is there counts as done if it looks like one."""
