@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from edge_runtime.batch import Job, parallel_rows
 from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
+from edge_runtime.sinks import parquet
 from edge_runtime.sinks.formats import Csv, JsonLines
 from edge_runtime.sinks.journal import Journal
 from edge_runtime.sources import folder as folder_module
@@ -309,7 +311,8 @@ class FailingFiles(Files):
 
 def run_job(path, form, files, resume, overwrite=False):
     """A small job as batch-classify runs one; what it is told of an earlier run comes first."""
-    journal = Journal(path, form, JOB, files)
+    form, convert = form
+    journal = Journal(path, form(), JOB, files, convert)
     try:
         done = journal.resume() if resume else journal.begin(overwrite)
         if done is None:
@@ -326,28 +329,37 @@ def run_job(path, form, files, resume, overwrite=False):
         journal.close()
 
 
+def as_parquet(lines, target):
+    return parquet.convert(lines, target, False)
+
+
+@pytest.mark.parametrize("old", [b"the old state", None])
 @pytest.mark.parametrize("mode", ["clean", "short", "power", "zeros"])
 @pytest.mark.parametrize("error", [5, 28])  # EIO, ENOSPC
-@pytest.mark.parametrize("form", [Csv, JsonLines])
-def test_a_disk_that_fails_at_any_step_leaves_the_old_state_or_one_that_resumes(tmp_path, form, error, mode):
+@pytest.mark.parametrize("form", [(Csv, None), (JsonLines, None), (JsonLines, as_parquet)], ids=["csv", "jsonl", "pq"])
+def test_a_disk_that_fails_at_any_step_leaves_the_old_state_or_one_that_resumes(tmp_path, form, error, mode, old):
     path = tmp_path / "results"
-    run_job(path, form(), Files(), resume=False)
+    run_job(path, form, Files(), resume=False)
     whole = path.read_bytes()
+    path.unlink()
     for step in itertools.count(1):
-        path.write_bytes(b"the old state")
+        if old:
+            path.write_bytes(old)
         files = FailingFiles(step, error, mode)
         try:
-            run_job(path, form(), files, resume=False, overwrite=True)
+            run_job(path, form, files, resume=False, overwrite=bool(old))
         except OutputError as failure:
             assert os.strerror(error) in str(failure)
         else:
             break  # every step has failed once
-        assert path.read_bytes() in (b"the old state", whole)
+        found = path.read_bytes() if path.exists() else None
+        assert found in (old, whole)
         if (tmp_path / "results.job").exists():
-            run_job(path, form(), Files(), resume=True)
+            run_job(path, form, Files(), resume=True)
             assert path.read_bytes() == whole
+            assert [left.name for left in tmp_path.iterdir()] == ["results"]
         else:
-            assert path.read_bytes() == b"the old state" or step > 40
+            assert found == old
         for leftover in tmp_path.iterdir():
             leftover.unlink()
     assert step > 40
@@ -412,6 +424,22 @@ def test_parquet_holds_what_csv_holds(run_cli, many, tmp_path):
             assert row[name] == expected[name]
         assert row["p7"] == (pytest.approx(float(expected["p7"]), abs=1e-6) if expected["p7"] else None)
     assert not list(tmp_path.glob("results.parquet.*"))
+
+
+def test_parquet_tells_names_apart_that_are_not_utf_8(run_cli, digits, tmp_path):
+    import pyarrow.parquet
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    names = [b"\xff.png", b"\\xff.png", b"\\udcff.png", b"\xed\xb3\xbf.png", "\u00ff.png".encode()]
+    for name in names:
+        shutil.copy(digits[3], os.fsencode(folder) + b"/" + name)
+    run_cli("batch-classify", folder, "--output", "results.parquet")
+    paths = pyarrow.parquet.read_table(tmp_path / "results.parquet")["path"].to_pylist()
+    # The documented way back.
+    escape = re.compile(rb"\\x(..)|\\\\")
+    back = [escape.sub(lambda m: bytes.fromhex(m[1].decode()) if m[1] else b"\\", path.encode()) for path in paths]
+    assert sorted(back) == sorted(names)
 
 
 # Options

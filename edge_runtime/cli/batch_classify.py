@@ -41,7 +41,9 @@ Examples:
 
 \b
 A CSV cell that a spreadsheet would run (it begins with = + - @, tab or carriage return), or that begins with an
-apostrophe, is written with an apostrophe before it; take one away when you read it.
+apostrophe, is written with an apostrophe before it; take one away when you read it. In CSV, a name that is not UTF-8
+has its own bytes, in JSON lines its bytes as \\udc80 to \\udcff, in Parquet as \\x80 to \\xff, where a backslash
+in a name is two.
 """
 
 

@@ -8,11 +8,12 @@ Begun is what has a record. A part without one is what is left of a beginning; a
 of an end. The part is locked as long as a process writes it.
 """
 
+import io
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
@@ -23,7 +24,7 @@ SYNC_SECONDS = 2.0  # seconds: a loss of power costs no more rows than those of 
 AGAIN = "--overwrite begins again"
 
 Value = TypeVar("Value")
-Convert = Callable[[Path, Path], int]  # makes the output of the whole part, given both paths; returns its rows
+Convert = Callable[[Path, BinaryIO], int]  # makes the output of the whole part; returns its rows
 
 
 class Journal:
@@ -125,27 +126,27 @@ class Journal:
         """Give the whole part the output's name."""
         self._sync()
         if self._convert:
-            if self._convert(self._part, self._converted) != self._rows:
-                raise OutputError(f"{self._part} is damaged: {AGAIN}")
-            self._try(self._sync_converted)
+            self._try(self._make_converted)
         self._note(True)  # what is done now is but a change of names
         self._sync()
         self._try(self._publish)
 
     def _publish(self) -> None:
-        if self.path.exists() and not self._overwrite:
-            raise OutputError(f"{self.path} has come to be meanwhile: move it away, and --resume ends the job")
+        whole = self._converted if self._convert else self._part
+        if whole.exists():  # else it has the output's name already
+            if self.path.exists() and not self._overwrite:
+                raise OutputError(f"{self.path} has come to be meanwhile: move it away, and --resume ends the job")
+            self._files.replace(whole, self.path)
         if self._convert:
-            if self._converted.exists():
-                self._files.replace(self._converted, self.path)
             self._files.remove(self._part)
-        else:
-            self._files.replace(self._part, self.path)
         self._files.remove(self._record)
 
-    def _sync_converted(self) -> None:
+    def _make_converted(self) -> None:
         handle = self._files.open(self._converted)
         try:
+            self._files.truncate(handle, 0)
+            if self._convert and self._convert(self._part, cast(BinaryIO, _Stream(self._files, handle))) != self._rows:
+                raise OutputError(f"{self._part} is damaged: {AGAIN}")
             self._files.sync(handle)
         finally:
             self._files.close(handle)
@@ -251,3 +252,17 @@ class Journal:
             raise
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+class _Stream(io.RawIOBase):
+    """An open file as libraries want it."""
+
+    def __init__(self, files: Files, handle: int) -> None:
+        self._files, self._handle = files, handle
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._files.write(self._handle, data)
+        return len(data)

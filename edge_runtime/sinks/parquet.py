@@ -6,7 +6,7 @@ Parquet cannot be appended to, so a job writes JSON lines and this makes the Par
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from edge_runtime.errors import MissingLibraryError, OutputError
 from edge_runtime.sinks.formats import JsonLines
@@ -25,10 +25,10 @@ def require() -> None:
         ) from None
 
 
-def convert(lines: Path, target: Path, probabilities: bool) -> int:
+def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
     """Write the rows of a file of JSON lines as Parquet; returns how many.
 
-    A name that is not UTF-8 has its bytes as escapes.
+    Parquet has no strings but UTF-8, so in a path a byte that is none becomes \\xNN, and a backslash two.
     """
     import pyarrow
     import pyarrow.parquet
@@ -46,19 +46,23 @@ def convert(lines: Path, target: Path, probabilities: bool) -> int:
                 count += len(group)
                 writer.write_table(pyarrow.Table.from_pydict(_columns(group, probabilities), schema=schema))
             return count
-    except (OSError, pyarrow.ArrowException) as error:
-        raise OutputError(f"{target} cannot be written: {error}") from error
+    except pyarrow.ArrowException as error:
+        raise OutputError(f"the Parquet file cannot be written: {error}") from error
 
 
 def _columns(group: list[Row], probabilities: bool) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
-        "path": [row.path.encode("utf-8", "backslashreplace").decode() for row in group],
+        "path": [_utf8(row.path) for row in group],
         "label": [row.label for row in group],
         "confidence": [row.confidence for row in group],
         "status": [row.status.value for row in group],
-        "error": [row.error for row in group],
+        "error": [_utf8(row.error) for row in group],
     }
     if probabilities:
         shares: Iterator[list[float | None]] = (list(row.probabilities) or [None] * 10 for row in group)
         columns |= {f"p{digit}": list(column) for digit, column in enumerate(zip(*shares, strict=True))}
     return columns
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
