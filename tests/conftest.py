@@ -35,11 +35,18 @@ def program(package: str) -> str:
 def run_cli(tmp_path):
     """Run the real console command in a process of its own, in an empty folder."""
 
-    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120):
+    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120, prepare=None):
         command = [sys.executable, "-m", module, *map(str, arguments)]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
         done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            preexec_fn=prepare,
         )
         assert done.returncode == code, f"exit {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr

@@ -1,6 +1,7 @@
 """batch-classify on folders that are large, strange or changed, killed at any moment, on disks that fail."""
 
 import csv
+import ctypes
 import hashlib
 import io
 import itertools
@@ -647,6 +648,33 @@ def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, t
     }.items():
         assert reason in rows[path]["error"], path
     assert len(rows) == 10
+
+
+def obey_permissions():
+    """Take from root's processes what lets them read everything (capabilities(7)); for others, permissions count."""
+    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
+    for capability in (dac_override, dac_read_search):
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
+
+
+def test_what_may_not_be_read_is_a_row_or_an_error(run_cli, digits, tmp_path):
+    folder = tmp_path / "pictures"
+    for name in ("a.png", "b.png", "locked/c.png", "open/d.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(digits[3], folder / name)
+    (folder / "b.png").chmod(0)
+    (folder / "locked").chmod(0)
+    try:
+        done = run_cli("batch-classify", folder, "--output", "r.csv", code=1, prepare=obey_permissions)
+    finally:
+        (folder / "locked").chmod(0o700)
+    rows = {row["path"]: (row["status"], row["error"]) for row in read_csv(tmp_path / "r.csv")}
+    assert rows == {
+        "a.png": ("ok", ""),
+        "b.png": ("failed", "the file cannot be read: Permission denied"),
+        "open/d.png": ("ok", ""),
+    }
+    assert "the folder locked/ cannot be listed" in done.stderr
 
 
 def test_a_folder_of_any_number_of_names_is_walked_in_order(tmp_path, monkeypatch):
