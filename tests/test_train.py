@@ -272,7 +272,10 @@ def test_overwriting_leaves_what_it_did_not_write(comparison: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonesuch"], "error: no recipe 'nonesuch'; there are rmsprop-ann, single-layer, hidden-100, teacher, teacher-mild, ann"),
+        (
+            ["nonesuch"],
+            "error: no recipe 'nonesuch'; there are rmsprop-ann, single-layer, hidden-100, teacher, teacher-mild, ann",
+        ),
         ([], "error: which recipe? "),
         (["ann", "hidden-100"], "error: one recipe at a time"),
         (["--compare", "ann"], "error: --compare needs two or more"),

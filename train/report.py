@@ -24,6 +24,7 @@ from train.score import CLASSES, Result, Score
 
 DPI = 144
 BLUE, ORANGE, GRAY, RED = "#2a6fbb", "#e08214", "#666666", "#c8102e"
+LESSONS = (BLUE, "#6baed6", "#08306b")
 
 RANDOM_ROWS = 4  # of ten random test digits in samples.png
 WRONG_ROWS = 2  # of ten that the network got wrong, below them
@@ -116,7 +117,12 @@ def _draw_curves(result: Result, path: Path) -> None:
     with _picture(path, 10, 4.2) as figure:
         panels = figure.subplots(1, 2)
         for axes, name in zip(panels, ("accuracy", "loss"), strict=True):
-            _draw_curve(axes, history[name], f"{seen}, {aims}" if aims and name == "loss" else seen, BLUE)
+            lessons = len(recipe.lessons)
+            aim = f", {aims}" if aims and name == "loss" else ""
+            # Lessons are not equally hard: one line through all of them would be a saw.
+            for lesson, colour in zip(range(lessons), LESSONS, strict=False):
+                text = f"training, lesson {lesson + 1}" if lessons > 1 else seen
+                _draw_curve(axes, history[name].iloc[lesson::lessons], text + aim, colour)
             if f"val_{name}" in history:
                 _draw_curve(axes, history[f"val_{name}"], "validation", ORANGE)
             value = getattr(result.test, name)
