@@ -9,49 +9,108 @@ import tempfile
 from collections.abc import Callable, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import keras_model
 from benchmarks.statistics import mcnemar, wilson
-from edge_runtime import Classifier, Reader
+from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.batch import rows
 from edge_runtime.bundle import Bundle, load_bundle
-from edge_runtime.errors import FileError
+from edge_runtime.errors import FileError, InputError
+from edge_runtime.normalise import SIZE, normalise
 from edge_runtime.types import Images
-from export.parity import predict
+from export.parity import BACKENDS
 from train.data import Mnist
 
-FLOAT = "tflite_float"  # what int8 is held against
+KERAS = "keras"
+FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first of them that is there is what the others are held against
+LOSS = 0.0005  # of the digits: how much less an int8 file of the default model may read than the float one
+AGREEMENT = 0.999  # of the digits: the least share with the float one's label
+SAME = 0.01  # of a logit: two float files of one network differ by no more
 Tell = Callable[[str], None]
 
 
-def formats(name: str, mnist: Mnist, tell: Tell) -> tuple[dict[str, Any], NDArray[np.int64]]:
+class Outputs(NamedTuple):
+    """What one format says of N digits."""
+
+    size: int  # bytes of its file
+    logits: NDArray[np.float64]  # (N, 10)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,), 0 to 9."""
+        return self.logits.argmax(1)
+
+
+def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str, Outputs]:
+    """Run every format of a bundle that is there on uint8 (N, 28, 28); raises FileError where Keras' is another's."""
+    found = {}
+    if keras_file is not None:
+        found[KERAS] = Outputs(keras_file.stat().st_size, keras_model.logits(keras_file, digits))
+    for kind, file in bundle.files.items():
+        if file.path.is_file():
+            backend = BACKENDS[kind].load(file.load(), 1)
+            raw = backend.run(digits).astype(np.float64)
+            found[kind] = Outputs(file.size, backend.scale * (raw - backend.zero_point))
+            if kind in FLOATS and KERAS in found and _difference(found[kind], found[KERAS]).max() > SAME:
+                raise FileError(f"{keras_file} is not the network that {file.path} was exported from")
+    return found
+
+
+def measure(found: Mapping[str, Outputs], true: NDArray[np.integer]) -> dict[str, Any]:
+    """Hold each format against the true labels (N,) and against the first float one, `reference`."""
+    reference = next((kind for kind in FLOATS if kind in found), None)
+    formats = {}
+    for kind, each in found.items():
+        right = int((each.labels == true).sum())
+        formats[kind] = {
+            "bytes": each.size,
+            "accuracy": right / len(true),
+            "interval": list(wilson(right, len(true))),
+            "agreement": None,
+        }
+        if reference is not None:
+            trained = found[reference]
+            difference = _difference(each, trained)
+            formats[kind] |= {
+                "agreement": float((each.labels == trained.labels).mean()),
+                "logits": {"largest": float(difference.max()), "mean": float(difference.mean())},
+                "against_reference": mcnemar(trained.labels, each.labels, true)._asdict(),
+            }
+    return {"reference": reference, "formats": formats}
+
+
+def formats(name: str, mnist: Mnist, tell: Tell, keras_file: Path | None = None) -> tuple[Any, dict[str, Outputs]]:
     """Each format of one model on the 10,000 test digits, and the same digits as PNG files through the pipeline.
 
-    Returns the figures, with 95 % intervals of the accuracies, and the int8 .tflite file's labels (10000,).
+    Returns the figures, and what each format says of the digits.
     """
     bundle = load_bundle(name)
     tell(f"{name}: test digits in each format")
-    predicted = {
-        kind: predict(kind, file.load(), mnist.test_images)
-        for kind, file in bundle.files.items()
-        if file.path.is_file()
-    }
-    measured = {}
-    for kind, labels in predicted.items():
-        measured[kind] = {
-            "bytes": bundle.file(kind).size,
-            "accuracy": float((labels == mnist.test_labels).mean()),
-            "interval": list(wilson(int((labels == mnist.test_labels).sum()), len(labels))),
-            "agreement": float((labels == predicted[FLOAT]).mean()) if FLOAT in predicted else None,
-        }
+    found = outputs(bundle, keras_file, mnist.test_images)
     tell(f"{name}: test digits as PNG files")
     png_files = _as_files(bundle, mnist.test_images, mnist.test_labels)
-    figures = {"model": bundle.file("tflite_int8").sha256, "formats": measured, "png_files": png_files}
-    return figures, predicted["tflite_int8"]
+    figures = {"model": bundle.file("tflite_int8").sha256, **measure(found, mnist.test_labels), "png_files": png_files}
+    return figures, found
+
+
+def lapses(figures: Mapping[str, Any]) -> list[str]:
+    """Say where an int8 format of a model falls behind its float one by more than is promised."""
+    reference, found = figures["reference"], figures["formats"]
+    if reference is None:
+        return ["there is no float file to hold the int8 ones against"]
+    lines = []
+    for kind, each in found.items():
+        lost = found[reference]["accuracy"] - each["accuracy"]
+        if kind.endswith("_int8") and lost > LOSS + 1e-9:
+            lines.append(f"{kind} reads {lost:.2%} fewer digits than {reference}; {LOSS:.2%} is promised")
+        if kind.endswith("_int8") and each["agreement"] < AGREEMENT:
+            lines.append(f"{kind} agrees with {reference} on {each['agreement']:.2%}; {AGREEMENT:.1%} is promised")
+    return lines
 
 
 def compare(labels: Mapping[str, NDArray[np.int64]], true: NDArray[np.uint8]) -> list[dict[str, Any]]:
@@ -65,8 +124,10 @@ def compare(labels: Mapping[str, NDArray[np.int64]], true: NDArray[np.uint8]) ->
     ]
 
 
-def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell) -> dict[str, Any]:
+def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: Path | None = None) -> dict[str, Any]:
     """One model on other people's digits, from picture file to label: accuracy by the set's name in `sets`.
+
+    The folder's sets in every format, too, once normalised: in `formats`, as `measure` gives it.
 
     folder: every labels.csv below it whose labels are single digits is a set. mnist_c: npz of uint8 (N, 28, 28) arrays
     named by their corruption, and `labels`.
@@ -74,15 +135,34 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell) -> dict[str,
     classifier = Classifier(name)
     reader = Reader(classifier)
     measured: dict[str, float] = {}
+    in_formats = {}
     for table in sorted(folder.rglob("labels.csv")):
         truth = _truth(table)
         if all(len(label) == 1 for label in truth.values()):
             tell(f"{name}: {table.parent.name}")
             measured[table.parent.name] = _score(reader, table.parent, truth)
+            crops, labels = _crops(table.parent, truth)
+            in_formats[table.parent.name] = measure(outputs(classifier.bundle, keras_file, crops), labels)
     if mnist_c is not None:
         tell(f"{name}: MNIST-C")
         measured |= _corrupted(reader, mnist_c)
-    return {"model": classifier.bundle.file("tflite_int8").sha256, "sets": measured}
+    return {"model": classifier.bundle.file("tflite_int8").sha256, "sets": measured, "formats": in_formats}
+
+
+def _difference(one: Outputs, other: Outputs) -> NDArray[np.float64]:
+    return np.abs(one.logits - other.logits)
+
+
+def _crops(folder: Path, truth: Mapping[str, str]) -> tuple[Images, NDArray[np.int64]]:
+    """Pictures normalised (N, 28, 28) and labels (N,): 10, which no format gives, where one cannot be read."""
+    crops, labels = np.zeros((len(truth), SIZE, SIZE), np.uint8), np.full(len(truth), 10)
+    for index, (path, label) in enumerate(truth.items()):
+        try:
+            crops[index] = normalise(read_gray(folder / path))
+            labels[index] = int(label)
+        except InputError:
+            continue
+    return crops, labels
 
 
 def _as_files(bundle: Bundle, images: Images, labels: NDArray[np.uint8]) -> float:

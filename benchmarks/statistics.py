@@ -1,12 +1,14 @@
-"""How sure a figure is: an interval for one model, and whether two models differ, on the same digits."""
+"""How sure a figure is: an interval for one model, whether two models differ, and how far repeats lie apart."""
 
-import math
-from typing import NamedTuple
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
-Z95 = 1.959963984540054  # standard normal quantile: 95 % lie within as many standard deviations
+NOISY = 0.2  # of the median: repeats that lie further apart are no figure to rely on
 LABELS = NDArray[np.integer]
 
 
@@ -18,16 +20,13 @@ class Comparison(NamedTuple):
     p: float  # probability of a difference at least as large between two equally good models: 0 to 1
 
 
-def wilson(right: int, total: int, z: float = Z95) -> tuple[float, float]:
-    """Return the interval of a share of `right` out of `total`, as fractions; 95 % unless `z` says otherwise.
+def wilson(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a share of `right` out of `total`, as fractions.
 
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927:
-    (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n).
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
-    share, square = right / total, z * z / total
-    middle = share + square / 2
-    half = z * math.sqrt(share * (1 - share) / total + square / (4 * total))
-    return max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))
+    interval = binomtest(right, total).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar(first: LABELS, second: LABELS, true: LABELS) -> Comparison:
@@ -35,10 +34,17 @@ def mcnemar(first: LABELS, second: LABELS, true: LABELS) -> Comparison:
 
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages", 1947, in
     its exact form: were the models equally good, each digit that only one of them reads right would be a fair coin's
-    toss. p = min(1, 2 * sum over k = 0..min(b, c) of C(b+c, k) / 2^(b+c)).
+    toss.
     """
     b = int(np.sum((first == true) & (second != true)))
     c = int(np.sum((first != true) & (second == true)))
-    # Whole numbers until the end: nothing is rounded on the way.
-    tail = sum(math.comb(b + c, k) for k in range(min(b, c) + 1))
-    return Comparison(b, c, min(1.0, 2 * tail / 2 ** (b + c)))
+    return Comparison(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
+
+
+def repeated(values: Sequence[float]) -> dict[str, Any]:
+    """Return a figure that was measured several times, ready for JSON.
+
+    Its `median`, its `repeats` in their order, and `noisy`: whether they lie more than a fifth of the median apart.
+    """
+    median = statistics.median(values)
+    return {"median": median, "repeats": list(values), "noisy": max(values) - min(values) > NOISY * abs(median)}

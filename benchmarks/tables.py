@@ -1,4 +1,4 @@
-"""The README's tables, made from the written results: a figure in the README is one that a command printed.
+"""The README's and the report's tables, made from the written results: a figure there is one that a command printed.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
 """
@@ -6,7 +6,7 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from edge_runtime.sinks.table import TableSink
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
+REPORT = RESULTS / "README.md"
 NOT_YET = "Not measured yet.\n"
 PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -55,6 +56,16 @@ def _percent(fraction: float | None) -> str:
     return "" if fraction is None else f"{fraction:.2%}".replace("%", " %")
 
 
+def _interval(figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval"]
+    return f"{_percent(low)} to {_percent(high)}"
+
+
+def format_name(kind: str) -> str:
+    """A format as people call it."""
+    return "Keras" if kind == "keras" else kind.replace("_", " ")
+
+
 def _trainings(seeds: bool) -> list[dict[str, Any]]:
     """The trainings of several seeds, or the single ones."""
     paths = sorted((RESULTS / "training").glob("*.json"))
@@ -88,9 +99,7 @@ def _models() -> str:
     body = []
     for model, found in read("parity.json")["models"].items():
         figures = found["formats"]["tflite_int8"]
-        low, high = figures["interval"]
-        interval = f"{_percent(low)} to {_percent(high)}"
-        body.append([f"`{model}`", f"{figures['bytes']:,}", _percent(figures["accuracy"]), interval])
+        body.append([f"`{model}`", f"{figures['bytes']:,}", _percent(figures["accuracy"]), _interval(figures)])
     return _table(["model", "bytes, int8 .tflite", "MNIST test", "95 % interval"], body)
 
 
@@ -122,10 +131,28 @@ def _formats() -> str:
     body = []
     for model, found in read("parity.json")["models"].items():
         for kind, figures in found["formats"].items():
-            size, agreement = f"{figures['bytes'] / 1e6:.2f} MB", _percent(figures["agreement"])
-            body.append([f"`{model}`", kind.replace("_", " "), size, _percent(figures["accuracy"]), agreement])
-        body.append([f"`{model}`", "tflite int8, PNG files read back", "", _percent(found["png_files"]), ""])
-    return _table(["model", "format", "size", "MNIST test", "agrees with float"], body)
+            size, reference = f"{figures['bytes'] / 1e6:.2f} MB", found["reference"]
+            against = _against(figures, reference) if reference not in (kind, None) else ["", "", ""]
+            accuracy = f"{_percent(figures['accuracy'])} ({_interval(figures)})"
+            body.append([f"`{model}`", format_name(kind), size, accuracy, *against])
+        body.append([f"`{model}`", "tflite int8, PNG files read back", "", _percent(found["png_files"]), "", "", ""])
+    return _table(["model", "format", "size", "MNIST test", "agrees", "logits differ by", "p"], body)
+
+
+def _against(figures: Mapping[str, Any], reference: str) -> list[str]:
+    logits, agreement = figures["logits"], f"{_percent(figures['agreement'])} with {format_name(reference)}"
+    differ = f"{logits['mean']:.2g}, at most {logits['largest']:.2g}"
+    return [agreement, differ, f"{figures['against_reference']['p']:.2g}"]
+
+
+def _others_by_format() -> str:
+    body = []
+    for model, found in read("real.json")["models"].items():
+        for kind, measured in found["formats"].items():
+            for form, figures in measured["formats"].items():
+                accuracy = f"{_percent(figures['accuracy'])} ({_interval(figures)})"
+                body.append([f"`{model}`", kind, format_name(form), accuracy, _percent(figures["agreement"])])
+    return _table(["model", "set", "format", "right", "agrees with float"], body)
 
 
 def _real() -> str:
@@ -169,5 +196,6 @@ TABLES = {
     "training": _training,
     "formats": _formats,
     "real": _real,
+    "real-formats": _others_by_format,
     "throughput": _throughput,
 }

@@ -2,16 +2,24 @@
 
 import re
 
-from benchmarks import tables
-from edge_runtime.bundle import load_bundle
+from benchmarks import parity, tables
+from edge_runtime.bundle import DEFAULT, load_bundle
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPORT = tables.REPORT.read_text(encoding="utf-8")
 
 
 def test_the_tables_hold_the_figures_that_were_written():
-    assert len(re.findall(tables.PLACE, README)) == len(tables.TABLES)
-    assert tables.fill(README) == README
+    assert {place["name"] for page in (README, REPORT) for place in re.finditer(tables.PLACE, page)} == set(
+        tables.TABLES
+    )
+    for page in (README, REPORT):
+        assert tables.fill(page) == page, "python -m benchmarks tables"
+
+
+def test_the_default_model_loses_nothing_in_int8():
+    assert parity.lapses(tables.read("parity.json")["models"][DEFAULT]) == []
 
 
 def test_the_cards_hold_the_figures_that_were_written():
@@ -21,11 +29,17 @@ def test_the_cards_hold_the_figures_that_were_written():
 
 
 def test_every_link_and_picture_is_there():
-    for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
-        for name in re.findall(r"\]\(([^):]+)\)", text) + re.findall(
-            r"`((?:edge_runtime|tests|train|samples|requirements)/[\w./-]*)`", text
-        ):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", tables.REPORT):
+        text = page.read_text(encoding="utf-8")
+        for name in re.findall(r"\]\(([^):]+)\)", text):
+            assert (page.parent / name).exists(), name
+        for name in re.findall(r"`((?:edge_runtime|tests|train|samples|requirements|benchmarks)/[\w./-]*)`", text):
             assert (ROOT / name).exists(), name
+
+
+def test_every_picture_of_the_results_is_shown():
+    for picture in tables.RESULTS.glob("*.png"):
+        assert picture.name in README + REPORT, picture.name
 
 
 def test_every_command_is_named(run_cli):

@@ -1,0 +1,44 @@
+"""The trained network in Keras: what every exported format is held against.
+
+It lies in the checkout beside a bundle's other files, as model.keras, or in the run folder that the bundle was
+exported from.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle import Bundle
+from edge_runtime.errors import FileError
+from edge_runtime.types import Images
+
+NAME = "model.keras"
+
+
+def find(bundle: Bundle, runs: Iterable[Path] = ()) -> Path | None:
+    """Return a bundle's Keras file: from the run it was exported from, or from its own folder; None where neither is.
+
+    Raises FileError where a run folder is none.
+    """
+    for run in runs:
+        try:
+            metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FileError(f"{run} is no finished run of python -m train: {error}") from error
+        training = bundle.manifest.get("training", {})
+        if training and training == {name: metrics.get(name) for name in training} and (run / NAME).is_file():
+            return run / NAME
+    own = bundle.folder / NAME
+    return own if own.is_file() else None
+
+
+def logits(path: Path, digits: Images) -> NDArray[np.float64]:
+    """Return what a network says of uint8 (N, 28, 28) before its last activation: (N, 10)."""
+    import keras  # several seconds
+
+    model = keras.models.load_model(path, compile=False)
+    model.layers[-1].activation = keras.activations.linear
+    return np.asarray(model.predict(digits.astype(np.float32), batch_size=1000, verbose=0), np.float64)

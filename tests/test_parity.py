@@ -1,0 +1,119 @@
+"""Formats against the trained network: what is counted, what is refused, and that a lapse ends the command with 1."""
+
+import json
+import re
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks import disagreements, keras_model, parity
+from benchmarks.__main__ import benchmarks
+from benchmarks.parity import Outputs
+from edge_runtime.bundle import load_bundle
+from edge_runtime.cli.run import finish
+from edge_runtime.errors import FileError
+from train.network import build
+from train.recipes import RECIPES
+
+TRUE = np.arange(10)
+
+
+def says(*labels, height=4.0):
+    """What a format says that reads ten digits as `labels`."""
+    return Outputs(1000, np.eye(10)[list(labels)] * height)
+
+
+def test_a_format_is_held_against_the_labels_and_the_trained_network():
+    found = parity.measure(
+        {"tflite_int8": says(0, 1, 2, 3, 4, 5, 6, 7, 8, 8), "keras": says(1, 1, 2, 3, 4, 5, 6, 7, 8, 9)}, TRUE
+    )
+    assert found["reference"] == "keras"
+    int8 = found["formats"]["tflite_int8"]
+    assert (int8["accuracy"], int8["agreement"]) == (0.9, 0.8)
+    assert int8["interval"] == pytest.approx([0.596, 0.982], abs=1e-3)  # R: prop.test(9, 10, correct = FALSE)
+    assert int8["logits"] == {"largest": 4.0, "mean": pytest.approx(4 * 4 / 100)}
+    assert (int8["against_reference"]["first_only"], int8["against_reference"]["second_only"]) == (1, 1)
+
+
+def test_without_the_trained_network_the_float_file_stands_for_it():
+    both = {"tflite_int8": says(*TRUE), "tflite_float": says(*TRUE)}
+    assert parity.measure(both, TRUE)["reference"] == "tflite_float"
+    alone = parity.measure({"tflite_int8": says(*TRUE)}, TRUE)
+    assert alone["reference"] is None
+    assert alone["formats"]["tflite_int8"]["agreement"] is None
+    assert len(parity.lapses(alone)) == 1
+
+
+@pytest.mark.parametrize(("lost", "other", "lapses"), [(5, 10, 0), (6, 10, 1), (0, 11, 1), (6, 11, 2)])
+def test_five_of_ten_thousand_may_be_lost_and_ten_may_differ(lost, other, lapses):
+    int8 = {"accuracy": (9943 - lost) / 10_000, "agreement": (10_000 - other) / 10_000}
+    formats = {"keras": {"accuracy": 0.9943, "agreement": 1.0}, "tflite_int8": int8}
+    assert len(parity.lapses({"reference": "keras", "formats": formats})) == lapses
+
+
+def test_logits_of_keras_are_those_before_its_last_activation(tmp_path, drawn_digits):
+    network = build(RECIPES["single-layer"])
+    network.save(tmp_path / "model.keras")
+    digits, _ = drawn_digits
+    logits = keras_model.logits(tmp_path / "model.keras", digits)
+    wanted = network.predict(digits.astype(np.float32), verbose=0)
+    assert RECIPES["single-layer"].layers[-1].activation == "sigmoid"
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), wanted, atol=1e-5)
+
+
+@pytest.fixture
+def own_bundle(tmp_path):
+    """A copy of the default bundle's manifest."""
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    shutil.copy(load_bundle().folder / "manifest.json", folder)
+    return folder
+
+
+def test_the_keras_file_is_that_of_the_run_or_of_the_bundle(tmp_path, own_bundle):
+    bundle = load_bundle(own_bundle)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "model.keras").write_bytes(b"run")
+    assert keras_model.find(bundle) is None
+    (own_bundle / "model.keras").write_bytes(b"own")
+    (run / "metrics.json").write_text(json.dumps(bundle.manifest["training"] | {"more": 1}))
+    assert keras_model.find(bundle, [run]) == run / "model.keras"
+    (run / "metrics.json").write_text(json.dumps(bundle.manifest["training"] | {"seed": 77}))
+    assert keras_model.find(bundle, [run]) == own_bundle / "model.keras"  # of another run
+    (run / "metrics.json").unlink()
+    with pytest.raises(FileError, match="no finished run"):
+        keras_model.find(bundle, [run])
+
+
+def test_a_keras_file_of_another_network_is_refused(tmp_path, drawn_digits):
+    path = tmp_path / "model.keras"
+    build(RECIPES["single-layer"]).save(path)
+    with pytest.raises(FileError, match="not the network"):
+        parity.outputs(load_bundle(), path, drawn_digits[0])
+
+
+def test_the_picture_shows_the_digits_that_are_read_differently(tmp_path):
+    digits = np.zeros((10, 28, 28), np.uint8)
+    digits[:, 8:20, 8:20] = 255
+    same, other = says(*TRUE), says(0, 1, 2, 3, 4, 5, 6, 7, 9, 8)
+    ink = []
+    for name, found in (("none", {"keras": same}), ("two", {"keras": same, "tflite_int8": other})):
+        count = disagreements.draw("ann", digits, TRUE, found, tmp_path / f"{name}.png")
+        picture = cv2.imread(str(tmp_path / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
+        ink.append((count, int((picture < 10).sum())))
+    assert [count for count, _ in ink] == [0, 2]
+    assert ink[1][1] > ink[0][1] + 2 * 30 * 30  # two black squares
+
+
+def test_the_command_writes_what_the_tables_need_and_ends_with_1_on_a_lapse(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(parity, "AGREEMENT", 1.1)
+    assert finish(benchmarks, "benchmarks", ["parity", "--out", str(tmp_path)]) == 1
+    said = capfd.readouterr()
+    assert "error: ann: tflite_int8 agrees with" in said.err
+    found = json.loads((tmp_path / "parity.json").read_text())
+    assert set(found["models"]["ann"]["formats"]) >= {"tflite_float", "tflite_int8", "onnx_float", "onnx_int8"}
+    assert re.search(r"ann +tflite_int8 +[\d,]+ bytes  9\d\.\d\d% \(95 %: ", said.out)
+    assert (tmp_path / "disagreements-ann.png").stat().st_size > 1000
