@@ -154,9 +154,7 @@ def tables_command() -> None:
         page.write_text(tables.fill(page.read_text(encoding="utf-8")), encoding="utf-8")
     for name, path in tables.cards().items():
         path.write_text(tables.fill_card(name, path.read_text(encoding="utf-8")), encoding="utf-8")
-    click.echo(
-        f"README.md and {tables.REPORT.relative_to(tables.ROOT)} hold the figures of {tables.RESULTS.relative_to(tables.ROOT)}"
-    )
+    click.echo(f"the tables hold the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
 
 
 def _tell_parity(model: str, found: dict[str, Any]) -> None:
