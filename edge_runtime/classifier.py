@@ -48,14 +48,19 @@ class Classifier:
         outputs = self._backend.run(image[np.newaxis])
         output = outputs[0]
         weights = self._weights.take(output) if output.dtype == INT8 else self._weigh(outputs)[0]
-        probabilities = (weights / np.add.reduce(weights)).astype(np.float32)
+        total = 0.0
+        for weight in weights.tolist():  # `sum` would round otherwise on some Pythons
+            total += weight
+        probabilities = (weights / total).astype(np.float32)
         label = output.argmax()
         return Classification(label, probabilities[label], probabilities)
 
     def _classify(self, images: Images) -> Classification:
         outputs = self._backend.run(images)
         weights = self._weights[outputs] if outputs.dtype == INT8 else self._weigh(outputs)
-        probabilities = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+        # One after the other, as for one image: else the last bit would depend on the batch.
+        totals = np.add.accumulate(weights, 1)[:, -1:]
+        probabilities = (weights / totals).astype(np.float32)
         # Equal outputs stay equal as probabilities, so the first of them wins on every backend.
         return Classification(outputs.argmax(1), probabilities.max(1), probabilities)
 
