@@ -1,14 +1,11 @@
-"""How sure a figure is: an interval for one model, whether two models differ, and how far repeats lie apart."""
+"""How sure a figure is: an interval for one model, and whether two models differ, on the same digits."""
 
-import statistics
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-NOISY = 0.2  # of the median: repeats that lie further apart are no figure to rely on
 LABELS = NDArray[np.integer]
 
 
@@ -39,12 +36,3 @@ def mcnemar(first: LABELS, second: LABELS, true: LABELS) -> Comparison:
     b = int(np.sum((first == true) & (second != true)))
     c = int(np.sum((first != true) & (second == true)))
     return Comparison(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
-
-
-def repeated(values: Sequence[float]) -> dict[str, Any]:
-    """Return a figure that was measured several times, ready for JSON.
-
-    Its `median`, its `repeats` in their order, and `noisy`: whether they lie more than a fifth of the median apart.
-    """
-    median = statistics.median(values)
-    return {"median": median, "repeats": list(values), "noisy": max(values) - min(values) > NOISY * abs(median)}

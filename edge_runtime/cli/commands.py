@@ -3,6 +3,7 @@
 import click
 
 from edge_runtime.cli.batch_classify import batch_classify
+from edge_runtime.cli.bench import bench
 from edge_runtime.cli.classify import classify
 from edge_runtime.cli.doctor import doctor
 from edge_runtime.cli.models import models
@@ -14,6 +15,7 @@ Examples:
   edge-digits batch-classify scans --output results.csv
   edge-digits models
   edge-digits doctor
+  edge-digits bench
 """
 
 
@@ -24,5 +26,5 @@ def edge_digits() -> None:
     """Read handwritten digits from picture files, with an int8 network and no TensorFlow."""
 
 
-for _command in (classify, batch_classify, models, doctor):
+for _command in (classify, batch_classify, models, doctor, bench):
     edge_digits.add_command(_command)

@@ -1,0 +1,85 @@
+"""One backend in a process of its own: `python -m edge_runtime.bench.worker MODEL BACKEND THREADS SECONDS`.
+
+Says a line when it begins to read one digit after the other, another when it has, and then its figures as JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BATCH = 64  # digits
+WARM = 20  # calls that do not count
+
+
+def main(model: str, backend: str, threads: int, seconds: float) -> None:
+    """Measure; seconds: of each of the three loops."""
+    import cv2
+    import numpy as np
+
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.drawing import draw_digit
+    from edge_runtime.image import decode_gray
+    from edge_runtime.normalise import normalise
+    from edge_runtime.pipeline import Reader
+
+    digits = np.stack([normalise(draw_digit(index % 10, seed=index)) for index in range(BATCH)])
+    encoded = [cv2.imencode(".png", digit)[1].tobytes() for digit in digits]
+    began = time.perf_counter()
+    classifier = Classifier(model, backend, threads)
+    classifier.classify(digits[0])
+    load_s = time.perf_counter() - began
+    reader = Reader(classifier)
+    _say("ready")
+    one = _loop(lambda index: classifier.classify(digits[index]), seconds)
+    _say("over")
+    found = {
+        "one_s": sum(one) / len(one),
+        "one": _percentiles(one),
+        "whole": _percentiles(_loop(lambda index: reader.read(decode_gray(encoded[index])), seconds)),
+        "batch_per_s": BATCH / float(np.median(_loop(lambda _: classifier.classify(digits), seconds))),
+        "load_ms": 1000 * load_s,
+        "peak_mib": _peak_mib(),
+    }
+    _say(json.dumps(found))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _loop(call: Callable[[int], Any], seconds: float) -> list[float]:
+    """Seconds of each call, one after the other; at least one that counts."""
+    for index in range(WARM):
+        call(index % BATCH)
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    index = 0
+    while not took or time.perf_counter() < end:
+        began = time.perf_counter()
+        call(index % BATCH)
+        took.append(time.perf_counter() - began)
+        index += 1
+    return took
+
+
+def _percentiles(took: list[float]) -> dict[str, float]:
+    """Microseconds."""
+    ordered = sorted(took)
+    return {f"p{at}_us": 1e6 * ordered[round(at * (len(ordered) - 1) / 100)] for at in (50, 90, 99)}
+
+
+def _peak_mib() -> float | None:
+    """This process's peak memory; None where Linux does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
