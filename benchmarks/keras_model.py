@@ -42,3 +42,15 @@ def logits(path: Path, digits: Images) -> NDArray[np.float64]:
     model = keras.models.load_model(path, compile=False)
     model.layers[-1].activation = keras.activations.linear
     return np.asarray(model.predict(digits.astype(np.float32), batch_size=1000, verbose=0), np.float64)
+
+
+def stand_in(bundle: Bundle, folder: Path) -> Path | None:
+    """Write an untrained network of the same layers, as large and as quick; None where its recipe is unknown."""
+    from train.network import build
+    from train.recipes import RECIPES
+
+    recipe = RECIPES.get(bundle.manifest.get("training", {}).get("recipe"))
+    if recipe is None:
+        return None
+    build(recipe).save(folder / NAME)
+    return folder / NAME

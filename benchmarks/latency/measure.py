@@ -1,0 +1,165 @@
+"""All subjects of a model, in turn, round by round, and their ratios.
+
+In: a model's name, digits. Out: latencies, rates and ratios, ready for JSON.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from benchmarks import keras_model
+from benchmarks.latency.arithmetic import macs
+from benchmarks.latency.subjects import SUBJECTS
+from edge_runtime.bench.figures import repeated
+from edge_runtime.bundle import DEFAULT, load_bundle
+from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.types import Images
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = 1024  # digits that LoadGen draws from
+PATHS = ("model", "whole")
+# One thread each, and nothing said of graphics cards.
+QUIET = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+QUIET |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+FIGURES = ("p50_us", "p90_us", "p99_us", "offline_us")  # microseconds a digit
+BASELINES = ("keras-call", "keras-predict", "bare", "limit")
+BARE, SMALL_BARE, FASTER = 1.5, 2.0, 2.5  # what is wanted of `classify`, as ratios
+
+
+class Plan(NamedTuple):
+    """How to measure."""
+
+    rounds: int
+    seconds: float  # of each LoadGen run
+    official: bool  # MLPerf's own durations and counts in place of `seconds`
+    subjects: Sequence[str]
+    core: int
+
+    def entry(self) -> dict[str, Any]:
+        """What a result says of it."""
+        return {"rounds": self.rounds, "seconds": 600 if self.official else self.seconds, "official": self.official}
+
+
+class SubjectError(EdgeDigitsError, RuntimeError):
+    """The process of a subject failed."""
+
+
+def last_core() -> int:
+    """The last of the cores that this process may use: the first ones serve the system."""
+    return max(os.sched_getaffinity(0))
+
+
+def measure(
+    model: str, digits: Images, plan: Plan, runs: Sequence[Path], tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure every subject on uint8 (N, 28, 28) digits, N >= `SAMPLES`."""
+    bundle = load_bundle(model)
+    with tempfile.TemporaryDirectory() as root:
+        keras = keras_model.find(bundle, runs)
+        trained = keras is not None
+        if keras is None and any(SUBJECTS[name].file is None for name in plan.subjects):
+            keras = keras_model.stand_in(bundle, Path(root))
+        here = {kind for kind, file in bundle.files.items() if file.path.is_file()}
+        names = [name for name in plan.subjects if SUBJECTS[name].file in here or (keras and not SUBJECTS[name].file)]
+        samples = _write(Path(root, "samples.npz"), digits[:SAMPLES])
+        task = {"model": str(bundle.folder), "keras": keras and str(keras), "samples": str(samples), "paths": PATHS}
+        task |= {"core": plan.core, "official": plan.official, "seconds": plan.seconds}
+        rounds: list[dict[str, Any]] = []
+        for number in range(plan.rounds):
+            tell(f"{model}: round {number + 1} of {plan.rounds}")
+            found = {}
+            for name in names:
+                tell(f"{model}:   {name}")
+                found[name] = _spawn(task | {"subject": name})
+            rounds.append(found | {"peak": _spawn(task | {"subject": "peak"})})
+    multiplied = macs(bundle.file("tflite_int8").load())
+    return {
+        "model": bundle.file("tflite_int8").sha256,
+        "keras": "trained" if trained else "untrained, of the same layers" if keras else None,
+        "macs": multiplied,
+        "peak_macs_per_s": repeated([each["peak"]["macs_per_s"] for each in rounds]),
+        "paths": {path: summarise(rounds, path, multiplied) for path in PATHS},
+    }
+
+
+def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -> dict[str, Any]:
+    """Turn what the workers of each round said into medians and ratios, by subject.
+
+    path: `model` or `whole`. Ratios are of times, taken within each round: below 1 is quicker than the baseline.
+    """
+    times = [
+        {name: _times(found[path]) for name, found in each.items() if name != "peak"}
+        | {"limit": dict.fromkeys(FIGURES, 1e6 * multiplied / each["peak"]["macs_per_s"])}
+        for each in rounds
+    ]
+    summary = {}
+    for name in (name for name in rounds[0] if name != "peak"):
+        baselines = {kind: SUBJECTS[name].bare if kind == "bare" else kind for kind in BASELINES}
+        measured = [each[name][path] for each in rounds]
+        summary[name] = {
+            **{figure: repeated([each[name][figure] for each in times]) for figure in FIGURES},
+            "offline_per_s": repeated([each["offline"]["samples_per_s"] for each in measured]),
+            "valid": all(each[kind]["valid"] for each in measured for kind in ("single_stream", "offline")),
+            "ratios": {kind: _ratios(times, name, base) for kind, base in baselines.items() if base in times[0]},
+            "quantiles_us": np.median([each["single_stream"]["quantiles_us"] for each in measured], 0).tolist(),
+        }
+    return summary
+
+
+def _ratios(times: Sequence[Mapping[str | None, Mapping[str, float]]], name: str, base: str | None) -> dict[str, Any]:
+    return {figure: repeated([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES}
+
+
+def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is promised of `classify` on one digit, and what it is: `what`, `most`, `ratio`, `met`, `noisy`."""
+    subjects = found["paths"]["model"]
+    most = {DEFAULT: BARE, "ann-small": SMALL_BARE}.get(model)
+    ratios = []
+    if most is not None and {"litert", "tflite-int8"} <= set(subjects):
+        ratio = subjects["litert"]["ratios"]["bare"]["p50_us"]
+        ratios.append(("classify, to the bare loop over the same file", most, ratio))
+    if model == DEFAULT and {"litert", "tflite-float"} <= set(subjects):
+        pairs = zip(*(subjects[name]["p50_us"]["repeats"] for name in ("litert", "tflite-float")), strict=True)
+        ratio = repeated([ours / theirs for ours, theirs in pairs])
+        ratios.append(("classify, to the bare loop over float tflite", 1 / FASTER, ratio))
+    return [
+        {
+            "what": what,
+            "most": most,
+            "ratio": ratio["median"],
+            "met": ratio["median"] <= most,
+            "noisy": ratio["noisy"],
+        }
+        for what, most, ratio in ratios
+    ]
+
+
+def _times(found: Mapping[str, Any]) -> dict[str, float]:
+    single = found["single_stream"]
+    return {figure: single[figure] for figure in FIGURES[:3]} | {"offline_us": 1e6 / found["offline"]["samples_per_s"]}
+
+
+def _write(path: Path, digits: Images) -> Path:
+    """The digits as arrays, and as PNG files one after the other with their ends."""
+    encoded = [cv2.imencode(".png", digit)[1].tobytes() for digit in digits]
+    joined = np.frombuffer(b"".join(encoded), np.uint8)
+    np.savez(path, digits=digits, encoded=joined, ends=np.cumsum([len(data) for data in encoded]))
+    return path
+
+
+def _spawn(task: Mapping[str, Any]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.latency.worker", json.dumps(task)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | QUIET, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise SubjectError(f"the process of {task['subject']} ended with {done.returncode}: {last[0]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
