@@ -57,6 +57,7 @@ samples: .venv-test/ready
 lock:
 	$(LOCK) --universal --python-version 3.11 pyproject.toml requirements/build.in -o requirements/runtime.txt
 	$(LOCK) --universal --python-version 3.11 --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(LOCK) --universal --python-version 3.11 --constraint requirements/dev.txt requirements/keras.in -o requirements/keras.txt
 	$(LOCK) --python-version 3.11 --python-platform linux requirements/tflite-runtime.in -o requirements/tflite-runtime.txt
 
 clean:
