@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmarks import keras_model, many_names, parity, tables, throughput
+from benchmarks import keras_model, many_names, parity, speed, tables, throughput
 from benchmarks.machine import machine
 from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option, run
@@ -23,6 +23,10 @@ Examples:
   python -m benchmarks throughput
   python -m benchmarks names
   python -m benchmarks sizes
+  python -m benchmarks latency --run runs/ann
+  python -m benchmarks footprint --run runs/ann
+  python -m benchmarks instructions
+  python -m benchmarks all --run runs/ann
   python -m benchmarks tables
 """
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -53,7 +57,7 @@ def parity_command(
     the float .tflite file. Exit code 1 if an int8 file of the default model reads more than 0.05 points less, or
     agrees on less than 99.9 %.
     """
-    from benchmarks import disagreements  # Matplotlib takes a second
+    from benchmarks import disagreements, sizes  # Matplotlib takes a second
 
     mnist = load_mnist(data)
     out.mkdir(parents=True, exist_ok=True)
@@ -63,6 +67,7 @@ def parity_command(
     labels = {name: found["tflite_int8"].labels for name, (_, found) in measured.items()}
     comparisons = parity.compare(labels, mnist.test_labels)
     _write(out / "parity.json", models, comparisons=comparisons)
+    sizes.draw(models, out / "sizes.png" if out != tables.RESULTS else PICTURE)
     for name, (figures, found) in measured.items():
         _tell_parity(name, figures)
         picture = out / f"disagreements-{name}.png"
@@ -155,6 +160,10 @@ def tables_command() -> None:
     for name, path in tables.cards().items():
         path.write_text(tables.fill_card(name, path.read_text(encoding="utf-8")), encoding="utf-8")
     click.echo(f"the tables hold the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
+
+
+for _command in speed.COMMANDS:
+    benchmarks.add_command(_command)
 
 
 def _tell_parity(model: str, found: dict[str, Any]) -> None:

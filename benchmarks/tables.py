@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch import rows
 from edge_runtime.bundle import load_bundle, names
@@ -187,6 +188,145 @@ def _throughput() -> str:
     return _table(["loop, or its ratio to another", *(f"`{model}`" for model in models)], rates + ratios)
 
 
+def latency(found: Mapping[str, Any]) -> str:
+    """Return the tables of a latency result: each model, from an array and from a picture."""
+    parts = []
+    for model, each in found["models"].items():
+        for path, title in (("model", "from an array"), ("whole", "from an encoded picture in memory")):
+            body = [
+                [
+                    SUBJECTS[name].title,
+                    *(f"{_noted(figures[key])} µs" for key in ("p50_us", "p90_us", "p99_us")),
+                    f"{_noted(figures['offline_per_s'])}/s",
+                    *_against_others(figures["ratios"]),
+                ]
+                for name, figures in each["paths"][path].items()
+            ]
+            head = ["way to read", "p50", "p90", "p99", "Offline", "`model(x)`", "`predict`", "bare loop", "arithmetic"]
+            parts.append(f"`{model}`, {title}:\n\n{_table(head, body)}")
+    return "\n".join(parts) or NOT_YET
+
+
+def _against_others(ratios: Mapping[str, Any]) -> list[str]:
+    """How much quicker than Keras, and how many times the bare loop and the arithmetic limit."""
+    cells = []
+    for kind, quicker in (("keras-call", True), ("keras-predict", True), ("bare", False), ("limit", False)):
+        if kind not in ratios:
+            cells.append("")
+        else:
+            found = ratios[kind]["p50_us"]
+            ratio = 1 / found["median"] if quicker else found["median"]
+            cells.append(f"{'~' if found['noisy'] else ''}{_short(ratio)}{'x quicker' if quicker else 'x'}")
+    return cells
+
+
+def _noted(found: Mapping[str, Any]) -> str:
+    """A repeated figure; one whose repeats lie far apart has a tilde."""
+    return f"{'~' if found['noisy'] else ''}{_short(found['median'])}"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def footprint(found: Mapping[str, Any]) -> str:
+    """Return the table of a footprint result."""
+    ours, theirs, ratios = found["edge_digits"], found["keras"], found["ratios"]
+    rows = [
+        ["cold start to the first label", *(f"{_noted(each['start_s'])} s" for each in (ours, theirs))],
+        ["peak memory", *(f"{_noted(each['peak_mib'])} MiB" for each in (ours, theirs))],
+        ["installed", *(f"{each['installed_bytes'] / 1e6:,.0f} MB" for each in (ours, theirs))],
+    ]
+    of = [_noted(ratios["start_s"]), _noted(ratios["peak_mib"]), _short(ratios["installed_bytes"])]
+    wanted = [f"{most:.3f}" for most in (1 / 12, 1 / 7, 1 / 5)]
+    body = [[*row, ratio, most] for row, ratio, most in zip(rows, of, wanted, strict=True)]
+    return _table(["", "edge-digits", "Keras script", "ratio", "at most"], body)
+
+
+def _is_shipped(model: str, sha256: str) -> bool:
+    """Figures of an earlier network of that name say nothing of this one."""
+    return model in names() and load_bundle(model).file("tflite_int8").sha256 == sha256
+
+
+def _latency() -> str:
+    found = _read_latency()
+    if not found["models"]:
+        return NOT_YET
+    plan = found["plan"]
+    how = f"Rounds: {plan['rounds']}; each LoadGen run: {plan['seconds']:g} s; {found['machine']['processor']}.\n"
+    return "\n".join([how, latency(found), _pictures("latency", found["models"], "How long one digit takes with")])
+
+
+def _read_latency() -> dict[str, Any]:
+    found: dict[str, Any] = read("latency.json") if (RESULTS / "latency.json").is_file() else {"models": {}}
+    models = {name: each for name, each in found["models"].items() if _is_shipped(name, each["model"])}
+    return found | {"models": models}
+
+
+def _read_footprint() -> dict[str, Any] | None:
+    found = read("footprint.json") if (RESULTS / "footprint.json").is_file() else None
+    return found if found and _is_shipped(*found["model"].values()) else None
+
+
+def _disagreements() -> str:
+    return _pictures("disagreements", read("parity.json")["models"], "Digits on which the formats disagree:")
+
+
+def _pictures(what: str, models: Iterable[str], text: str) -> str:
+    """A line of Markdown for each model's picture that is there."""
+    here = [model for model in models if (RESULTS / f"{what}-{model}.png").is_file()]
+    return "\n".join(f"![{text} {model}]({what}-{model}.png)\n" for model in here)
+
+
+def _promises() -> str:
+    measured, small = _read_latency(), _read_footprint()
+    promises = {name: measured["wanted"][name] for name in measured["models"]}
+    both = (promises, small["wanted"] if small else {})
+    listed = [(model, each) for found in both for model, some in found.items() for each in some]
+    body = [
+        [
+            f"`{model}`: {each['what']}",
+            f"{'~' if each['noisy'] else ''}{each['ratio']:.3f}",
+            f"{each['most']:.3f}",
+            "met" if each["met"] else "missed",
+        ]
+        for model, each in listed
+    ]
+    return _table(["time, memory or size as a ratio", "measured", "at most", ""], body)
+
+
+def _footprint() -> str:
+    found = _read_footprint()
+    return footprint(found) + "\n![Cold start, peak memory and installed bytes](footprint.png)\n" if found else NOT_YET
+
+
+def _footprint_alone() -> str:
+    found = _read_footprint()
+    return footprint(found) if found else NOT_YET
+
+
+def _imports() -> str:
+    found = _read_footprint()
+    body = [
+        [title, package, f"{milliseconds:,.0f} ms"]
+        for side, title in (("edge_digits", "edge-digits"), ("keras", "Keras script"))
+        for package, milliseconds in (found[side]["import_ms"].items() if found else ())
+    ]
+    return _table(["", "package", "importing it"], body)
+
+
+def _instructions() -> str:
+    path = RESULTS / "instructions.json"
+    body = [
+        [kind, f"`{model}`", name, f"{count:,}"]
+        for kind, found in (read(path.name) if path.is_file() else {}).items()
+        for model, each in found["models"].items()
+        if _is_shipped(model, each["model"])
+        for name, count in each["subjects"].items()
+    ]
+    return _table(["processor and Python", "model", "way to read", "instructions a digit"], body)
+
+
 TABLES = {
     "demo": _demo,
     "models": _models,
@@ -197,5 +337,12 @@ TABLES = {
     "formats": _formats,
     "real": _real,
     "real-formats": _others_by_format,
+    "disagreements": _disagreements,
     "throughput": _throughput,
+    "promises": _promises,
+    "latency": _latency,
+    "footprint": _footprint_alone,
+    "footprint-picture": _footprint,
+    "imports": _imports,
+    "instructions": _instructions,
 }

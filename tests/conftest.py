@@ -12,7 +12,10 @@ import pytest
 from edge_runtime.drawing import draw_digit
 
 ROOT = Path(__file__).parent.parent
-PROGRAMS = {"imagemagick": ("magick", "convert-im6.q16")}  # by Debian package; any one of them will do
+PROGRAMS = {  # by Debian package; any one of them will do
+    "imagemagick": ("magick", "convert-im6.q16"),
+    "valgrind": ("valgrind",),
+}
 
 
 def skip(reason: str) -> None:

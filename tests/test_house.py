@@ -15,6 +15,8 @@ ONE_FILE = {  # each of these is imported by one file alone
     "tflite_runtime": "edge_runtime/backends/tflite_runtime.py",
     "onnxruntime": "edge_runtime/backends/onnx.py",
 }
+BUDGET = 400  # modules that `edge-digits classify` may load, Python's own among them
+UNUSED = {"asyncio", "unittest", "pyarrow", "onnxruntime", "PIL", "scipy"}  # by `classify`
 HEAVY = {"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "seaborn", "pandas", "train", "export", "benchmarks"}
 
 
@@ -54,18 +56,22 @@ def test_the_rooms_open_with_what_flows_in_and_out():
         assert len(text.splitlines()) > 1, room
 
 
-def test_classify_loads_no_training_library():
+def test_classify_loads_what_it_needs_and_no_more():
     code = """
 import sys
 from edge_runtime.cli.commands import edge_digits
 edge_digits.main(["classify", sys.argv[1]], standalone_mode=False)
-print(sorted({name.split(".")[0] for name in sys.modules}))
+print(sorted(sys.modules))
 """
     sample = ROOT / "samples" / "4-black-on-white.bmp"
     done = subprocess.run([sys.executable, "-c", code, sample], capture_output=True, text=True, check=True, cwd=ROOT)
-    modules = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    loaded = ast.literal_eval(done.stdout.splitlines()[-1])
+    modules = {name.split(".")[0] for name in loaded}
     assert {"numpy", "cv2"} <= modules
     assert not HEAVY & modules
+    assert not UNUSED & modules
+    assert len(loaded) <= BUDGET
+    assert not [name for name in loaded if name.startswith("edge_runtime.bench")]
 
 
 def test_the_wheel_holds_the_runtime_and_its_int8_models_alone(tmp_path):

@@ -7,7 +7,6 @@ import numpy as np
 
 SIDE = 512  # of the square product: its matrices fit a core's second cache
 ROUNDS = 200
-PER_OUTPUT_PIXEL = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 def macs(model: bytes) -> int:
@@ -22,9 +21,13 @@ def macs(model: bytes) -> int:
     shapes = {tensor["index"]: tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()}
     total = 0
     for operation in interpreter._get_ops_details():  # there is no public way
-        if operation["op_name"] in ("FULLY_CONNECTED", *PER_OUTPUT_PIXEL):
-            weights, result = shapes[operation["inputs"][1]], shapes[operation["outputs"][0]]
-            total += prod(weights) * (prod(result[1:3]) if operation["op_name"] in PER_OUTPUT_PIXEL else 1)
+        name, result = operation["op_name"], shapes[operation["outputs"][0]]
+        if name == "FULLY_CONNECTED":  # of each row
+            total += prod(shapes[operation["inputs"][1]]) * prod(result[:-1])
+        elif name in ("CONV_2D", "DEPTHWISE_CONV_2D"):  # of each pixel: filters (outputs, height, width, inputs)
+            total += prod(shapes[operation["inputs"][1]]) * prod(result[1:3])
+        elif name == "BATCH_MATMUL":
+            total += prod(result) * shapes[operation["inputs"][0]][-1]
     return total
 
 

@@ -1,0 +1,223 @@
+"""The commands on speed and size: latency, footprint, instructions, and all of them in their short forms."""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import footprint, instructions, keras_model, tables
+from benchmarks.machine import machine
+from edge_runtime.bundle import DEFAULT, load_bundle, names
+from edge_runtime.cli.run import debug_option
+from edge_runtime.errors import EdgeDigitsError, MissingLibraryError
+from train.data import load_mnist
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+data_option = click.option("--data", type=click.Path(path_type=Path), help="MNIST, where it cannot be fetched.")
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results."
+)
+model_option = click.option("--model", "models", multiple=True, help="Only this model; may be given again.")
+runs_option = click.option(
+    "--run", "runs", type=FOLDER, multiple=True, help="The run folder of a model whose bundle holds no model.keras."
+)
+
+
+@click.command("latency")
+@model_option
+@click.option("--subject", "subjects", multiple=True, help="Only this way to read digits; may be given again.")
+@click.option("--rounds", type=click.IntRange(1), help="Repeats of everything.  [default: 5, official 1]")
+@click.option("--seconds", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Of each LoadGen run.")
+@click.option("--official", is_flag=True, help="MLPerf's own minimum: 600 seconds, 1,024 queries, 24,576 samples.")
+@click.option("--core", type=click.IntRange(0), help="The core to run on.  [default: the last]")
+@runs_option
+@data_option
+@out_option
+@debug_option
+def latency(
+    models: Sequence[str],
+    subjects: Sequence[str],
+    rounds: int | None,
+    seconds: float,
+    official: bool,
+    core: int | None,
+    runs: Sequence[Path],
+    data: Path | None,
+    out: Path,
+) -> int:
+    """Latency of one digit and rate of many, by the rules of MLPerf Inference, through its LoadGen.
+
+    Each way to read digits runs in a fresh process on one core with one thread, in turn with the others, once from an
+    array and once from an encoded picture in memory. Exit code 1 if a promised ratio is missed.
+    """
+    if find_spec("mlperf_loadgen") is None:
+        raise MissingLibraryError(
+            "LoadGen (mlcommons-loadgen) is not here; it has wheels for x86-64: edge-digits bench"
+        )
+    from benchmarks import plots
+    from benchmarks.latency import measure
+    from benchmarks.latency.subjects import SUBJECTS
+
+    for name in subjects:
+        if name not in SUBJECTS:
+            raise click.BadParameter(f"{name}: choose of {', '.join(SUBJECTS)}", param_hint="--subject")
+    repeats = rounds or (1 if official else 5)
+    chosen = tuple(subjects) or tuple(SUBJECTS)
+    plan = measure.Plan(repeats, seconds, official, chosen, measure.last_core() if core is None else core)
+    digits = load_mnist(data).test_images
+    found = {name: measure.measure(name, digits, plan, runs, click.echo) for name in models or names()}
+    promises = {name: measure.wanted(name, each) for name, each in found.items()}
+    _write(out / "latency.json", {"plan": plan.entry(), "models": found, "wanted": promises})
+    for name, each in found.items():
+        plots.latency(name, each, out / f"latency-{name}.png")
+    click.echo(tables.latency({"plan": plan.entry(), "models": found}))
+    return _tell(promises)
+
+
+@click.command("footprint")
+@click.option("--model", default=DEFAULT, show_default=True, help="A shipped model.")
+@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Cold starts of each side.")
+@click.option("--environment", type=FOLDER, help="An environment with the runtime alone, in place of a fresh one.")
+@click.option("--keras-environment", type=FOLDER, help="One with TensorFlow and OpenCV, in place of a fresh one.")
+@runs_option
+@out_option
+@debug_option
+def footprint_command(
+    model: str,
+    rounds: int,
+    environment: Path | None,
+    keras_environment: Path | None,
+    runs: Sequence[Path],
+    out: Path,
+) -> int:
+    """Cold start, peak memory, installed bytes and import times, against a Keras script that does the same.
+
+    Exit code 1 if a promised ratio is missed.
+    """
+    from benchmarks import plots
+
+    bundle = load_bundle(model)
+    with tempfile.TemporaryDirectory() as root:
+        ours, theirs = (
+            given / "bin" / "python"
+            if given
+            else footprint.make_environment(Path(root, requirements), f"{requirements}.txt", project, click.echo)
+            for given, requirements, project in (
+                (environment, "runtime", True),
+                (keras_environment, "keras", False),
+            )
+        )
+        keras = keras_model.find(bundle, runs) or keras_model.stand_in(bundle, Path(root))
+        if keras is None:
+            raise footprint.FootprintError(f"{model} has no model.keras and no known recipe: name its run with --run")
+        found = footprint.measure(ours, theirs, model, keras, rounds, click.echo)
+    promises = {model: footprint.wanted(found)}
+    _write(
+        out / "footprint.json",
+        {"model": {"name": model, "sha256": bundle.file("tflite_int8").sha256}, **found, "wanted": promises},
+    )
+    plots.footprint(found, out / "footprint.png")
+    click.echo(tables.footprint(found))
+    return _tell(promises)
+
+
+@click.command("instructions")
+@model_option
+@click.option("--subject", "subjects", multiple=True, help="Only this way to read digits; may be given again.")
+@click.option("--record", is_flag=True, help="Write the counts down even where others are on record.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    default=tables.RESULTS / "instructions.json",
+    help="The recorded counts.",
+)
+@debug_option
+def instructions_command(models: Sequence[str], subjects: Sequence[str], record: bool, path: Path) -> int:
+    """Instructions for one digit, held against those on record for this kind of processor.
+
+    Exit code 1 if one is more than 3 % above its record. Counts of an unknown kind, or of another network, are written
+    down with a notice.
+    """
+    recorded = instructions.read(path)
+    slower = 0
+    for model in models or names():
+        click.echo(f"{model}: counting, on {instructions.kind()}", err=True)
+        counts = instructions.count(model, subjects or instructions.SUBJECTS)
+        compared = instructions.compare(model, counts, recorded)
+        for each in compared:
+            was = "not on record" if each.recorded is None else f"{each.count / each.recorded - 1:+.2%} of the record"
+            click.echo(f"{model:<12}{each.subject:<16}{each.count:>14,} instructions  {was}")
+        slower += sum(each.slower for each in compared)
+        if record or any(each.recorded is None for each in compared):
+            if not record:
+                click.echo(f"notice: {model} on {instructions.kind()} is written down in {path}: commit it", err=True)
+            instructions.record(model, counts, recorded)
+            instructions.write(path, recorded)
+    if slower and not record:
+        click.echo(f"error: {slower} counts are more than {instructions.SLACK:.0%} above their record", err=True)
+    return 1 if slower and not record else 0
+
+
+@click.command("all")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/benchmarks"), help="Folder of the results.")
+@runs_option
+@data_option
+@debug_option
+@click.pass_context
+def all_command(context: click.Context, out: Path, runs: Sequence[Path], data: Path | None) -> int:
+    """The short forms of all measurements, in under 20 minutes; the figures on record stay as they are.
+
+    Exit code 1 if one of them misses what it promises.
+    """
+    group = context.parent.command if context.parent else None
+    assert isinstance(group, click.Group)
+    out.mkdir(parents=True, exist_ok=True)
+    few = [name for name in (DEFAULT, "ann-small") if name in names()]
+    given: dict[str, Any] = {"out": out, "runs": runs, "data": data}
+    short: dict[str, dict[str, Any]] = {
+        "parity": given,
+        "latency": given | {"models": few, "rounds": 2, "seconds": 0.3},
+        "footprint": {"out": out, "runs": runs, "rounds": 3},
+        "instructions": {"models": few, "subjects": ["litert", "tflite-int8"], "path": out / "instructions.json"},
+        "throughput": {"out": out, "data": data, "rounds": 1},
+        "names": {"out": out, "count": 50_000},
+    }
+    instructions.write(out / "instructions.json", instructions.read(tables.RESULTS / "instructions.json"))
+    missed = []
+    for number, (name, options) in enumerate(short.items(), 1):
+        click.echo(f"[{number} of {len(short)}] {name}", err=True)
+        began = time.monotonic()
+        try:
+            if context.invoke(group.commands[name], **options):
+                missed.append(name)
+        except EdgeDigitsError as error:  # the others are still worth having
+            click.echo(f"error: {name}: {error}", err=True)
+            missed.append(name)
+        click.echo(f"[{number} of {len(short)}] {name}: {time.monotonic() - began:.0f} s", err=True)
+    click.echo(f"the results are in {out}" + (f"; missed: {', '.join(missed)}" if missed else ""))
+    return 1 if missed else 0
+
+
+COMMANDS = (latency, footprint_command, instructions_command, all_command)
+
+
+def _write(path: Path, contents: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": machine(), **contents}, indent=1) + "\n", encoding="utf-8")
+
+
+def _tell(promises: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+    """Print what is promised and what it is; returns the exit code."""
+    missed = 0
+    for model, each in promises.items():
+        for promise in each:
+            missed += not promise["met"]
+            met = ("met" if promise["met"] else "missed") + (", but noisy: measure again" if promise["noisy"] else "")
+            click.echo(f"{model}: {promise['what']}: {promise['ratio']:.3f}, at most {promise['most']:.3f}: {met}")
+    return 1 if missed else 0
