@@ -7,6 +7,7 @@ exported from.
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,23 @@ def find(bundle: Bundle, runs: Iterable[Path] = ()) -> Path | None:
     return own if own.is_file() else None
 
 
-def logits(path: Path, digits: Images) -> NDArray[np.float64]:
-    """Return what a network says of uint8 (N, 28, 28) before its last activation: (N, 10)."""
+def load(path: Path) -> Any:
+    """Open a Keras file; raises FileError where it is none."""
     import keras  # several seconds
 
-    model = keras.models.load_model(path, compile=False)
+    import train.network  # noqa: F401  its layers are then known
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
+        raise FileError(f"{path} cannot be read by Keras: {' '.join(str(error).split())[:200]}") from error
+
+
+def logits(path: Path, digits: Images) -> NDArray[np.float64]:
+    """Return what a network says of uint8 (N, 28, 28) before its last activation: (N, 10)."""
+    import keras
+
+    model = load(path)
     model.layers[-1].activation = keras.activations.linear
     return np.asarray(model.predict(digits.astype(np.float32), batch_size=1000, verbose=0), np.float64)
 

@@ -164,6 +164,20 @@ def instructions_command(models: Sequence[str], subjects: Sequence[str], record:
     return 1 if slower and not record else 0
 
 
+def short_forms(out: Path, runs: Sequence[Path], data: Path | None) -> dict[str, dict[str, Any]]:
+    """The options of each command that `all` runs, by its name, in their order."""
+    few = [name for name in (DEFAULT, "ann-small") if name in names()]
+    given: dict[str, Any] = {"out": out, "runs": runs, "data": data}
+    return {
+        "parity": given,
+        "latency": given | {"models": few, "rounds": 2, "seconds": 0.3},
+        "footprint": {"out": out, "runs": runs, "rounds": 3},
+        "instructions": {"models": few, "subjects": ["litert", "tflite-int8"], "path": out / "instructions.json"},
+        "throughput": {"out": out, "data": data, "rounds": 1},
+        "names": {"out": out, "count": 50_000},
+    }
+
+
 @click.command("all")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/benchmarks"), help="Folder of the results.")
 @runs_option
@@ -178,16 +192,7 @@ def all_command(context: click.Context, out: Path, runs: Sequence[Path], data: P
     group = context.parent.command if context.parent else None
     assert isinstance(group, click.Group)
     out.mkdir(parents=True, exist_ok=True)
-    few = [name for name in (DEFAULT, "ann-small") if name in names()]
-    given: dict[str, Any] = {"out": out, "runs": runs, "data": data}
-    short: dict[str, dict[str, Any]] = {
-        "parity": given,
-        "latency": given | {"models": few, "rounds": 2, "seconds": 0.3},
-        "footprint": {"out": out, "runs": runs, "rounds": 3},
-        "instructions": {"models": few, "subjects": ["litert", "tflite-int8"], "path": out / "instructions.json"},
-        "throughput": {"out": out, "data": data, "rounds": 1},
-        "names": {"out": out, "count": 50_000},
-    }
+    short = short_forms(out, runs, data)
     instructions.write(out / "instructions.json", instructions.read(tables.RESULTS / "instructions.json"))
     missed = []
     for number, (name, options) in enumerate(short.items(), 1):

@@ -6,6 +6,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -40,6 +41,10 @@ def loadgen():
 def test_multiplications_are_those_of_the_layers():
     bundle = load_bundle(DEFAULT)
     assert macs(bundle.file("tflite_int8").load()) == 784 * 1024 + 1024 * 512 + 512 * 10
+    rows = keras.Sequential(
+        [keras.Input((28, 28)), keras.layers.Dense(6), keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
+    assert macs(convert_float(rows)) == 28 * 28 * 6 + 28 * 6 * 10
     network = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -166,6 +171,49 @@ def test_unknown_ways_and_failing_processes_end_in_one_line(tmp_path, capfd, loa
     (tmp_path / "mlperf_loadgen.py").write_text("raise ImportError('broken on purpose')")
     assert run("latency", "--subject", "litert", "--model", DEFAULT, "--rounds", 1, "--out", tmp_path) == 1
     assert capfd.readouterr().err == "error: the process of litert ended with 1: ImportError: broken on purpose\n"
+
+
+# All of them
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    """Put in each command's place one that notes its options and ends as told."""
+    called, ends = {}, {}
+    for name, command in list(benchmarks.commands.items()):
+
+        def stand_in(name=name, **options):
+            called[name] = options
+            if isinstance(ends.get(name), Exception):
+                raise ends[name]
+            return ends.get(name)
+
+        if name != "all":
+            replaced = click.Command(name, params=command.params, callback=stand_in)
+            monkeypatch.setitem(benchmarks.commands, name, replaced)
+    return called, ends
+
+
+def test_all_runs_the_short_forms_and_leaves_the_record_alone(stand_ins, tmp_path, capfd):
+    called, _ = stand_ins
+    assert run("all", "--out", tmp_path / "out") == 0
+    assert list(called) == ["parity", "latency", "footprint", "instructions", "throughput", "names"]
+    for name, options in called.items():
+        assert set(options) == {each.name for each in benchmarks.commands[name].params if each.expose_value}, name
+        assert tmp_path / "out" in (options.get("out"), options.get("path", tmp_path).parent), name
+    assert called["latency"]["rounds"] < 5
+    assert called["latency"]["official"] is False
+    assert "[6 of 6] names" in capfd.readouterr().err
+
+
+def test_all_goes_on_after_what_fails_and_ends_with_1(stand_ins, tmp_path, capfd):
+    called, ends = stand_ins
+    ends |= {"latency": 1, "footprint": footprint.FootprintError("no room")}
+    assert run("all", "--out", tmp_path) == 1
+    assert len(called) == 6
+    said = capfd.readouterr()
+    assert "error: footprint: no room" in said.err
+    assert "missed: latency, footprint" in said.out
 
 
 # Footprint

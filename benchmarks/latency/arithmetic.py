@@ -18,6 +18,8 @@ def macs(model: bytes) -> int:
     # As the file has them: a delegate would replace the operations by one.
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=plain)
+    interpreter.allocate_tensors()
+    interpreter.invoke()  # of nothing but zeros: only then are all shapes known
     shapes = {tensor["index"]: tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()}
     total = 0
     for operation in interpreter._get_ops_details():  # there is no public way

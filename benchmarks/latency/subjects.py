@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import keras_model
 from edge_runtime import Classifier, Reader, decode_gray
 from edge_runtime.bundle import Bundle
 from edge_runtime.normalise import normalise, normalise_all
@@ -121,9 +122,7 @@ class _Keras(_Bare):
     """The trained network: `model(x)`, or `model.predict(x)`."""
 
     def __init__(self, path: Path, predict: bool) -> None:
-        import keras
-
-        model = keras.models.load_model(path, compile=False)
+        model = keras_model.load(path)
         self._call: Callable[[Any], Any] = lambda pixels: model(pixels, training=False).numpy()
         if predict:
             self._call = lambda pixels: model.predict(pixels, batch_size=LARGE, verbose=0)
