@@ -15,6 +15,7 @@ from export.run import read_run
 from train.data import load_mnist, normalised
 
 CALIBRATION = 1000  # digits, about a hundred of each
+KERAS = "model.keras"
 PATHS = {
     "tflite_float": "model_float.tflite",
     "tflite_int8": "model_int8.tflite",
@@ -73,6 +74,7 @@ def export_run(
     figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, digits), true)}}
     manifest = bundle.manifest(run.recipe.name, run.recipe.summary, logits.activation, files, figures, run.training)
     contents = {PATHS[kind]: model for kind, model in models.items()}
+    contents[KERAS] = (folder / KERAS).read_bytes()  # what the others are held against
     contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
     bundle.write(out, contents, manifest, overwrite)
     return manifest

@@ -34,7 +34,7 @@ from train.network import build
 from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Rows, Windows
 
 FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
-FILES |= {"MODEL_CARD.md", "errors.png"}
+FILES |= {"MODEL_CARD.md", "errors.png", "model.keras"}
 
 
 def start(*arguments):
