@@ -67,7 +67,8 @@ def _point(axes: Any, name: str, size: int, accuracy: float, colour: str, marker
     low, high = wilson(round(accuracy * DIGITS), DIGITS)
     reach = [[100 * (accuracy - low)], [100 * (high - accuracy)]]
     axes.errorbar(size, 100 * accuracy, reach, fmt=marker, color=colour, markersize=7, elinewidth=1, capsize=3)
-    place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+    white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+    place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "bbox": white, "zorder": 5}
     axes.annotate(f"{name}\n{accuracy:.2%}", (size, 100 * accuracy), fontsize=9, color=colour, **place)
 
 
