@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.drawing import draw_digit
+
+# A shell starts background jobs deaf to Ctrl-C, and what they start is deaf, too: the tests' commands must not be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {  # by Debian package; any one of them will do
