@@ -10,7 +10,7 @@ from edge_runtime.errors import BackendError, ModelError
 from edge_runtime.types import Images
 
 BATCH = 64  # images: larger batches are no faster, and memory stays the same for any N
-TOP_BIT = np.uint8(0x80)
+TOP_BIT = np.array(0x80, np.uint8)  # an array already: a number would be made one at each call
 SINGLES = 4  # images: so few are faster one by one than as a padded batch
 
 
