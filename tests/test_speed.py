@@ -59,7 +59,12 @@ def test_multiplications_are_those_of_the_layers():
 
 def test_single_stream_asks_for_one_digit_after_the_other(loadgen):
     asked = []
-    found = loadgen.single_stream(asked.append, 1e-5, loadgen.Rules(0.05, 500, 1))
+
+    def read(index):
+        asked.append(index)
+        time.sleep(1e-4)  # as long as expected: else the queries that LoadGen prepares are over too early
+
+    found = loadgen.single_stream(read, 1e-4, loadgen.Rules(0.05, 500, 1))
     assert len(asked) >= 500
     assert {type(index) for index in asked} == {int}
     assert len(set(asked)) > 100
