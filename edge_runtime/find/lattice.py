@@ -1,0 +1,185 @@
+"""Pieces of ink in a row, their joins as candidate digits, and the best way through the row.
+
+The classic lattice of reading by over-segmentation (Casey and Lecolinet, 1996, doi:10.1109/34.506792): every join of a
+few neighbouring pieces is a candidate digit, a piece may also be nothing (a separator, a speck), and the path of least
+cost, by the classifier's confidence and by a digit's shape, is what is read.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.types import Box, Gray
+
+JOIN = 8  # pieces in one candidate, at most
+WIDE = 1.6  # heights: no digit is wider
+LOW = 0.35  # of the row's height: no digit is lower
+SMALL = 0.4  # of the row's height: a blob with less, both ways, may lie in a digit's box and be no part of it
+MARGIN = 0.25  # of a candidate's longer side: paper around it
+
+# A digit's width over its height, as a natural logarithm: mean and standard deviation by label, of 60,000 MNIST
+# training digits.
+ASPECT = np.array([-0.11, -0.98, -0.08, -0.25, -0.26, -0.08, -0.35, -0.28, -0.30, -0.42])
+ASPECT_SPREAD = np.array([0.21, 0.48, 0.23, 0.22, 0.22, 0.27, 0.22, 0.22, 0.23, 0.21])
+
+
+class Costs(NamedTuple):
+    """What the path pays, in units of -log probability. Chosen on generated pages."""
+
+    doubt: float = 3.0  # times -log of the label's probability
+    most_doubt: float = 6.0  # the most of that logarithm
+    aspect: float = 1.0  # times half the square of the deviations over one from the label's aspect
+    most_aspect: float = 20.0
+    height: float = 3.0  # the same of a digit's height from the row's
+    most_height: float = 8.0
+    cut: float = 0.7  # for a cut on the left that goes through ink
+    cut_ink: float = 0.4  # and for each stroke width of it
+    join: float = 0.5  # for each seam between blobs inside of a digit
+    gap: float = 20.0  # and for each height of paper there
+    digit: float = -0.5  # for each digit
+    skip: float = 12.0  # to leave out a piece as high as a digit
+    least_skip: float = 0.4  # to leave out a speck
+    skip_from: float = 0.4  # heights: larger pieces cost more than a speck
+
+
+class Piece(NamedTuple):
+    """Ink at the row's own scale."""
+
+    ink: Gray  # (height, width), strength, 0 outside of the piece
+    x: int  # its corner in the row
+    y: int
+    blob: int  # which blob of the row it is of
+    cut: float  # stroke widths of ink that the cut on its left crosses; 0 at a blob's own edge
+    whole: bool  # it is a blob as it was found
+
+    @property
+    def right(self) -> int:
+        return self.x + int(self.ink.shape[1])
+
+    @property
+    def bottom(self) -> int:
+        return self.y + int(self.ink.shape[0])
+
+
+class Candidate(NamedTuple):
+    """Pieces first .. last-1 of a row, joined."""
+
+    first: int
+    last: int
+    without: tuple[int, ...]  # small pieces among them that are left out
+    box: Box  # in the row, at its scale
+
+
+def join(pieces: list[Piece], height: float) -> list[Candidate]:
+    """Every join of neighbours that can be one digit, with the small pieces among them and without."""
+    found = []
+    small = [piece.whole and max(piece.ink.shape) < SMALL * height for piece in pieces]
+    for first in range(len(pieces)):
+        large = 0
+        for last in range(first + 1, len(pieces) + 1):
+            large += not small[last - 1]
+            box = _around(pieces[first:last])
+            if last > first + 1 and (large > JOIN or box.width > WIDE * max(height, box.height)):
+                break
+            if box.height < LOW * height:
+                continue
+            found.append(Candidate(first, last, (), box))
+            if not small[first] and not small[last - 1] and large < last - first:
+                without = tuple(index for index in range(first, last) if small[index])
+                rest = [pieces[index] for index in range(first, last) if not small[index]]
+                found.append(Candidate(first, last, without, _around(rest)))
+    return found
+
+
+def members(candidate: Candidate, pieces: list[Piece]) -> list[Piece]:
+    """The pieces that a candidate is made of."""
+    span = range(candidate.first, candidate.last)
+    return [pieces[index] for index in span if index not in candidate.without]
+
+
+def crop(candidate: Candidate, pieces: list[Piece]) -> Gray:
+    """A candidate's ink with paper around it: uint8 (height, width), bright on 0."""
+    box = candidate.box
+    edge = 1 + round(MARGIN * max(box.width, box.height))
+    canvas = np.zeros((box.height + 2 * edge, box.width + 2 * edge), np.uint8)
+    for piece in members(candidate, pieces):
+        top, left = piece.y - box.y + edge, piece.x - box.x + edge
+        window = canvas[top : top + piece.ink.shape[0], left : left + piece.ink.shape[1]]
+        np.maximum(window, piece.ink, out=window)
+    return canvas
+
+
+def digit_costs(
+    candidates: list[Candidate],
+    pieces: list[Piece],
+    labels: NDArray[np.int64],
+    confidence: NDArray[np.float32],
+    height: float,
+    costs: Costs,
+) -> NDArray[np.float64]:
+    """What it costs to take each candidate for its label: float64 (n,). labels, confidence: (n,)."""
+    boxes = np.array([candidate.box for candidate in candidates], np.float64)
+    aspect, tall = np.log(boxes[:, 2] / boxes[:, 3]), np.log(boxes[:, 3] / height)
+    doubt = np.minimum(-np.log(np.maximum(confidence.astype(np.float64), 1e-9)), costs.most_doubt)
+    off = (aspect - ASPECT[labels]) / ASPECT_SPREAD[labels]
+    off[(labels == 1) & (off < 0)] = 0  # as narrow as the pen
+    total = costs.digit + costs.doubt * doubt
+    total += np.minimum(costs.aspect * 0.5 * np.maximum(np.abs(off) - 1, 0) ** 2, costs.most_aspect)
+    total += np.minimum(costs.height * 0.5 * np.maximum(np.abs(tall) / HEIGHT_SPREAD - 1, 0) ** 2, costs.most_height)
+    cut = np.array([pieces[candidate.first].cut for candidate in candidates])
+    total += np.where(cut > 0, costs.cut + costs.cut_ink * cut, 0)
+    total += [_seams(members(candidate, pieces), height, costs) for candidate in candidates]
+    return np.asarray(total, np.float64)
+
+
+HEIGHT_SPREAD = 0.25  # of the logarithm of a digit's height over the row's
+
+
+def skip_costs(pieces: list[Piece], height: float, costs: Costs) -> NDArray[np.float64]:
+    """What it costs to take each piece for nothing, by its size: a digit is a loss, a dot or a dash is none."""
+    sizes = np.array([max(piece.ink.shape[0], 0.7 * piece.ink.shape[1]) for piece in pieces]) / height
+    share = np.clip((sizes - costs.skip_from) / (1 - costs.skip_from), 0, 1)
+    return np.asarray(costs.least_skip + costs.skip * np.sqrt(share), np.float64)
+
+
+def best_path(candidates: list[Candidate], taken: NDArray[np.float64], skipped: NDArray[np.float64]) -> list[int]:
+    """Return the numbers of the candidates on the cheapest way through a row, from left to right.
+
+    taken: what each candidate costs, (candidates,); skipped: what each piece costs that is left out, (pieces,).
+    """
+    count = len(skipped)
+    ending: list[list[int]] = [[] for _ in range(count + 1)]
+    for index, candidate in enumerate(candidates):
+        ending[candidate.last].append(index)
+    total = [0.0] * (count + 1)
+    came: list[tuple[int, int]] = [(0, -1)] * (count + 1)  # from where, by which candidate; -1: left out
+    for last in range(1, count + 1):
+        total[last], came[last] = total[last - 1] + float(skipped[last - 1]), (last - 1, -1)
+        for index in ending[last]:
+            candidate = candidates[index]
+            cost = total[candidate.first] + float(taken[index]) + sum(float(skipped[out]) for out in candidate.without)
+            if cost < total[last]:
+                total[last], came[last] = cost, (candidate.first, index)
+    path = []
+    at = count
+    while at > 0:
+        at, index = came[at]
+        if index >= 0:
+            path.append(index)
+    return path[::-1]
+
+
+def _around(pieces: list[Piece]) -> Box:
+    left, top = min(piece.x for piece in pieces), min(piece.y for piece in pieces)
+    return Box(left, top, max(piece.right for piece in pieces) - left, max(piece.bottom for piece in pieces) - top)
+
+
+def _seams(pieces: list[Piece], height: float, costs: Costs) -> float:
+    """What it costs that different blobs are to be one digit."""
+    total = 0.0
+    for one, other in pairwise(pieces):
+        if one.blob != other.blob:
+            total += costs.join + costs.gap * max(0, other.x - one.right) / height
+    return total

@@ -1,0 +1,215 @@
+"""A gray page to what was found in it: the one way through the room, from ink to the best path."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from edge_runtime.find.blobs import Blob, Blobs, find_blobs
+from edge_runtime.find.cuts import apart, stroke_width
+from edge_runtime.find.ink import Ink, find_ink
+from edge_runtime.find.lattice import (
+    ASPECT,
+    ASPECT_SPREAD,
+    LOW,
+    Candidate,
+    Costs,
+    Piece,
+    best_path,
+    crop,
+    digit_costs,
+    join,
+    skip_costs,
+)
+from edge_runtime.find.rows import BlobRow, find_rows, typical_height
+from edge_runtime.types import Box, Classification, Gray, Images
+
+SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
+LARGE = 48  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
+SURE = 0.9  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
+LIKE = 1.5  # standard deviations: a digit's shape is within these
+CUT = 200  # blobs of a page that are cut, at most
+CANDIDATES = 6000  # of a page, at most
+NARROW = 0.45  # heights: a blob that is no wider is not cut
+
+Look = Callable[[list[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
+
+
+class FoundDigit(NamedTuple):
+    """A candidate on the best path."""
+
+    box: Box  # pixels of the page
+    row: int  # from 0
+    image: Gray  # (28, 28), normalised
+    label: int
+    confidence: float
+    probabilities: tuple[float, ...]
+
+
+class Found(NamedTuple):
+    """What was found in a page, with the steps on the way for those who want to see them."""
+
+    digits: list[FoundDigit]  # in reading order
+    dropped: list[tuple[Box, str]]  # what is no digit, and why: pixels of the page
+    width: int  # pixels of the page
+    height: int
+    ink: Ink
+    blobs: Blobs
+    rows: list["Row"]
+
+
+class Row(NamedTuple):
+    """A row of writing in pieces."""
+
+    pieces: list[Piece]
+    candidates: list[Candidate]
+    height: float  # of its digits, at the row's scale
+    scale: float  # pixels of the row along one of the ink map
+    x: int  # its corner in the ink map
+    y: int
+
+
+def find_digits(gray: Gray, look: Look, costs: Costs | None = None) -> Found:
+    """Find and read the digits of a page.
+
+    gray: uint8 (height, width), any size, light and polarity. look: normalises and classifies; called twice at most.
+    """
+    ink = find_ink(gray)
+    blobs = find_blobs(ink)
+    closer = int(typical_height(blobs.kept) / LARGE)
+    if closer > 1:
+        ink = find_ink(gray, ink.factor * closer)
+        blobs = find_blobs(ink)
+    blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
+    rows = [_row(row, ink, blobs) for row in blob_rows]
+    rows = _cut(rows, look)
+    left = CANDIDATES
+    for number, row in enumerate(rows):
+        candidates = join(row.pieces, row.height)[:left]
+        rows[number] = row._replace(candidates=candidates)
+        left -= len(candidates)
+    digits, left_out = _read(rows, ink.factor, look, costs or Costs())
+    dropped = [(_scaled(box, ink.factor), reason) for box, reason in blobs.dropped + dropped]
+    return Found(digits, dropped + left_out, gray.shape[1], gray.shape[0], ink, blobs, rows)
+
+
+def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
+    """Each blob of a row as one piece, at the row's scale."""
+    scale = min(1.0, SIDE / row.height)
+    left, top = min(blob.box.x for blob in row.blobs), min(blob.box.y for blob in row.blobs)
+    pieces = []
+    for number, blob in enumerate(row.blobs):
+        patch = _patch(blob, ink, blobs)
+        if scale < 1:
+            height, width = (max(1, round(side * scale)) for side in patch.shape)
+            patch = np.asarray(cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        x, y = round((blob.box.x - left) * scale), round((blob.box.y - top) * scale)
+        pieces.append(Piece(patch, x, y, number, 0.0, True))
+    return Row(pieces, [], row.height * scale, scale, left, top)
+
+
+def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
+    """A blob's ink alone, its usual strength white, with the soft edge of a pixel around it."""
+    x, y, width, height = blob.box
+    around = np.s_[y : y + height, x : x + width]
+    mine = (blobs.labels[around] == blob.label).astype(np.uint8)
+    strength = ink.strength[around]
+    usual = float(strength[mine > 0].mean())
+    low = 0.5 * min(ink.threshold, usual)
+    table = np.clip((np.arange(256) - low) * 255 / max(8.0, usual - low), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _cut(rows: list[Row], look: Look) -> list[Row]:
+    """Cut blobs that do not read well as they are."""
+    asked = [
+        (number, index)
+        for number, row in enumerate(rows)
+        for index, piece in enumerate(row.pieces)
+        if piece.ink.shape[1] > NARROW * row.height and piece.ink.shape[0] > LOW * row.height
+    ]
+    if not asked:
+        return rows
+    alone = [Candidate(index, index + 1, (), _box(rows[number].pieces[index])) for number, index in asked]
+    crops = [crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True)]
+    _, result = look(crops)
+    boxes = np.array([each.box for each in alone], np.float64)
+    off = (np.log(boxes[:, 2] / boxes[:, 3]) - ASPECT[result.label]) / ASPECT_SPREAD[result.label]
+    tall = boxes[:, 3] / np.array([rows[number].height for number, _ in asked])
+    sure = (result.confidence >= SURE) & (np.abs(off) < LIKE) & (tall > 0.7)
+    unsure = {place for place, is_sure in zip(asked, sure.tolist(), strict=True) if not is_sure}
+    if len(unsure) > CUT:  # no writing: the widest
+        unsure = set(sorted(unsure, key=lambda place: -rows[place[0]].pieces[place[1]].ink.shape[1])[:CUT])
+    return [
+        row._replace(pieces=_pieces(row, {index for number, index in unsure if number == at}))
+        for at, row in enumerate(rows)
+    ]
+
+
+def _pieces(row: Row, unsure: set[int]) -> list[Piece]:
+    pieces = []
+    for index, piece in enumerate(row.pieces):
+        if index not in unsure:
+            pieces.append(piece)
+            continue
+        parts = apart(piece.ink, row.height, stroke_width(piece.ink, row.height))
+        pieces += [
+            Piece(part.ink, piece.x + part.x, piece.y + part.y, piece.blob, part.crossed, len(parts) == 1)
+            for part in parts
+        ]
+    return sorted(pieces, key=lambda piece: piece.x + piece.ink.shape[1] / 2)
+
+
+def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[FoundDigit], list[tuple[Box, str]]]:
+    crops = [crop(candidate, row.pieces) for row in rows for candidate in row.candidates]
+    if not crops:
+        return [], []
+    images, result = look(crops)
+    digits: list[FoundDigit] = []
+    dropped: list[tuple[Box, str]] = []
+    at = number = 0
+    for row in rows:
+        mine = np.s_[at : at + len(row.candidates)]
+        at += len(row.candidates)
+        if not row.candidates:
+            continue
+        labels, confidence = result.label[mine], result.confidence[mine]
+        taken = digit_costs(row.candidates, row.pieces, labels, confidence, row.height, costs)
+        path = best_path(row.candidates, taken, skip_costs(row.pieces, row.height, costs))
+        for index in path:
+            box = _on_page(row.candidates[index].box, row, factor)
+            shares = tuple(result.probabilities[mine][index].tolist())
+            image = images[mine][index]
+            digits.append(FoundDigit(box, number, image, int(labels[index]), float(confidence[index]), shares))
+        number += bool(path)
+        dropped += _left_out(row, path, factor)
+    return digits, dropped
+
+
+def _left_out(row: Row, path: list[int], factor: int) -> list[tuple[Box, str]]:
+    """The pieces that no digit of the path holds."""
+    held: set[int] = set()
+    for index in path:
+        candidate = row.candidates[index]
+        held |= set(range(candidate.first, candidate.last)) - set(candidate.without)
+    return [
+        (_on_page(_box(piece), row, factor), "separator" if max(piece.ink.shape) < 0.6 * row.height else "no-digit")
+        for index, piece in enumerate(row.pieces)
+        if index not in held
+    ]
+
+
+def _box(piece: Piece) -> Box:
+    return Box(piece.x, piece.y, piece.ink.shape[1], piece.ink.shape[0])
+
+
+def _on_page(box: Box, row: Row, factor: int) -> Box:
+    """From a row's own pixels to the page's."""
+    scale = factor / row.scale
+    x, y = row.x * factor + box.x * scale, row.y * factor + box.y * scale
+    return Box(round(x), round(y), max(1, round(box.width * scale)), max(1, round(box.height * scale)))
+
+
+def _scaled(box: Box, factor: int) -> Box:
+    return Box(*(side * factor for side in box))
