@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import EdgeDigitsError
     from edge_runtime.image import decode_gray, read_gray
-    from edge_runtime.pipeline import Reader
+    from edge_runtime.pipeline import Reader, read_page
     from edge_runtime.types import Box, Classification, Digit, Page, Status
 
 _HOMES = {
@@ -25,6 +25,7 @@ _HOMES = {
     "Status": "types",
     "decode_gray": "image",
     "read_gray": "image",
+    "read_page": "pipeline",
 }
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Status",
     "decode_gray",
     "read_gray",
+    "read_page",
 ]
 
 

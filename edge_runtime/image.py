@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import limits
-from edge_runtime.errors import DamagedImageError, FileError, TooLargeError
+from edge_runtime.errors import DamagedImageError, FileError, TooLargeError, UsageError
 from edge_runtime.header import read_header
 from edge_runtime.types import Gray
 
@@ -91,7 +91,7 @@ def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.P
         raise DamagedImageError(f"the {header.format} is broken or of a kind that cannot be decoded")
     if header.plain:
         return cast(Gray, pixels)
-    return _upright(_gray(pixels), header.orientation)
+    return _upright(to_gray(pixels), header.orientation)
 
 
 def is_image_name(name: str) -> bool:
@@ -99,8 +99,17 @@ def is_image_name(name: str) -> bool:
     return name[name.rfind(".") :].lower() in SUFFIXES
 
 
-def _gray(pixels: NDArray[np.generic]) -> Gray:
-    """Gray, colour, or either with alpha, of any depth, to gray."""
+def to_gray(pixels: NDArray[np.generic]) -> Gray:
+    """Return gray, colour (blue, green, red), or either with alpha, of any depth, as gray: uint8 (height, width).
+
+    pixels: (height, width) or (height, width, 1..4). Raises UsageError for any other array.
+    """
+    if pixels.ndim not in (2, 3) or pixels.size == 0 or pixels.dtype.kind not in "uif" or pixels.shape[2:] > (4,):
+        raise UsageError(
+            f"a picture is an array (height, width) or with 1 to 4 channels, not {pixels.dtype} {pixels.shape}"
+        )
+    if pixels.shape[2:] == (1,):
+        pixels = pixels[..., 0]
     if pixels.ndim == 2:
         return _to_bytes(pixels)
     channels = pixels.shape[2]

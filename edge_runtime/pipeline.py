@@ -3,18 +3,39 @@
 Nobody else calls normalise, classify and decide one after the other.
 """
 
+import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import decide
 from edge_runtime.errors import UsageError
+from edge_runtime.find.reading import Found, find_digits
+from edge_runtime.image import read_gray, to_gray
 from edge_runtime.normalise import normalise_all
-from edge_runtime.types import Box, Decisions, Digit, Gray, Page
+from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Page, Status
 
-Expect = Literal["digit"]
+Expect = Literal["digit", "page"]
+
+
+def read_page(image: str | os.PathLike[str] | NDArray[np.generic], reader: "Reader | None" = None) -> Page:
+    """Find and read the digits of a page, any size and light, dark on light or light on dark.
+
+    image: a picture file, or an array (height, width), (height, width, 3) as blue, green, red, or with alpha as fourth
+    channel; uint8, or of more bits, scaled by their own range. reader: None for the default model, loaded once; it is
+    for one thread. Raises InputError for a file that cannot be read and UsageError for an array that is no picture.
+    """
+    gray = to_gray(image) if isinstance(image, np.ndarray) else read_gray(image)
+    return (reader or _default_reader()).read(gray, "page")
+
+
+@cache
+def _default_reader() -> "Reader":
+    return Reader(Classifier())
 
 
 class Reader:
@@ -24,13 +45,15 @@ class Reader:
         self._classifier = classifier
 
     def read(self, gray: Gray, expect: Expect = "digit") -> Page:
-        """Read one picture: uint8 (height, width), any size and polarity, one digit expected in it."""
+        """Read one picture: uint8 (height, width), any size and polarity, with one digit or a page of them."""
         return self.read_many([gray], expect)[0]
 
     def read_many(self, grays: Iterable[Gray], expect: Expect = "digit") -> list[Page]:
-        """Read pictures in one call of the interpreter; each is let go of before the next is asked for."""
+        """Read pictures, single digits in one call of the interpreter; each is let go of before the next comes."""
+        if expect == "page":
+            return [self.decided(self.find(gray)) for gray in grays]
         if expect != "digit":
-            raise UsageError(f"this release reads one digit in a picture, expect='digit', not {expect!r}")
+            raise UsageError(f"expect is 'digit' or 'page', not {expect!r}")
         sizes: list[tuple[int, int]] = []
 
         def measured() -> Iterator[Gray]:
@@ -61,3 +84,25 @@ class Reader:
         crops = normalise_all(grays)
         blank = np.logical_not(crops.any((1, 2)))
         return decide(blank, self._classifier.classify(crops), self._classifier.bundle.min_confidence)
+
+    def find(self, gray: Gray) -> Found:
+        """Find and read the digits of a page, and keep every step on the way; `decided` makes a Page of it."""
+        return find_digits(gray, self._look)
+
+    def decided(self, found: Found) -> Page:
+        """Return what was found in a page, with the decision on each digit."""
+        digits: list[Digit] = []
+        if found.digits:
+            columns = (np.array(column) for column in zip(*(each.reading for each in found.digits), strict=True))
+            blank = np.zeros(len(found.digits), np.bool_)
+            decisions = decide(blank, Classification(*columns), self._classifier.bundle.min_confidence)
+            results = zip(decisions.labels, decisions.confidences, decisions.statuses, decisions.reasons, strict=True)
+            for each, (label, confidence, status, reason) in zip(found.digits, results, strict=True):
+                shares = tuple(each.reading.probabilities.tolist())
+                digits.append(Digit(label, confidence, shares, each.box, status, reason, each.row))
+        dropped = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in found.dropped)
+        return Page(tuple(digits), found.width, found.height, dropped)
+
+    def _look(self, crops: list[Gray]) -> tuple[Images, Classification]:
+        images = normalise_all(crops)
+        return images, self._classifier.classify(images)

@@ -44,6 +44,7 @@ class Digit(NamedTuple):
     box: Box
     status: Status  # ok or rejected
     reason: str = ""  # why it was rejected
+    row: int | None = 0  # which row of the page it is in, from the top; None for what is in none
 
 
 class Decisions(NamedTuple):
@@ -59,9 +60,21 @@ class Decisions(NamedTuple):
 class Page(NamedTuple):
     """What was read in one picture."""
 
-    digits: tuple[Digit, ...]
+    digits: tuple[Digit, ...]  # in reading order, ok or rejected
     width: int  # pixels
     height: int  # pixels
+    dropped: tuple[
+        Digit, ...
+    ] = ()  # what was found to be no digit before or while reading, with the reasons; no labels
+
+    @property
+    def text(self) -> str:
+        """The digits that are ok, rows joined by newline; a row without any is left out."""
+        rows: dict[int | None, str] = {}
+        for digit in self.digits:
+            if digit.status is Status.OK:
+                rows[digit.row] = rows.get(digit.row, "") + str(digit.label)
+        return "\n".join(rows.values())
 
 
 class Row(NamedTuple):

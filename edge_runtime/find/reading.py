@@ -42,9 +42,7 @@ class FoundDigit(NamedTuple):
     box: Box  # pixels of the page
     row: int  # from 0
     image: Gray  # (28, 28), normalised
-    label: int
-    confidence: float
-    probabilities: tuple[float, ...]
+    reading: Classification  # of this one image
 
 
 class Found(NamedTuple):
@@ -179,9 +177,8 @@ def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[
         path = best_path(row.candidates, taken, skip_costs(row.pieces, row.height, costs))
         for index in path:
             box = _on_page(row.candidates[index].box, row, factor)
-            shares = tuple(result.probabilities[mine][index].tolist())
-            image = images[mine][index]
-            digits.append(FoundDigit(box, number, image, int(labels[index]), float(confidence[index]), shares))
+            reading = Classification(*(column[mine][index] for column in result))
+            digits.append(FoundDigit(box, number, images[mine][index], reading))
         number += bool(path)
         dropped += _left_out(row, path, factor)
     return digits, dropped

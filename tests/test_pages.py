@@ -1,0 +1,267 @@
+"""Whole pages through the public doors: generated ones with exact truth, and pictures that are none."""
+
+import io
+import json
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from edge_runtime import Classifier, Reader, read_page
+from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.errors import InputError, UsageError
+from edge_runtime.types import Status
+from tests.conftest import ROOT
+
+READER = Reader(Classifier())
+ROWS = ["2074", "63058"]  # each drawn digit reads well by itself
+
+
+def page(rows=ROWS, size=(640, 400), height=60, seed=3, **look):
+    return draw_page(rows, size, height, seed, Look(**look))
+
+
+def text(picture):
+    return read_page(picture, READER).text
+
+
+LOOKS = {
+    "plain": {},
+    "chalk on a board": {"ink": (235, 235, 235), "paper": (45, 60, 40)},
+    "red pen on yellow": {"ink": (50, 40, 200), "paper": (150, 235, 245)},
+    "blue pen on blue": {"ink": (150, 60, 40), "paper": (240, 210, 180)},
+    "pencil": {"ink": (150, 150, 150)},
+    "dark corner": {"fall": 0.7, "noise": 2.0},
+    "shadow": {"shadow": 0.5, "noise": 2.0},
+    "ruled": {"ruling": "lines"},
+    "squared": {"ruling": "squares"},
+    "squared, in dark print": {"ruling": "squares", "rule": (125, 110, 100)},
+    "printed texture": {"texture": 40.0, "noise": 3.0},
+    "rising": {"slope": -0.12},
+    "falling": {"slope": 0.12},
+    "specks": {"specks": 400},
+    "border": {"border": 12},
+    "blurred and noisy": {"blur": 1.5, "noise": 8.0},
+    "tilted": {"perspective": 0.03},
+    "separators": {"separators": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_pages_of_many_looks_are_read(name):
+    drawn = page(**LOOKS[name])
+    assert text(drawn.picture) == drawn.text
+
+
+@pytest.mark.parametrize(
+    ("height", "size"), [(14, (640, 400)), (24, (1920, 1080)), (130, (900, 420)), (360, (1600, 1080))]
+)
+def test_small_and_large_digits_are_read(height, size):
+    rows = ["2074", "63058"] if height < 300 else ["207"]
+    drawn = draw_page(rows, size, height, 5, Look(gap=(0.3, 0.6)))
+    assert text(drawn.picture) == drawn.text
+
+
+def test_neighbours_that_touch_are_cut_apart():
+    right = total = 0
+    for seed in range(12):
+        drawn = page(["36", "52"], (400, 300), 56, seed, touching=1.0)
+        read = read_page(drawn.picture, READER).text.split("\n")
+        right += sum(a == b for a, b in zip(read, drawn.text.split("\n"), strict=False))
+        total += 2
+    assert right >= 0.6 * total, f"{right} of {total}"
+
+
+def test_a_digit_knows_where_it_is():
+    drawn = page()
+    found = read_page(drawn.picture, READER)
+    assert (found.width, found.height) == (640, 400)
+    boxes = [(row, box) for row, line in enumerate(drawn.boxes) for box in line]
+    for digit, (row, box) in zip(found.digits, boxes, strict=True):
+        assert digit.row == row
+        assert np.abs(np.subtract(digit.box, box)).max() <= 6
+        assert digit.status is Status.OK
+        assert len(digit.probabilities) == 10
+
+
+def test_what_is_dropped_has_a_place_and_a_reason():
+    drawn = page(separators=1.0, specks=200)
+    dropped = read_page(drawn.picture, READER).dropped
+    assert dropped
+    assert all(each.reason and each.label is None and each.status is Status.REJECTED for each in dropped)
+    assert {"separator", "too-small"} & {each.reason for each in dropped}
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.6, 2.5))
+def test_scaling_changes_no_text(seed, scale):
+    drawn = page(seed=seed, gap=(0.3, 0.6))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    assert text(cv2.resize(drawn.picture, None, fx=scale, fy=scale, interpolation=how)) == text(drawn.picture)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_inverting_changes_no_text(seed):
+    drawn = page(seed=seed, gap=(0.3, 0.6))
+    assert text(255 - drawn.picture) == text(drawn.picture)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), edge=st.integers(1, 120))
+def test_more_paper_around_changes_no_text(seed, edge):
+    drawn = page(seed=seed, gap=(0.3, 0.6))
+    wider = cv2.copyMakeBorder(drawn.picture, *(edge,) * 4, cv2.BORDER_CONSTANT, value=Look().paper)
+    assert text(wider) == text(drawn.picture)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), light=st.floats(0.4, 1.0), fall=st.floats(0, 0.6))
+def test_light_changes_no_text(seed, light, fall):
+    drawn = page(seed=seed, gap=(0.3, 0.6))
+    lit = drawn.picture * (light * (1 - fall * np.linspace(0, 1, 640))[:, np.newaxis])
+    assert text(lit.astype(np.uint8)) == text(drawn.picture)
+
+
+EMPTY = {
+    "a pixel": np.zeros((1, 1), np.uint8),
+    "a line": np.full((1, 4000), 200, np.uint8),
+    "black": np.zeros((300, 400, 3), np.uint8),
+    "white": np.full((300, 400), 255, np.uint8),
+    "transparent": np.zeros((60, 60, 4), np.uint8),
+    "deep and black": np.zeros((80, 80), np.uint16),
+    "grain": np.clip(np.random.default_rng(1).normal(200, 8, (600, 800)), 0, 255).astype(np.uint8),
+    "a ramp": np.tile(np.linspace(20, 230, 800).astype(np.uint8), (600, 1)),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_pictures_without_digits_give_none(name):
+    assert text(EMPTY[name]) == ""
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 5, 7), (5,), (2, 2, 2, 2)])
+def test_arrays_that_are_no_pictures_are_refused(shape):
+    with pytest.raises(UsageError, match="a picture is an array"):
+        read_page(np.zeros(shape, np.uint8), READER)
+
+
+def test_more_specks_than_a_page_can_have_are_bounded():
+    class Counted(Classifier):
+        images = 0
+
+        def classify(self, images):
+            self.images += len(images)
+            return super().classify(images)
+
+    random = np.random.default_rng(2)
+    picture = np.full((2000, 3000), 230, np.uint8)
+    for y, x in zip(random.integers(0, 1990, 100_000), random.integers(0, 2990, 100_000), strict=True):
+        picture[y : y + 3, x : x + 3] = 40
+    classifier = Counted()
+    found = read_page(picture, Reader(classifier))
+    assert classifier.images < 10_000
+    assert len(found.dropped) < 5_000
+
+
+def encoded(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_pages_of_other_kinds_are_read(tmp_path):
+    drawn = page()
+    image = Image.fromarray(np.ascontiguousarray(drawn.picture[..., ::-1]))
+    alpha = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    alpha.putalpha(Image.eval(image.convert("L"), lambda level: 255 - level if level < 200 else 0))
+    turned = Image.Exif()
+    turned[274] = 6
+    blank = Image.new("RGB", image.size, "white")
+    kinds = {
+        "cmyk.jpg": encoded(image.convert("CMYK"), "JPEG", quality=90),
+        "deep.png": encoded(Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257), "PNG"),
+        "alpha.png": encoded(alpha, "PNG"),
+        "turned.jpg": encoded(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=turned.tobytes(), quality=90),
+        "animated.webp": encoded(image, "WEBP", save_all=True, append_images=[blank], lossless=True),
+        "animated.png": encoded(image, "PNG", save_all=True, append_images=[blank]),
+        "pages.tiff": encoded(image, "TIFF", save_all=True, append_images=[blank]),
+    }
+    for name, data in kinds.items():
+        (tmp_path / name).write_bytes(data)
+        try:
+            assert text(tmp_path / name) == drawn.text, name
+        except InputError as error:  # an animation may be refused, in a line that says so
+            assert "animated" in name, name
+            assert len(str(error).splitlines()) == 1
+
+
+def test_truncated_pages_give_one_error(tmp_path):
+    data = cv2.imencode(".jpg", page().picture)[1].tobytes()
+    (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="truncated"):
+        read_page(tmp_path / "half.jpg", READER)
+
+
+@pytest.fixture
+def note(tmp_path):
+    drawn = page(separators=0.5)
+    cv2.imwrite(str(tmp_path / "note.png"), drawn.picture)
+    return drawn
+
+
+def test_read_prints_the_text(run_cli, note):
+    done = run_cli("read", "note.png")
+    assert done.stdout == note.text + "\n"
+    assert done.stderr == ""
+
+
+def test_read_tells_everything_as_json(run_cli, note):
+    (line,) = run_cli("read", "--json", "note.png").stdout.splitlines()
+    record = json.loads(line)
+    assert list(record) == ["path", "text", "digits", "rejected", "image"]
+    assert (record["path"], record["text"], record["image"]) == ("note.png", note.text, [640, 400])
+    assert "".join(each["label"] for each in record["digits"]) == note.text.replace("\n", "")
+    assert [each["row"] for each in record["digits"]] == [0] * 4 + [1] * 5
+    assert all(0 < each["confidence"] <= 1 and len(each["box"]) == 4 for each in record["digits"])
+    assert record["rejected"]
+    assert all(each["reason"] for each in record["rejected"])
+
+
+def test_read_goes_on_after_a_picture_that_fails(run_cli, note, tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    done = run_cli("read", "--json", "text.png", "note.png", "missing.png", code=1)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [set(record) == {"path", "error"} for record in records] == [True, False, True]
+    assert len(done.stderr.splitlines()) == 2
+    done = run_cli("read", "note.png", "missing.png", code=1)
+    assert done.stdout == f"==> note.png <==\n{note.text}\n"
+
+
+def test_read_draws_what_it_saw(run_cli, note, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "note.png").write_bytes((tmp_path / "note.png").read_bytes())
+    run_cli("read", "--annotate", "seen", "--explain", "why/deep", "note.png", "more/note.png")
+    seen = cv2.imread(str(tmp_path / "seen" / "note.png.png"))
+    assert seen.shape == note.picture.shape
+    changed = (seen != cv2.imread(str(tmp_path / "note.png"))).any(2)
+    for box in [box for line in note.boxes for box in line]:  # each digit has a frame around it
+        assert changed[box.y - 6 : box.y + box.height + 6, box.x - 6 : box.x + box.width + 6].mean() > 0.02
+    why = cv2.imread(str(tmp_path / "why" / "deep" / "note.png.png"))
+    assert why.shape[0] > 3 * 400
+    assert len(list((tmp_path / "seen").iterdir())) == len(list((tmp_path / "why" / "deep").iterdir())) == 2
+
+
+def test_read_says_so_when_there_is_nothing(run_cli):
+    done = run_cli("read", ROOT / "samples" / "blank-paper.jpg")
+    assert done.stdout == ""
+    assert done.stderr.startswith("no digits in ")
+
+
+def test_read_cannot_draw_into_a_file(run_cli, note, tmp_path):
+    (tmp_path / "taken").write_text("")
+    said = run_cli("read", "--explain", "taken", "note.png", code=1).stderr
+    assert said.startswith("error: the folder taken cannot be made")
