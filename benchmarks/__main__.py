@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmarks import keras_model, many_names, parity, speed, tables, throughput
+from benchmarks import keras_model, many_names, pages, parity, speed, tables, throughput
 from benchmarks.machine import machine
 from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option, run
@@ -20,6 +20,7 @@ Examples:
   python -m benchmarks parity --run runs/ann
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
   python -m benchmarks training runs/ann runs/rmsprop-ann
+  python -m benchmarks pages --real ~/digits
   python -m benchmarks throughput
   python -m benchmarks names
   python -m benchmarks sizes
@@ -88,6 +89,32 @@ def parity_command(
     for line in lapses:
         click.echo(f"error: {DEFAULT}: {line}", err=True)
     return 1 if lapses else 0
+
+
+@benchmarks.command("pages")
+@click.option("--real", type=FOLDER, required=True, help="Folders of pages and strings, each with a labels.csv.")
+@click.option("--peer/--no-peer", default=True, show_default=True, help="RapidOCR beside ours, where it is installed.")
+@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@debug_option
+def pages_command(real: Path, peer: bool, out: Path) -> None:
+    """Digits found and right on pages and strings of other people's digits, speed and memory."""
+    models = {
+        name: pages.measure(name, real, click.echo) | {"speed": pages.speed(name, click.echo)} for name in names()
+    }
+    others = pages.measure_peer(real, click.echo) if peer else None
+    _write(out / "pages.json", models, peers={pages.PEER: others} if others else {})
+    for reader, sets in [*((name, found["sets"]) for name, found in models.items()), (pages.PEER, others or {})]:
+        for name, figures in sets.items():
+            click.echo(
+                f"{reader:<12}{name:<34}{figures['exact']:>8.1%} exact, {figures['digits_right']:.1%} of the digits, "
+                f"{figures['false_digits_a_picture']:.2f} false ones a picture, {figures['milliseconds']:.1f} ms"
+            )
+    for name, found in models.items():
+        for size, figures in found["speed"].items():
+            click.echo(
+                f"{name:<12}{size:<34}{figures['read_ms']:>8.1f} ms and {figures['decode_ms']:.1f} ms to decode it, "
+                f"{figures['peak_mib']:.0f} MiB"
+            )
 
 
 @benchmarks.command("throughput")

@@ -180,6 +180,40 @@ def _demo() -> str:
     return f"```\n{text.getvalue()}```\n"
 
 
+def _pages() -> str:
+    found = read("pages.json")
+    readers = {name: each for name, each in found["models"].items() if _is_shipped(name, each["model"])}
+    sets = {f"`{name}`": each["sets"] for name, each in readers.items()} | found["peers"]
+    body = [
+        [
+            f"{kind}, {reader}",
+            *(_percent(figures[name]) for name in ("digits_right", "exact")),
+            f"{figures['false_digits_a_picture']:.2f}",
+            *(_percent(figures[name]) for name in ("misread", "cut_wrongly")),
+            f"{figures['milliseconds']:.1f} ms",
+        ]
+        for reader, each in sets.items()
+        for kind, figures in each.items()
+    ]
+    head = ["set and reader", "digits right", "pictures exact", "false digits each", "misread", "cut wrongly", "median"]
+    return _table(head, body)
+
+
+def _page_speed() -> str:
+    models = read("pages.json")["models"]
+    body = [
+        [
+            f"`{name}`, {size}, {figures['digits']} digits",
+            *(f"{figures[of]:.0f} ms" for of in ("read_ms", "decode_ms")),
+            f"{figures['peak_mib']:.0f} MiB",
+        ]
+        for name, found in models.items()
+        if _is_shipped(name, found["model"])
+        for size, figures in found["speed"].items()
+    ]
+    return _table(["page", "read", "decode the JPEG", "peak memory"], body)
+
+
 def _throughput() -> str:
     models = read("throughput.json")["models"]
     found = next(iter(models.values()))
@@ -338,6 +372,8 @@ TABLES = {
     "real": _real,
     "real-formats": _others_by_format,
     "disagreements": _disagreements,
+    "pages": _pages,
+    "page-speed": _page_speed,
     "throughput": _throughput,
     "promises": _promises,
     "latency": _latency,

@@ -1,0 +1,196 @@
+"""Whole pages and strings of digits: how much is read right, how fast, with how much memory; and a peer's figures.
+
+In: a folder of labelled pictures, each set with a labels.csv (filename,label; `|` between rows). Out: figures for JSON.
+"""
+
+import csv
+import importlib
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge_runtime import Classifier, Reader, read_gray
+from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.errors import FileError
+from edge_runtime.image import decode_gray
+
+SIZES = {"1920 x 1080": ((1920, 1080), 60), "4000 x 3000": ((4000, 3000), 125)}  # the picture, and its digits' height
+ROWS = ["0123456789"] * 6  # on the page that is timed
+ROUNDS = 7
+PEER = "rapidocr"
+
+Tell = Callable[[str], None]
+Read = Callable[[Path], str]  # a picture file to its digits, rows joined by |
+
+
+def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
+    """One model on every set below `folder` whose labels are strings or pages of digits; `sets` by the set's name."""
+    classifier = Classifier(name)
+    reader = Reader(classifier)
+    sets = _sets(folder)
+
+    def read(path: Path) -> str:
+        return reader.read(read_gray(path), "page").text.replace("\n", "|")
+
+    return {
+        "model": classifier.bundle.file("tflite_int8").sha256,
+        "sets": {each: score(read, *labelled, f"{name}: {each}", tell) for each, labelled in sets.items()},
+    }
+
+
+def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
+    """RapidOCR on the same pictures, digits kept and all else dropped; None where it is not installed.
+
+    Pages go through its detector and recogniser; strings, which are cut out already, are read by both ways.
+    """
+    if importlib.util.find_spec(PEER) is None:
+        return None
+    engine = importlib.import_module(PEER).RapidOCR()
+
+    def read(path: Path) -> str:
+        return _peer_text(engine(str(path)))
+
+    def read_crop(path: Path) -> str:
+        return _peer_text(engine(str(path), use_det=False, use_cls=False, use_rec=True))
+
+    figures: dict[str, Any] = {}
+    for each, (paths, truth) in _sets(folder).items():
+        figures[each] = score(read, paths, truth, f"{PEER}: {each}", tell)
+        if not any("|" in label for label in truth):
+            figures[f"{each}, recogniser alone"] = score(read_crop, paths, truth, f"{PEER}: {each}, as crops", tell)
+    return figures
+
+
+def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tell) -> dict[str, Any]:
+    """Figures of a reader on labelled pictures.
+
+    A digit is right if it has its place in the longest common order of what is read and what is true. Strings that are
+    wrong with the right number of digits are mostly misread, the others mostly cut apart or found wrongly.
+    """
+    tell(title)
+    exact = right = false = total = misread = 0
+    seconds = []
+    for path, true in zip(paths, truth, strict=True):
+        started = time.perf_counter()
+        found = read(path)
+        seconds.append(time.perf_counter() - started)
+        matched, extra = align(true.replace("|", ""), found.replace("|", ""))
+        exact += found == true
+        right += matched
+        false += extra
+        total += len(true.replace("|", ""))
+        misread += found != true and len(found.replace("|", "")) == len(true.replace("|", ""))
+    return {
+        "pictures": len(paths),
+        "exact": exact / len(paths),
+        "digits": total,
+        "digits_right": right / total,
+        "false_digits_a_picture": false / len(paths),
+        "misread": misread / len(paths),
+        "cut_wrongly": 1 - (exact + misread) / len(paths),
+        "milliseconds": 1000 * median(seconds),
+    }
+
+
+def align(true: str, found: str) -> tuple[int, int]:
+    """How many digits are right, and how many of `found` are too many, in the alignment of fewest edits."""
+    best = [(column, 0, column) for column in range(len(found) + 1)]  # edits, right, false
+    for row, digit in enumerate(true, 1):
+        line = [(row, 0, 0)]
+        for column, read in enumerate(found, 1):
+            edits, right, false = best[column - 1]
+            options = [(edits + (digit != read), right + (digit == read), false)]
+            edits, right, false = best[column]
+            options.append((edits + 1, right, false))
+            edits, right, false = line[column - 1]
+            options.append((edits + 1, right, false + 1))
+            line.append(min(options, key=lambda option: (option[0], -option[1])))
+        best = line
+    return best[-1][1], best[-1][2]
+
+
+def speed(name: str, tell: Tell) -> dict[str, Any]:
+    """Milliseconds of a page on one core, and the peak memory of a process that reads one, MiB; by the page's size."""
+    figures = {}
+    reader = Reader(Classifier(name))
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    for size, (pixels, height) in SIZES.items():
+        tell(f"{name}: {size}")
+        drawn = draw_page(ROWS, pixels, height, 1, Look(fall=0.5, noise=4.0, blur=1.0, gap=(0.4, 0.8)))
+        data = cv2.imencode(".jpg", drawn.picture)[1].tobytes()
+        gray = decode_gray(data)
+        digits = sum(each is not None for each in reader.read(gray, "page").digits)
+        decode = _milliseconds(lambda data=data: decode_gray(data))
+        figures[size] = {
+            "digits": digits,
+            "read_ms": _milliseconds(lambda gray=gray: reader.read(gray, "page")),
+            "decode_ms": decode,
+            "peak_mib": _peak(name, data),
+        }
+    cv2.setNumThreads(threads)
+    return figures
+
+
+def _milliseconds(act: Callable[[], object]) -> float:
+    """The least of some rounds: other work on the machine only adds to it."""
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - started)
+    return 1000 * min(times)
+
+
+PEAK = """
+import pathlib, sys
+from edge_runtime import Classifier, Reader, decode_gray
+Reader(Classifier(sys.argv[1])).read(decode_gray(sys.stdin.buffer.read()), "page")
+print(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+def _peak(name: str, data: bytes) -> float:
+    done = subprocess.run([sys.executable, "-c", PEAK, name], input=data, capture_output=True, check=True)
+    return int(done.stdout) / 1024
+
+
+def _sets(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
+    found = {}
+    for table in sorted(folder.rglob("labels.csv")):
+        with table.open(newline="", encoding="utf-8") as file:
+            truth = {line["filename"]: line["label"] for line in csv.DictReader(file)}
+        if truth and any(len(label) > 1 for label in truth.values()):
+            found[table.parent.name] = ([table.parent / name for name in truth], list(truth.values()))
+    if not found:
+        raise FileError(f"below {folder} there is no labels.csv with strings of digits")
+    return found
+
+
+def _peer_text(result: Any) -> str:
+    """What it read in the order of the lines' places: rows from the top, and parts of a row from the left."""
+    texts = list(getattr(result, "txts", None) or ())
+    boxes = getattr(result, "boxes", None)
+    if boxes is None or len(boxes) != len(texts):
+        return "|".join(filter(None, (_digits(text) for text in texts)))
+    lines: list[list[tuple[float, float, float, str]]] = []  # middle, height, left, text
+    for text, box in sorted(zip(texts, boxes, strict=True), key=lambda pair: float(np.mean(pair[1][:, 1]))):
+        middle, height, left = float(np.mean(box[:, 1])), float(np.ptp(box[:, 1])), float(np.min(box[:, 0]))
+        if lines and abs(middle - lines[-1][0][0]) < 0.5 * max(height, lines[-1][0][1]):
+            lines[-1].append((middle, height, left, text))
+        else:
+            lines.append([(middle, height, left, text)])
+    rows = ["".join(_digits(part[3]) for part in sorted(line, key=lambda part: part[2])) for line in lines]
+    return "|".join(filter(None, rows))
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter in "0123456789")
