@@ -3,15 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import groupby, repeat
 
 import cv2
 
 from edge_runtime.classifier import Classifier
+from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError
 from edge_runtime.image import read_gray
 from edge_runtime.limits import FILE_SECONDS
-from edge_runtime.pipeline import Reader
+from edge_runtime.pipeline import Expect, Reader
 from edge_runtime.types import Gray, Row, Status
 from edge_runtime.workers import Workers
 
@@ -30,6 +31,7 @@ class Job:
     model: str | None
     backend: str
     threads: int = 1
+    expect: Expect = "digit"  # what is in each picture
     probabilities: bool = True  # else rows have none, which saves their way between processes
 
 
@@ -102,6 +104,33 @@ def read_files(
     return found
 
 
+def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None) -> list[Found]:
+    """Read whole pages; the label is all of a page's digits, rows joined by a space, the confidence the lowest.
+
+    A page with a digit that is rejected is rejected, for the first such reason; one without digits is blank.
+    """
+    found: list[Found] = []
+    for path in paths:
+        tick()
+        try:
+            page = reader.read(read_gray(f"{root}/{path}" if root else path), "page")
+        except InputError as error:
+            found.append(_lost(str(error)))
+        except MemoryError:
+            found.append(_lost("there is not enough memory for the picture"))
+        else:
+            reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
+            if not page.digits:
+                reasons = [Reason.BLANK.value]
+            status = Status.REJECTED if reasons else Status.OK
+            rows = [
+                "".join(str(digit.label) for digit in row) for _, row in groupby(page.digits, lambda digit: digit.row)
+            ]
+            least = min((digit.confidence for digit in page.digits), default=None)
+            found.append((" ".join(rows), least, status, reasons[0] if reasons else "", ()))
+    return found
+
+
 def _lost(reason: str) -> Found:
     return "", None, Status.FAILED, reason, ()
 
@@ -117,6 +146,8 @@ class _Prepare:
         reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads))
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[Found]:
+            if self.job.expect == "page":
+                return read_pages(reader, paths, self.job.root, tick)
             return read_files(reader, paths, self.job.root, self.job.probabilities, tick)
 
         return work

@@ -265,3 +265,23 @@ def test_read_cannot_draw_into_a_file(run_cli, note, tmp_path):
     (tmp_path / "taken").write_text("")
     said = run_cli("read", "--explain", "taken", "note.png", code=1).stderr
     assert said.startswith("error: the folder taken cannot be made")
+
+
+def test_a_batch_of_pages_has_a_row_for_each(run_cli, tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for name, rows in {"a.png": ["2074", "63058"], "b.png": ["58"]}.items():
+        cv2.imwrite(str(folder / name), page(rows).picture)
+    cv2.imwrite(str(folder / "blank.png"), np.full((200, 300), 240, np.uint8))
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:2000])
+    run_cli("batch-classify", "notes", "--mode", "read", "--output", "texts.csv", "--jobs", 2, code=1)
+    header, *lines = (tmp_path / "texts.csv").read_text().splitlines()
+    assert header == "path,label,confidence,status,error"
+    assert [line.split(",")[:2] + line.split(",")[3:4] for line in lines] == [
+        ["a.png", "2074 63058", "ok"],
+        ["b.png", "58", "ok"],
+        ["blank.png", "", "rejected"],
+        ["broken.png", "", "failed"],
+    ]
+    refused = run_cli("batch-classify", "notes", "--mode", "read", "--probabilities", "--output", "p.csv", code=2)
+    assert "--mode read" in refused.stderr

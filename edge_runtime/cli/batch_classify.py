@@ -36,6 +36,7 @@ Examples:
   edge-digits batch-classify scans --output results.csv
   edge-digits batch-classify scans --output results.csv --resume
   edge-digits batch-classify scans --output results.jsonl --exclude '*.tmp.png' --copy-to sorted
+  edge-digits batch-classify notes --mode read --output texts.csv
   edge-digits batch-classify digits --output results.csv --labels-from-folders
   find . -name '*.png' -print0 | edge-digits batch-classify - -0 --output results.parquet
 
@@ -49,6 +50,13 @@ in a name is two.
 
 @click.command("batch-classify", epilog=EPILOG)
 @click.argument("folder")
+@click.option(
+    "--mode",
+    type=click.Choice(["classify", "read"]),
+    default="classify",
+    show_default=True,
+    help="One digit a picture, or all digits of whole pages, with the rows joined by a space.",
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
 @click.option("--resume", is_flag=True, help="Go on with an output that was begun; start where none was.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists or was begun.")
@@ -73,6 +81,7 @@ in a name is two.
 @debug_option
 def batch_classify(
     folder: str,
+    mode: str,
     output: Path,
     resume: bool,
     overwrite: bool,
@@ -102,6 +111,9 @@ def batch_classify(
         raise UsageError("FOLDER is empty: name a folder, . for this one, or - for standard input")
     if resume and overwrite:
         raise UsageError("--resume goes on with an output and --overwrite replaces it: choose one")
+    reads = mode == "read"
+    if reads and (probabilities or copy_to or labels or labels_from_folders):
+        raise UsageError("--probabilities, --copy-to and true labels are for one digit a picture, not for --mode read")
     form, convert = _format(output, probabilities)
     truth = _truth(labels, labels_from_folders)
     _check_targets(folder, (copy_to, quarantine), resume or overwrite)
@@ -116,6 +128,7 @@ def batch_classify(
         "the model": hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest(),
         "the backend": resolved,
         "the version of edge-digits": versions("edge-digits")["edge-digits"],
+        "the option --mode": mode,
         "the option --recursive": recursive,
         "the option --include": list(include),
         "the option --exclude": list(exclude),
@@ -135,12 +148,12 @@ def batch_classify(
         journal.close()
         click.echo(f"{output} is complete: nothing to do")
         return 0
-    report = _Report(truth)
+    report = _Report(truth, of_digits=not reads)
     if source:
         source.listed = journal.listed
     paths: Iterator[str | None] = source.paths() if source else Listing(sys.stdin.buffer, null).paths()
     copies = Copies(root, copy_to, quarantine)
-    job = Job(root, model, backend, probabilities=probabilities)
+    job = Job(root, model, backend, expect="page" if reads else "digit", probabilities=probabilities)
     count = Folder(folder, recursive, include, exclude).count if source else None
     try:
         with Progress(count) as progress:
@@ -232,7 +245,8 @@ def _truth(labels: Path | None, from_folders: bool) -> Callable[[str], str | Non
 class _Report:
     """What is counted while rows go by."""
 
-    def __init__(self, truth: Callable[[str], str | None] | None) -> None:
+    def __init__(self, truth: Callable[[str], str | None] | None, of_digits: bool) -> None:
+        self._of_digits = of_digits  # labels are single digits, which are counted
         self.statuses: Counter[str] = Counter()
         self._labels: Counter[str] = Counter()
         self._truth = truth
@@ -248,7 +262,8 @@ class _Report:
     def add(self, rows: Sequence[Row]) -> None:
         """Count rows."""
         labels = [row.label for row in rows if row.status is Status.OK]
-        self._labels.update(labels)
+        if self._of_digits:  # texts of pages would all be kept
+            self._labels.update(labels)
         self.statuses[Status.OK] += len(labels)
         if len(labels) < len(rows):
             self.statuses.update(row.status for row in rows if row.status is not Status.OK)
@@ -267,7 +282,8 @@ class _Report:
         counts = ", ".join(f"{self.statuses[status]:,} {status}" for status in Status)
         rate = f", {(self.total - self.earlier) / seconds:,.0f}/s" if self.total else ""
         click.echo(f"{self.total:,} pictures in {seconds:.1f} s{rate}: {counts}{skipped}")
-        click.echo("labels: " + ", ".join(f"{digit}: {self._labels[str(digit)]:,}" for digit in range(10)))
+        if self._of_digits:
+            click.echo("labels: " + ", ".join(f"{digit}: {self._labels[str(digit)]:,}" for digit in range(10)))
         for below in source.unread if source else ():
             click.echo(f"error: the folder {printable(below)} cannot be listed", err=True)
 

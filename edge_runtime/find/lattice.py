@@ -38,6 +38,7 @@ class Costs(NamedTuple):
     cut_ink: float = 0.4  # and for each stroke width of it
     join: float = 0.5  # for each seam between blobs inside of a digit
     gap: float = 20.0  # and for each height of paper there
+    side_by_side: float = 6.0  # and where both are as high as digits
     digit: float = -0.5  # for each digit
     skip: float = 12.0  # to leave out a piece as high as a digit
     least_skip: float = 0.4  # to leave out a speck
@@ -134,6 +135,7 @@ def digit_costs(
     return np.asarray(total, np.float64)
 
 
+HIGH, OVER = 0.6, 0.5  # heights, and shares of the narrower one: blobs higher and less over one another are two digits
 HEIGHT_SPREAD = 0.25  # of the logarithm of a digit's height over the row's
 
 
@@ -181,5 +183,11 @@ def _seams(pieces: list[Piece], height: float, costs: Costs) -> float:
     total = 0.0
     for one, other in pairwise(pieces):
         if one.blob != other.blob:
-            total += costs.join + costs.gap * max(0, other.x - one.right) / height
+            apart = other.x - one.right
+            total += costs.join + costs.gap * max(0, apart) / height
+            # Parts of a broken digit are low, or one over the other; two high ones side by side are two digits.
+            low = min(one.ink.shape[0], other.ink.shape[0]) / height
+            over = -apart / min(one.ink.shape[1], other.ink.shape[1])
+            if low > HIGH and over < OVER:
+                total += costs.side_by_side
     return total
