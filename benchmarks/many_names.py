@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 
+from edge_runtime.bench.memory import peak_mib
 from edge_runtime.drawing import draw_digit
 
 LINKS = 50_000  # of one file: file systems allow about 65,000
@@ -42,7 +43,7 @@ def _watch(folder: Path, output: Path) -> dict[str, Any]:
         while job.poll() is None:
             if not first and part.exists() and part.stat().st_size > 100:
                 first = time.monotonic() - began
-            peaks |= {pid: peak for pid in _family(job.pid) if (peak := _peak(pid))}
+            peaks |= {pid: peak for pid in _family(job.pid) if (peak := peak_mib(pid))}
             time.sleep(0.3 if first else 0.01)
         assert job.stdout
         summary = job.stdout.readline().strip()
@@ -56,12 +57,3 @@ def _family(pid: int) -> list[int]:
         return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     except OSError:
         return [pid]
-
-
-def _peak(pid: int) -> float:
-    """Peak memory of a process in MiB; 0 where it is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)

@@ -151,16 +151,17 @@ def _milliseconds(act: Callable[[], object]) -> float:
 
 
 PEAK = """
-import pathlib, sys
+import sys
 from edge_runtime import Classifier, Reader, decode_gray
+from edge_runtime.bench.memory import peak_mib
 Reader(Classifier(sys.argv[1])).read(decode_gray(sys.stdin.buffer.read()), "page")
-print(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+print(peak_mib())
 """
 
 
 def _peak(name: str, data: bytes) -> float:
     done = subprocess.run([sys.executable, "-c", PEAK, name], input=data, capture_output=True, check=True)
-    return int(done.stdout) / 1024
+    return float(done.stdout)
 
 
 def _sets(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:

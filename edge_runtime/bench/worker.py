@@ -7,8 +7,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from edge_runtime.bench.memory import peak_mib
 
 BATCH = 64  # digits
 WARM = 20  # calls that do not count
@@ -41,7 +42,7 @@ def main(model: str, backend: str, threads: int, seconds: float) -> None:
         "whole": _percentiles(_loop(lambda index: reader.read(decode_gray(encoded[index])), seconds)),
         "batch_per_s": BATCH / float(np.median(_loop(lambda _: classifier.classify(digits), seconds))),
         "load_ms": 1000 * load_s,
-        "peak_mib": _peak_mib(),
+        "peak_mib": peak_mib(),
     }
     _say(json.dumps(found))
 
@@ -70,15 +71,6 @@ def _percentiles(took: list[float]) -> dict[str, float]:
     """Microseconds."""
     ordered = sorted(took)
     return {f"p{at}_us": 1e6 * ordered[round(at * (len(ordered) - 1) / 100)] for at in (50, 90, 99)}
-
-
-def _peak_mib() -> float | None:
-    """This process's peak memory; None where Linux does not tell."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 if __name__ == "__main__":
