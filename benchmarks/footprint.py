@@ -17,6 +17,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.statistics import promise
 from edge_runtime.bench.figures import repeated
 from edge_runtime.errors import EdgeDigitsError
 
@@ -112,8 +113,7 @@ def wanted(found: dict[str, Any]) -> list[dict[str, Any]]:
     for what, most in WANTED.items():
         ratio = found["ratios"][what]
         ratio = ratio if isinstance(ratio, dict) else repeated([ratio])
-        promises.append({"what": f"{NAMES[what]}, to Keras", "most": most, "ratio": ratio["median"]})
-        promises[-1] |= {"met": ratio["median"] <= most, "noisy": ratio["noisy"]}
+        promises.append(promise(f"{NAMES[what]}, to Keras", most, ratio))
     return promises
 
 

@@ -1,10 +1,12 @@
-"""How sure a figure is: an interval for one model, and whether two models differ, on the same digits."""
+"""How sure a figure is: an interval, whether two models differ on the same digits, and whether a promise is kept."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
+
+from edge_runtime.bench.figures import Repeated
 
 LABELS = NDArray[np.integer]
 
@@ -15,6 +17,12 @@ class Comparison(NamedTuple):
     first_only: int  # digits that the first alone reads right
     second_only: int  # digits that the second alone reads right
     p: float  # probability of a difference at least as large between two equally good models: 0 to 1
+
+
+def promise(what: str, most: float, ratio: Repeated) -> dict[str, Any]:
+    """Return what is promised beside what was measured, ready for JSON: at most `most` is wanted of the ratio."""
+    median = ratio["median"]
+    return {"what": what, "most": most, "ratio": median, "met": median <= most, "noisy": ratio["noisy"]}
 
 
 def wilson(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.footprint import WANTED
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch import rows
@@ -272,7 +273,7 @@ def footprint(found: Mapping[str, Any]) -> str:
         ["installed", *(f"{each['installed_bytes'] / 1e6:,.0f} MB" for each in (ours, theirs))],
     ]
     of = [_noted(ratios["start_s"]), _noted(ratios["peak_mib"]), _short(ratios["installed_bytes"])]
-    wanted = [f"{most:.3f}" for most in (1 / 12, 1 / 7, 1 / 5)]
+    wanted = [f"{most:.3f}" for most in WANTED.values()]
     body = [[*row, ratio, most] for row, ratio, most in zip(rows, of, wanted, strict=True)]
     return _table(["", "edge-digits", "Keras script", "ratio", "at most"], body)
 

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS
+from benchmarks.statistics import promise
 from edge_runtime.bench.figures import repeated
 from edge_runtime.bundle import DEFAULT, load_bundle
 from edge_runtime.errors import EdgeDigitsError
@@ -130,16 +131,7 @@ def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         pairs = zip(*(subjects[name]["p50_us"]["repeats"] for name in ("litert", "tflite-float")), strict=True)
         ratio = repeated([ours / theirs for ours, theirs in pairs])
         ratios.append(("classify, to the bare loop over float tflite", 1 / FASTER, ratio))
-    return [
-        {
-            "what": what,
-            "most": most,
-            "ratio": ratio["median"],
-            "met": ratio["median"] <= most,
-            "noisy": ratio["noisy"],
-        }
-        for what, most, ratio in ratios
-    ]
+    return [promise(what, most, ratio) for what, most, ratio in ratios]
 
 
 def _times(found: Mapping[str, Any]) -> dict[str, float]:
