@@ -88,10 +88,8 @@ def read_files(
                 tick()
             try:
                 yield read_gray(prefix + path)
-            except InputError as error:
-                failures.append((index, _lost(str(error))))
-            except MemoryError:
-                failures.append((index, _lost("there is not enough memory for the picture")))
+            except (InputError, MemoryError) as error:
+                failures.append((index, _failed(error)))
 
     labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
     tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
@@ -114,10 +112,8 @@ def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], N
         tick()
         try:
             page = reader.read(read_gray(f"{root}/{path}" if root else path), "page")
-        except InputError as error:
-            found.append(_lost(str(error)))
-        except MemoryError:
-            found.append(_lost("there is not enough memory for the picture"))
+        except (InputError, MemoryError) as error:
+            found.append(_failed(error))
         else:
             reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
             if not page.digits:
@@ -129,6 +125,10 @@ def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], N
             least = min((digit.confidence for digit in page.digits), default=None)
             found.append((" ".join(rows), least, status, reasons[0] if reasons else "", ()))
     return found
+
+
+def _failed(error: Exception) -> Found:
+    return _lost("there is not enough memory for the picture" if isinstance(error, MemoryError) else str(error))
 
 
 def _lost(reason: str) -> Found:
