@@ -1,7 +1,7 @@
 """What can be trained: recipes are data, not scripts. `network` builds what they say, `fit` trains it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from train.deformation import MILD, STRONG, Deformation
@@ -195,29 +195,29 @@ def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
     return Recipe(name=name, summary=summary, layers=(*layers, Dense(10, "softmax")), **(shared | how))  # type: ignore[arg-type]
 
 
-_TEACHER = (
+_TEACHER = _own(
+    "teacher",
+    "convolutions, larger than any that ships: the others learn from it",
     Conv(32, 5, 2),
     Conv(64),
     Pool(),
     Conv(96, padding="valid"),
     Dense(128, "relu", norm=True, dropout=0.2),
+    batch=250,
+    epochs=40,
+    learning_rate=2e-3,
+    warmup=1,
+    weight_decay=0.02,
+    lessons=(Lesson(STRONG),),
 )
 _GENTLE = Lesson(MILD, ("teacher", "teacher-mild"))
-_TAUGHT = {"batch": 250, "epochs": 40, "learning_rate": 2e-3, "warmup": 1, "weight_decay": 0.02}
 
 _OURS = (
-    _own(
-        "teacher",
-        "convolutions, larger than any that ships: the others learn from it",
-        *_TEACHER,
-        **_TAUGHT,
-        lessons=(Lesson(STRONG),),
-    ),
-    _own(
-        "teacher-mild",
-        "the same on digits that are deformed less, for networks that learn from such",
-        *_TEACHER,
-        **_TAUGHT,
+    _TEACHER,
+    replace(
+        _TEACHER,
+        name="teacher-mild",
+        summary="the same on digits that are deformed less, for networks that learn from such",
         lessons=(Lesson(MILD),),
     ),
     _own(
