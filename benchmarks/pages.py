@@ -3,7 +3,6 @@
 In: a folder of labelled pictures, each set with a labels.csv (filename,label; `|` between rows). Out: figures for JSON.
 """
 
-import csv
 import importlib
 import importlib.util
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.labelled import labelled
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import FileError
@@ -166,11 +166,9 @@ def _peak(name: str, data: bytes) -> float:
 
 def _sets(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
     found = {}
-    for table in sorted(folder.rglob("labels.csv")):
-        with table.open(newline="", encoding="utf-8") as file:
-            truth = {line["filename"]: line["label"] for line in csv.DictReader(file)}
-        if truth and any(len(label) > 1 for label in truth.values()):
-            found[table.parent.name] = ([table.parent / name for name in truth], list(truth.values()))
+    for place, truth in labelled(folder):
+        if any(len(label) > 1 for label in truth.values()):
+            found[place.name] = ([place / name for name in truth], list(truth.values()))
     if not found:
         raise FileError(f"below {folder} there is no labels.csv with strings of digits")
     return found

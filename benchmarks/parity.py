@@ -4,7 +4,6 @@ In: bundles, MNIST, and with `real` a folder of labelled pictures, each set with
 Out: fractions, ready for JSON.
 """
 
-import csv
 import tempfile
 from collections.abc import Callable, Mapping
 from itertools import combinations
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import keras_model
+from benchmarks.labelled import labelled
 from benchmarks.statistics import mcnemar, wilson
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.batch import rows
@@ -136,13 +136,14 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: 
     reader = Reader(classifier)
     measured: dict[str, float] = {}
     in_formats = {}
-    for table in sorted(folder.rglob("labels.csv")):
-        truth = _truth(table)
+    for place, truth in labelled(folder):
+        if not truth:
+            raise FileError(f"{place / 'labels.csv'} names no files")
         if all(len(label) == 1 for label in truth.values()):
-            tell(f"{name}: {table.parent.name}")
-            measured[table.parent.name] = _score(reader, table.parent, truth)
-            crops, labels = _crops(table.parent, truth)
-            in_formats[table.parent.name] = measure(outputs(classifier.bundle, keras_file, crops), labels)
+            tell(f"{name}: {place.name}")
+            measured[place.name] = _score(reader, place, truth)
+            crops, labels = _crops(place, truth)
+            in_formats[place.name] = measure(outputs(classifier.bundle, keras_file, crops), labels)
     if mnist_c is not None:
         tell(f"{name}: MNIST-C")
         measured |= _corrupted(reader, mnist_c)
@@ -176,14 +177,6 @@ def _as_files(bundle: Bundle, images: Images, labels: NDArray[np.uint8]) -> floa
 def _score(reader: Reader, folder: Path, truth: dict[str, str]) -> float:
     """The share of files whose best guess is right; one that fails or is blank counts as wrong."""
     return sum(row.label == truth[row.path] for row in rows(reader, truth, str(folder))) / len(truth)
-
-
-def _truth(table: Path) -> dict[str, str]:
-    with table.open(newline="", encoding="utf-8") as file:
-        truth = {line["filename"]: line["label"] for line in csv.DictReader(file)}
-    if not truth:
-        raise FileError(f"{table} names no files")
-    return truth
 
 
 def _corrupted(reader: Reader, path: Path) -> dict[str, float]:
