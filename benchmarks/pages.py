@@ -5,6 +5,7 @@ In: a folder of labelled pictures, each set with a labels.csv (filename,label; `
 
 import importlib
 import importlib.util
+import logging
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
 def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
     """RapidOCR on the same pictures, digits kept and all else dropped; None where it is not installed.
 
-    Pages go through its detector and recogniser; strings, which are cut out already, are read by both ways.
+    Pages go through its detector and recogniser; strings, which are cut out already, through the recogniser alone,
+    which reads three times as many of them right and takes a fiftieth of the time.
     """
     if importlib.util.find_spec(PEER) is None:
         return None
@@ -61,11 +63,11 @@ def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
     def read_crop(path: Path) -> str:
         return _peer_text(engine(str(path), use_det=False, use_cls=False, use_rec=True))
 
+    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     figures: dict[str, Any] = {}
     for each, (paths, truth) in _sets(folder).items():
-        figures[each] = score(read, paths, truth, f"{PEER}: {each}", tell)
-        if not any("|" in label for label in truth):
-            figures[f"{each}, recogniser alone"] = score(read_crop, paths, truth, f"{PEER}: {each}, as crops", tell)
+        are_pages = any("|" in label for label in truth)
+        figures[each] = score(read if are_pages else read_crop, paths, truth, f"{PEER}: {each}", tell)
     return figures
 
 

@@ -176,7 +176,7 @@ def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[
         taken = digit_costs(row.candidates, row.pieces, labels, confidence, row.height, costs)
         path = best_path(row.candidates, taken, skip_costs(row.pieces, row.height, costs))
         for index in path:
-            box = _on_page(row.candidates[index].box, row, factor)
+            box = on_page(row.candidates[index].box, row, factor)
             reading = Classification(*(column[mine][index] for column in result))
             digits.append(FoundDigit(box, number, images[mine][index], reading))
         number += bool(path)
@@ -191,7 +191,7 @@ def _left_out(row: Row, path: list[int], factor: int) -> list[tuple[Box, str]]:
         candidate = row.candidates[index]
         held |= set(range(candidate.first, candidate.last)) - set(candidate.without)
     return [
-        (_on_page(_box(piece), row, factor), "separator" if max(piece.ink.shape) < 0.6 * row.height else "no-digit")
+        (on_page(_box(piece), row, factor), "separator" if max(piece.ink.shape) < 0.6 * row.height else "no-digit")
         for index, piece in enumerate(row.pieces)
         if index not in held
     ]
@@ -201,7 +201,7 @@ def _box(piece: Piece) -> Box:
     return Box(piece.x, piece.y, piece.ink.shape[1], piece.ink.shape[0])
 
 
-def _on_page(box: Box, row: Row, factor: int) -> Box:
+def on_page(box: Box, row: Row, factor: int) -> Box:
     """From a row's own pixels to the page's."""
     scale = factor / row.scale
     x, y = row.x * factor + box.x * scale, row.y * factor + box.y * scale
