@@ -33,6 +33,7 @@ class Job:
     threads: int = 1
     expect: Expect = "digit"  # what is in each picture
     probabilities: bool = True  # else rows have none, which saves their way between processes
+    max_error: float | None = None  # see Reader
 
 
 def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART) -> Iterator[Row]:
@@ -143,7 +144,7 @@ class _Prepare:
 
     def __call__(self) -> Callable[[list[str], Callable[[], None]], list[Found]]:
         cv2.setNumThreads(1)  # the processes are as many as the cores already
-        reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads))
+        reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads), self.job.max_error)
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[Found]:
             if self.job.expect == "page":

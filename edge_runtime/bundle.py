@@ -7,18 +7,20 @@ file names may not leave the folder, and a model's bytes meet no interpreter bef
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_runtime import limits
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ModelError, UsageError
 
 FORMAT = "edge-digits bundle"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 MODELS = Path(__file__).parent / "models"  # the bundles that ship with the package
 DEFAULT = "ann"
-DIGITS = 10  # labels 0 to 9
+LABELS = [str(digit) for digit in range(10)]
+NONE = "none"  # the label of an eleventh output: what is no digit
 ACTIVATIONS = ("softmax", "sigmoid")
 
 
@@ -43,6 +45,14 @@ class ModelFile:
         return data
 
 
+class Threshold(NamedTuple):
+    """A confidence from which digits are accepted, and what that meant for digits of known labels."""
+
+    max_error: float  # 0..1: at most so many of the accepted were wrong
+    min_confidence: float  # 0..1
+    coverage: float  # 0..1: so many were accepted
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """A checked manifest."""
@@ -53,6 +63,8 @@ class Bundle:
     activation: str  # softmax or sigmoid: left out of the graph, applied by the classifier
     temperature: float  # divides the logits; > 0
     min_confidence: float  # 0..1: less is rejected
+    thresholds: tuple[Threshold, ...]  # by max_error, rising; measured on digits that the network was not trained on
+    outputs: int  # ten, or eleven where the last one is for what is no digit
     manifest: dict[str, Any]  # all of it, as parsed
 
     def file(self, kind: str) -> ModelFile:
@@ -61,6 +73,24 @@ class Bundle:
             return self.files[kind]
         except KeyError:
             raise ModelError(f"the model {self.name} has no {kind} file; it has {', '.join(self.files)}") from None
+
+    def threshold(self, max_error: float) -> Threshold:
+        """Return the lowest threshold that kept to an error rate: the table's next one that is as strict or stricter.
+
+        max_error: 0 to 1, without 0. Raises UsageError where the bundle has none so strict.
+        """
+        if not 0 < max_error <= 1:
+            raise UsageError(f"the largest error is over 0 and at most 1, not {max_error:g}")
+        if not self.thresholds:
+            raise UsageError(f"the model {self.name} has no table of error rates: export it with --validated")
+        kept = [each for each in self.thresholds if each.max_error <= max_error * (1 + 1e-9)]
+        if not kept:
+            least = self.thresholds[0].max_error
+            raise UsageError(
+                f"the model {self.name} was validated down to an error of {least:g}, not {max_error:g}: "
+                f"ask for {least:g} or more"
+            )
+        return kept[-1]
 
 
 def names() -> list[str]:
@@ -103,15 +133,29 @@ def _check(manifest: Any, folder: Path) -> Bundle:
     where = folder / MANIFEST
     if manifest["format"] != FORMAT or manifest["format_version"] != FORMAT_VERSION:
         raise ModelError(f"{where} is not {FORMAT!r} version {FORMAT_VERSION}, which is what this release reads")
-    if manifest["labels"] != [str(digit) for digit in range(DIGITS)] or manifest["input"]["shape"] != [28, 28]:
+    if manifest["labels"] not in (LABELS, [*LABELS, NONE]) or manifest["input"]["shape"] != [28, 28]:
         raise ModelError(f"{where} describes no reader of 28x28 digits 0 to 9")
     activation = manifest["output"]["activation"]
     temperature = float(manifest["temperature"])
     min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
-    if activation not in ACTIVATIONS or not 1e-3 <= temperature <= 1e3 or not 0 <= min_confidence <= 1:
+    thresholds = _thresholds(manifest["thresholds"].get("by_error", []))
+    shares = [min_confidence, *(value for each in thresholds for value in each)]
+    rising = all(one.max_error < other.max_error for one, other in pairwise(thresholds))
+    sensible = activation in ACTIVATIONS and 1e-3 <= temperature <= 1e3 and all(0 <= share <= 1 for share in shares)
+    if not sensible or not rising:
         raise ModelError(f"{where} holds an activation, a temperature or a threshold that makes no sense")
     files = {kind: _model_file(entry, folder) for kind, entry in manifest["files"].items()}
-    return Bundle(str(manifest["name"]), folder, files, activation, temperature, min_confidence, manifest)
+    return Bundle(
+        str(manifest["name"]), folder, files, activation, temperature, min_confidence, thresholds,
+        len(manifest["labels"]), manifest,
+    )  # fmt: skip
+
+
+def _thresholds(entries: list[dict[str, Any]]) -> tuple[Threshold, ...]:
+    return tuple(
+        Threshold(float(entry["max_error"]), float(entry["min_confidence"]), float(entry["coverage"]))
+        for entry in entries
+    )
 
 
 def _model_file(entry: dict[str, Any], folder: Path) -> ModelFile:

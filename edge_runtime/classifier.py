@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_bundle
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.types import Classification, Images
 
 ONE = (28, 28)  # the shape of a single image
+NONE = 10  # the place of the output for what is no digit, where a network has it
 UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)  # compared as they are: np.int8 would be looked up each time
 
 
@@ -25,13 +26,20 @@ class Classifier:
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
+        if self._backend.outputs not in (None, self.bundle.outputs):
+            raise ModelError(
+                f"the model {self.bundle.name} has {self._backend.outputs} outputs and its manifest "
+                f"{self.bundle.outputs} labels: export it again"
+            )
         self._weights = _weight_table(self.bundle, self._backend.scale, self._backend.zero_point)
 
     def classify(self, images: Images) -> Classification:
         """Classify normalised digits, as `normalise` returns them; nothing is normalised here.
 
         images: uint8 (28, 28) or (N, 28, 28), N >= 0, ink bright on 0. Returns label, confidence and probabilities
-        of shapes () or (N,), and (10,) or (N, 10). Raises UsageError for any other array.
+        of shapes () or (N,), and (10,) or (N, 10). The probabilities are calibrated: the logits are divided by the
+        bundle's temperature (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: "On calibration of modern neural networks",
+        ICML 2017). Raises UsageError for any other array.
         """
         if isinstance(images, np.ndarray) and images.dtype == UINT8 and images.shape == ONE:
             return self._classify_one(images)
@@ -51,8 +59,10 @@ class Classifier:
         total = 0.0
         for weight in weights.tolist():  # `sum` would round otherwise on some Pythons
             total += weight
-        probabilities = (weights / total).astype(np.float32)
+        probabilities = (weights[:NONE] / total).astype(np.float32)
         label = output.argmax()
+        if label == NONE:  # the digit that it is most like
+            label = output[:NONE].argmax()
         return Classification(label, probabilities[label], probabilities)
 
     def _classify(self, images: Images) -> Classification:
@@ -60,9 +70,9 @@ class Classifier:
         weights = self._weights[outputs] if outputs.dtype == INT8 else self._weigh(outputs)
         # One after the other, as for one image: else the last bit would depend on the batch.
         totals = np.add.accumulate(weights, 1)[:, -1:]
-        probabilities = (weights / totals).astype(np.float32)
+        probabilities = (weights[:, :NONE] / totals).astype(np.float32)
         # Equal outputs stay equal as probabilities, so the first of them wins on every backend.
-        return Classification(outputs.argmax(1), probabilities.max(1), probabilities)
+        return Classification(outputs[:, :NONE].argmax(1), probabilities.max(1), probabilities)
 
     def _weigh(self, outputs: NDArray[np.generic]) -> NDArray[np.float64]:
         logits = outputs.astype(np.float64)

@@ -7,24 +7,35 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Classification, Decisions, Status
 
+MIN_HEIGHT = 6  # pixels: a digit written in fewer rows, and columns, could be any of several
+
 
 class Reason(StrEnum):
     """Why a digit was rejected."""
 
     BLANK = "blank"  # no ink was found
-    LOW_CONFIDENCE = "low-confidence"  # under the bundle's threshold
+    TOO_SMALL = "too-small"  # there are not enough pixels to tell one digit from another
+    NOT_A_DIGIT = "not-a-digit"  # that it is none is likelier than the label
+    LOW_CONFIDENCE = "low-confidence"  # under the threshold
 
 
-def decide(blank: NDArray[np.bool_], result: Classification, min_confidence: float) -> Decisions:
+def decide(
+    blank: NDArray[np.bool_], small: NDArray[np.bool_], result: Classification, min_confidence: float
+) -> Decisions:
     """Decide on N digits; the first reason of `Reason` that there is counts.
 
-    blank: (N,), where no ink was found. result: of N digits. min_confidence: 0..1, from the bundle's thresholds.
+    blank: (N,), where no ink was found. small: (N,), where it has less than `MIN_HEIGHT` pixels. result: of N digits.
+    min_confidence: 0..1, from the bundle's thresholds.
     """
     labels: list[int | None] = result.label.tolist()
     confidences: list[float] = result.confidence.tolist()
     statuses, reasons = [Status.OK] * len(labels), [""] * len(labels)
-    for index in np.flatnonzero(blank | (result.confidence < min_confidence)).tolist():
-        statuses[index], reasons[index] = Status.REJECTED, Reason.LOW_CONFIDENCE.value
+    none = 1 - result.probabilities.sum(1) > result.confidence
+    for index in np.flatnonzero(blank | small | none | (result.confidence < min_confidence)).tolist():
+        reason = Reason.NOT_A_DIGIT if none[index] else Reason.LOW_CONFIDENCE
+        if small[index]:
+            reason = Reason.TOO_SMALL
         if blank[index]:
-            labels[index], confidences[index], reasons[index] = None, 0.0, Reason.BLANK.value
+            labels[index], confidences[index], reason = None, 0.0, Reason.BLANK
+        statuses[index], reasons[index] = Status.REJECTED, reason.value
     return Decisions(labels, confidences, result.probabilities, statuses, reasons)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.decide import decide
+from edge_runtime.decide import MIN_HEIGHT, decide
 from edge_runtime.errors import UsageError
 from edge_runtime.find.reading import Found, find_digits
 from edge_runtime.image import read_gray, to_gray
@@ -41,8 +41,17 @@ def _default_reader() -> "Reader":
 class Reader:
     """Reads pictures with one classifier."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, max_error: float | None = None) -> None:
+        """Choose what is accepted.
+
+        max_error: so strictly that at most this share of the accepted digits was wrong when the model was validated,
+        over 0 and at most 1; None: the bundle's default. Raises UsageError where the bundle has nothing so strict.
+        """
+        bundle = classifier.bundle
         self._classifier = classifier
+        self._min_confidence = (
+            bundle.min_confidence if max_error is None else bundle.threshold(max_error).min_confidence
+        )
 
     def read(self, gray: Gray, expect: Expect = "digit") -> Page:
         """Read one picture: uint8 (height, width), any size and polarity, with one digit or a page of them."""
@@ -55,14 +64,7 @@ class Reader:
         if expect != "digit":
             raise UsageError(f"expect is 'digit' or 'page', not {expect!r}")
         sizes: list[tuple[int, int]] = []
-
-        def measured() -> Iterator[Gray]:
-            for gray in grays:
-                sizes.append(gray.shape)
-                yield gray
-                del gray  # or it would stay until the next one is there
-
-        found = self.decide_many(measured())
+        found = self.decide_many(_measured(grays, sizes))
         columns = zip(
             sizes,
             found.labels,
@@ -81,9 +83,12 @@ class Reader:
 
     def decide_many(self, grays: Iterable[Gray]) -> Decisions:
         """As `read_many`, where a whole picture is one digit and nothing but the decisions is wanted."""
-        crops = normalise_all(grays)
+        sizes: list[tuple[int, int]] = []
+        crops = normalise_all(_measured(grays, sizes))
         blank = np.logical_not(crops.any((1, 2)))
-        return decide(blank, self._classifier.classify(crops), self._classifier.bundle.min_confidence)
+        # What is in a larger picture may be as small, but that is seen where pages are read alone.
+        small = np.fromiter((max(size) < MIN_HEIGHT for size in sizes), np.bool_, len(sizes))
+        return decide(blank, small, self._classifier.classify(crops), self._min_confidence)
 
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page, and keep every step on the way; `decided` makes a Page of it."""
@@ -95,7 +100,8 @@ class Reader:
         if found.digits:
             columns = (np.array(column) for column in zip(*(each.reading for each in found.digits), strict=True))
             blank = np.zeros(len(found.digits), np.bool_)
-            decisions = decide(blank, Classification(*columns), self._classifier.bundle.min_confidence)
+            small = np.array([max(each.box.width, each.box.height) < MIN_HEIGHT for each in found.digits], np.bool_)
+            decisions = decide(blank, small, Classification(*columns), self._min_confidence)
             results = zip(decisions.labels, decisions.confidences, decisions.statuses, decisions.reasons, strict=True)
             for each, (label, confidence, status, reason) in zip(found.digits, results, strict=True):
                 shares = tuple(each.reading.probabilities.tolist())
@@ -106,3 +112,11 @@ class Reader:
     def _look(self, crops: list[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)
         return images, self._classifier.classify(images)
+
+
+def _measured(grays: Iterable[Gray], sizes: list[tuple[int, int]]) -> Iterator[Gray]:
+    """Pass pictures on, one by one, and note their heights and widths."""
+    for gray in grays:
+        sizes.append(gray.shape)
+        yield gray
+        del gray  # or it would stay until the next one is there

@@ -23,7 +23,7 @@ class Classification(NamedTuple):
 
     label: NDArray[np.int64]  # (...), 0..9
     confidence: NDArray[np.float32]  # (...), 0..1, the label's probability
-    probabilities: NDArray[np.float32]  # (..., 10), each 0..1, summing to 1
+    probabilities: NDArray[np.float32]  # (..., 10), each 0..1; what their sum lacks to 1 is the probability of no digit
 
 
 class Box(NamedTuple):
@@ -40,7 +40,7 @@ class Digit(NamedTuple):
 
     label: int | None  # 0..9, the best guess even if rejected; None where there is no ink
     confidence: float  # 0..1
-    probabilities: tuple[float, ...]  # ten of them, summing to 1; empty where there is no ink
+    probabilities: tuple[float, ...]  # ten of them, as in Classification; empty where there is no ink
     box: Box
     status: Status  # ok or rejected
     reason: str = ""  # why it was rejected
@@ -52,7 +52,7 @@ class Decisions(NamedTuple):
 
     labels: list[int | None]  # 0..9, the best guess even if rejected; None where there is no ink
     confidences: list[float]  # 0..1
-    probabilities: NDArray[np.float32]  # (N, 10), each 0..1, summing to 1
+    probabilities: NDArray[np.float32]  # (N, 10), as in Classification
     statuses: list[Status]  # ok or rejected
     reasons: list[str]  # why one was rejected, else empty
 
@@ -85,4 +85,4 @@ class Row(NamedTuple):
     confidence: float | None  # 0..1; None where there is no label
     status: Status
     error: str = ""  # why it was rejected or failed
-    probabilities: tuple[float, ...] = ()  # ten of them, summing to 1; empty where there is no label
+    probabilities: tuple[float, ...] = ()  # ten of them, as in Classification; empty where there is no label

@@ -22,6 +22,10 @@ def change(folder, edit):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def threshold(max_error, coverage=0.5):
+    return {"max_error": max_error, "min_confidence": 0.5, "coverage": coverage}
+
+
 def test_the_default_is_the_first_of_the_shipped():
     assert names()[0] == load_bundle().name == "ann"
 
@@ -64,6 +68,10 @@ def test_a_file_outside_the_folder_is_refused(folder, path):
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="hot"),
         lambda manifest: manifest.update(thresholds={"min_confidence": 1.5}),
+        lambda manifest: manifest.update(thresholds={"by_error": [{"max_error": 0.1}]}),
+        lambda manifest: manifest.update(thresholds={"by_error": [threshold(0.2), threshold(0.1)]}),
+        lambda manifest: manifest.update(thresholds={"by_error": [threshold(0.1, coverage=2)]}),
+        lambda manifest: manifest.update(labels=[*map(str, range(10)), "letter"]),
         lambda manifest: manifest.update(files=[]),
         lambda manifest: manifest["files"]["tflite_int8"].update(bytes=10**12),
         lambda manifest: manifest["output"].update(activation="relu"),
@@ -74,6 +82,14 @@ def test_a_manifest_that_makes_no_sense_is_refused(folder, edit):
     change(folder, edit)
     with pytest.raises(ModelError):
         load_bundle(folder)
+
+
+def test_other_outputs_than_the_labels_are_refused(folder):
+    outputs = load_bundle(folder).outputs
+    labels = [*map(str, range(10)), "none"][: 21 - outputs]
+    change(folder, lambda manifest: manifest.update(labels=labels))
+    with pytest.raises(ModelError, match=f"has {outputs} outputs"):
+        Classifier(folder, backend="litert")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": NaN}', "\xff"])

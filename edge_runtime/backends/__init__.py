@@ -24,9 +24,10 @@ class Backend(Protocol):
 
     scale: float  # logits = scale * (output - zero_point); 1 for float outputs
     zero_point: int  # -128..127; 0 for float outputs
+    outputs: int | None  # 10, or 11 with one for what is no digit; None where any number is right
 
     def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
-        """images: uint8 (N, 28, 28), N >= 1. Returns raw outputs (N, 10), an array of the caller's own."""
+        """images: uint8 (N, 28, 28), N >= 1. Returns raw outputs (N, outputs), an array of the caller's own."""
 
 
 class Kind(NamedTuple):

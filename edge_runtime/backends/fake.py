@@ -16,6 +16,7 @@ class FakeBackend:
 
     scale = 0.1
     zero_point = 0
+    outputs = None  # ten, which say of nothing that it is no digit
 
     def run(self, images: Images) -> NDArray[np.int8]:
         """See Backend.run."""

@@ -32,6 +32,10 @@ class OnnxBackend:
         self._shape = tuple(entry.shape[1:])
         if not all(isinstance(side, int) for side in self._shape) or int(np.prod(self._shape)) != 28 * 28:
             raise ModelError("the model does not take 28x28 pixels")
+        (result,) = self._session.get_outputs()
+        if result.shape[1:] not in ([10], [11]):
+            raise ModelError("the model does not give ten or eleven outputs")
+        self.outputs: int = result.shape[1]
 
     def run(self, images: Images) -> NDArray[np.float32]:
         """See Backend.run."""

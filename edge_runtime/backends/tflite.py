@@ -22,6 +22,7 @@ class TfliteBackend:
         self._one = _Prepared(self._new(), 1)
         self._many: _Prepared | None = None
         self.scale, self.zero_point = self._one.scale, self._one.zero_point
+        self.outputs = self._one.outputs
 
     def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
         """See Backend.run."""
@@ -49,8 +50,10 @@ class _Prepared:
         interpreter.resize_tensor_input(before["index"], shape)
         interpreter.allocate_tensors()
         (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
-        if int(np.prod(shape[1:])) != 28 * 28 or [int(side) for side in result["shape"]] != [batch, 10]:
-            raise ModelError("the model does not turn 28x28 pixels into ten outputs")
+        given, *outputs = (int(side) for side in result["shape"])
+        if int(np.prod(shape[1:])) != 28 * 28 or given != batch or outputs not in ([10], [11]):
+            raise ModelError("the model does not turn 28x28 pixels into ten or eleven outputs")
+        self.outputs = outputs[0]
         self._input, self._output = entry["index"], result["index"]
         self._set, self._invoke, self._get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
         self._buffer = np.zeros(shape, entry["dtype"])

@@ -14,7 +14,7 @@ from edge_runtime.backends import open_backend
 from edge_runtime.batch import BATCH, Job, parallel_rows
 from edge_runtime.bundle import MANIFEST, load_bundle
 from edge_runtime.chart import confusion_png
-from edge_runtime.cli.options import backend_option, model_option
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error
 from edge_runtime.cli.progress import Progress
 from edge_runtime.cli.run import INTERRUPTED, debug_option
 from edge_runtime.errors import FileError, OutputError, UsageError
@@ -78,6 +78,7 @@ in a name is two.
 @click.option("--labels-from-folders", is_flag=True, help="A picture's folder is named after its true label.")
 @model_option
 @backend_option
+@max_error_option
 @debug_option
 def batch_classify(
     folder: str,
@@ -98,14 +99,15 @@ def batch_classify(
     labels_from_folders: bool,
     model: str | None,
     backend: str,
+    max_error: float | None,
 ) -> int:
     """Read the one digit in each picture of FOLDER, or of the paths on standard input where FOLDER is -.
 
     Writes one row a picture, sorted by path: path,label,confidence,status,error. The status is ok, rejected (the
-    label is a guess, the reason stands in error) or failed (no picture could be read). Files that are no pictures by
-    name and links to folders are skipped and counted. Stopped at any moment, the job goes on with --resume. With true
-    labels, accuracy and a table by digit are printed, and a picture of the confusion is written beside the output.
-    Exit code 1 if a picture failed.
+    label is a guess; the reason stands in error: blank, too-small, not-a-digit, low-confidence) or failed (no picture
+    could be read). Files that are no pictures by name and links to folders are skipped and counted. Stopped at any
+    moment, the job goes on with --resume. With true labels, accuracy and a table by digit are printed, and a picture
+    of the confusion is written beside the output. Exit code 1 if a picture failed.
     """
     if not folder:
         raise UsageError("FOLDER is empty: name a folder, . for this one, or - for standard input")
@@ -123,12 +125,14 @@ def batch_classify(
     resolved, _ = open_backend(
         backend, bundle
     )  # what is wrong with a model or an interpreter is said before a job begins
+    tell_max_error(bundle, max_error)
     asked = {
         "the folder": str(source.root.resolve()) if source else f"- in {Path.cwd()}",
         "the model": hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest(),
         "the backend": resolved,
         "the version of edge-digits": versions("edge-digits")["edge-digits"],
         "the option --mode": mode,
+        "the option --max-error": max_error,
         "the option --recursive": recursive,
         "the option --include": list(include),
         "the option --exclude": list(exclude),
@@ -153,7 +157,9 @@ def batch_classify(
         source.listed = journal.listed
     paths: Iterator[str | None] = source.paths() if source else Listing(sys.stdin.buffer, null).paths()
     copies = Copies(root, copy_to, quarantine)
-    job = Job(root, model, backend, expect="page" if reads else "digit", probabilities=probabilities)
+    job = Job(
+        root, model, backend, expect="page" if reads else "digit", probabilities=probabilities, max_error=max_error
+    )
     count = Folder(folder, recursive, include, exclude).count if source else None
     try:
         with Progress(count) as progress:
@@ -282,6 +288,8 @@ class _Report:
         counts = ", ".join(f"{self.statuses[status]:,} {status}" for status in Status)
         rate = f", {(self.total - self.earlier) / seconds:,.0f}/s" if self.total else ""
         click.echo(f"{self.total:,} pictures in {seconds:.1f} s{rate}: {counts}{skipped}")
+        if read := self.statuses[Status.OK] + self.statuses[Status.REJECTED]:
+            click.echo(f"kept {self.statuses[Status.OK] / read:.2%} of the pictures that could be read")
         if self._of_digits:
             click.echo("labels: " + ", ".join(f"{digit}: {self._labels[str(digit)]:,}" for digit in range(10)))
         for below in source.unread if source else ():

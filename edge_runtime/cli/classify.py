@@ -6,7 +6,7 @@ import click
 
 from edge_runtime.batch import rows
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.options import backend_option, model_option, threads_option
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
 from edge_runtime.cli.run import debug_option
 from edge_runtime.pipeline import Reader
 from edge_runtime.sinks import Sink
@@ -18,6 +18,7 @@ EPILOG = """\b
 Examples:
   edge-digits classify seven.png
   edge-digits classify --json photo1.jpg photo2.jpg
+  edge-digits classify --max-error 0.001 *.png
 """
 
 
@@ -27,13 +28,19 @@ Examples:
 @model_option
 @backend_option
 @threads_option
+@max_error_option
 @debug_option
-def classify(files: tuple[str, ...], as_json: bool, model: str | None, backend: str, threads: int) -> int:
+def classify(
+    files: tuple[str, ...], as_json: bool, model: str | None, backend: str, threads: int, max_error: float | None
+) -> int:
     """Read the one digit in each picture FILE.
 
-    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. Exit code 1 if a file failed.
+    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. A label that is not to be trusted is
+    rejected, with the reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
     """
-    reader = Reader(Classifier(model, backend, threads))
+    classifier = Classifier(model, backend, threads)
+    tell_max_error(classifier.bundle, max_error)
+    reader = Reader(classifier, max_error)
     sink: Sink = JsonLinesSink(sys.stdout) if as_json else TableSink(sys.stdout, max(len(printable(f)) for f in files))
     failed = 0
     for row in rows(reader, files, batch=1 if len(files) == 1 else 16):

@@ -3,6 +3,7 @@
 import click
 
 from edge_runtime.backends import AUTO, CHOICES
+from edge_runtime.bundle import Bundle
 from edge_runtime.limits import THREADS
 
 model_option = click.option("--model", metavar="NAME|DIR", help="A shipped model or a bundle's folder.  [default: ann]")
@@ -12,3 +13,21 @@ backend_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the interpreter."
 )
+max_error_option = click.option(
+    "--max-error",
+    type=float,
+    metavar="SHARE",
+    help="Accept so strictly that at most this share of the accepted digits was wrong when the model was validated, "
+    "such as 0.001.  [default: the model's own threshold]",
+)
+
+
+def tell_max_error(bundle: Bundle, max_error: float | None) -> None:
+    """Say on standard error what `--max-error` means for a model; raises UsageError where it cannot be kept to."""
+    if max_error is not None:
+        found = bundle.threshold(max_error)
+        click.echo(
+            f"accepted from a confidence of {found.min_confidence:.2%}: {found.coverage:.2%} of the validation digits, "
+            f"and at most {found.max_error:g} of these were wrong",
+            err=True,
+        )

@@ -8,7 +8,7 @@ import click
 import cv2
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.options import backend_option, model_option, threads_option
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.image import read_gray
@@ -21,6 +21,7 @@ EPILOG = """\b
 Examples:
   edge-digits read note.jpg
   edge-digits read --json note.jpg form.png
+  edge-digits read --max-error 0.001 note.jpg
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
@@ -34,6 +35,7 @@ FOLDER = click.Path(path_type=Path)
 @model_option
 @backend_option
 @threads_option
+@max_error_option
 @debug_option
 def read(
     images: tuple[str, ...],
@@ -43,13 +45,16 @@ def read(
     model: str | None,
     backend: str,
     threads: int,
+    max_error: float | None,
 ) -> int:
     """Find the digits in each IMAGE and print them, row by row.
 
     Photographs and scans of any size and light, ink dark on light or light on dark. Digits that are not to be trusted
     are left out of the text; --json tells of them and why. Exit code 1 if a picture could not be read.
     """
-    reader = Reader(Classifier(model, backend, threads))
+    classifier = Classifier(model, backend, threads)
+    tell_max_error(classifier.bundle, max_error)
+    reader = Reader(classifier, max_error)
     pictures = [_Pictures(folder) if folder else None for folder in (annotate, explain)]
     failed = 0
     for path in images:
