@@ -40,6 +40,7 @@ class Settings:
     epochs: int | None
     final: bool
     teachers: tuple[Path, ...]
+    final_teachers: bool
     resume: bool
     checkpoint_seconds: float
     pool: Path
@@ -62,6 +63,11 @@ class Settings:
     multiple=True,
     metavar="RUN_DIR",
     help="A run that the recipe learns from; --list says of which recipes.  [default: those in runs/]",
+)
+@click.option(
+    "--final-teachers",
+    is_flag=True,
+    help="Let teachers that know the validation digits teach one who does not, for `python -m export --validated`.",
 )
 @click.option("--final", is_flag=True, help="Train on all 60,000 digits: when all is chosen on validation digits.")
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Train N seeds and write their mean and spread.")
@@ -91,6 +97,7 @@ def command(
     epochs: int | None,
     data: Path | None,
     teachers: tuple[Path, ...],
+    final_teachers: bool,
     final: bool,
     repeat: int | None,
     compare: bool,
@@ -118,7 +125,7 @@ def command(
     out = out or Path("runs", "compare" if compare else chosen[0].name)
     _claim(out, resume, overwrite)
     mnist = load_mnist(data)
-    settings = Settings(epochs, final, teachers, resume, checkpoint_seconds, pool or out / POOL)
+    settings = Settings(epochs, final, teachers, final_teachers, resume, checkpoint_seconds, pool or out / POOL)
     if compare:
         _compare(chosen, mnist, out, seed, settings)
     elif repeat:
@@ -213,6 +220,7 @@ def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Sett
         epochs=settings.epochs,
         final=settings.final,
         teachers=settings.teachers or _default_teachers(recipe),
+        final_teachers=settings.final_teachers,
         checkpoints=folder,
         resume=settings.resume,
         checkpoint_seconds=settings.checkpoint_seconds,

@@ -6,16 +6,13 @@ at once, when the training is over; what is still being chosen is chosen on vali
 
 import logging
 import os
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; read when TensorFlow is imported
 
@@ -26,17 +23,15 @@ from edge_runtime.versions import versions
 from train import checkpoint, teacher
 from train.checkpoint import Checkpoint
 from train.data import Bytes, Mnist, normalised
-from train.deform import Deformer
 from train.errors import TrainError
 from train.learner import Learner
 from train.network import build
-from train.pool import Pool
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
-from train.teacher import Teacher, Teachers
+from train.shown import Digits, others_beside, shown
+from train.teacher import Teacher
 
 SCORE_BATCH = 1000  # digits
-POOL_SEED = 0  # of the deformation: the same digits for every seed, so that they are made once
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints, at the least
 
 
@@ -48,19 +43,11 @@ class Plan:
     epochs: int | None = None  # instead of the recipe's own number
     final: bool = False  # train on all 60,000 digits, where the recipe validates
     teachers: Sequence[Path] = ()  # run folders, where the recipe learns from others; none: it has the labels alone
+    final_teachers: bool = False  # let teachers that know the validation digits teach one who is validated on them
     checkpoints: Path | None = None  # the run folder, where the training is to survive its end
     resume: bool = False  # go on from the checkpoint that is there
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     pool: Path | None = None  # where deformed digits are kept; None: nowhere, they go with the training
-
-
-@dataclass(frozen=True)
-class Digits:
-    """What a training sees."""
-
-    images: Bytes  # (N, 28, 28)
-    labels: Bytes  # (N,)
-    validation: tuple[Bytes, Bytes] | None  # the same of the digits that are kept back
 
 
 def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras.Model, Result]:
@@ -76,7 +63,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
     precision = _precision(recipe)
-    teachers = teacher.read(plan.teachers, recipe, final, precision) if recipe.distil else []
+    teachers = teacher.read(plan.teachers, recipe, final or plan.final_teachers, precision) if recipe.distil else []
     digits = _digits(recipe, mnist, final)
     plain = build(recipe)
     # Plain SGD keeps no state that the saved files would have to carry.
@@ -153,18 +140,18 @@ def _fit(
     An epoch depends on the learner's state, the seed and its own number alone, so that a training that was stopped
     goes on as if it had not been.
     """
-    learner = Learner(recipe, facts["precision"], -(-len(digits.images) // recipe.batch), epochs)
+    count = len(digits.images) + others_beside(recipe, len(digits.images))
+    learner = Learner(recipe, facts["precision"], -(-count // recipe.batch), epochs)
     at = _begin(plan, facts, learner)
     started, saved = time.monotonic(), time.monotonic()
     first, before, waited = at.epoch, at.seconds, at.waited
-    with _shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as shown:
+    with shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as epochs_shown:
         for epoch in range(first, epochs):
             began = time.monotonic()
-            turn, lesson = divmod(epoch, len(shown))
-            images, soft = shown[lesson].epoch(turn)
-            at.waited = waited + sum(each.waited for each in shown)
+            images, labels, soft = epochs_shown.epoch(epoch)
+            at.waited = waited + epochs_shown.waited
             order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
-            loss, accuracy = learner.epoch(images, digits.labels, soft, order)
+            loss, accuracy = learner.epoch(images, labels, soft, order)
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)
@@ -193,47 +180,6 @@ def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
     return found
 
 
-class Shown:
-    """What the epochs of one lesson show: digits in the order of their labels, and what the teachers say of them."""
-
-    def __init__(self, digits: Digits, teachers: Teachers | None, pool: Pool | None, size: int) -> None:
-        self._digits, self._teachers, self._pool, self._size = digits, teachers, pool, size
-        self._soft: NDArray[np.float32] | None = None  # of undeformed digits
-
-    @property
-    def waited(self) -> float:
-        """Seconds spent waiting for deformed digits."""
-        return self._pool.waited if self._pool else 0.0
-
-    def epoch(self, number: int) -> tuple[Bytes, NDArray[np.float32] | None]:
-        """Return uint8 (N, 28, 28) and float32 (N, 10), or None where nobody teaches."""
-        if self._pool is None:
-            if self._teachers and self._soft is None:
-                self._soft = self._teachers.logits(self._digits.images)
-            return self._digits.images, self._soft
-        turn = number % self._size
-        return self._pool.digits(turn), self._pool.logits(turn, self._teachers) if self._teachers else None
-
-
-@contextmanager
-def _shown(
-    recipe: Recipe, digits: Digits, teachers: Sequence[Teacher], precision: str, folder: Path | None, epochs: int
-) -> Iterator[list[Shown]]:
-    """What each lesson shows, while the processes that deform digits for them run."""
-    size = min(recipe.deformed_epochs, -(-epochs // len(recipe.lessons)))
-    with ExitStack() as stack:
-        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        lessons = []
-        for lesson in recipe.lessons:
-            asked = [each for each in teachers if each.facts["recipe"] in lesson.teachers]
-            pool = None
-            if lesson.deform is not None:
-                deformer = Deformer(digits.images, POOL_SEED, digits.labels, lesson.deform)
-                pool = stack.enter_context(Pool(folder, deformer, size))
-            lessons.append(Shown(digits, Teachers(asked, precision) if asked else None, pool, size))
-        yield lessons
-
-
 def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, float]:
     if digits.validation is None:
         return {}
@@ -242,10 +188,10 @@ def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, f
 
 
 def _score(recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes) -> Score:
-    targets = labels if recipe.loss.startswith("sparse") else np.eye(CLASSES, dtype=np.float32)[labels]
+    targets = labels if recipe.loss.startswith("sparse") else np.eye(recipe.classes, dtype=np.float32)[labels]
     # Keras' own, since a loss of sigmoid outputs is reckoned from what stands before the sigmoid.
     scores = model.evaluate(images, targets, batch_size=SCORE_BATCH, verbose=0, return_dict=True)
-    predicted = model.predict(images, batch_size=SCORE_BATCH, verbose=0).argmax(1)
+    predicted = model.predict(images, batch_size=SCORE_BATCH, verbose=0)[:, :CLASSES].argmax(1)
     return Score(loss=float(scores["loss"]), labels=labels, predicted=predicted.astype(np.uint8))
 
 

@@ -11,7 +11,6 @@ from train import rounding
 from train.data import Bytes
 from train.network import build
 from train.recipes import Recipe
-from train.score import CLASSES
 
 AVERAGE_START = 10  # steps: the average forgets faster at first, or the random start would stay in it
 LEAST_RATE = 1e-5  # learning rate that a warm-up begins with
@@ -43,7 +42,7 @@ class Learner:
     ) -> tuple[float, float]:
         """Learn from every digit once, in batches along `order`; returns the mean loss and the share read right.
 
-        images: uint8 (N, 28, 28); labels: uint8 (N,); soft: float32 (N, 10), the teachers' logits, or None.
+        images: uint8 (N, 28, 28); labels: uint8 (N,); soft: float32 (N, outputs), the teachers' logits, or None.
         """
         loss, right = 0.0, 0
         for start in range(0, len(order), self._recipe.batch):
@@ -110,10 +109,10 @@ class Learner:
     def _loss(self, labels: tf.Tensor, outputs: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
         recipe = self._recipe
         if not self._softmax:
-            targets = labels if recipe.loss.startswith("sparse") else tf.one_hot(labels, CLASSES)
+            targets = labels if recipe.loss.startswith("sparse") else tf.one_hot(labels, recipe.classes)
             return tf.reduce_mean(keras.losses.get(recipe.loss)(targets, outputs))
         smoothing = recipe.label_smoothing
-        targets = tf.one_hot(labels, CLASSES) * (1 - smoothing) + smoothing / CLASSES
+        targets = tf.one_hot(labels, recipe.classes) * (1 - smoothing) + smoothing / recipe.classes
         hard = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, outputs))
         if soft is None or recipe.distil is None:
             return hard

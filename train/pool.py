@@ -1,4 +1,4 @@
-"""Deformed digits on disk, made ahead by another process while a network trains on those before.
+"""Deformed digits, and what is no digit, on disk: made ahead by another process while a network trains on those before.
 
 The digits and what teachers say of them cost more than an epoch of a small network. So a recipe asks for a number of
 deformed epochs, shows these in turn, and other seeds and other networks with the same deformation take them again.
@@ -19,32 +19,39 @@ from numpy.typing import NDArray
 from edge_runtime import normalise
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
-from train import chance, deform, deformation, dirt, strokes
+from edge_runtime.normalise import SIZE
+from train import candidates, chance, deform, deformation, dirt, letters, others, strokes
 from train.data import Bytes
 from train.deform import Deformer
 from train.errors import TrainError
+from train.others import Others
 from train.teacher import Teachers
 
 LOOK_SECONDS = 0.02  # between two looks for digits that are being made
 SOURCES = (normalise, chance, deform, deformation, dirt, strokes)  # digits made by another version are others
+OTHERS = (*SOURCES, candidates, letters, others)
+
+Maker = Deformer | Others
 
 
 class Pool:
-    """Epochs 0 to `size` - 1 of a deformer, in a folder of their own below `folder`.
+    """Epochs 0 to `size` - 1 of a maker, in a folder of their own below `folder`.
 
     Use it in a `with` block: entering starts the process that makes what is missing, leaving stops it.
     """
 
-    def __init__(self, folder: Path, deformer: Deformer, size: int) -> None:
-        self.folder = folder / _key(deformer)
+    def __init__(self, folder: Path, maker: Maker, size: int) -> None:
+        self.folder = folder / _key(maker)
         self.waited = 0.0  # seconds that `digits` has waited
-        self._deformer = deformer
+        self._maker = maker
+        self._count = len(maker.images) if isinstance(maker, Deformer) else maker.count
+        self.judged = 0 if isinstance(maker, Deformer) else maker.judged  # see Others
         self._missing = [number for number in range(size) if not self._path(number).exists()]
         self._process: multiprocessing.process.BaseProcess | None = None
         self._said: Connection | None = None
 
     def digits(self, number: int) -> Bytes:
-        """Return a deformed epoch, uint8 (N, 28, 28), in the order of the deformer's images; waits until it is made.
+        """Return an epoch, uint8 (N, 28, 28), in the order of its maker; waits until it is made.
 
         Raises TrainError where its maker has died, OutputError where it could not write.
         """
@@ -54,13 +61,13 @@ class Pool:
             self._check(path)
             time.sleep(LOOK_SECONDS)
         self.waited += time.monotonic() - began
-        return _read(path, self._deformer.images.shape)
+        return _read(path, (self._count, SIZE, SIZE))
 
     def logits(self, number: int, teachers: Teachers) -> NDArray[np.float32]:
         """Return what the teachers say of the epoch's digits, float32 (N, 10)."""
         path = self.folder / f"{number:04}-{teachers.key}.npy"
         if path.exists():
-            return _read(path, (len(self._deformer.images), 10)).astype(np.float32)
+            return _read(path, (self._count, 10)).astype(np.float32)
         # Half precision, read or made: a run that finds them ends like the one that made them.
         logits = teachers.logits(self.digits(number)).astype(np.float16)
         try:
@@ -94,7 +101,7 @@ class Pool:
             context = multiprocessing.get_context("spawn")
             self._said, theirs = context.Pipe(duplex=False)
             paths = {number: self._path(number) for number in self._missing}
-            self._process = context.Process(target=_make, args=(self._deformer, paths, theirs, os.getpid()))
+            self._process = context.Process(target=_make, args=(self._maker, paths, theirs, os.getpid()))
             self._process.daemon = True
             self._process.start()
             theirs.close()  # so that the process's death ends our read
@@ -110,12 +117,12 @@ class Pool:
         self._process = self._said = None
 
 
-def _make(deformer: Deformer, paths: dict[int, Path], said: Connection, parent: int) -> None:
+def _make(maker: Maker, paths: dict[int, Path], said: Connection, parent: int) -> None:
     """The other process: makes the epochs in turn while its parent lives."""
     cv2.setNumThreads(1)  # the other cores train
     try:
         for number, path in paths.items():
-            digits = deformer.epoch(number)
+            digits = maker.epoch(number)
             if os.getppid() != parent:
                 return
             _write(path, digits)
@@ -147,11 +154,12 @@ def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return array
 
 
-def _key(deformer: Deformer) -> str:
-    """The name of a deformer's folder: others for other digits, other settings and another version of the code."""
-    labels = b"" if deformer.labels is None else np.asarray(deformer.labels, np.uint8).tobytes()
-    digest = hashlib.sha256(deformer.images.tobytes() + labels)
-    digest.update(repr((deformer.seed, deformer.deformation)).encode())
-    for module in SOURCES:
+def _key(maker: Maker) -> str:
+    """The name of a maker's folder: another for other digits, other settings and another version of the code."""
+    labels = b"" if maker.labels is None else np.asarray(maker.labels, np.uint8).tobytes()
+    digest = hashlib.sha256(maker.images.tobytes() + labels)
+    deforms = isinstance(maker, Deformer)
+    digest.update(repr((maker.seed, maker.deformation if deforms else maker.count)).encode())
+    for module in SOURCES if deforms else OTHERS:
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]

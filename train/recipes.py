@@ -103,7 +103,7 @@ class Recipe:
 
     name: str
     summary: str  # one line
-    layers: tuple[Layer, ...]  # the last one is Dense with ten units
+    layers: tuple[Layer, ...]  # the last one is Dense with ten units, or eleven where it is shown `others`
     optimizer: str  # Keras' name
     loss: str  # Keras' name; a last layer with softmax is trained on its logits, which is the same
     batch: int  # digits
@@ -120,6 +120,8 @@ class Recipe:
     weight_bits: int | None = None  # train with weights rounded to so many bits, a scale for each output
     rounded_epochs: int | None = None  # the last epochs, in which they are rounded; None: all
     deformed_epochs: int = 40  # of each lesson that are deformed anew; those after them show these again in turn
+    others: float = 0.0  # share of what an epoch shows that is no digit; the last output is for these
+    others_epochs: int = 16  # of others that are drawn; those after them show these again in turn
     validate: bool = False  # keep the last 10,000 training digits for validation, but for the final training
     precision: str = "float32"  # "auto": bfloat16 products where the processor is fast at them
     per_channel: bool = True  # a scale for each output of a dense layer in int8, rather than one: 24 bytes each
@@ -130,6 +132,11 @@ class Recipe:
     def deforms(self) -> bool:
         """Tell whether it trains on deformed digits; then the network sees only what `normalise` gives."""
         return any(lesson.deform for lesson in self.lessons)
+
+    @property
+    def classes(self) -> int:
+        """How many outputs the network has: ten, or eleven with the one for what is no digit."""
+        return self.layers[-1].units  # type: ignore[union-attr]
 
     @property
     def teachers(self) -> tuple[str, ...]:
@@ -192,7 +199,9 @@ def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
         "validate": True,
         "precision": "auto",
     }
-    return Recipe(name=name, summary=summary, layers=(*layers, Dense(10, "softmax")), **(shared | how))  # type: ignore[arg-type]
+    settings = shared | how
+    outputs = Dense(11 if settings.get("others") else 10, "softmax")
+    return Recipe(name=name, summary=summary, layers=(*layers, outputs), **settings)  # type: ignore[arg-type]
 
 
 _TEACHER = _own(
@@ -230,6 +239,7 @@ _OURS = (
         average=0.9995,
         lessons=(Lesson(STRONG, ("teacher",)), _GENTLE),
         distil=Distil(),
+        others=0.2,
         max_bytes=1_500_000,
     ),
     _own(
@@ -247,6 +257,7 @@ _OURS = (
         weight_decay=0.005,
         lessons=(_GENTLE,),
         distil=Distil(),
+        others=0.15,
         max_bytes=100_000,
     ),
     _own(
@@ -263,6 +274,7 @@ _OURS = (
         weight_decay=0.002,
         lessons=(_GENTLE,),
         distil=Distil(),
+        others=0.1,
         per_channel=False,
         max_bytes=16_000,
     ),
@@ -281,6 +293,7 @@ _OURS = (
         weight_decay=0.01,
         lessons=(_GENTLE,),
         distil=Distil(),
+        others=0.2,
         max_bytes=64_000,
     ),
 )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from train.data import Bytes, Mnist, normalised
 from train.deform import Deformer
+from train.others import Others
 from train.score import CLASSES, Result, Score
 
 DPI = 144
@@ -215,6 +216,10 @@ def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
             shown = Deformer(normalised(images[places]), result.seed, labels[places], lesson.deform).epoch(1)
             of = f" of lesson {number}" if len(recipe.lessons) > 1 else ""
             grids.append((f"the same, deformed as in one epoch{of}", shown))
+    if recipe.others:
+        some = Others(normalised(images[places]), labels[places], result.seed, 20 * DATA_ROWS * CLASSES).epoch(0)
+        shown = some[rng.permutation(len(some))[: DATA_ROWS * CLASSES]]
+        grids.append((f"what is no digit: {recipe.others:.0%} of an epoch", shown))
     with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
         heights = [3.4, *[4.2] * len(grids)]
         first, *others = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat

@@ -52,7 +52,7 @@ class Teachers:
 def read(folders: Sequence[Path], recipe: Recipe, final: bool, precision: str) -> list[Teacher]:
     """Open the runs that a recipe learns from.
 
-    folders: what `python -m train` wrote. final: whether the one who learns is trained on all 60,000 digits.
+    folders: what `python -m train` wrote. final: whether they may have been trained on all 60,000 digits.
     precision: of the products, float32 or bfloat16.
     Raises TeacherError where one is missing or broken, or of a recipe that this one does not learn from, or has been
     trained on the digits that the one who learns is validated on.
@@ -67,7 +67,8 @@ def read(folders: Sequence[Path], recipe: Recipe, final: bool, precision: str) -
         if metrics["final"] and not final:
             raise TeacherError(
                 f"{folder} was trained on the validation digits, too: what learns from it cannot be validated on "
-                "them; name a teacher without --final, or train with --final"
+                "them; name a teacher without --final, or train with --final, or add --final-teachers where nothing is "
+                "chosen by it"
             )
         sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
         teachers.append(Teacher(metrics | {"sha256": sha256}, _quick(network) if precision == "bfloat16" else network))
