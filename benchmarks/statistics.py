@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from edge_runtime.bench.figures import Repeated
 
 LABELS = NDArray[np.integer]
+CALIBRATION_BINS = 15
 
 
 class Comparison(NamedTuple):
@@ -32,6 +33,20 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> tuple[float, flo
     """
     interval = binomtest(right, total).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def calibration_error(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> float:
+    """Return the expected calibration error of N answers: 0 to 1.
+
+    confidence: (N,), 0 to 1; right: (N,). Over bins of equal width, the difference between mean confidence and share
+    of right answers, weighted by the answers in the bin. M. P. Naeini, G. F. Cooper, M. Hauskrecht: "Obtaining well
+    calibrated probabilities using Bayesian binning", AAAI 2015; with 15 bins as C. Guo and others, ICML 2017.
+    """
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(place, confidence, bins) - np.bincount(place, right, bins)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def mcnemar(first: LABELS, second: LABELS, true: LABELS) -> Comparison:

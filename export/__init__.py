@@ -1,8 +1,8 @@
 """Turns a trained run into a bundle for the runtime: a run folder and MNIST flow in, a bundle folder flows out.
 
     runs/NAME/ ──> run ──> logits ──┬──> tflite ──┬──> parity ──> bundle ──> BUNDLE_DIR/
-    MNIST ──> calibration digits ───┴──> onnx ────┘      ^
-          └─> validation and test digits ────────────────┘
+    MNIST ──> calibration digits ───┴──> onnx ────┘      ^  ^
+          └─> validation and test digits ────────────────┘  └── confidence <── another run, which kept digits back
 
 `python -m export runs/NAME --out BUNDLE_DIR` does all of it. A bundle holds the network four times (float32 and int8,
 as .tflite and as .onnx), `manifest.json`, which says what they take, what they give and how good they are, and
@@ -10,6 +10,7 @@ as .tflite and as .onnx), `manifest.json`, which says what they take, what they 
 run gives the same bytes every time.
 
 Each room knows one thing: `run` what a run folder holds, `logits` which of a network's layers are exported, `tflite`
-and `onnx` one converter each, `parity` when a conversion is good enough, `card` what people are told, `bundle` what is
-written; `pipeline` walks through them. `export` imports `edge_runtime` and `train`, never the other way round.
+and `onnx` one converter each, `parity` when a conversion is good enough, `confidence` how sure a network may be taken
+to be, `card` what people are told, `bundle` what is written; `pipeline` walks through them. `export` imports
+`edge_runtime` and `train`, never the other way round.
 """

@@ -11,6 +11,7 @@ from edge_runtime.errors import MissingLibraryError
 EXAMPLES = """\b
 Examples:
   python -m export runs/ann --out bundles/ann
+  python -m export runs/final/ann --validated runs/ann --out bundles/ann
   python -m export runs/hidden-100 --out bundles/hidden-100 --overwrite
 """
 
@@ -23,9 +24,16 @@ Examples:
     type=click.Path(path_type=Path),
     help="MNIST as an npz file, or as the folder of its four IDX files; checked like any other copy.",
 )
+@click.option(
+    "--validated",
+    type=click.Path(path_type=Path),
+    metavar="RUN_DIR",
+    help="A run of the same recipe without --final: temperature and thresholds are measured on its validation digits. "
+    "Without it, a final run's confidence is not calibrated and nothing is rejected for a low one.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there, with all that is in it.")
 @debug_option
-def command(folder: Path, out: Path, data: Path | None, overwrite: bool) -> None:
+def command(folder: Path, out: Path, data: Path | None, validated: Path | None, overwrite: bool) -> None:
     """Turn the run in RUN_DIR into a bundle for the runtime: .tflite and .onnx, each float32 and int8.
 
     A parity gate stands before the bundle: an int8 network that is less accurate than the trained one, or that
@@ -37,8 +45,13 @@ def command(folder: Path, out: Path, data: Path | None, overwrite: bool) -> None
         from export.pipeline import export_run
     except ModuleNotFoundError as error:
         raise MissingLibraryError(f"{error.name} is not installed: pip install -e '.[export]'") from error
-    manifest = export_run(folder, out, data, overwrite, tell=lambda line: click.echo(line, err=True))
+    manifest = export_run(folder, out, data, overwrite, lambda line: click.echo(line, err=True), validated)
     click.echo(_table(manifest))
+    if thresholds := manifest["thresholds"]:
+        click.echo(
+            f"temperature {manifest['temperature']:g}; digits are accepted from a confidence of "
+            f"{thresholds['min_confidence']:.2%}"
+        )
     click.echo(f"written to {out}")
 
 

@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.bundle import FORMAT, FORMAT_VERSION, MANIFEST, load_bundle
+from edge_runtime.bundle import FORMAT, FORMAT_VERSION, LABELS, MANIFEST, NONE, load_bundle
 from edge_runtime.errors import OutputError
 from edge_runtime.versions import versions
+from export.confidence import Confidence
 
 LIBRARIES = (
     "ai-edge-litert",
@@ -24,11 +25,19 @@ LIBRARIES = (
 
 
 def manifest(
-    name: str, summary: str, activation: str, files: dict[str, Any], keras: dict[str, Any], training: dict[str, Any]
+    name: str,
+    summary: str,
+    activation: str,
+    outputs: int,
+    files: dict[str, Any],
+    keras: dict[str, Any],
+    confidence: Confidence | None,
+    training: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the manifest of a bundle, format version 1, ready for JSON.
 
-    summary: of the network, one line for people.
+    summary: of the network, one line for people. outputs: ten, or eleven with the one for what is no digit.
+    confidence: how sure it may be taken to be; None where it was validated on no digits that it was not trained on.
     files: by format (tflite_float, tflite_int8, onnx_float, onnx_int8), what `describe` returns. keras: the trained
     network's own figures. training: recipe, seed, data hash and more. Accuracies and agreement are fractions.
     """
@@ -37,17 +46,17 @@ def manifest(
         "format_version": FORMAT_VERSION,
         "name": name,
         "summary": summary,
-        "labels": [str(digit) for digit in range(10)],
+        "labels": [*LABELS, NONE][:outputs],
         "input": {
             "shape": [28, 28],
             "dtype": "uint8",
             "meaning": "one normalised digit, ink bright on 0, raw pixels 0..255",
         },
-        "output": {"shape": [10], "meaning": "logits", "activation": activation},
+        "output": {"shape": [outputs], "meaning": "logits", "activation": activation},
         "files": files,
         "keras": keras,
-        "temperature": 1.0,
-        "thresholds": {},
+        "temperature": confidence.temperature if confidence else 1.0,
+        "thresholds": confidence.thresholds() if confidence else {},
         "golden": None,
         "integer_weights": None,
         "training": training,

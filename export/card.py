@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from edge_runtime.bundle import NONE
 from edge_runtime.types import Images
 from export.parity import Labels
 from export.run import Run
@@ -63,7 +64,7 @@ def _text(run: Run, manifest: dict[str, Any], judged: Judged) -> str:
 {recipe.summary[0].upper()}{recipe.summary[1:]}. {training["parameters"]:,} weights.
 
 Reads one handwritten digit 0 to 9 in a 28x28 picture that
-`edge_runtime.normalise` has made; says nothing of letters, and of several digits only nonsense.
+`edge_runtime.normalise` has made{_or_none(manifest)}; of several digits it says only nonsense.
 
 ## Data
 
@@ -87,10 +88,14 @@ network, on the last 10,000 training digits.
 
 {OTHERS}
 
+## Confidence
+
+{_confidence(manifest)}
+
 ## Limits
 
-MNIST's writers are American: a 1 with a long upstroke, a 7 with a bar, a 4 or 9 of another school are read less well. A
-confidence is that of a digit among digits: what is no digit gets a label, too. The smaller the network, the more dirt,
+MNIST's writers are American: a 1 with a long upstroke, a 7 with a bar, a 4 or 9 of another school are read less well.
+{_others_limits(manifest)} The smaller the network, the more dirt,
 shadow and blur cost. Not for anything where a wrong digit harms somebody and nobody looks at it again.
 
 ## Where it fails
@@ -116,7 +121,47 @@ def _data(run: Run) -> str:
             f"\nThe digits are bent, redrawn and dirtied in {anew} ways each (`train/deform.py`) and normalised as the"
             " runtime does it."
         )
+    if recipe.others:
+        text += (
+            f"\nOf what an epoch shows, {recipe.others:.0%} is no digit, drawn by `train/others.py`: letters, parts of"
+            " digits, scribbles, noise, shapes."
+        )
     return text
+
+
+def _or_none(manifest: dict[str, Any]) -> str:
+    return ", or says that there is none" if NONE in manifest["labels"] else ""
+
+
+def _others_limits(manifest: dict[str, Any]) -> str:
+    if NONE in manifest["labels"]:
+        return (
+            "Letters and drawings are\nmostly rejected, but not all; O o I l S s Z z B g q b look like digits and are"
+            " taken for them."
+        )
+    return "A\nconfidence is that of a digit among digits: what is no digit gets a label, too."
+
+
+def _confidence(manifest: dict[str, Any]) -> str:
+    thresholds = manifest["thresholds"]
+    if not thresholds:
+        return "Not calibrated: no run that kept digits back was named to the export."
+    run = manifest["validated"]
+    rows = "\n".join(
+        f"| {each['max_error']:.2%} | {each['min_confidence']:.4f} | {each['coverage']:.2%} |"
+        for each in thresholds["by_error"]
+    )
+    shared = "" if not any(teacher["final"] for teacher in run["teachers"]) else (
+        "\nIts teachers had seen these digits, which it had not."
+    )  # fmt: skip
+    heat, digits = manifest["temperature"], thresholds["digits"]
+    return f"""Temperature {heat:g}, fitted on {digits:,} digits that a run of the same recipe, {run["epochs"]} epochs
+on 50,000 others, was not trained on. Accepted by default from a confidence of
+{thresholds["min_confidence"]:.4f}.{shared}
+
+| wrong among the accepted, at most | least confidence | accepted |
+| ---: | ---: | ---: |
+{rows}"""
 
 
 def _method(run: Run) -> str:

@@ -25,14 +25,14 @@ ACTIVATIONS = ("softmax", "sigmoid")
 class Logits(NamedTuple):
     """The network to export, and the activation that turns its logits into probabilities."""
 
-    model: keras.Model  # float32 (N, *shape), pixels 0..255, to logits (N, 10); 28x28 is a free reshape of `shape`
+    model: keras.Model  # float32 (N, *shape), 0..255, to logits (N, 10 or 11); 28x28 is a free reshape of `shape`
     activation: str  # softmax or sigmoid
 
 
 def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits:
     """Rebuild a trained network without scaling, leading reshape and last activation.
 
-    trained: (N, 28, 28) pixels 0..255 to (N, 10) probabilities; its first layer with weights is Dense, Conv2D or
+    trained: (N, 28, 28) pixels 0..255 to (N, 10 or 11) probabilities; its first layer with weights is Dense, Conv2D or
     WindowedDense.
     digits: uint8 (N, 28, 28), on which both networks must give the same probabilities.
     Raises RunError where the network is of another kind.
@@ -42,8 +42,8 @@ def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits
     head = list(takewhile(_is_head, trained.layers))
     body = trained.layers[len(head) :]
     activation = _activation(body[-1]) if body else None
-    if activation not in ACTIVATIONS or trained.output_shape != (None, 10):
-        raise RunError(f"the network must end in a layer of ten outputs with {' or '.join(ACTIVATIONS)}")
+    if activation not in ACTIVATIONS or trained.output_shape not in ((None, 10), (None, 11)):
+        raise RunError(f"the network must end in a layer of ten or eleven outputs with {' or '.join(ACTIVATIONS)}")
 
     # Fixed names: they end up in the files, whose bytes must not depend on what else this process has built.
     pixels = keras.Input(head[-1].output.shape[1:] if head else (28, 28), name="pixels")

@@ -68,9 +68,9 @@ def _input_shape(path: Path) -> tuple[int, ...]:
     return tuple(side.dim_value for side in entry.type.tensor_type.shape.dim[1:])
 
 
-def tensors(shape: tuple[int, ...]) -> dict[str, Any]:
+def tensors(shape: tuple[int, ...], outputs: int) -> dict[str, Any]:
     """Return what a manifest says of the two ends of both files; shape: of one input, without the batch."""
-    output = {"dtype": "float32", "shape": [10]}
+    output = {"dtype": "float32", "shape": [outputs]}
     pixels = {"dtype": "uint8", "shape": list(shape), "scale": 1.0, "zero_point": 0}
     return {
         "onnx_float": {"input": {"dtype": "float32", "shape": list(shape)}, "output": output},

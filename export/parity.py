@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # else whoever predicts would load TensorFlow
     from export.tflite import Graph
 
 Labels = NDArray[np.int64]  # (N,), 0 to 9
+DIGITS = 10  # outputs: an eleventh is for what is no digit
 
 BACKENDS = {"tflite_float": litert, "tflite_int8": litert, "onnx_float": onnx, "onnx_int8": onnx}
 
@@ -33,7 +34,14 @@ def predict(kind: str, model: bytes, digits: Images) -> Labels:
 
     kind: one of `BACKENDS`; digits: uint8 (N, 28, 28). Raises ModelError or BackendError where it refuses the file.
     """
-    return BACKENDS[kind].load(model, 1).run(digits).argmax(1)
+    return BACKENDS[kind].load(model, 1).run(digits)[:, :DIGITS].argmax(1)
+
+
+def logits(kind: str, model: bytes, digits: Images) -> NDArray[np.float64]:
+    """Return what the runtime's own backend reads with a model file, as logits (N, outputs); otherwise as `predict`."""
+    backend = BACKENDS[kind].load(model, 1)
+    raw = backend.run(digits).astype(np.float64)
+    return np.asarray(backend.scale * (raw - backend.zero_point), np.float64)
 
 
 def accuracy(predicted: Labels, true: NDArray[np.integer]) -> float:

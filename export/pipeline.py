@@ -8,13 +8,17 @@ import keras
 import numpy as np
 
 from edge_runtime.types import Images
-from export import bundle, card, onnx, parity, tflite
-from export.logits import logits_model
-from export.parity import Labels
-from export.run import read_run
-from train.data import load_mnist, normalised
+from export import bundle, card, confidence, onnx, parity, tflite
+from export.errors import RunError
+from export.logits import Logits, logits_model
+from export.parity import DIGITS, Labels
+from export.run import Run, read_run
+from train.data import Mnist, load_mnist, normalised
+from train.others import Others
 
 CALIBRATION = 1000  # digits, about a hundred of each
+OTHERS = 250  # pictures of no digit beside them, for a network that has an output for these
+SEED = 1  # of these; the ones of training have another
 KERAS = "model.keras"
 PATHS = {
     "tflite_float": "model_float.tflite",
@@ -25,25 +29,31 @@ PATHS = {
 
 
 def export_run(
-    folder: Path, out: Path, data: Path | None = None, overwrite: bool = False, tell: Callable[[str], None] = print
+    folder: Path,
+    out: Path,
+    data: Path | None = None,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = print,
+    validated: Path | None = None,
 ) -> dict[str, Any]:
     """Convert a run, hold the result against the trained network, and write it as a bundle.
 
     folder: what `python -m train` wrote; out: the bundle's folder; data: MNIST, as for `load_mnist`.
-    tell: takes a line of progress. Returns the manifest.
+    tell: takes a line of progress. validated: a run of the same recipe that is not final: temperature and thresholds
+    are measured on it where `folder` holds a final one, which has no digits left for that. Returns the manifest.
     Raises RunError, DataError, ParityError or OutputError; then nothing has been written.
     """
     bundle.check_target(out, overwrite)
     tell(f"reading {folder}")
     run = read_run(folder)
+    other = _validated(run, validated)
     mnist = load_mnist(data)
     # A network that was trained on normalised digits is measured on such, like the figures of its run.
     view = normalised if run.recipe.deforms else np.asarray
     validation_images, validation_labels = mnist.validation_part()
     validation = view(validation_images)
 
-    training_images, _ = mnist.fit_part()
-    calibration = normalised(training_images[:: len(training_images) // CALIBRATION])
+    calibration = _calibration(run, mnist)
     logits = logits_model(run.model, calibration)
     models = _convert(logits.model, calibration, run.recipe.per_channel, tell)
     parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
@@ -60,7 +70,8 @@ def export_run(
     digits = view(raw)
     read = {kind: parity.predict(kind, model, digits) for kind, model in models.items()}
     tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
-    tensors |= onnx.tensors(logits.model.input_shape[1:])
+    outputs = run.recipe.classes
+    tensors |= onnx.tensors(logits.model.input_shape[1:], outputs)
     files = {
         kind: bundle.describe(
             PATHS[kind],
@@ -72,7 +83,16 @@ def export_run(
         for kind, model in models.items()
     }
     figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, digits), true)}}
-    manifest = bundle.manifest(run.recipe.name, run.recipe.summary, logits.activation, files, figures, run.training)
+    sure = None
+    if other is not None:
+        tell(f"measuring confidence on {len(validation):,} validation digits")
+        model = models["tflite_int8"] if other is run else _int8(other, mnist)
+        said = parity.logits("tflite_int8", model, validation)
+        sure = confidence.measure(said, validation_labels, logits.activation == "softmax")
+    manifest = bundle.manifest(
+        run.recipe.name, run.recipe.summary, logits.activation, outputs, files, figures, sure, run.training
+    )
+    manifest["validated"] = other.training if other else None
     contents = {PATHS[kind]: model for kind, model in models.items()}
     contents[KERAS] = (folder / KERAS).read_bytes()  # what the others are held against
     contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
@@ -98,5 +118,33 @@ def _convert(
     }
 
 
+def _validated(run: Run, folder: Path | None) -> Run | None:
+    """The run whose validation digits tell how sure a network may be taken to be, if there is one."""
+    if not run.training["final"]:
+        return run
+    if folder is None:
+        return None
+    other = read_run(folder)
+    if other.recipe != run.recipe or other.training["final"] or not other.recipe.validate:
+        raise RunError(f"{folder} holds no run of {run.recipe.name} that kept digits back: train one without --final")
+    return other
+
+
+def _calibration(run: Run, mnist: Mnist) -> Images:
+    """What the ranges of int8 are measured on: uint8 (N, 28, 28), a tenth of them no digits where some were trained."""
+    images, labels = mnist.fit_part()
+    some = slice(None, None, len(images) // CALIBRATION)
+    digits = normalised(images[some])
+    if not run.recipe.others:
+        return digits
+    return np.concatenate([digits, Others(digits, labels[some], SEED, OTHERS).epoch(0)])
+
+
+def _int8(run: Run, mnist: Mnist) -> bytes:
+    calibration = _calibration(run, mnist)
+    logits: Logits = logits_model(run.model, calibration)
+    return tflite.convert_int8(logits.model, calibration, run.recipe.per_channel)
+
+
 def _predict(model: keras.Model, digits: Images) -> Labels:
-    return model.predict(digits, batch_size=1000, verbose=0).argmax(1)
+    return model.predict(digits, batch_size=1000, verbose=0)[:, :DIGITS].argmax(1)

@@ -27,7 +27,7 @@ TRAINING = (  # of metrics.json
 class Run(NamedTuple):
     """One trained network, its recipe, and how it was trained."""
 
-    model: keras.Sequential  # float32 (N, 28, 28), pixels 0..255, to (N, 10) probabilities
+    model: keras.Sequential  # float32 (N, 28, 28), pixels 0..255, to (N, 10 or 11) probabilities
     recipe: Recipe
     training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING
     curves: bytes | None  # the picture of accuracy and loss, PNG

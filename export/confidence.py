@@ -1,0 +1,99 @@
+"""How sure a network may be taken to be: a temperature and thresholds, from digits that it was not trained on.
+
+In: an int8 network's logits of validation digits, and their labels. Out: what the manifest says of confidence.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle import Threshold
+
+KEPT = 0.9935  # of the validation digits, at the default threshold: so that 99 % of other MNIST digits are
+ERRORS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500)  # of 10,000, in the table
+WIDTH = 1e-3  # of the temperature's logarithm, where the search ends
+SPAN = (np.log(0.1), np.log(10.0))  # of the temperature's logarithm, where it begins
+
+Logits = NDArray[np.float64]
+
+
+class Confidence(NamedTuple):
+    """What a manifest says of confidence."""
+
+    temperature: float  # divides the logits
+    min_confidence: float  # 0..1: the default threshold
+    by_error: tuple[Threshold, ...]
+    digits: int  # how many it was measured on
+
+    def thresholds(self) -> dict[str, Any]:
+        """Return the manifest's entry, ready for JSON."""
+        return {
+            "min_confidence": self.min_confidence,
+            "digits": self.digits,
+            "by_error": [each._asdict() for each in self.by_error],
+        }
+
+
+def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True) -> Confidence:
+    """Fit the temperature and choose thresholds.
+
+    logits: (N, 10 or 11) of digits that the network was not trained on; labels: (N,), 0..9.
+    """
+    temperature = fit_temperature(logits, labels) if softmax else 1.0
+    probabilities = _softmax(logits / temperature) if softmax else _shares(logits)
+    confidence, label = probabilities[:, :10].max(1), probabilities[:, :10].argmax(1)
+    # What is not taken for a digit is not accepted at any threshold.
+    confidence = np.where(1 - probabilities[:, :10].sum(1) > confidence, -1.0, confidence)
+    order = np.argsort(-confidence, kind="stable")
+    sorted_confidence, wrong = confidence[order], np.cumsum(label[order] != labels[order])
+    taken = np.arange(1, len(labels) + 1)
+    # A threshold between two that are equal cannot be set: count up to the last of them.
+    ends = np.flatnonzero(np.append(np.diff(sorted_confidence) < 0, True) & (sorted_confidence >= 0))
+    found = []
+    for error in (each / 10_000 for each in ERRORS):
+        good = ends[wrong[ends] <= error * taken[ends]]
+        if len(good):
+            last = good[-1]
+            found.append(Threshold(error, _below(sorted_confidence[last]), float(taken[last] / len(labels))))
+            if last == ends[-1]:
+                found[-1] = found[-1]._replace(min_confidence=0.0)
+                break  # all that is a digit is accepted
+    lowest = sorted_confidence[min(int(KEPT * len(labels)), ends[-1])]
+    return Confidence(round(temperature, 4), _below(lowest), tuple(found), len(labels))
+
+
+def fit_temperature(logits: Logits, labels: NDArray[np.integer]) -> float:
+    """Return the temperature of the least negative log-likelihood, by golden-section search.
+
+    After C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: "On calibration of modern neural networks", ICML 2017.
+    logits: (N, classes); labels: (N,).
+    """
+
+    def loss(heat: float) -> float:
+        heated = logits / np.exp(heat)
+        heated -= heated.max(1, keepdims=True)
+        return float((np.log(np.exp(heated).sum(1)) - heated[np.arange(len(labels)), labels]).mean())
+
+    golden = (np.sqrt(5) - 1) / 2
+    low, high = SPAN
+    while high - low > WIDTH:
+        one, other = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, other) if loss(one) < loss(other) else (one, high)
+    return float(np.exp((low + high) / 2))
+
+
+def _below(confidence: float) -> float:
+    """A little less, so that rounding to float32 rejects no digit that was accepted."""
+    return float(max(0.0, np.floor(confidence * 1e7) / 1e7))
+
+
+def _softmax(logits: Logits) -> Logits:
+    weights = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float64)
+
+
+def _shares(logits: Logits) -> Logits:
+    """Sigmoids, divided by their sum as the runtime does it."""
+    weights = 1 / (1 + np.exp(-logits))
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float64)
