@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmarks import keras_model, many_names, pages, parity, speed, tables, throughput
+from benchmarks import keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
 from benchmarks.machine import machine
 from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option, run
@@ -20,6 +20,7 @@ Examples:
   python -m benchmarks parity --run runs/ann
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
   python -m benchmarks training runs/ann runs/rmsprop-ann
+  python -m benchmarks nondigits --real ~/digits
   python -m benchmarks pages --real ~/digits
   python -m benchmarks throughput
   python -m benchmarks names
@@ -56,7 +57,7 @@ def parity_command(
 
     Each format is held against the trained network in Keras: beside the bundle, or in --run; where neither is, against
     the float .tflite file. Exit code 1 if an int8 file of the default model reads more than 0.05 points less, or
-    agrees on less than 99.9 %.
+    agrees on less than 99.9 %, or if its confidence is off by more than 0.5 %.
     """
     from benchmarks import disagreements, sizes  # Matplotlib takes a second
 
@@ -88,6 +89,41 @@ def parity_command(
     lapses = parity.lapses(models[DEFAULT])
     for line in lapses:
         click.echo(f"error: {DEFAULT}: {line}", err=True)
+    return 1 if lapses else 0
+
+
+@benchmarks.command("nondigits")
+@click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
+@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@debug_option
+def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
+    """What every model keeps of digits, and rejects of blanks, noise, letters and Fashion-MNIST.
+
+    Needs Debian packages and names them. Exit code 1 if the default model keeps or rejects less than is promised.
+    """
+    nondigits.check()
+    mnist = load_mnist(data)
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = nondigits.sets()
+    models = {name: nondigits.measure(name, mnist, pictures, real, click.echo) for name in names()}
+    _write(out / "nondigits.json", models, packages=list(nondigits.PACKAGES))
+    for name, found in models.items():
+        for kind, figures in found["kept"].items():
+            click.echo(f"{name:<12}{kind:<18}{figures['kept']:>8.2%} kept, {figures['error']:.2%} of these wrong")
+        for kind, figures in found["rejected"].items():
+            reasons = ", ".join(f"{share:.1%} {reason}" for reason, share in sorted(figures["reasons"].items()))
+            click.echo(f"{name:<12}{kind:<18}{figures['rejected']:>8.2%} rejected: {reasons}")
+        for at in found["by_error"]:
+            told = ", ".join(
+                f"{kind} {each['kept']:.2%} with {each['error']:.3%} wrong" for kind, each in at["sets"].items()
+            )
+            click.echo(f"{name:<12}--max-error {at['max_error']:<7g} keeps {told}")
+        every = [picture for some in pictures.values() for picture in some]
+        nondigits.draw_accepted(name, every, out / f"accepted-{name}.png")
+    lapses = nondigits.lapses(models[DEFAULT])
+    for line in lapses:
+        click.echo(f"error: {DEFAULT} {line}", err=True)
     return 1 if lapses else 0
 
 
@@ -207,6 +243,7 @@ def _tell_parity(model: str, found: dict[str, Any]) -> None:
                 f"{logits['largest']:.2g} at most, {logits['mean']:.2g} in the mean; McNemar: p = {against['p']:.2g}"
             )
     click.echo(f"{model:<12}{'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")
+    click.echo(f"{model:<12}{'calibration error':<30}  {found['calibration_error']:.2%}")
 
 
 def _write(path: Path, models: dict[str, Any], **more: Any) -> None:

@@ -16,20 +16,21 @@ from numpy.typing import NDArray
 
 from benchmarks import keras_model
 from benchmarks.labelled import labelled
-from benchmarks.statistics import mcnemar, wilson
+from benchmarks.statistics import calibration_error, mcnemar, wilson
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.batch import rows
 from edge_runtime.bundle import Bundle, load_bundle
 from edge_runtime.errors import FileError, InputError
-from edge_runtime.normalise import SIZE, normalise
+from edge_runtime.normalise import SIZE, normalise, normalise_all
 from edge_runtime.types import Images
-from export.parity import BACKENDS
+from export.parity import BACKENDS, DIGITS
 from train.data import Mnist
 
 KERAS = "keras"
 FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first of them that is there is what the others are held against
 LOSS = 0.0005  # of the digits: how much less an int8 file of the default model may read than the float one
 AGREEMENT = 0.999  # of the digits: the least share with the float one's label
+CALIBRATION = 0.005  # expected calibration error on the test digits: at most
 SAME = 0.01  # of a logit: two float files of one network differ by no more
 Tell = Callable[[str], None]
 
@@ -38,12 +39,12 @@ class Outputs(NamedTuple):
     """What one format says of N digits."""
 
     size: int  # bytes of its file
-    logits: NDArray[np.float64]  # (N, 10)
+    logits: NDArray[np.float64]  # (N, 10), or (N, 11) with what is no digit
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """(N,), 0 to 9."""
-        return self.logits.argmax(1)
+        return self.logits[:, :DIGITS].argmax(1)
 
 
 def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str, Outputs]:
@@ -94,12 +95,17 @@ def formats(name: str, mnist: Mnist, tell: Tell, keras_file: Path | None = None)
     found = outputs(bundle, keras_file, mnist.test_images)
     tell(f"{name}: test digits as PNG files")
     png_files = _as_files(bundle, mnist.test_images, mnist.test_labels)
-    figures = {"model": bundle.file("tflite_int8").sha256, **measure(found, mnist.test_labels), "png_files": png_files}
+    figures = {
+        "model": bundle.file("tflite_int8").sha256,
+        **measure(found, mnist.test_labels),
+        "png_files": png_files,
+        "calibration_error": _calibration_error(bundle, mnist),
+    }
     return figures, found
 
 
 def lapses(figures: Mapping[str, Any]) -> list[str]:
-    """Say where an int8 format of a model falls behind its float one by more than is promised."""
+    """Say where an int8 format of a model falls behind its float one, or is surer than it is right, by too much."""
     reference, found = figures["reference"], figures["formats"]
     if reference is None:
         return ["there is no float file to hold the int8 ones against"]
@@ -110,6 +116,8 @@ def lapses(figures: Mapping[str, Any]) -> list[str]:
             lines.append(f"{kind} reads {lost:.2%} fewer digits than {reference}; {LOSS:.2%} is promised")
         if kind.endswith("_int8") and each["agreement"] < AGREEMENT:
             lines.append(f"{kind} agrees with {reference} on {each['agreement']:.2%}; {AGREEMENT:.1%} is promised")
+    if figures.get("calibration_error", 0) > CALIBRATION:
+        lines.append(f"its calibration error is {figures['calibration_error']:.2%}; {CALIBRATION:.1%} is promised")
     return lines
 
 
@@ -148,6 +156,12 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: 
         tell(f"{name}: MNIST-C")
         measured |= _corrupted(reader, mnist_c)
     return {"model": classifier.bundle.file("tflite_int8").sha256, "sets": measured, "formats": in_formats}
+
+
+def _calibration_error(bundle: Bundle, mnist: Mnist) -> float:
+    """How far the int8 file's confidence is from its share of right answers, on the test digits."""
+    result = Classifier(bundle).classify(normalise_all(mnist.test_images))
+    return calibration_error(result.confidence, result.label == mnist.test_labels)
 
 
 def _difference(one: Outputs, other: Outputs) -> NDArray[np.float64]:

@@ -101,8 +101,9 @@ def _models() -> str:
     body = []
     for model, found in read("parity.json")["models"].items():
         figures = found["formats"]["tflite_int8"]
-        body.append([f"`{model}`", f"{figures['bytes']:,}", _percent(figures["accuracy"]), _interval(figures)])
-    return _table(["model", "bytes, int8 .tflite", "MNIST test", "95 % interval"], body)
+        sure = _percent(found["calibration_error"])
+        body.append([f"`{model}`", f"{figures['bytes']:,}", _percent(figures["accuracy"]), _interval(figures), sure])
+    return _table(["model", "bytes, int8 .tflite", "MNIST test", "95 % interval", "calibration error"], body)
 
 
 def _comparisons() -> str:
@@ -170,6 +171,43 @@ def _others(model: str) -> str:
     if found is None or found["model"] != load_bundle(model).file("tflite_int8").sha256:
         return NOT_YET
     return _table(["set", "right"], [[kind, _percent(accuracy)] for kind, accuracy in found["sets"].items()])
+
+
+def _rejection() -> str:
+    models = _of_shipped("nondigits.json")
+    kinds = next(iter(models.values()))["rejected"] if models else {}
+    body = [
+        [
+            f"`{model}`",
+            *(_percent(found["kept"]["MNIST test"][name]) for name in ("kept", "error")),
+            *(_percent(found["rejected"][kind]["rejected"]) for kind in kinds),
+        ]
+        for model, found in models.items()
+    ]
+    return _table(["model", "test digits kept", "of these wrong", *(f"{kind} rejected" for kind in kinds)], body)
+
+
+def _max_error() -> str:
+    models = _of_shipped("nondigits.json")
+    body, kinds = [], []
+    for model, found in models.items():
+        for at in found["by_error"]:
+            kinds = list(at["sets"])
+            shares = [_percent(each[name]) for each in at["sets"].values() for name in ("kept", "error")]
+            head = [f"`{model}`, {at['max_error']:g}", f"{at['min_confidence']:.4f}"]
+            body.append([*head, _percent(at["validation_coverage"]), *shares])
+    columns = [f"{kind}: {name}" for kind in kinds for name in ("kept", "wrong")]
+    return _table(["model, `--max-error`", "least confidence", "validation: kept", *columns], body)
+
+
+def _accepted() -> str:
+    return _pictures("accepted", _of_shipped("nondigits.json"), "Pictures without a digit that are taken for one:")
+
+
+def _of_shipped(name: str) -> dict[str, Any]:
+    """The models of a written result that are the shipped ones."""
+    found = read(name)["models"] if (RESULTS / name).is_file() else {}
+    return {model: each for model, each in found.items() if _is_shipped(model, each["model"])}
 
 
 def _demo() -> str:
@@ -373,6 +411,9 @@ TABLES = {
     "real": _real,
     "real-formats": _others_by_format,
     "disagreements": _disagreements,
+    "rejection": _rejection,
+    "max-error": _max_error,
+    "accepted": _accepted,
     "pages": _pages,
     "page-speed": _page_speed,
     "throughput": _throughput,

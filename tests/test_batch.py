@@ -183,6 +183,7 @@ def begun(many, tmp_path):
         (["--backend", "onnx"], "the backend was 'litert'"),
         (["--copy-to", "sorted"], "the option --copy-to was None"),
         (["--exclude", "*9.png"], "the option --exclude was []"),
+        (["--max-error", "0.005"], "the option --max-error was None when the job was begun and is 0.005 now"),
         (["--no-recursive"], "the option --recursive was True"),
     ],
 )
