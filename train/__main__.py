@@ -213,7 +213,7 @@ def _default_teachers(recipe: Recipe) -> tuple[Path, ...]:
 
 def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
     # Imported here: TensorFlow takes seconds, and `--help` should not.
-    from train import fit, report
+    from train import fit, line_fit, report
 
     plan = fit.Plan(
         seed=seed,
@@ -231,9 +231,10 @@ def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Sett
         if not settings.resume:
             (folder / METRICS).unlink(missing_ok=True)  # of the run that is overwritten
             checkpoint.remove(folder)
-        model, result = fit.train(recipe, mnist, plan)
+        train, write = (line_fit.train_lines, line_fit.write) if recipe.reads_lines else (fit.train, report.write)
+        model, result = train(recipe, mnist, plan)
         fit.save(model, folder)
-        report.write(result, mnist, folder)
+        write(result, mnist, folder)
         checkpoint.remove(folder)
     except KeyboardInterrupt:
         if stopped := checkpoint.read(folder):
@@ -280,6 +281,8 @@ def _compare(recipes: list[Recipe], mnist: Mnist, folder: Path, seed: int, setti
 
 
 def _figures(metrics: dict[str, Any]) -> str:
+    if "test_lines" in metrics:
+        return f"{metrics['test_lines']:.2%} of generated lines of test digits right, {metrics['seconds']:.0f} s"
     text = f"test accuracy {metrics['test_accuracy']:.2%}, loss {metrics['test_loss']:.4f}"
     if metrics["validation_accuracy"] is not None:
         text += f", validation {metrics['validation_accuracy']:.2%}"

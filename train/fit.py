@@ -62,7 +62,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     epochs = recipe.epochs if plan.epochs is None else plan.epochs
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
-    precision = _precision(recipe)
+    precision = precision_of(recipe)
     teachers = teacher.read(plan.teachers, recipe, final or plan.final_teachers, precision) if recipe.distil else []
     digits = _digits(recipe, mnist, final)
     plain = build(recipe)
@@ -94,7 +94,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         parameters=plain.count_params(),
         precision=precision,
         teachers=[each.facts for each in teachers],
-        summary=_summary(plain),
+        summary=summary_of(plain),
         history=done.history,
         train=score(digits.images, digits.labels),
         validation=score(*digits.validation) if digits.validation else None,
@@ -142,7 +142,7 @@ def _fit(
     """
     count = len(digits.images) + others_beside(recipe, len(digits.images))
     learner = Learner(recipe, facts["precision"], -(-count // recipe.batch), epochs)
-    at = _begin(plan, facts, learner)
+    at = begin(plan, facts, learner)
     started, saved = time.monotonic(), time.monotonic()
     first, before, waited = at.epoch, at.seconds, at.waited
     with shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as epochs_shown:
@@ -165,12 +165,12 @@ def _fit(
                 at.write(plan.checkpoints)
             text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
             left = (now - started) / (epoch + 1 - first) * (epochs - epoch - 1)
-            print(f"epoch {epoch + 1:>3}/{epochs}  {text}  {now - began:.1f} s, {_clock(left)} left", flush=True)
+            print(f"epoch {epoch + 1:>3}/{epochs}  {text}  {now - began:.1f} s, {clock(left)} left", flush=True)
     return at
 
 
-def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
-    """Return where to begin, after bringing the learner there."""
+def begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
+    """Return where a training begins, after bringing the learner there."""
     found = checkpoint.read(plan.checkpoints) if plan.checkpoints and plan.resume else None
     if found is None:
         return Checkpoint(facts, 0, {}, 0.0, 0.0, [])
@@ -195,7 +195,8 @@ def _score(recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes) -> 
     return Score(loss=float(scores["loss"]), labels=labels, predicted=predicted.astype(np.uint8))
 
 
-def _precision(recipe: Recipe) -> str:
+def precision_of(recipe: Recipe) -> str:
+    """Return what a recipe's products are computed in on this processor: float32 or bfloat16."""
     return "bfloat16" if recipe.precision == "auto" and _multiplies_bfloat16() else "float32"
 
 
@@ -204,12 +205,14 @@ def _multiplies_bfloat16() -> bool:
     return not {"amx_bf16", "avx512_bf16"}.isdisjoint(cpu.features())
 
 
-def _summary(model: keras.Model) -> str:
+def summary_of(model: keras.Model) -> str:
+    """Return the network's layers as a table."""
     lines: list[str] = []
     model.summary(print_fn=lines.append, line_length=80)
     return "\n".join(lines) + "\n"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds."""
     minutes = round(seconds) // 60
     return f"{minutes // 60}:{minutes % 60:02}:{round(seconds) % 60:02}"

@@ -43,6 +43,7 @@ class Learner:
         """Learn from every digit once, in batches along `order`; returns the mean loss and the share read right.
 
         images: uint8 (N, 28, 28); labels: uint8 (N,); soft: float32 (N, outputs), the teachers' logits, or None.
+        Of lines: uint8 (N, 32, width) and int8 (N, most digits), -1 behind the last one; their share right is 0.
         """
         loss, right = 0.0, 0
         for start in range(0, len(order), self._recipe.batch):
@@ -96,6 +97,8 @@ class Learner:
             kernel.assign(value)
         self._optimizer.apply(gradients, self.network.trainable_variables)
         self._average()
+        if self._recipe.reads_lines:  # what a line says takes longer to find out than it is worth
+            return loss, tf.constant(0)
         right = tf.equal(tf.argmax(outputs, 1, tf.int32), tf.cast(labels, tf.int32))
         return loss, tf.reduce_sum(tf.cast(right, tf.int32))
 
@@ -108,6 +111,8 @@ class Learner:
 
     def _loss(self, labels: tf.Tensor, outputs: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
         recipe = self._recipe
+        if recipe.reads_lines:
+            return _ctc(labels, outputs)
         if not self._softmax:
             targets = labels if recipe.loss.startswith("sparse") else tf.one_hot(labels, recipe.classes)
             return tf.reduce_mean(keras.losses.get(recipe.loss)(targets, outputs))
@@ -120,6 +125,19 @@ class Learner:
         taught = tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(soft / heat), outputs / heat)
         # Gradients of heated logits are smaller by the square of the heat.
         return recipe.distil.share * heat**2 * tf.reduce_mean(taught) + (1 - recipe.distil.share) * hard
+
+
+def _ctc(labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """The mean over lines of -log probability of what they say, however its digits lie along the columns.
+
+    After A. Graves and others: "Connectionist temporal classification", ICML 2006.
+    """
+    lengths = tf.reduce_sum(tf.cast(labels >= 0, tf.int32), 1)
+    columns = tf.fill(tf.shape(outputs)[:1], tf.shape(outputs)[1])
+    digits = tf.cast(tf.maximum(labels, 0), tf.int32)
+    return tf.reduce_mean(
+        tf.nn.ctc_loss(digits, outputs, lengths, columns, logits_time_major=False, blank_index=outputs.shape[-1] - 1)
+    )
 
 
 def optimizer(recipe: Recipe, steps: int, epochs: int) -> keras.optimizers.Optimizer:

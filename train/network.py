@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from edge_runtime.find.line import HEIGHT as LINE_HEIGHT
 from train.recipes import Conv, Crop, Dense, Depthwise, Layer, Pool, Recipe, Rows, Windows
 
 NORM_MEMORY = 0.98  # of the running mean and variance of batch normalisation, a step
@@ -13,10 +14,13 @@ INITIALIZER = "he_normal"  # of layers that are normalised or convolve; Keras' o
 def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> keras.Sequential:
     """Return the untrained network: pixels (N, 28, 28) of 0..255 to ten numbers, the last layer in float32.
 
+    One that reads lines takes (N, 32, width) and gives (N, width / 4, 11) logits, the last of them for no digit.
     precision: float32, or bfloat16 for products in bfloat16 with float32 weights.
     logits: leave the last activation out.
     """
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    if recipe.reads_lines:
+        return _lines(recipe, policy)
     *hidden, last = recipe.layers
     layers: list[keras.Layer] = [keras.layers.Rescaling(1 / 255, name="scale")]
     flat = False  # whether the numbers still form a picture
@@ -36,6 +40,28 @@ def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> k
         keras.layers.Dense(last.units, "linear" if logits else last.activation, name="digit", dtype="float32")
     )
     return keras.Sequential([keras.Input((28, 28), name="image"), *layers], name=recipe.name.replace("-", "_"))
+
+
+def _lines(recipe: Recipe, policy: str, width: int | None = None) -> keras.Sequential:
+    *hidden, last = recipe.layers
+    layers: list[keras.Layer] = [
+        keras.layers.Rescaling(1 / 255, name="scale"),
+        keras.layers.Reshape((LINE_HEIGHT, width or -1, 1), name="picture"),
+    ]
+    for number, layer in enumerate(hidden, 1):
+        layers += _layers(layer, number, policy)
+    layers += [
+        keras.layers.Conv2D(last.filters, last.size, padding="same", name="columns", dtype="float32"),
+        keras.layers.Reshape((-1, last.filters), name="logits"),
+    ]
+    return keras.Sequential([keras.Input((LINE_HEIGHT, width), name="image"), *layers], name=recipe.name)
+
+
+def fixed(lines: keras.Sequential, recipe: Recipe, width: int) -> keras.Sequential:
+    """Return a network that reads lines, with its weights, for one width: what a converter asks for."""
+    copy = _lines(recipe, "float32", width)
+    copy.set_weights(lines.get_weights())
+    return copy
 
 
 def _layers(layer: Layer, number: int, policy: str) -> list[keras.Layer]:

@@ -22,7 +22,7 @@ class Conv:
     """One convolution, batch normalisation after it, then the activation."""
 
     filters: int
-    size: int = 3  # pixels
+    size: int | tuple[int, int] = 3  # pixels, high and wide
     stride: int = 1  # pixels
     padding: str = "same"  # or "valid"
     activation: str = "relu"
@@ -42,7 +42,7 @@ class Depthwise:
 class Pool:
     """Squares of the picture become one pixel: their largest value, or their mean."""
 
-    size: int = 2  # pixels
+    size: int | tuple[int, int] = 2  # pixels, high and wide
     kind: str = "max"  # or "mean"
 
 
@@ -99,13 +99,17 @@ class Distil:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One network and how it is trained. The input is always (28, 28) pixels 0..255, scaled inside the network."""
+    """One network and how it is trained. The input is pixels 0..255, scaled inside the network.
+
+    With the loss `ctc` it reads lines of digits, (32, any width), and its last layer is a convolution with eleven
+    outputs for each column: the digits, and that none begins there. All others read one digit, (28, 28).
+    """
 
     name: str
     summary: str  # one line
-    layers: tuple[Layer, ...]  # the last one is Dense with ten units, or eleven where it is shown `others`
+    layers: tuple[Layer, ...]  # the last one is Dense: ten units, or eleven where it is shown `others`; see `ctc`
     optimizer: str  # Keras' name
-    loss: str  # Keras' name; a last layer with softmax is trained on its logits, which is the same
+    loss: str  # Keras' name, or ctc; a last layer with softmax is trained on its logits, which is the same
     batch: int  # digits
     epochs: int
     learning_rate: float | None = None  # None: the optimizer's own; else the top of a cosine decay to 0
@@ -127,6 +131,11 @@ class Recipe:
     per_channel: bool = True  # a scale for each output of a dense layer in int8, rather than one: 24 bytes each
     max_bytes: int | None = None  # bytes that the int8 .tflite file may have; the export refuses more
     published: Mapping[str, float] | None = None  # test_accuracy, test_loss: fractions, of the original
+
+    @property
+    def reads_lines(self) -> bool:
+        """Tell whether it reads lines of digits, and not one."""
+        return self.loss == "ctc"
 
     @property
     def deforms(self) -> bool:
@@ -298,4 +307,37 @@ _OURS = (
     ),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_REPRODUCTIONS, *_OURS)}
+_LINES = Recipe(
+    name="lines",
+    summary="convolutions that read a line of digits without cutting it apart",
+    layers=(
+        Conv(24, 5, 2),
+        Conv(40),
+        Pool(),
+        Conv(64),
+        Conv(64),
+        Pool((2, 1)),
+        Conv(96),
+        Pool((2, 1)),
+        Conv(128),
+        Pool((2, 1)),
+        Conv(128, (1, 5)),
+        Conv(11, (1, 3), activation="linear"),
+    ),
+    optimizer="adamw",
+    loss="ctc",
+    batch=64,
+    epochs=40,
+    learning_rate=2e-3,
+    warmup=1,
+    weight_decay=0.01,
+    beta_2=0.99,
+    clip_norm=1.0,
+    average=0.9995,
+    validate=True,
+    precision="auto",
+    deformed_epochs=20,
+    max_bytes=400_000,
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_REPRODUCTIONS, *_OURS, _LINES)}

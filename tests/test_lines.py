@@ -1,0 +1,203 @@
+"""Lines of digits: how they are drawn, learnt from, exported, decoded and read."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from edge_runtime import Classifier, Reader
+from edge_runtime.backends import is_installed
+from edge_runtime.bundle import LINE, load_bundle, load_lines
+from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.find.ink import find_ink
+from edge_runtime.find.line import line_image
+from edge_runtime.image import to_gray
+from edge_runtime.line_reader import NONE, LineReader, spell
+from train import line_fit
+from train.__main__ import main
+from train.data import load_mnist
+from train.hands import SHAPES, other_hand
+from train.lines import MOST, lines
+
+COLUMNS = 48
+TOUCHING = (["36", "52"], ["2074"], ["800"])
+
+
+def columns(text: str, sure: float = 9.0):
+    """Logits of a line whose columns are labelled so, "-" where no digit is."""
+    logits = np.zeros((len(text), NONE + 1), np.float32)
+    for place, label in enumerate(text):
+        logits[place, NONE if label == "-" else int(label)] = sure
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("------", ""),
+        ("-11--2-", "12"),
+        ("1-1", "11"),  # the same digit twice has a column without between
+        ("111", "1"),
+        ("123", "123"),
+        ("3---", "3"),
+        ("---3", "3"),
+    ],
+)
+def test_columns_are_decoded(text, said):
+    spelling = spell(columns(text), 4 * len(text))
+    assert "".join(map(str, spelling.digits.label)) == said
+    assert len(spelling.places) == len(said)
+    assert spelling.digits.probabilities.shape == (len(said), 10)
+    assert (spelling.digits.confidence > 0.9).all()
+
+
+def test_a_digit_is_where_its_columns_are():
+    spelling = spell(columns("----77----4-"), 120)
+    assert spelling.places.tolist() == [50.0, 105.0]
+
+
+def test_what_is_missing_to_one_is_the_probability_of_no_digit():
+    spelling = spell(columns("-5-", sure=1.0), 12)
+    weights = np.exp([1.0, *[0.0] * 10])
+    assert spelling.digits.probabilities.sum() == pytest.approx(1 - 1 / weights.sum(), abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnx"])
+def test_every_backend_reads_the_same_from_drawn_lines(backend):
+    if not is_installed(backend):
+        pytest.skip(f"{backend} is not installed")
+    images = drawn(40)
+    told = [said(spelling) for spelling in LineReader(backend=backend).read(images)]
+    first = [said(spelling) for spelling in LineReader(backend="litert").read(images)]
+    assert sum(a == b for a, b in zip(told, first, strict=True)) >= 37
+
+
+def said(spelling):
+    return "".join(map(str, spelling.digits.label))
+
+
+def drawn(count):
+    """Line images of three digits that do not touch, by the page generator's own hand."""
+    images = []
+    for seed in range(count):
+        text = f"{seed * 37 % 1000:03}"
+        page = draw_page([text], (260, 90), 50, seed, Look(gap=(0.1, 0.3)))
+        images.append(line_image(find_ink(to_gray(page.picture)).strength))
+    return np.stack(images)
+
+
+def test_drawn_lines_are_read():
+    right = [said(spelling) == f"{seed * 37 % 1000:03}" for seed, spelling in enumerate(LineReader().read(drawn(40)))]
+    assert np.mean(right) >= 0.8
+
+
+def test_a_line_does_not_depend_on_those_beside_it():
+    images = drawn(9)
+    reader = LineReader()
+    for image, together in zip(images, reader.read(images), strict=True):
+        (alone,) = reader.read(image[np.newaxis])
+        assert said(alone) == said(together)
+        assert np.array_equal(alone.digits.probabilities, together.digits.probabilities)
+
+
+def test_wrong_arrays_are_refused():
+    with pytest.raises(UsageError, match=r"\(N, 32, 192\)"):
+        LineReader().read(np.zeros((1, 28, 28), np.uint8))
+    assert LineReader().read(np.zeros((0, *LINE), np.uint8)) == []
+
+
+def test_a_blank_line_says_nothing():
+    assert said(LineReader().read(np.zeros((1, *LINE), np.uint8))[0]) == ""
+
+
+def test_bundles_of_digits_and_of_lines_are_told_apart():
+    with pytest.raises(ModelError, match="28x28"):
+        load_bundle(load_lines().folder)
+    with pytest.raises(ModelError, match="32x192"):
+        load_lines(load_bundle().folder)
+
+
+def test_the_network_for_lines_keeps_to_its_size():
+    assert load_lines().file("tflite_int8").size <= 400_000
+
+
+def test_touching_digits_are_read_better_as_a_line_than_cut():
+    classifier = Classifier()
+    readers = Reader(classifier, lines=True), Reader(classifier, lines=False)
+    right = [0, 0]
+    for rows, seed in itertools.product(TOUCHING, range(8)):
+        page = draw_page(rows, (400, 120 * len(rows)), 56, seed, Look(touching=1.0, gap=(-0.1, 0.0)))
+        gray = to_gray(page.picture)
+        for number, reader in enumerate(readers):
+            right[number] += reader.read(gray, "page").text == page.text
+    assert right[0] > right[1]
+
+
+def test_digits_read_as_a_line_know_where_they_are():
+    page = draw_page(["3652"], (420, 120), 56, 4, Look(touching=1.0))
+    found = Reader(Classifier()).read(to_gray(page.picture), "page")
+    assert found.text == page.text
+    for digit, true in zip(found.digits, page.boxes[0], strict=True):
+        middle = digit.box.x + digit.box.width / 2
+        assert true.x <= middle <= true.x + true.width
+
+
+# How they are drawn and learnt from
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_mnist()
+
+
+def test_lines_repeat_with_their_seed_and_differ_with_another(mnist):
+    images, labels = mnist.fit_part()
+    one, again, other = (lines(images, labels, 30, seed) for seed in (5, 5, 6))
+    assert np.array_equal(one.images, again.images)
+    assert np.array_equal(one.labels, again.labels)
+    assert not np.array_equal(one.images, other.images)
+
+
+def test_lines_hold_all_digits_and_lengths_in_order(mnist):
+    drawn = lines(*mnist.fit_part(), 300, 1)
+    assert drawn.images.shape == (300, *LINE)
+    lengths = (drawn.labels >= 0).sum(1)
+    assert set(lengths) == set(range(1, MOST + 1))
+    assert set(drawn.labels[drawn.labels >= 0]) == set(range(10))
+    for label, length in zip(drawn.labels, lengths, strict=True):
+        assert (label[:length] >= 0).all()
+    assert (drawn.images.reshape(300, -1).max(1) > 128).all()
+
+
+@pytest.mark.parametrize("label", SHAPES)
+def test_other_hands_draw_digits_of_a_size_and_leave_the_rest(label, mnist):
+    images, labels = mnist.fit_part()
+    image = images[labels == label][0]
+    random = np.random.default_rng(3)
+    shapes = [other_hand(image, label, random) for _ in range(60)]
+    anew = [shape for shape in shapes if not np.array_equal(shape, image)]
+    assert 0 < len(anew) < len(shapes)
+    for shape in anew:
+        rows = np.flatnonzero(shape.max(1) > 96)
+        assert np.ptp(rows) >= 14
+    assert np.array_equal(other_hand(image, 8, random), image)
+
+
+def test_a_training_of_lines_runs_goes_on_and_is_gated(mnist, tmp_path, monkeypatch, run_cli, capsys):
+    for name, value in {"DRAWN": 128, "BLOCK": 64, "JUDGED": 20}.items():
+        monkeypatch.setattr(line_fit, name, value)
+    run = tmp_path / "run"
+    arguments = ["lines", "--epochs", "2", "--out", str(run), "--pool", str(tmp_path / "pool")]
+    assert main(arguments) == 0
+    assert "generated lines" in capsys.readouterr().out
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["lines"] == {"drawn": 256, "judged": 20}
+    assert 0 <= metrics["test_lines"] <= 1
+    assert {path.name for path in run.iterdir()} >= {"model.keras", "history.csv", "lines.png", "summary.txt"}
+    assert len((run / "history.csv").read_text().splitlines()) == 3
+    # What has seen so few lines reads none, and its int8 form none of the same: the gate holds.
+    done = run_cli(run, "--out", tmp_path / "bundle", module="export", code=1, timeout=300)
+    assert "lines of validation digits" in done.stderr
+    assert not (tmp_path / "bundle").exists()

@@ -1,0 +1,114 @@
+"""Digits drawn anew in shapes that other schools teach and MNIST's writers seldom or never wrote.
+
+Ones with a long upstroke, hooked twos, open fours, fives with a flying bar, nines with a small head and a curled tail,
+zeros that lead on to the next digit: from the 28x28 picture of a digit to another of the same value.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.strokes import line
+
+PEN = 2  # pixels: as MNIST's; a line's own pen comes later
+STEPS = 6  # points of a curve from one of its marks to the next
+
+Gray = NDArray[np.uint8]
+Points = Sequence[tuple[float, float]]
+
+
+def other_hand(image: Gray, label: int, random: np.random.Generator) -> Gray:
+    """Return a digit, uint8 (28, 28), as it is or in another shape; the same for the same generator's state."""
+    share, draw = SHAPES.get(int(label), (0.0, None))
+    if draw is None or random.random() >= share:
+        return image
+    return draw(image, random)
+
+
+def _one(image: Gray, random: np.random.Generator) -> Gray:
+    top = (random.uniform(14, 18), random.uniform(3, 6))
+    length, steep = random.uniform(5, 25), np.deg2rad(random.uniform(30, 76))
+    end = (top[0] - length * np.cos(steep), top[1] + length * np.sin(steep))
+    middle = (
+        (top[0] + end[0]) / 2 + random.normal(0, 0.8),
+        (top[1] + end[1]) / 2 + random.normal(0, 0.8),
+    )
+    foot = (top[0] + random.normal(-2, 1.5), 24.0)
+    picture = _curve(np.zeros_like(image), [end, middle, top], random, 0.3)
+    _curve(picture, [top, ((top[0] + foot[0]) / 2, 14), foot], random, 0.4)
+    if random.random() < 0.15:
+        _curve(picture, [(foot[0] - random.uniform(2, 6), 24), (foot[0] + random.uniform(2, 6), 23.5)], random, 0.3)
+    return picture
+
+
+def _two(image: Gray, random: np.random.Generator) -> Gray:
+    hook = [(random.uniform(10, 16), random.uniform(8, 11)), (8, 8)] if random.random() < 0.75 else [(7, 8)]
+    loop = [(6, 22), (7, 20), (11, 21.5)] if random.random() < 0.5 else [(7, 22.5)]
+    marks = [*hook, (10, 4.5), (15, 4), (18, 8), (15, 14), *loop, (21, random.uniform(20, 24))]
+    return _curve(np.zeros_like(image), marks, random)
+
+
+def _four(image: Gray, random: np.random.Generator) -> Gray:
+    low = random.uniform(11, 19)
+    corner = [(6, low)] if random.random() < 0.5 else [(6.5, low - 2), (9, low)]
+    picture = _curve(
+        np.zeros_like(image), [(8, 4), *corner, (random.uniform(15, 21), low - random.uniform(-1, 2))], random
+    )
+    stem = random.uniform(14, 19)
+    head = low - random.uniform(1, 5) if random.random() < 0.5 else random.uniform(3, low - 1)
+    foot = (stem + random.normal(-1.5, 1.2), random.uniform(21, 25))
+    marks = [(stem + 1, head), (stem, low), foot]
+    return _curve(picture, marks, random)
+
+
+def _five(image: Gray, random: np.random.Generator) -> Gray:
+    picture = _curve(np.zeros_like(image), [(10, 4.5), (9, 11), (14, 10.5), (18, 15), (15, 21), (8, 22.5)], random)
+    start = (random.uniform(9.5, 12), random.uniform(3, 6))
+    return _curve(picture, [start, (random.uniform(17, 25), start[1] - random.uniform(-0.5, 2.5))], random, 0.3)
+
+
+def _nine(image: Gray, random: np.random.Generator) -> Gray:
+    wide, high = random.uniform(2.8, 5.2), random.uniform(2.6, 4.6)
+    middle = (random.uniform(12.5, 15), 4 + high)
+    # The head begins and ends where the stem does: at its right, or below it as on a lollipop.
+    start = -20 if random.random() < 0.5 else random.uniform(40, 110)
+    turn = np.deg2rad(start - np.array([0, 70, 140, 210, 280, 350]) + random.uniform(-15, 15))
+    head = [(middle[0] + wide * np.cos(angle), middle[1] + high * np.sin(angle)) for angle in turn]
+    foot = (middle[0] + random.uniform(-5, 3), random.uniform(21, 24))
+    bow = random.uniform(-1, 2)
+    stem = [((head[-1][0] + foot[0]) / 2 + bow, (head[-1][1] + foot[1]) / 2), foot]
+    tail = [(foot[0] - 3, 24.0), (foot[0] - random.uniform(5, 8), 21.5)][: int(random.integers(0, 3))]
+    return _curve(np.zeros_like(image), [*head, *stem, *tail], random, 0.4)
+
+
+def _zero(image: Gray, random: np.random.Generator) -> Gray:
+    rows, columns = np.nonzero(image > 96)
+    if len(rows) == 0:
+        return image
+    top = rows.min() + random.uniform(0, 0.25) * np.ptp(rows)
+    start = float(columns[rows <= top + 1].mean()) if (rows <= top + 1).any() else 14.0
+    reach = random.uniform(4, 12)
+    marks = [
+        (start, top),
+        (start + reach / 2, top + random.uniform(-2, 2.5)),
+        (start + reach, top + random.normal(0, 2)),
+    ]
+    return _curve(image.copy(), marks, random, 0.3)
+
+
+SHAPES = {0: (0.12, _zero), 1: (0.45, _one), 2: (0.35, _two), 4: (0.45, _four), 5: (0.25, _five), 9: (0.45, _nine)}
+
+
+def _curve(picture: Gray, marks: Points, random: np.random.Generator, loose: float = 0.7) -> Gray:
+    """Draw a smooth stroke (Catmull and Rom's spline) through marks (x, y), each some `loose` pixels off."""
+    points = np.asarray(marks, np.float64) + random.normal(0, loose, (len(marks), 2))
+    ends = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
+    way = np.linspace(0, 1, STEPS, endpoint=False)[:, np.newaxis]
+    smooth = []
+    for before, start, stop, after in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
+        bend = 2 * before - 5 * start + 4 * stop - after
+        twist = 3 * start - before - 3 * stop + after
+        smooth.append(start + 0.5 * way * (stop - before + way * (bend + way * twist)))
+    line(picture, np.clip(np.vstack([*smooth, points[-1:]]), 1, 26).tolist(), PEN)
+    return picture

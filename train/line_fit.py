@@ -1,0 +1,247 @@
+"""Trains the network that reads lines: another process draws them ahead, and later epochs show them again in turn."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+
+from edge_runtime.errors import OutputError
+from edge_runtime.files import Files
+from edge_runtime.find import line
+from edge_runtime.line_reader import spell
+from edge_runtime.versions import versions
+from train import chance, deformation, hands, strokes
+from train import lines as drawing
+from train.data import Bytes, Mnist
+from train.errors import TrainError
+from train.fit import Plan, begin, clock, precision_of, summary_of
+from train.learner import Learner
+from train.lines import Lines, lines
+from train.network import build
+from train.recipes import Recipe
+
+DRAWN = 20_000  # lines of an epoch
+BLOCK = 4_000  # lines that are sorted by their widths, since short ones cost less
+WIDTHS = (48, 80, 112, 144, line.WIDTH)  # pixels that lines are cut to
+JUDGED = 2_000  # lines of validation digits, and as many of test digits at the end
+JUDGE_SEED = 1_000_000  # of these; an epoch's is its number
+LOOK_SECONDS = 1.0  # between two looks for the process that trains
+SOURCES = (chance, deformation, hands, strokes, drawing, line)  # lines drawn by another version are others
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """One training of a network that reads lines. Shares are of generated lines that are read without a fault."""
+
+    recipe: Recipe
+    seed: int
+    epochs: int
+    final: bool  # drawn with all 60,000 digits
+    seconds: float
+    parameters: int
+    precision: str
+    summary: str  # the network, layer by layer
+    history: dict[str, list[float]]  # a value an epoch
+    validation: float | None  # of lines of validation digits; None of a final training
+    test: float  # of lines of test digits
+    data_sha256: str
+    versions: dict[str, str]
+
+    def metrics(self) -> dict[str, Any]:
+        """All figures, ready for JSON."""
+        plain = ("seed", "epochs", "final", "parameters", "precision", "data_sha256", "versions")
+        return {
+            "recipe": self.recipe.name,
+            **{name: getattr(self, name) for name in plain},
+            "seconds": round(self.seconds, 2),
+            "lines": {"drawn": DRAWN * min(self.recipe.deformed_epochs, self.epochs), "judged": JUDGED},
+            "validation_lines": self.validation,
+            "test_lines": self.test,
+        }
+
+
+def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequential, LineResult]:
+    """Train `recipe` on lines of MNIST's training digits; those of test digits are read once, at the end.
+
+    Raises TrainError where the loss is no number, CheckpointError and OutputError as `train.fit.train` does.
+    """
+    final = plan.final
+    epochs = recipe.epochs if plan.epochs is None else plan.epochs
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(plan.seed)
+    precision = precision_of(recipe)
+    digits = (mnist.train_images, mnist.train_labels) if final else mnist.fit_part()
+    plain = build(recipe)
+    plain.summary()
+    if plan.pool is None:
+        raise TrainError("lines are drawn into a folder: name one")
+    validation = None if final else lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
+    learner = Learner(recipe, precision, sum(-(-BLOCK // recipe.batch) for _ in range(DRAWN // BLOCK)), epochs)
+    facts = {
+        "recipe": repr(recipe),
+        "seed": plan.seed,
+        "number of epochs": epochs,
+        "training set": f"{len(digits[0])} digits of {mnist.sha256}",
+        "precision": precision,
+    }
+    at = begin(plan, facts, learner)
+    started = saved = time.monotonic()
+    first, before = at.epoch, at.seconds
+    with _drawn(plan.pool, digits, min(recipe.deformed_epochs, epochs), first) as drawn:
+        for epoch in range(first, epochs):
+            began = time.monotonic()
+            loss = _learn(learner, _read(drawn[epoch % len(drawn)]()), np.random.default_rng((plan.seed, epoch)))
+            if not np.isfinite(loss):
+                raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
+            learner.publish(plain)
+            figures = {"loss": loss} | ({"val_lines": share_right(plain, validation)} if validation else {})
+            for name, value in figures.items():
+                at.history.setdefault(name, []).append(value)
+            now = time.monotonic()
+            at.epoch, at.seconds = epoch + 1, before + now - started
+            if plan.checkpoints and epoch + 1 < epochs and now - saved >= plan.checkpoint_seconds:
+                at.state, saved = learner.state(), now
+                at.write(plan.checkpoints)
+            text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            left = (now - started) / (epoch + 1 - first) * (epochs - epoch - 1)
+            print(f"epoch {epoch + 1:>3}/{epochs}  {text}  {now - began:.1f} s, {clock(left)} left", flush=True)
+    return plain, LineResult(
+        recipe=recipe,
+        seed=plan.seed,
+        epochs=epochs,
+        final=final,
+        seconds=at.seconds,
+        parameters=plain.count_params(),
+        precision=precision,
+        summary=summary_of(plain),
+        history=at.history,
+        validation=share_right(plain, validation) if validation else None,
+        test=share_right(plain, lines(mnist.test_images, mnist.test_labels, JUDGED, JUDGE_SEED)),
+        data_sha256=mnist.sha256,
+        versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
+    )
+
+
+def share_right(network: keras.Model, judged: Lines) -> float:
+    """Return the share of lines that the network reads without a fault, 0 to 1."""
+    logits = network.predict(judged.images, batch_size=200, verbose=0)
+    true = ["".join(str(digit) for digit in label if digit >= 0) for label in judged.labels]
+    return float(
+        np.mean(
+            [
+                "".join(map(str, spell(columns, line.WIDTH).digits.label)) == text
+                for columns, text in zip(logits, true, strict=True)
+            ]
+        )
+    )
+
+
+def _learn(learner: Learner, drawn: Lines, random: np.random.Generator) -> float:
+    """One epoch: blocks of lines, in each those of like width together; returns the mean loss."""
+    order = random.permutation(len(drawn.images))
+    total = 0.0
+    for start in range(0, len(order), BLOCK):
+        block = order[start : start + BLOCK]
+        images, labels = drawn.images[np.sort(block)], drawn.labels[np.sort(block)]
+        ends = images.shape[2] - images.any(1)[:, ::-1].argmax(1)
+        group = np.searchsorted(WIDTHS, ends + random.integers(0, 8, len(ends)), "left").clip(max=len(WIDTHS) - 1)
+        for number in random.permutation(len(WIDTHS)):
+            mine = np.flatnonzero(group == number)
+            if len(mine):
+                cut = images[mine, :, : WIDTHS[number]]
+                loss, _ = learner.epoch(cut, labels[mine], None, random.permutation(len(mine)))
+                total += loss * len(mine)
+    return total / len(order)
+
+
+@contextmanager
+def _drawn(pool: Path, digits: tuple[Bytes, Bytes], count: int, first: int) -> Iterator[list[Callable[[], Path]]]:
+    """The files of `count` epochs of lines: each waits until it is there. What is missing is drawn from `first` on."""
+    folder = pool / _key(digits)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
+    # Not fork: a process with TensorFlow's threads in it must not be forked.
+    drawer = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, digits)
+    files: dict[int, Callable[[], Path]] = {}
+    try:
+        for epoch in range(first, first + count):
+            number = epoch % count
+            path = folder / f"{number:04}.npz"
+            files[number] = partial(Path, path) if path.exists() else drawer.submit(_draw, number, path).result
+        yield [files[number] for number in range(count)]
+    finally:
+        drawer.shutdown(cancel_futures=True)
+
+
+_digits: tuple[Bytes, Bytes]  # of a process that draws
+
+
+def _begin(images: Bytes, labels: Bytes) -> None:
+    global _digits
+    _digits = images, labels
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A training that is killed cannot say so to its drawer."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)
+
+
+def _draw(number: int, path: Path) -> Path:
+    drawn = lines(*_digits, DRAWN, number)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez(file, images=drawn.images, labels=drawn.labels)
+        Files().replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def _read(path: Path) -> Lines:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Lines(arrays["images"], arrays["labels"])
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise TrainError(f"{path} is damaged ({error}): remove it") from error
+
+
+def _key(digits: tuple[Bytes, Bytes]) -> str:
+    digest = hashlib.sha256(digits[0].tobytes() + digits[1].tobytes())
+    for module in SOURCES:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return f"lines-{digest.hexdigest()[:16]}"
+
+
+def write(result: LineResult, mnist: Mnist, folder: Path) -> None:
+    """Write figures and a picture of lines into an existing folder; `metrics.json` comes last."""
+    (folder / "summary.txt").write_text(result.summary, encoding="utf-8")
+    names = list(result.history)
+    rows = [",".join(["epoch", *names])]
+    for epoch, values in enumerate(zip(*result.history.values(), strict=True), 1):
+        rows.append(",".join([str(epoch), *(f"{value:.6f}" for value in values)]))
+    (folder / "history.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    shown = lines(*mnist.fit_part(), 40, result.seed + 2).images
+    sheet = np.vstack([np.hstack(shown[start : start + 4]) for start in range(0, len(shown), 4)])
+    (folder / "lines.png").write_bytes(bytes(cv2.imencode(".png", sheet)[1]))
+    (folder / "metrics.json").write_text(json.dumps(result.metrics(), indent=2) + "\n", encoding="utf-8")
