@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.labelled import labelled
 from edge_runtime import Classifier, Reader, read_gray
+from edge_runtime.bundle import load_lines
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import FileError
 from edge_runtime.image import decode_gray
@@ -33,17 +34,23 @@ Read = Callable[[Path], str]  # a picture file to its digits, rows joined by |
 
 
 def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
-    """One model on every set below `folder` whose labels are strings or pages of digits; `sets` by the set's name."""
-    classifier = Classifier(name)
-    reader = Reader(classifier)
-    sets = _sets(folder)
+    """One model on every set below `folder` whose labels are strings or pages of digits, by the set's name.
 
-    def read(path: Path) -> str:
-        return reader.read(read_gray(path), "page").text.replace("\n", "|")
+    `sets`: as it ships. `cut`: without the network for lines, all rows cut into digits.
+    """
+    classifier = Classifier(name)
+
+    def measured(reader: Reader, title: str) -> dict[str, Any]:
+        def read(path: Path) -> str:
+            return reader.read(read_gray(path), "page").text.replace("\n", "|")
+
+        return {each: score(read, *truth, f"{title}: {each}", tell) for each, truth in _sets(folder).items()}
 
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
-        "sets": {each: score(read, *labelled, f"{name}: {each}", tell) for each, labelled in sets.items()},
+        "lines": load_lines().file("tflite_int8").sha256,
+        "sets": measured(Reader(classifier), name),
+        "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut"),
     }
 
 

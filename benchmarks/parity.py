@@ -54,7 +54,7 @@ def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str
         found[KERAS] = Outputs(keras_file.stat().st_size, keras_model.logits(keras_file, digits))
     for kind, file in bundle.files.items():
         if file.path.is_file():
-            backend = BACKENDS[kind].load(file.load(), 1)
+            backend = BACKENDS[kind].load(file.load(), 1, bundle.shapes)
             raw = backend.run(digits).astype(np.float64)
             found[kind] = Outputs(file.size, backend.scale * (raw - backend.zero_point))
             if kind in FLOATS and KERAS in found and _difference(found[kind], found[KERAS]).max() > SAME:

@@ -14,7 +14,7 @@ from benchmarks.footprint import WANTED
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch import rows
-from edge_runtime.bundle import load_bundle, names
+from edge_runtime.bundle import load_bundle, load_lines, names
 from edge_runtime.sinks.table import TableSink
 
 ROOT = Path(__file__).parent.parent
@@ -221,8 +221,17 @@ def _demo() -> str:
 
 def _pages() -> str:
     found = read("pages.json")
-    readers = {name: each for name, each in found["models"].items() if _is_shipped(name, each["model"])}
-    sets = {f"`{name}`": each["sets"] for name, each in readers.items()} | found["peers"]
+    lines = load_lines().file("tflite_int8").sha256
+    readers = {
+        name: each
+        for name, each in found["models"].items()
+        if _is_shipped(name, each["model"]) and each["lines"] == lines
+    }
+    sets = {}
+    for name, each in readers.items():
+        sets[f"`{name}`"] = each["sets"]
+        sets[f"`{name}`, all rows cut"] = each["cut"]
+    sets |= found["peers"]
     body = [
         [
             f"{kind}, {reader}",

@@ -20,8 +20,19 @@ MANIFEST = "manifest.json"
 MODELS = Path(__file__).parent / "models"  # the bundles that ship with the package
 DEFAULT = "ann"
 LABELS = [str(digit) for digit in range(10)]
+DIGIT, LINE = (28, 28), (32, 192)  # pixels of what a network sees, height and width
 NONE = "none"  # the label of an eleventh output: what is no digit
 ACTIVATIONS = ("softmax", "sigmoid")
+LINES = Path(__file__).parent / "line_model"  # the bundle that reads lines
+
+Shape = tuple[int, ...]
+
+
+class Shapes(NamedTuple):
+    """What a network takes and gives, without the batch."""
+
+    image: Shape  # pixels, height and width: of a digit (28, 28), of a line (32, 192)
+    outputs: Shape  # of an image: (10,), of a line (columns, 11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class Bundle:
     temperature: float  # divides the logits; > 0
     min_confidence: float  # 0..1: less is rejected
     thresholds: tuple[Threshold, ...]  # by max_error, rising; measured on digits that the network was not trained on
-    outputs: int  # ten, or eleven where the last one is for what is no digit
+    shapes: Shapes
     manifest: dict[str, Any]  # all of it, as parsed
 
     def file(self, kind: str) -> ModelFile:
@@ -100,12 +111,21 @@ def names() -> list[str]:
 
 
 def load_bundle(model: str | Path | None = None) -> Bundle:
-    """Open a bundle by the name of a shipped one, by its folder, or the default.
+    """Open a bundle that reads digits, by the name of a shipped one, by its folder, or the default.
 
     Raises ModelError where there is none, or where its manifest is not one that this version reads.
     """
     name = DEFAULT if model is None else str(model)
     folder = MODELS / name if name in names() else Path(name)
+    return _open(name, folder, DIGIT)
+
+
+def load_lines(folder: Path = LINES) -> Bundle:
+    """Open a bundle that reads lines of digits, the shipped one or another; raises ModelError."""
+    return _open(str(folder), folder, LINE)
+
+
+def _open(name: str, folder: Path, image: Shape) -> Bundle:
     path = folder / MANIFEST
     try:
         size = path.stat().st_size if name and path.is_file() else None
@@ -122,19 +142,22 @@ def load_bundle(model: str | Path | None = None) -> Bundle:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is no JSON: export the bundle again") from error
     try:
-        return _check(manifest, folder)
+        return _check(manifest, folder, image)
     except ModelError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path} lacks something or holds the wrong kind of value: {error}") from error
 
 
-def _check(manifest: Any, folder: Path) -> Bundle:
+def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     where = folder / MANIFEST
     if manifest["format"] != FORMAT or manifest["format_version"] != FORMAT_VERSION:
         raise ModelError(f"{where} is not {FORMAT!r} version {FORMAT_VERSION}, which is what this release reads")
-    if manifest["labels"] not in (LABELS, [*LABELS, NONE]) or manifest["input"]["shape"] != [28, 28]:
-        raise ModelError(f"{where} describes no reader of 28x28 digits 0 to 9")
+    if manifest["labels"] not in (LABELS, [*LABELS, NONE]) or tuple(manifest["input"]["shape"]) != image:
+        raise ModelError(f"{where} describes no reader of {image[0]}x{image[1]} pixels, digits 0 to 9")
+    outputs = tuple(int(side) for side in manifest["output"]["shape"])
+    if outputs[-1] != len(manifest["labels"]):
+        raise ModelError(f"{where} names {len(manifest['labels'])} labels for {outputs[-1]} outputs")
     activation = manifest["output"]["activation"]
     temperature = float(manifest["temperature"])
     min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
@@ -147,7 +170,7 @@ def _check(manifest: Any, folder: Path) -> Bundle:
     files = {kind: _model_file(entry, folder) for kind, entry in manifest["files"].items()}
     return Bundle(
         str(manifest["name"]), folder, files, activation, temperature, min_confidence, thresholds,
-        len(manifest["labels"]), manifest,
+        Shapes(image, outputs), manifest,
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def command(folder: Path, out: Path, data: Path | None, validated: Path | None, 
 
 
 def _table(manifest: dict[str, Any]) -> str:
-    digits = "mnist_test"
+    (digits,) = manifest["keras"]["accuracy"]
     lines = [f"{'format':<14}{'file':<20}{'bytes':>11}{'accuracy':>10}{'agreement':>11}   {digits}"]
     lines.append(f"{'keras':<14}{'model.keras':<20}{'':>11}{manifest['keras']['accuracy'][digits]:>10.2%}")
     lines += [

@@ -4,10 +4,21 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.bundle import FORMAT, FORMAT_VERSION, LABELS, MANIFEST, NONE, load_bundle
+from edge_runtime.bundle import (
+    DIGIT,
+    FORMAT,
+    FORMAT_VERSION,
+    LABELS,
+    MANIFEST,
+    NONE,
+    Bundle,
+    Shapes,
+    load_bundle,
+)
 from edge_runtime.errors import OutputError
 from edge_runtime.versions import versions
 from export.confidence import Confidence
@@ -28,7 +39,7 @@ def manifest(
     name: str,
     summary: str,
     activation: str,
-    outputs: int,
+    shapes: Shapes,
     files: dict[str, Any],
     keras: dict[str, Any],
     confidence: Confidence | None,
@@ -36,7 +47,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Return the manifest of a bundle, format version 1, ready for JSON.
 
-    summary: of the network, one line for people. outputs: ten, or eleven with the one for what is no digit.
+    summary: of the network, one line for people. shapes: of what it takes and gives.
     confidence: how sure it may be taken to be; None where it was validated on no digits that it was not trained on.
     files: by format (tflite_float, tflite_int8, onnx_float, onnx_int8), what `describe` returns. keras: the trained
     network's own figures. training: recipe, seed, data hash and more. Accuracies and agreement are fractions.
@@ -46,13 +57,13 @@ def manifest(
         "format_version": FORMAT_VERSION,
         "name": name,
         "summary": summary,
-        "labels": [*LABELS, NONE][:outputs],
+        "labels": [*LABELS, NONE][: shapes.outputs[-1]],
         "input": {
-            "shape": [28, 28],
+            "shape": list(shapes.image),
             "dtype": "uint8",
-            "meaning": "one normalised digit, ink bright on 0, raw pixels 0..255",
+            "meaning": f"{'a digit' if shapes.image == DIGIT else 'a line'}, ink bright on 0, raw pixels 0..255",
         },
-        "output": {"shape": [outputs], "meaning": "logits", "activation": activation},
+        "output": {"shape": list(shapes.outputs), "meaning": "logits", "activation": activation},
         "files": files,
         "keras": keras,
         "temperature": confidence.temperature if confidence else 1.0,
@@ -98,11 +109,17 @@ def check_target(folder: Path, overwrite: bool) -> None:
         raise OutputError(f"{folder} holds something else than a bundle and is not overwritten: name another folder")
 
 
-def write(folder: Path, contained: dict[str, bytes], contents: dict[str, Any], overwrite: bool = False) -> None:
+def write(
+    folder: Path,
+    contained: dict[str, bytes],
+    contents: dict[str, Any],
+    overwrite: bool = False,
+    load: Callable[[Path], Bundle] = load_bundle,
+) -> None:
     """Write a bundle beside its place and move it there, after the runtime has accepted it.
 
-    contained: the model files and the card by name; contents: the manifest. Raises OutputError, or ModelError for a
-    manifest that the runtime would refuse; then nothing has changed.
+    contained: the model files and the card by name; contents: the manifest; load: how the runtime opens it.
+    Raises OutputError, or ModelError for a manifest that the runtime would refuse; then nothing has changed.
     """
     check_target(folder, overwrite)
     folder = folder.resolve()
@@ -114,7 +131,7 @@ def write(folder: Path, contained: dict[str, bytes], contents: dict[str, Any], o
             for name, data in contained.items():
                 (new / name).write_bytes(data)
             (new / MANIFEST).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
-            for file in load_bundle(new).files.values():
+            for file in load(new).files.values():
                 file.load()
             _replace(folder, new, old)
     except OSError as error:

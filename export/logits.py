@@ -19,6 +19,7 @@ from export.errors import RunError
 from train.network import WindowedDense
 
 TOLERANCE = 1e-4  # of a probability: what float32 arithmetic in another order may change
+LINE_TOLERANCE = 1e-2  # of a logit of a line: the same, of values up to thirty
 ACTIVATIONS = ("softmax", "sigmoid")
 
 
@@ -45,6 +46,30 @@ def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits
     if activation not in ACTIVATIONS or trained.output_shape not in ((None, 10), (None, 11)):
         raise RunError(f"the network must end in a layer of ten or eleven outputs with {' or '.join(ACTIVATIONS)}")
 
+    logits = Logits(_bare(head, body), activation)
+    _check_same(trained, logits, digits)
+    return logits
+
+
+def lines_model(trained: keras.Sequential, lines: NDArray[np.uint8]) -> keras.Model:
+    """Rebuild a trained network that reads lines of one width without scaling, normalisation and leading reshape.
+
+    trained: (N, 32, width) pixels 0..255 to logits (N, columns, 11). lines: uint8 (N, 32, width), on which both
+    networks must give the same logits. Raises RunError where they do not.
+    """
+    head = list(takewhile(_is_head, trained.layers))
+    model = _bare(head, trained.layers[len(head) :])
+    pixels = lines.astype(np.float32)
+    wanted = trained.predict(pixels, batch_size=100, verbose=0)
+    given = model.predict(pixels[..., np.newaxis], batch_size=100, verbose=0)
+    difference = float(np.abs(wanted - given).max())
+    if not difference <= LINE_TOLERANCE:  # a NaN is none either
+        raise RunError(f"the network without its scaling layer gives other logits, by up to {difference:.2g}")
+    return model
+
+
+def _bare(head: list[keras.Layer], body: list[keras.Layer]) -> keras.Model:
+    """The body with the head's scaling in its first kernel, from what the head makes of the pixels to its outputs."""
     # Fixed names: they end up in the files, whose bytes must not depend on what else this process has built.
     pixels = keras.Input(head[-1].output.shape[1:] if head else (28, 28), name="pixels")
     copies = []
@@ -58,9 +83,7 @@ def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits
         copy.set_weights(layer.get_weights() if norm is None else _folded(layer, norm))
         copies.append(copy)
     _scale_first_kernel(copies, math.prod(_factor(layer) for layer in head))
-    logits = Logits(keras.Model(pixels, outputs, name="digits"), activation)
-    _check_same(trained, logits, digits)
-    return logits
+    return keras.Model(pixels, outputs, name="digits")
 
 
 def _is_head(layer: keras.Layer) -> bool:
@@ -83,6 +106,8 @@ def _activation(layer: keras.Layer) -> str | None:
 def _copy(layer: keras.Layer, name: str, is_last: bool, with_bias: bool) -> keras.Layer:
     if isinstance(layer, keras.layers.Flatten):
         return _Reshape((math.prod(layer.input.shape[1:]),), name)
+    if isinstance(layer, keras.layers.Reshape):
+        return _Reshape(tuple(layer.output.shape[1:]), name)
     if isinstance(layer, keras.layers.Dense) and len(layer.input.shape) == 3 and with_bias:
         return _RowsDense(layer.units, name)
     config = {**layer.get_config(), "name": name}

@@ -68,9 +68,9 @@ def _input_shape(path: Path) -> tuple[int, ...]:
     return tuple(side.dim_value for side in entry.type.tensor_type.shape.dim[1:])
 
 
-def tensors(shape: tuple[int, ...], outputs: int) -> dict[str, Any]:
-    """Return what a manifest says of the two ends of both files; shape: of one input, without the batch."""
-    output = {"dtype": "float32", "shape": [outputs]}
+def tensors(shape: tuple[int, ...], outputs: tuple[int, ...]) -> dict[str, Any]:
+    """Return what a manifest says of the two ends of both files; shape, outputs: of one image, without the batch."""
+    output = {"dtype": "float32", "shape": list(outputs)}
     pixels = {"dtype": "uint8", "shape": list(shape), "scale": 1.0, "zero_point": 0}
     return {
         "onnx_float": {"input": {"dtype": "float32", "shape": list(shape)}, "output": output},

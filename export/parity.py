@@ -1,11 +1,12 @@
 """The gate before a bundle: a converted network must do what the trained one does."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import litert, onnx
+from edge_runtime.bundle import Shapes
 from edge_runtime.types import Images
 from export.errors import ParityError
 
@@ -34,33 +35,40 @@ def predict(kind: str, model: bytes, digits: Images) -> Labels:
 
     kind: one of `BACKENDS`; digits: uint8 (N, 28, 28). Raises ModelError or BackendError where it refuses the file.
     """
-    return BACKENDS[kind].load(model, 1).run(digits)[:, :DIGITS].argmax(1)
+    return logits(kind, model, digits)[:, :DIGITS].argmax(1)
 
 
-def logits(kind: str, model: bytes, digits: Images) -> NDArray[np.float64]:
-    """Return what the runtime's own backend reads with a model file, as logits (N, outputs); otherwise as `predict`."""
-    backend = BACKENDS[kind].load(model, 1)
-    raw = backend.run(digits).astype(np.float64)
+def logits(kind: str, model: bytes, images: Images) -> NDArray[np.float64]:
+    """Return the logits of N images, digits or lines, as the runtime's own backend gives them: (N, ...)."""
+    backend = BACKENDS[kind].load(model, 1, Shapes(images.shape[1:], ()))
+    raw = backend.run(images).astype(np.float64)
     return np.asarray(backend.scale * (raw - backend.zero_point), np.float64)
 
 
-def accuracy(predicted: Labels, true: NDArray[np.integer]) -> float:
+def accuracy(predicted: NDArray[Any], true: NDArray[Any]) -> float:
     """Return the share of digits that are right, or on which two networks agree: 0 to 1."""
     return float(np.mean(predicted == true))
 
 
-def check_labels(kind: str, predicted: Labels, trained: Labels, true: NDArray[np.integer], limits: Limits) -> None:
-    """Compare a format's labels of N digits with the trained network's; raises ParityError beyond `limits`."""
+def check_labels(
+    kind: str,
+    predicted: NDArray[Any],
+    trained: NDArray[Any],
+    true: NDArray[Any],
+    limits: Limits,
+    what: str = "validation digits",
+) -> None:
+    """Compare a format's labels of N digits or lines with the trained network's; raises ParityError beyond `limits`."""
     lost = int((trained == true).sum()) - int((predicted == true).sum())
     if lost > limits.loss * len(true):
         raise ParityError(
-            f"{kind} reads {lost / len(true):.2%} fewer of the validation digits than the trained network; "
+            f"{kind} reads {lost / len(true):.2%} fewer of the {what} than the trained network; "
             f"{limits.loss:.2%} is allowed"
         )
     agreed = int((predicted == trained).sum())
     if agreed < limits.agreement * len(true):
         raise ParityError(
-            f"{kind} gives the trained network's label on {agreed / len(true):.2%} of the validation digits; "
+            f"{kind} gives the trained network's label on {agreed / len(true):.2%} of the {what}; "
             f"{limits.agreement:.2%} is wanted"
         )
 

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from edge_runtime.bundle import DIGIT, Shapes
 from edge_runtime.types import Images
-from export import bundle, card, confidence, onnx, parity, tflite
+from export import bundle, card, confidence, lines, onnx, parity, tflite
 from export.errors import RunError
 from export.logits import Logits, logits_model
 from export.parity import DIGITS, Labels
@@ -46,6 +47,8 @@ def export_run(
     bundle.check_target(out, overwrite)
     tell(f"reading {folder}")
     run = read_run(folder)
+    if run.recipe.reads_lines:
+        return lines.export_lines(run, folder, out, data, overwrite, tell)
     other = _validated(run, validated)
     mnist = load_mnist(data)
     # A network that was trained on normalised digits is measured on such, like the figures of its run.
@@ -70,8 +73,8 @@ def export_run(
     digits = view(raw)
     read = {kind: parity.predict(kind, model, digits) for kind, model in models.items()}
     tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
-    outputs = run.recipe.classes
-    tensors |= onnx.tensors(logits.model.input_shape[1:], outputs)
+    shapes = Shapes(DIGIT, (run.recipe.classes,))
+    tensors |= onnx.tensors(logits.model.input_shape[1:], shapes.outputs)
     files = {
         kind: bundle.describe(
             PATHS[kind],
@@ -90,7 +93,7 @@ def export_run(
         said = parity.logits("tflite_int8", model, validation)
         sure = confidence.measure(said, validation_labels, logits.activation == "softmax")
     manifest = bundle.manifest(
-        run.recipe.name, run.recipe.summary, logits.activation, outputs, files, figures, sure, run.training
+        run.recipe.name, run.recipe.summary, logits.activation, shapes, files, figures, sure, run.training
     )
     manifest["validated"] = other.training if other else None
     contents = {PATHS[kind]: model for kind, model in models.items()}

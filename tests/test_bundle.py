@@ -85,10 +85,13 @@ def test_a_manifest_that_makes_no_sense_is_refused(folder, edit):
 
 
 def test_other_outputs_than_the_labels_are_refused(folder):
-    outputs = load_bundle(folder).outputs
+    (outputs,) = load_bundle(folder).shapes.outputs
     labels = [*map(str, range(10)), "none"][: 21 - outputs]
     change(folder, lambda manifest: manifest.update(labels=labels))
-    with pytest.raises(ModelError, match=f"has {outputs} outputs"):
+    with pytest.raises(ModelError, match=f"{len(labels)} labels"):
+        load_bundle(folder)
+    change(folder, lambda manifest: manifest["output"].update(shape=[len(labels)]))
+    with pytest.raises(ModelError, match=rf"gives \({outputs},\) outputs"):
         Classifier(folder, backend="litert")
 
 

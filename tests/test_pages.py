@@ -285,3 +285,9 @@ def test_a_batch_of_pages_has_a_row_for_each(run_cli, tmp_path):
     ]
     refused = run_cli("batch-classify", "notes", "--mode", "read", "--probabilities", "--output", "p.csv", code=2)
     assert "--mode read" in refused.stderr
+
+
+@pytest.mark.parametrize(("level", "spread"), [(220, 2), (220, 8), (128, 5), (60, 4), (20, 3)])
+def test_the_noise_of_blank_paper_is_no_digit(level, spread):
+    noise = np.random.default_rng(1).normal(level, spread, (480, 640))
+    assert READER.read(np.clip(noise, 0, 255).astype(np.uint8), "page").digits == ()

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Bundle
-from edge_runtime.errors import BackendError, UsageError
+from edge_runtime.bundle import Bundle, Shapes
+from edge_runtime.errors import BackendError, ModelError, UsageError
 from edge_runtime.limits import THREADS
 from edge_runtime.types import Images
 
@@ -24,14 +24,14 @@ class Backend(Protocol):
 
     scale: float  # logits = scale * (output - zero_point); 1 for float outputs
     zero_point: int  # -128..127; 0 for float outputs
-    outputs: int | None  # 10, or 11 with one for what is no digit; None where any number is right
+    outputs: tuple[int, ...]  # the shape of one image's
 
     def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
-        """images: uint8 (N, 28, 28), N >= 1. Returns raw outputs (N, outputs), an array of the caller's own."""
+        """images: uint8 (N, height, width), N >= 1. Returns raw outputs (N, *outputs), an array of the caller's own."""
 
 
 class Kind(NamedTuple):
-    """What a backend needs: `module` has `load(model, threads)`, `library` is what it imports."""
+    """What a backend needs: `module` has `load(model, threads, shapes)`, `library` is what it imports."""
 
     module: str
     library: str | None
@@ -95,9 +95,14 @@ def _open(name: str, bundle: Bundle, threads: int) -> Backend:
         raise BackendError(f"the backend {name} is not installed: {kind.install}")
     model = bundle.file(kind.model).load() if kind.model else b""
     try:
-        load = cast(Callable[[bytes, int], Backend], import_module(f"{__name__}.{kind.module}").load)
+        load = cast(Callable[[bytes, int, Shapes], Backend], import_module(f"{__name__}.{kind.module}").load)
     except ImportError as error:
         raise BackendError(
             f"the backend {name} is installed and cannot be imported ({error}): {kind.install}"
         ) from error
-    return load(model, threads)
+    backend = load(model, threads, bundle.shapes)
+    if backend.outputs != bundle.shapes.outputs:
+        raise ModelError(
+            f"the model {bundle.name} gives {backend.outputs} outputs, its manifest says {bundle.shapes.outputs}"
+        )
+    return backend

@@ -6,25 +6,33 @@ Its label is the sum of all pixels modulo 10: worthless, deterministic, and diff
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle import Shape, Shapes
 from edge_runtime.types import Images
 
 HIGH = 100  # the output of the label; all others are 0
 
 
 class FakeBackend:
-    """Implements Backend; needs nothing but NumPy."""
+    """Implements Backend; needs nothing but NumPy. Of a line it says one digit, at its left end."""
 
     scale = 0.1
     zero_point = 0
-    outputs = None  # ten, which say of nothing that it is no digit
+
+    def __init__(self, outputs: Shape) -> None:
+        self.outputs = outputs
 
     def run(self, images: Images) -> NDArray[np.int8]:
         """See Backend.run."""
-        outputs = np.zeros((len(images), 10), np.int8)
-        outputs[np.arange(len(images)), images.reshape(len(images), -1).sum(1, dtype=np.int64) % 10] = HIGH
+        labels = images.reshape(len(images), -1).sum(1, dtype=np.int64) % 10
+        outputs = np.zeros((len(images), *self.outputs), np.int8)
+        if len(self.outputs) == 1:
+            outputs[np.arange(len(images)), labels] = HIGH
+        else:
+            outputs[:, 1:, -1] = HIGH
+            outputs[np.arange(len(images)), 0, labels] = HIGH
         return outputs
 
 
-def load(model: bytes, threads: int) -> FakeBackend:
+def load(model: bytes, threads: int, shapes: Shapes) -> FakeBackend:
     """Take no notice of the model."""
-    return FakeBackend()
+    return FakeBackend(shapes.outputs)

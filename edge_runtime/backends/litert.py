@@ -3,8 +3,9 @@
 from ai_edge_litert.interpreter import Interpreter
 
 from edge_runtime.backends.tflite import TfliteBackend, load_tflite
+from edge_runtime.bundle import Shapes
 
 
-def load(model: bytes, threads: int) -> TfliteBackend:
+def load(model: bytes, threads: int, shapes: Shapes) -> TfliteBackend:
     """Load a .tflite model; raises BackendError or ModelError."""
-    return load_tflite(Interpreter, model, threads)
+    return load_tflite(Interpreter, model, threads, shapes.image)

@@ -1,11 +1,13 @@
 """ONNX Runtime: the only file that imports it."""
 
+import math
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge_runtime.bundle import Shape, Shapes
 from edge_runtime.errors import BackendError, ModelError
 from edge_runtime.types import Images
 
@@ -18,7 +20,7 @@ class OnnxBackend:
     scale = 1.0
     zero_point = 0
 
-    def __init__(self, model: bytes, threads: int) -> None:
+    def __init__(self, model: bytes, threads: int, image: Shape) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -30,12 +32,10 @@ class OnnxBackend:
         self._name = entry.name
         self._dtype = np.uint8 if entry.type == "tensor(uint8)" else np.float32
         self._shape = tuple(entry.shape[1:])
-        if not all(isinstance(side, int) for side in self._shape) or int(np.prod(self._shape)) != 28 * 28:
-            raise ModelError("the model does not take 28x28 pixels")
+        if not all(isinstance(side, int) for side in self._shape) or math.prod(self._shape) != math.prod(image):
+            raise ModelError(f"the model does not take {image[0]}x{image[1]} pixels")
         (result,) = self._session.get_outputs()
-        if result.shape[1:] not in ([10], [11]):
-            raise ModelError("the model does not give ten or eleven outputs")
-        self.outputs: int = result.shape[1]
+        self.outputs = tuple(result.shape[1:])
 
     def run(self, images: Images) -> NDArray[np.float32]:
         """See Backend.run."""
@@ -49,10 +49,10 @@ class OnnxBackend:
         return np.asarray(outputs, np.float32)
 
 
-def load(model: bytes, threads: int) -> OnnxBackend:
+def load(model: bytes, threads: int, shapes: Shapes) -> OnnxBackend:
     """Load an .onnx model; raises BackendError or ModelError."""
     try:
-        return OnnxBackend(model, threads)
+        return OnnxBackend(model, threads, shapes.image)
     except ModelError:
         raise
     except Exception as error:  # onnxruntime's own errors share no base but Exception

@@ -1,35 +1,37 @@
 """What LiteRT and tflite-runtime share: both have the same `Interpreter`, in packages of different names."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle import Shape
 from edge_runtime.errors import BackendError, ModelError
 from edge_runtime.types import Images
 
-BATCH = 64  # images: larger batches are no faster, and memory stays the same for any N
+BATCH = 64  # digits: larger batches are no faster, and memory stays the same for any N; fewer of larger images
 TOP_BIT = np.array(0x80, np.uint8)  # an array already: a number would be made one at each call
 SINGLES = 4  # images: so few are faster one by one than as a padded batch
 
 
 class TfliteBackend:
-    """A .tflite model in two interpreters, for one image and for `BATCH`, each prepared once, when first used."""
+    """A .tflite model in two interpreters, for one image and for many, each prepared once, when first used."""
 
-    def __init__(self, interpreter_class: Any, model: bytes, threads: int) -> None:
+    def __init__(self, interpreter_class: Any, model: bytes, threads: int, image: Shape) -> None:
         self._new: Callable[[], Any] = lambda: interpreter_class(model_content=model, num_threads=threads)
-        self._one = _Prepared(self._new(), 1)
+        self._image = image
+        self._one = _Prepared(self._new(), 1, image)
         self._many: _Prepared | None = None
-        self.scale, self.zero_point = self._one.scale, self._one.zero_point
-        self.outputs = self._one.outputs
+        self.scale, self.zero_point, self.outputs = self._one.scale, self._one.zero_point, self._one.outputs
 
     def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
         """See Backend.run."""
         if len(images) == 1:
             return self._one.run(images)
         if self._many is None and len(images) > SINGLES:
-            self._many = _Prepared(self._new(), BATCH)
+            self._many = _Prepared(self._new(), max(1, BATCH * 28 * 28 // math.prod(self._image)), self._image)
         parts = []
         at = 0
         while at < len(images):
@@ -43,7 +45,7 @@ class TfliteBackend:
 class _Prepared:
     """One interpreter with its tensors allocated for one batch size."""
 
-    def __init__(self, interpreter: Any, batch: int) -> None:
+    def __init__(self, interpreter: Any, batch: int, image: Shape) -> None:
         self.batch = batch
         (before,) = interpreter.get_input_details()
         shape = (batch, *(int(side) for side in before["shape"][1:]))
@@ -51,9 +53,9 @@ class _Prepared:
         interpreter.allocate_tensors()
         (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
         given, *outputs = (int(side) for side in result["shape"])
-        if int(np.prod(shape[1:])) != 28 * 28 or given != batch or outputs not in ([10], [11]):
-            raise ModelError("the model does not turn 28x28 pixels into ten or eleven outputs")
-        self.outputs = outputs[0]
+        if math.prod(shape[1:]) != math.prod(image) or given != batch:
+            raise ModelError(f"the model does not turn {image[0]}x{image[1]} pixels into outputs")
+        self.outputs = tuple(outputs)
         self._input, self._output = entry["index"], result["index"]
         self._set, self._invoke, self._get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
         self._buffer = np.zeros(shape, entry["dtype"])
@@ -62,12 +64,12 @@ class _Prepared:
             raise ModelError(f"the model's input has scale and zero point {entry['quantization']}, not (1.0, -128)")
         # The same memory, as what the caller has.
         pixels = self._buffer.view(np.uint8) if self._quantised else self._buffer
-        self._pixels = pixels.reshape(batch, 28, 28)
+        self._pixels = pixels.reshape(batch, *image)
         scale, zero_point = result["quantization"] if result["dtype"] == np.int8 else (1.0, 0)
         self.scale, self.zero_point = float(scale), int(zero_point)
 
     def run(self, images: Images) -> NDArray[Any]:
-        """images: uint8 (n, 28, 28), n <= batch; what a shorter batch leaves in the buffer is computed and dropped."""
+        """images: uint8 (n, height, width), n <= batch; what a shorter batch leaves in the buffer is dropped."""
         count = len(images)
         pixels = self._pixels if count == self.batch else self._pixels[:count]
         if self._quantised:  # uint8 p is int8 p - 128: one bit
@@ -80,10 +82,10 @@ class _Prepared:
         return outputs if count == self.batch else outputs[:count]
 
 
-def load_tflite(interpreter_class: Any, model: bytes, threads: int) -> TfliteBackend:
+def load_tflite(interpreter_class: Any, model: bytes, threads: int, image: Shape) -> TfliteBackend:
     """Prepare a model; raises BackendError where the interpreter refuses it."""
     try:
-        return TfliteBackend(interpreter_class, model, threads)
+        return TfliteBackend(interpreter_class, model, threads, image)
     except (ValueError, RuntimeError) as error:
         if isinstance(error, ModelError):
             raise

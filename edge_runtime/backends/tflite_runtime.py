@@ -4,11 +4,12 @@ import numpy as np
 from tflite_runtime.interpreter import Interpreter
 
 from edge_runtime.backends.tflite import TfliteBackend, load_tflite
+from edge_runtime.bundle import Shapes
 from edge_runtime.errors import BackendError
 
 
-def load(model: bytes, threads: int) -> TfliteBackend:
+def load(model: bytes, threads: int, shapes: Shapes) -> TfliteBackend:
     """Load a .tflite model; raises BackendError or ModelError."""
     if int(np.__version__.split(".")[0]) >= 2:  # it imports, and then fails at the first tensor
         raise BackendError(f"tflite-runtime needs NumPy 1 and this is {np.__version__}: pip install 'numpy<2'")
-    return load_tflite(Interpreter, model, threads)
+    return load_tflite(Interpreter, model, threads, shapes.image)
