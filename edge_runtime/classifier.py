@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_bundle
-from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.errors import UsageError
 from edge_runtime.types import Classification, Images
 
 ONE = (28, 28)  # the shape of a single image
@@ -26,11 +26,6 @@ class Classifier:
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
-        if self._backend.outputs not in (None, self.bundle.outputs):
-            raise ModelError(
-                f"the model {self.bundle.name} has {self._backend.outputs} outputs and its manifest "
-                f"{self.bundle.outputs} labels: export it again"
-            )
         self._weights = _weight_table(self.bundle, self._backend.scale, self._backend.zero_point)
 
     def classify(self, images: Images) -> Classification:

@@ -20,12 +20,15 @@ class Reason(StrEnum):
 
 
 def decide(
-    blank: NDArray[np.bool_], small: NDArray[np.bool_], result: Classification, min_confidence: float
+    blank: NDArray[np.bool_],
+    small: NDArray[np.bool_],
+    result: Classification,
+    min_confidence: float | NDArray[np.float64],
 ) -> Decisions:
     """Decide on N digits; the first reason of `Reason` that there is counts.
 
     blank: (N,), where no ink was found. small: (N,), where it has less than `MIN_HEIGHT` pixels. result: of N digits.
-    min_confidence: 0..1, from the bundle's thresholds.
+    min_confidence: 0..1, from the bundle's thresholds; one for all or one for each.
     """
     labels: list[int | None] = result.label.tolist()
     confidences: list[float] = result.confidence.tolist()

@@ -2,13 +2,15 @@
 
 import platform
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from edge_runtime import cpu
 from edge_runtime.backends import AUTO, KINDS, is_installed
-from edge_runtime.bundle import load_bundle, names
+from edge_runtime.bundle import Bundle, load_bundle, load_lines, names
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.versions import versions
@@ -24,20 +26,22 @@ def examine() -> dict[str, Any]:
     """
     advice: list[str] = []
     backends = {name: _backend(name, advice) for name, kind in KINDS.items() if kind.library}
-    models = {name: _model(name, advice) for name in names()}
+    models = {name: _model(partial(load_bundle, name), advice) for name in names()}
+    lines = _model(load_lines, advice)
     if not models:
         advice.append("the package holds no model: install edge-digits again")
     works = any(found["works"] for found in backends.values())
     if not works:
         advice.append(f"no backend works: {KINDS['litert'].install}")
     return {
-        "ok": works and bool(models) and all(found["ok"] for found in models.values()),
+        "ok": works and bool(models) and all(found["ok"] for found in [*models.values(), lines]),
         "versions": versions(*PACKAGES),
         "system": {"platform": platform.platform(), "machine": platform.machine(), "executable": sys.executable},
         "cpu_features": cpu.features(),
         "backends": backends,
         "auto": _auto() if works else None,
         "models": models,
+        "lines": lines,
         "advice": advice,
     }
 
@@ -64,9 +68,9 @@ def _backend(name: str, advice: list[str]) -> dict[str, Any]:
     return found
 
 
-def _model(name: str, advice: list[str]) -> dict[str, Any]:
+def _model(load: Callable[[], Bundle], advice: list[str]) -> dict[str, Any]:
     try:
-        bundle = load_bundle(name)
+        bundle = load()
         present = {kind: file for kind, file in bundle.files.items() if kind.endswith("_int8")}
         for file in present.values():
             file.load()

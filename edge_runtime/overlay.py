@@ -27,8 +27,8 @@ def annotated(gray: Gray, page: Page) -> Picture:
 def explained(gray: Gray, found: Found, page: Page) -> Picture:
     """Return every stage in one picture, from top to bottom.
 
-    The gray page; its ink; the candidates, each piece of ink in a colour and each dropped one with its reason; the
-    normalised digits with label, confidence and decision; what was read.
+    The gray page; its ink; the candidates, each piece of ink in a colour and each dropped one with its reason; rows
+    that were read as a whole; the normalised digits with label, confidence and decision; what was read.
     """
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
     size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
@@ -38,6 +38,7 @@ def explained(gray: Gray, found: Found, page: Page) -> Picture:
         _titled(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", shown),
         _titled(f"ink, looked at {found.ink.factor} times smaller" if found.ink.factor > 1 else "ink", ink),
         _titled("candidates; in red: dropped", _candidates(found, page, size, scale)),
+        *_lines(found),
         _titled("normalised digits and the decision on each", _tiles(found, page, size[0])),
         _titled("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, size[0], 3), 255, np.uint8)),
     ]
@@ -87,6 +88,17 @@ def _candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -
             cv2.putText(picture, each.reason, (corner[0], max(8, corner[1] - 2)), FONT, 0.33, DROPPED, 1, cv2.LINE_AA)
     _boxes(picture, page.digits, scale, named=False)
     return picture
+
+
+def _lines(found: Found) -> list[Picture]:
+    stages = []
+    for row in found.rows:
+        if row.spelling is not None:
+            text = "".join(map(str, row.spelling.digits.label)) or "nothing"
+            line = np.hstack(row.lines)
+            shown = _to_size(line, (2 * line.shape[1], 2 * line.shape[0]))
+            stages.append(_titled(f"a row in which digits touch, read as a whole: {text}", shown))
+    return stages
 
 
 def _tiles(found: Found, page: Page, width: int) -> Picture:

@@ -16,6 +16,7 @@ from edge_runtime.decide import MIN_HEIGHT, decide
 from edge_runtime.errors import UsageError
 from edge_runtime.find.reading import Found, find_digits
 from edge_runtime.image import read_gray, to_gray
+from edge_runtime.line_reader import LineReader, Spelling
 from edge_runtime.normalise import normalise_all
 from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Page, Status
 
@@ -41,17 +42,21 @@ def _default_reader() -> "Reader":
 class Reader:
     """Reads pictures with one classifier."""
 
-    def __init__(self, classifier: Classifier, max_error: float | None = None) -> None:
-        """Choose what is accepted.
+    def __init__(self, classifier: Classifier, max_error: float | None = None, lines: LineReader | bool = True) -> None:
+        """Choose what is accepted, and how pages are read.
 
         max_error: so strictly that at most this share of the accepted digits was wrong when the model was validated,
         over 0 and at most 1; None: the bundle's default. Raises UsageError where the bundle has nothing so strict.
+        lines: what reads rows whose digits cannot be told apart. True: the network that ships with the package, opened
+        when the first such row comes, by the classifier's backend. False: such rows are cut, and the classifier's
+        confidence chooses.
         """
         bundle = classifier.bundle
         self._classifier = classifier
         self._min_confidence = (
             bundle.min_confidence if max_error is None else bundle.threshold(max_error).min_confidence
         )
+        self._lines, self._max_error = lines, max_error
 
     def read(self, gray: Gray, expect: Expect = "digit") -> Page:
         """Read one picture: uint8 (height, width), any size and polarity, with one digit or a page of them."""
@@ -92,7 +97,7 @@ class Reader:
 
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page, and keep every step on the way; `decided` makes a Page of it."""
-        return find_digits(gray, self._look)
+        return find_digits(gray, self._look, self._spell if self._lines else None)
 
     def decided(self, found: Found) -> Page:
         """Return what was found in a page, with the decision on each digit."""
@@ -101,13 +106,31 @@ class Reader:
             columns = (np.array(column) for column in zip(*(each.reading for each in found.digits), strict=True))
             blank = np.zeros(len(found.digits), np.bool_)
             small = np.array([max(each.box.width, each.box.height) < MIN_HEIGHT for each in found.digits], np.bool_)
-            decisions = decide(blank, small, Classification(*columns), self._min_confidence)
+            least = np.where([each.spelt for each in found.digits], self._line_confidence(), self._min_confidence)
+            decisions = decide(blank, small, Classification(*columns), least)
             results = zip(decisions.labels, decisions.confidences, decisions.statuses, decisions.reasons, strict=True)
             for each, (label, confidence, status, reason) in zip(found.digits, results, strict=True):
                 shares = tuple(each.reading.probabilities.tolist())
                 digits.append(Digit(label, confidence, shares, each.box, status, reason, each.row))
         dropped = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in found.dropped)
         return Page(tuple(digits), found.width, found.height, dropped)
+
+    def _line_confidence(self) -> float:
+        """The threshold for digits of rows that were read as a whole; over 1 where nothing is sure enough."""
+        if not isinstance(self._lines, LineReader):
+            return 0.0
+        bundle = self._lines.bundle
+        if self._max_error is None:
+            return bundle.min_confidence
+        try:
+            return bundle.threshold(self._max_error).min_confidence
+        except UsageError:  # lines are never read so well
+            return 2.0
+
+    def _spell(self, lines: Images) -> list[Spelling]:
+        if self._lines is True:
+            self._lines = LineReader(backend=self._classifier.backend)
+        return self._lines.read(lines) if isinstance(self._lines, LineReader) else []
 
     def _look(self, crops: list[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)

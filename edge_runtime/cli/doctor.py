@@ -31,7 +31,7 @@ def doctor(as_json: bool) -> int:
         else:
             state = f"{'does not work' if backend['installed'] else 'not installed'}: {backend['advice']}"
         click.echo(f"{'backend ' + name:<24}{state}")
-    for name, model in found["models"].items():
+    for name, model in (found["models"] | {"for lines": found["lines"]}).items():
         state = (
             ", ".join(f"{kind} {sha256[:16]}" for kind, sha256 in model["sha256"].items()) if model["ok"] else "broken"
         )

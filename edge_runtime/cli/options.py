@@ -10,6 +10,12 @@ model_option = click.option("--model", metavar="NAME|DIR", help="A shipped model
 backend_option = click.option(
     "--backend", type=click.Choice(CHOICES), default=AUTO, show_default=True, help="The interpreter."
 )
+lines_option = click.option(
+    "--lines/--no-lines",
+    default=True,
+    show_default=True,
+    help="Read rows in which digits touch as a whole, or cut them apart.",
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the interpreter."
 )

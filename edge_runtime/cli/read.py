@@ -8,7 +8,14 @@ import click
 import cv2
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
+from edge_runtime.cli.options import (
+    backend_option,
+    lines_option,
+    max_error_option,
+    model_option,
+    tell_max_error,
+    threads_option,
+)
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.image import read_gray
@@ -35,6 +42,7 @@ FOLDER = click.Path(path_type=Path)
 @model_option
 @backend_option
 @threads_option
+@lines_option
 @max_error_option
 @debug_option
 def read(
@@ -45,6 +53,7 @@ def read(
     model: str | None,
     backend: str,
     threads: int,
+    lines: bool,
     max_error: float | None,
 ) -> int:
     """Find the digits in each IMAGE and print them, row by row.
@@ -54,7 +63,7 @@ def read(
     """
     classifier = Classifier(model, backend, threads)
     tell_max_error(classifier.bundle, max_error)
-    reader = Reader(classifier, max_error)
+    reader = Reader(classifier, max_error, lines)
     pictures = [_Pictures(folder) if folder else None for folder in (annotate, explain)]
     failed = 0
     for path in images:

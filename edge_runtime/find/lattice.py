@@ -112,27 +112,30 @@ def crop(candidate: Candidate, pieces: list[Piece]) -> Gray:
     return canvas
 
 
-def digit_costs(
-    candidates: list[Candidate],
-    pieces: list[Piece],
-    labels: NDArray[np.int64],
-    confidence: NDArray[np.float32],
-    height: float,
-    costs: Costs,
-) -> NDArray[np.float64]:
-    """What it costs to take each candidate for its label: float64 (n,). labels, confidence: (n,)."""
+def join_costs(candidates: list[Candidate], pieces: list[Piece], height: float, costs: Costs) -> NDArray[np.float64]:
+    """What it costs to take each candidate for a digit, whichever it is: float64 (n,)."""
     boxes = np.array([candidate.box for candidate in candidates], np.float64)
-    aspect, tall = np.log(boxes[:, 2] / boxes[:, 3]), np.log(boxes[:, 3] / height)
-    doubt = np.minimum(-np.log(np.maximum(confidence.astype(np.float64), 1e-9)), costs.most_doubt)
-    off = (aspect - ASPECT[labels]) / ASPECT_SPREAD[labels]
-    off[(labels == 1) & (off < 0)] = 0  # as narrow as the pen
-    total = costs.digit + costs.doubt * doubt
-    total += np.minimum(costs.aspect * 0.5 * np.maximum(np.abs(off) - 1, 0) ** 2, costs.most_aspect)
-    total += np.minimum(costs.height * 0.5 * np.maximum(np.abs(tall) / HEIGHT_SPREAD - 1, 0) ** 2, costs.most_height)
+    tall = np.log(boxes[:, 3] / height)
+    total = costs.digit + np.minimum(
+        costs.height * 0.5 * np.maximum(np.abs(tall) / HEIGHT_SPREAD - 1, 0) ** 2, costs.most_height
+    )
     cut = np.array([pieces[candidate.first].cut for candidate in candidates])
     total += np.where(cut > 0, costs.cut + costs.cut_ink * cut, 0)
     total += [_seams(members(candidate, pieces), height, costs) for candidate in candidates]
     return np.asarray(total, np.float64)
+
+
+def label_costs(
+    candidates: list[Candidate], labels: NDArray[np.int64], confidence: NDArray[np.float32], costs: Costs
+) -> NDArray[np.float64]:
+    """What it costs besides to take each candidate for a label: float64 (n,). labels, confidence: (n,)."""
+    boxes = np.array([candidate.box for candidate in candidates], np.float64)
+    aspect = np.log(boxes[:, 2] / boxes[:, 3])
+    doubt = np.minimum(-np.log(np.maximum(confidence.astype(np.float64), 1e-9)), costs.most_doubt)
+    off = (aspect - ASPECT[labels]) / ASPECT_SPREAD[labels]
+    off[(labels == 1) & (off < 0)] = 0  # as narrow as the pen
+    apart = np.minimum(costs.aspect * 0.5 * np.maximum(np.abs(off) - 1, 0) ** 2, costs.most_aspect)
+    return np.asarray(costs.doubt * doubt + apart, np.float64)
 
 
 HIGH, OVER = 0.6, 0.5  # heights, and shares of the narrower one: blobs higher and less over one another are two digits
@@ -170,6 +173,50 @@ def best_path(candidates: list[Candidate], taken: NDArray[np.float64], skipped: 
         at, index = came[at]
         if index >= 0:
             path.append(index)
+    return path[::-1]
+
+
+def spelt_path(
+    candidates: list[Candidate],
+    taken: NDArray[np.float64],
+    skipped: NDArray[np.float64],
+    places: NDArray[np.float64],
+    reach: float,
+) -> list[int]:
+    """Return the cheapest way through a row on which there are so many digits and each is in its place.
+
+    taken: what each candidate costs as each of the digits, (candidates, digits). places: where the digits are, pixels
+    of the row from its left, rising; a candidate's middle is no further from its own than `reach`. Empty where there
+    is no such way.
+    """
+    count, digits = len(skipped), len(places)
+    ending: list[list[tuple[int, int]]] = [[] for _ in range(count + 1)]
+    for index, candidate in enumerate(candidates):
+        middle = candidate.box.x + candidate.box.width / 2
+        for digit in np.flatnonzero(np.abs(places - middle) <= reach).tolist():
+            ending[candidate.last].append((index, digit))
+    total = np.full((count + 1, digits + 1), np.inf)
+    total[0, 0] = 0
+    came: dict[tuple[int, int], int] = {}  # by which candidate; absent: a piece was left out
+    for last in range(1, count + 1):
+        total[last] = total[last - 1] + skipped[last - 1]
+        for index, digit in ending[last]:
+            candidate = candidates[index]
+            cost = total[candidate.first, digit] + taken[index, digit] + skipped[list(candidate.without)].sum()
+            if cost < total[last, digit + 1]:
+                total[last, digit + 1] = cost
+                came[last, digit + 1] = index
+    if not np.isfinite(total[count, digits]):
+        return []
+    path = []
+    last, digit = count, digits
+    while last > 0:
+        found = came.get((last, digit))
+        if found is None:
+            last -= 1
+        else:
+            path.append(found)
+            last, digit = candidates[found].first, digit - 1
     return path[::-1]
 
 

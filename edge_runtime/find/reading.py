@@ -18,11 +18,15 @@ from edge_runtime.find.lattice import (
     Piece,
     best_path,
     crop,
-    digit_costs,
     join,
+    join_costs,
+    label_costs,
     skip_costs,
+    spelt_path,
 )
+from edge_runtime.find.line import Line, row_lines
 from edge_runtime.find.rows import BlobRow, find_rows, typical_height
+from edge_runtime.line_reader import Spelling
 from edge_runtime.types import Box, Classification, Gray, Images
 
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
@@ -31,9 +35,13 @@ SURE = 0.9  # probability: a blob that reads so well as it is, and has that digi
 LIKE = 1.5  # standard deviations: a digit's shape is within these
 CUT = 200  # blobs of a page that are cut, at most
 CANDIDATES = 6000  # of a page, at most
+LINES = 60  # pictures of rows that are read as a whole, at most; a page with more holds no writing
 NARROW = 0.45  # heights: a blob that is no wider is not cut
 
+ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
+
 Look = Callable[[list[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
+Spell = Callable[[Images], list[Spelling]]  # lines to what they say
 
 
 class FoundDigit(NamedTuple):
@@ -42,7 +50,8 @@ class FoundDigit(NamedTuple):
     box: Box  # pixels of the page
     row: int  # from 0
     image: Gray  # (28, 28), normalised
-    reading: Classification  # of this one image
+    reading: Classification  # of this one image, or of its place in a row that was read as a whole
+    spelt: bool  # the latter
 
 
 class Found(NamedTuple):
@@ -62,16 +71,20 @@ class Row(NamedTuple):
 
     pieces: list[Piece]
     candidates: list[Candidate]
+    lines: list[Gray]  # the pictures in which it was read as a whole; none where it was cut into digits
+    spelling: Spelling | None  # what it then says, places in pixels of the row
     height: float  # of its digits, at the row's scale
     scale: float  # pixels of the row along one of the ink map
     x: int  # its corner in the ink map
     y: int
 
 
-def find_digits(gray: Gray, look: Look, costs: Costs | None = None) -> Found:
+def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs | None = None) -> Found:
     """Find and read the digits of a page.
 
     gray: uint8 (height, width), any size, light and polarity. look: normalises and classifies; called twice at most.
+    spell: reads rows in which not all blobs are digits as they are; called once at most. None: these are cut, and
+    the confidence of the pieces decides.
     """
     ink = find_ink(gray)
     blobs = find_blobs(ink)
@@ -80,8 +93,9 @@ def find_digits(gray: Gray, look: Look, costs: Costs | None = None) -> Found:
         ink = find_ink(gray, ink.factor * closer)
         blobs = find_blobs(ink)
     blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
-    rows = [_row(row, ink, blobs) for row in blob_rows]
-    rows = _cut(rows, look)
+    rows, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
+    if spell is not None:
+        rows = _spelt(rows, blob_rows, unsure, ink, spell)
     left = CANDIDATES
     for number, row in enumerate(rows):
         candidates = join(row.pieces, row.height)[:left]
@@ -104,7 +118,7 @@ def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
             patch = np.asarray(cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         x, y = round((blob.box.x - left) * scale), round((blob.box.y - top) * scale)
         pieces.append(Piece(patch, x, y, number, 0.0, True))
-    return Row(pieces, [], row.height * scale, scale, left, top)
+    return Row(pieces, [], [], None, row.height * scale, scale, left, top)
 
 
 def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
@@ -119,8 +133,8 @@ def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
     return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def _cut(rows: list[Row], look: Look) -> list[Row]:
-    """Cut blobs that do not read well as they are."""
+def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int]]:
+    """Cut blobs that do not read well as they are; returns also the numbers of their rows."""
     asked = [
         (number, index)
         for number, row in enumerate(rows)
@@ -128,7 +142,7 @@ def _cut(rows: list[Row], look: Look) -> list[Row]:
         if piece.ink.shape[1] > NARROW * row.height and piece.ink.shape[0] > LOW * row.height
     ]
     if not asked:
-        return rows
+        return rows, set()
     alone = [Candidate(index, index + 1, (), _box(rows[number].pieces[index])) for number, index in asked]
     crops = [crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True)]
     _, result = look(crops)
@@ -139,10 +153,38 @@ def _cut(rows: list[Row], look: Look) -> list[Row]:
     unsure = {place for place, is_sure in zip(asked, sure.tolist(), strict=True) if not is_sure}
     if len(unsure) > CUT:  # no writing: the widest
         unsure = set(sorted(unsure, key=lambda place: -rows[place[0]].pieces[place[1]].ink.shape[1])[:CUT])
-    return [
+    cut = [
         row._replace(pieces=_pieces(row, {index for number, index in unsure if number == at}))
         for at, row in enumerate(rows)
     ]
+    return cut, {number for number, _ in unsure}
+
+
+def _spelt(rows: list[Row], blob_rows: list[BlobRow], unsure: set[int], ink: Ink, spell: Spell) -> list[Row]:
+    """Rows with what the network for lines reads in the unsure ones."""
+    lines: list[tuple[int, Line]] = []
+    for number in sorted(unsure):
+        lines += [(number, line) for line in row_lines(blob_rows[number], ink)]
+        if len(lines) > LINES:
+            return rows
+    if not lines:
+        return rows
+    spelt: dict[int, list[Spelling]] = {}
+    images: dict[int, list[Gray]] = {}
+    for (number, line), spelling in zip(lines, spell(np.stack([line.image for _, line in lines])), strict=True):
+        places = (line.x + spelling.places * line.scale - rows[number].x) * rows[number].scale
+        spelt.setdefault(number, []).append(spelling._replace(places=places))
+        images.setdefault(number, []).append(line.image)
+    return [
+        row._replace(spelling=_joined(spelt[number]), lines=images[number]) if number in spelt else row
+        for number, row in enumerate(rows)
+    ]
+
+
+def _joined(spellings: list[Spelling]) -> Spelling:
+    columns = zip(*(each.digits for each in spellings), strict=True)
+    digits = Classification(*(np.concatenate(column) for column in columns))
+    return Spelling(digits, np.concatenate([each.places for each in spellings]))
 
 
 def _pieces(row: Row, unsure: set[int]) -> list[Piece]:
@@ -172,16 +214,37 @@ def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[
         at += len(row.candidates)
         if not row.candidates:
             continue
-        labels, confidence = result.label[mine], result.confidence[mine]
-        taken = digit_costs(row.candidates, row.pieces, labels, confidence, row.height, costs)
-        path = best_path(row.candidates, taken, skip_costs(row.pieces, row.height, costs))
-        for index in path:
+        part = Classification(result.label[mine], result.confidence[mine], result.probabilities[mine])
+        path, readings, spelt = _best(row, part, costs)
+        for index, reading in zip(path, readings, strict=True):
             box = on_page(row.candidates[index].box, row, factor)
-            reading = Classification(*(column[mine][index] for column in result))
-            digits.append(FoundDigit(box, number, images[mine][index], reading))
+            digits.append(FoundDigit(box, number, images[mine][index], reading, spelt))
         number += bool(path)
         dropped += _left_out(row, path, factor)
     return digits, dropped
+
+
+def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], list[Classification], bool]:
+    """The candidates that are the row's digits, what each of them is, and whether the row was read as a whole."""
+    alone = join_costs(row.candidates, row.pieces, row.height, costs)
+    skipped = skip_costs(row.pieces, row.height, costs)
+    if row.spelling is not None:
+        digits, places = row.spelling
+        each = [
+            alone + label_costs(row.candidates, np.full(len(alone), label), result.probabilities[:, label], costs)
+            for label in digits.label
+        ]
+        taken = np.stack(each, 1) if each else np.empty((len(alone), 0))
+        path = spelt_path(row.candidates, taken, skipped, places, ASIDE * row.height)
+        if len(path) == len(places):
+            return path, [_one(digits, index) for index in range(len(path))], True
+    taken = alone + label_costs(row.candidates, result.label, result.confidence, costs)
+    path = best_path(row.candidates, taken, skipped)
+    return path, [_one(result, index) for index in path], False
+
+
+def _one(result: Classification, index: int) -> Classification:
+    return Classification(*(column[index] for column in result))
 
 
 def _left_out(row: Row, path: list[int], factor: int) -> list[tuple[Box, str]]:
