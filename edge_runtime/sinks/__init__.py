@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from edge_runtime.types import Row
+from edge_runtime.types import Reading, Row
 
 
 class Sink(Protocol):
@@ -16,3 +16,13 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush and end; the output is complete only after this."""
+
+
+class ReadingSink(Protocol):
+    """Takes the readings of a watch, one by one as they come."""
+
+    def write(self, reading: Reading) -> None:
+        """Take one reading; it is safe when this returns. Raises OutputError where it cannot be written."""
+
+    def close(self) -> None:
+        """Flush and end."""
