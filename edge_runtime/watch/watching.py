@@ -1,0 +1,132 @@
+"""The one way from a frame to an event."""
+
+import time
+import uuid
+from typing import NamedTuple
+
+from edge_runtime.pipeline import Reader
+from edge_runtime.types import Box, Event, Frame, Page, Reading
+from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.scene import Glance, Scene, overlap
+from edge_runtime.watch.tracks import Track, Tracks
+from edge_runtime.watch.votes import STABLE, Rules, Votes
+
+REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the same
+SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
+MARGIN = 0.7  # of a digit's height: no further from its neighbour is a digit of the same row
+COVERED = 0.5  # of a digit's place: something lies on it
+OUTLINED = 0.02  # of a digit's place: the edge of something runs through it
+
+
+class Seen(NamedTuple):
+    """What came of a frame."""
+
+    page: Page | None  # what was read in it; None where that was not needed
+    reading: Reading | None  # the event, if it was one
+
+
+class Watch:
+    """Makes readings of the frames of one source, in order."""
+
+    def __init__(self, reader: Reader, source: str, stable: int = STABLE, rules: Rules | None = None) -> None:
+        """reader: for this thread. source: its name for readings, without secrets. stable: frames, see Votes."""
+        self.figures = Figures()
+        self.votes = Votes(stable, rules)
+        self._reader, self._source, self._stable = reader, source, stable
+        self._scene, self._tracks = Scene(), Tracks()
+        self._shown: list[Track] = []  # of the reading that holds
+        self._where: list[Box] = []  # of the digits of the frame before
+        self._holds = False  # something lies on digits of the reading that holds
+        self._reads = 0  # of what seems the same page
+        self._read_at = 0.0
+
+    def see(self, frame: Frame) -> Seen:
+        """Take a frame, of any size, and say what came of it."""
+        glance = self._scene.look(frame.image, frame.time, self._holds)
+        page, event, confidence = None, None, 0.0
+        if not glance.inked:
+            self._tracks.forget()
+            self._scene.keep()
+            self._reads, self._where = 0, []
+            event = self.votes.take("")
+        elif self._is_worth_reading(glance, frame.time):
+            self._reads = 1 if glance.changed else self._reads + 1
+            self._read_at = frame.time
+            self._scene.keep()
+            page = self._reader.read(frame.image, "page")
+            event, confidence = self._vote(page, glance)
+        now = time.monotonic()
+        self.figures.add(frame.number, frame.time, now, page is not None)
+        if event is None:
+            return Seen(page, None)
+        self.figures.readings += 1
+        age = now - frame.time
+        return Seen(
+            page,
+            Reading(
+                id=uuid.uuid4().hex,
+                event=event,
+                text=self.votes.text,
+                confidence=confidence,
+                time=time.time() - age,
+                age=age,
+                source=self._source,
+                frame=frame.number,
+            ),
+        )
+
+    def _is_worth_reading(self, glance: Glance, now: float) -> bool:
+        """A page that does not change is read until it had every chance to be stable, and then now and then."""
+        return glance.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
+
+    def _vote(self, page: Page, glance: Glance) -> tuple[Event | None, float]:
+        """Let a page's digits vote; returns the event and its confidence."""
+        tracks = self._tracks.follow(page.digits)
+        if self._is_unsure(page, tracks, glance):
+            self.votes.pass_over()
+            return None, 0.0
+        rows: dict[int, str] = {}
+        for track in tracks:
+            rows[track.row] = rows.get(track.row, "") + str(track.label)
+        event = self.votes.take("\n".join(rows.values()))
+        if event is not None:
+            self._scene.take_over()
+            self._shown = tracks
+        return event, min((track.confidence for track in tracks), default=0.0)
+
+    def _is_unsure(self, page: Page, tracks: list[Track], glance: Glance) -> bool:
+        """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
+        before, self._where = self._where, [track.box for track in tracks]
+        if any(_is_cut(track.box, page) for track in tracks):
+            return True
+        if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
+            return True
+        self._holds = False
+        if glance.covered is None or glance.outlines is None:
+            return False
+        if any(overlap(glance.outlines, track.box, glance.factor) > OUTLINED for track in tracks):
+            return True
+        kept = [track for track in self._shown if any(track is other for other in tracks)]
+        if tracks and len(kept) == len(tracks):
+            lost = (track for track in self._shown if not any(track is other for other in kept))
+            self._holds = any(overlap(glance.covered, track.box, glance.factor) > COVERED for track in lost)
+        return self._holds
+
+
+def _is_cut(box: Box, page: Page) -> bool:
+    """Whether the picture's edge may run through a digit."""
+    return box.x <= 1 or box.y <= 1 or box.x + box.width >= page.width - 1 or box.y + box.height >= page.height - 1
+
+
+def _is_near_edge(box: Box, page: Page) -> bool:
+    """Whether a neighbour may be out of the picture."""
+    return min(box.x, page.width - box.x - box.width) < MARGIN * box.height
+
+
+def _moves(before: list[Box], now: list[Box]) -> bool:
+    if not before or len(before) != len(now):
+        return True
+    return any(
+        max(abs(one.x - other.x), abs(one.y - other.y)) > SWIFT * other.height
+        for one, other in zip(before, now, strict=True)
+    )
