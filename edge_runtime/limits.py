@@ -7,6 +7,7 @@ MODEL_BYTES = 256 * 1024 * 1024  # bytes: the largest model file that is loaded
 THREADS = 64  # threads: the most an interpreter is asked for
 FILE_SECONDS = 30.0  # seconds: a worker that gives no sign of life for twice as long hangs
 NAME_BYTES = 64 * 1024  # bytes: the longest path in a list
+STABLE_FRAMES = 5  # frames: a text that stands for so long is a reading
 OPEN_SECONDS = 5.0  # seconds: a camera or stream that is not open by then is given up and tried again
 READ_SECONDS = 3.0  # seconds: a stream that gives no picture for so long is closed and opened again
 HANG_SECONDS = 1.5  # seconds: whoever overdraws the two above by so much hangs, and is replaced

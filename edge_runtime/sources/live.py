@@ -60,7 +60,7 @@ class Live:
         self._notices: deque[str] = deque(maxlen=20)
         self._number = 0
         self._opened = 0
-        self._error: SourceError | None = None
+        self._error: EdgeDigitsError | None = None
         self._closed = False
         self._hung: list[_Grabber] = []
         self._grabber: _Grabber | None = None
@@ -133,7 +133,7 @@ class Live:
             if grabber is not self._grabber:
                 return False
             if not self._opened and not self._wait:
-                self._error = error if isinstance(error, SourceError) else SourceError(reason)
+                self._error = error if isinstance(error, EdgeDigitsError) else SourceError(reason)
                 self._changed.notify_all()
                 return False
         self._notices.append(f"{reason}; trying again in {pause:.1f} s")

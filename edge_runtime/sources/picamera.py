@@ -1,7 +1,6 @@
 """The Raspberry Pi's own cameras, through picamera2 and libcamera: the only file that imports it."""
 
 import time
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,13 @@ import numpy as np
 from edge_runtime import limits
 from edge_runtime.errors import MissingLibraryError, SourceError
 from edge_runtime.sources.live import Shot
+
+try:
+    import picamera2
+except ImportError:
+    raise MissingLibraryError(
+        "picamera2 is not installed: apt install python3-picamera2, and a venv with --system-site-packages"
+    ) from None
 
 SIZE = (640, 480)  # pixels, width and height: digits of 12 pixels are read
 SETTLE_SECONDS = 2.0  # until the exposure has settled, which is no reading's business
@@ -18,16 +24,10 @@ class PiCamera:
     """Implements Camera over one picamera2 instance, of the Y plane of its small stream: gray without a conversion."""
 
     def __init__(self, number: int = 0) -> None:
-        """Open camera `number`, of 0 and up; raises MissingLibraryError or SourceError."""
-        try:
-            library = import_module("picamera2")
-        except ImportError as error:
-            raise MissingLibraryError(
-                "picamera2 is not installed: apt install python3-picamera2, and a venv with --system-site-packages"
-            ) from error
+        """Open camera `number`, of 0 and up; raises SourceError."""
         self._name = f"picamera2:{number}"
         try:
-            self._camera: Any = library.Picamera2(number)
+            self._camera: Any = picamera2.Picamera2(number)
         except (IndexError, RuntimeError) as error:
             raise SourceError(f"there is no camera {self._name}, or another program has it") from error
         try:

@@ -58,7 +58,7 @@ class Scene:
         small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
         every = np.ascontiguousarray(small[STEP // 2 :: STEP, STEP // 2 :: STEP]) if min(size) > STEP else small
         paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
-        above, below = (cv2.add(each, (DARK,)) for each in (small, cv2.resize(paper, size)))
+        above, below = (cv2.convertScaleAbs(each, alpha=1, beta=DARK) for each in (small, cv2.resize(paper, size)))
         ink = np.asarray(cv2.divide(above, below, scale=LEVEL), np.uint8)
         if self._usual is None or self._usual.shape != paper.shape:  # the first, or of another size
             self._usual, self._kept, self._still_since = paper, None, None
@@ -116,14 +116,14 @@ def _differs(difference: cv2.typing.MatLike) -> bool:
 
 
 def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
-    """Where paper is not as it was, the light's coming and going in all of the picture aside; none where that is little."""
+    """Where paper is not as it was, but for light that comes and goes everywhere; none where that is little."""
     share = (paper.astype(np.float32) + DARK) / (usual.astype(np.float32) + DARK)
     bright = np.median(usual) > LEVEL
     share /= max(1e-3, float(np.quantile(share, BRIGHTEST if bright else 1 - BRIGHTEST)))
     mask = (np.abs(share - 1) > FOREIGN).astype(np.uint8)
     if np.count_nonzero(mask) < AREA * mask.size:
         return np.zeros(mask.shape, np.bool_)
-    return mask > 0
+    return np.asarray(mask, np.bool_)
 
 
 def _outlines(paper: Gray) -> NDArray[np.bool_]:

@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
+from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.types import Event
-
-STABLE = 5  # frames
 
 
 class Rules(NamedTuple):
@@ -32,7 +31,7 @@ class Rules(NamedTuple):
 class Votes:
     """Takes a text a frame and says when that is an event."""
 
-    def __init__(self, stable: int = STABLE, rules: Rules | None = None) -> None:
+    def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
         """stable: frames one after the other, of 1 and up, that a text must stand to count."""
         self.text = ""  # the reading that holds; empty where nothing is shown
         self.refused = 0  # texts that stood and broke a rule

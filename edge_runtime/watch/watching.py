@@ -4,12 +4,13 @@ import time
 import uuid
 from typing import NamedTuple
 
+from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Box, Event, Frame, Page, Reading
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.scene import Glance, Scene, overlap
 from edge_runtime.watch.tracks import Track, Tracks
-from edge_runtime.watch.votes import STABLE, Rules, Votes
+from edge_runtime.watch.votes import Rules, Votes
 
 REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the same
 SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
@@ -28,7 +29,7 @@ class Seen(NamedTuple):
 class Watch:
     """Makes readings of the frames of one source, in order."""
 
-    def __init__(self, reader: Reader, source: str, stable: int = STABLE, rules: Rules | None = None) -> None:
+    def __init__(self, reader: Reader, source: str, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
         """reader: for this thread. source: its name for readings, without secrets. stable: frames, see Votes."""
         self.figures = Figures()
         self.votes = Votes(stable, rules)
