@@ -121,7 +121,7 @@ class Fake:
         self._grains = [np.rint(random.normal(0, plan.noise, shape)).astype(np.int16) for _ in range(GRAINS)]
         self._pages = {text: _page(text, plan) for text in set(plan.digits)}
         self._hand = _hand(plan)
-        self._started = time.monotonic()
+        self.started = time.monotonic()
 
     def open(self) -> "FakeCamera":
         """Open the camera; raises SourceError while it cannot be."""
@@ -131,15 +131,15 @@ class Fake:
     def text(self, at: float) -> str:
         """The digits that are shown at a monotonic second."""
         digits = self._plan.digits
-        return digits[int((at - self._started) / self._plan.change) % len(digits)]
+        return digits[int((at - self.started) / self._plan.change) % len(digits)]
 
     def fault(self, at: float) -> tuple[Fault, float, float] | None:
         """What befalls the camera at a monotonic second, when that began, and when it ends."""
-        since = at - self._started
+        since = at - self.started
         began = since - since % self._plan.every if self._plan.every else 0.0
         for fault, start, length in self._plan.faults:
             if start <= since - began < start + length:
-                first = self._started + began + start
+                first = self.started + began + start
                 return fault, first, first + length
         return None
 
@@ -165,7 +165,7 @@ class Fake:
         found = self.fault(at)
         if found and found[0] is Fault.BLACK:
             return np.zeros((plan.height, plan.width), np.uint8)
-        page, since, edge = self._pages[self.text(at)], at - self._started, round(plan.move)
+        page, since, edge = self._pages[self.text(at)], at - self.started, round(plan.move)
         x, y = (edge + round(plan.move * sin(speed * since)) for speed in SWING)
         view = page[y : y + plan.height, x : x + plan.width]
         if plan.light:

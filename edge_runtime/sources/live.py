@@ -67,7 +67,7 @@ class Live:
 
     def frames(self) -> Iterator[Frame | None]:
         """See Source.frames: never ends by itself."""
-        self._grabber = _Grabber(self)
+        self._begin()
         while not self._closed:
             with self._changed:
                 self._changed.wait_for(lambda: self._newest or self._error or self._closed, POLL_SECONDS)
@@ -110,7 +110,12 @@ class Live:
         if self.hung >= limits.HUNG:
             raise SourceError(f"{self.name} has hung {self.hung} times and not come back: start again")
         self._tell(f"{self.name} hangs: opening it anew")
-        self._grabber = _Grabber(self)
+        self._begin()
+
+    def _begin(self) -> None:
+        with self._changed:
+            self._grabber = _Grabber(self)
+        self._grabber.start()
 
     def _opens(self) -> Camera:
         camera = self._open()
@@ -149,7 +154,6 @@ class _Grabber(threading.Thread):
         self.stopped = threading.Event()
         self.due = 0.0  # monotonic: no sign of life by then is a hang
         self._alive(limits.OPEN_SECONDS)
-        self.start()
 
     def _alive(self, allowed: float) -> None:
         self.due = time.monotonic() + allowed + limits.HANG_SECONDS

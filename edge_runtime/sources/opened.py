@@ -21,6 +21,8 @@ def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False) -
 
     tell, wait: see Live. Raises UsageError where the text names none, and FileError for a file that is not there.
     """
+    if not text or "\0" in text:
+        raise UsageError(f"the source has no name: it is {KINDS}")
     scheme = text.partition("://")[0].lower()
     if "://" in text and scheme in SCHEMES:
         return Live(without_secrets(text), _stream(text), tell, wait)
@@ -39,7 +41,7 @@ def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False) -
         return Stored(text, partial(_pictures, path, tell))
     if path.is_file():
         return Stored(text, partial(_video, path))
-    if not text or not ("/" in text or "." in text):
+    if "/" not in text and "." not in text:
         raise UsageError(f"{text!r} names no source: it is {KINDS}")
     raise FileError(f"there is no file or folder {text}")
 
