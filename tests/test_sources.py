@@ -2,6 +2,7 @@
 
 import base64
 import http.server
+import importlib
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, Reader, limits
-from edge_runtime.errors import FileError, InputError, SourceError, TooLargeError, UsageError
+from edge_runtime.errors import FileError, InputError, MissingLibraryError, SourceError, TooLargeError, UsageError
 from edge_runtime.sources import live
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.sources.live import Live, Shot
@@ -166,6 +167,74 @@ def test_every_source_keeps_the_contract(text):
     assert threading.active_count() == threads
     assert descriptors() <= files
     assert source.close(), "a second time does no harm"
+
+
+STUB = """
+import time
+import numpy as np
+
+log = []
+
+class Request:
+    def __init__(self, number):
+        self.number = number
+    def make_array(self, name):
+        padded = np.full((720, 704), 99, np.uint8)  # Y over U and V, rows of 704 bytes
+        padded[:480, :640] = 7
+        return padded if name == "lores" else None
+    def get_metadata(self):
+        return {"SensorTimestamp": time.monotonic_ns() - 50_000_000}
+    def release(self):
+        log.append("release")
+
+class Picamera2:
+    def __init__(self, camera_num=0):
+        if camera_num > 0:
+            raise IndexError("list index out of range")
+    def create_video_configuration(self, main, lores=None, buffer_count=6, queue=True):
+        return lores["size"], lores["format"], buffer_count, queue
+    def configure(self, configuration):
+        log.append(configuration)
+    def start(self):
+        log.append("start")
+    def capture_request(self, wait=None):
+        time.sleep(0.01)
+        log.append("request")
+        return Request(len(log))
+    def stop(self):
+        log.append("stop")
+    def close(self):
+        log.append("close")
+"""
+
+
+def test_picamera2_is_used_as_its_documentation_says(tmp_path, monkeypatch):
+    # With the names and arguments of picamera2 0.3.38. It proves no camera; the contract's test does, where one is.
+    (tmp_path / "picamera2.py").write_text(STUB)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("picamera2", "edge_runtime.sources.picamera"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    picamera = importlib.import_module("edge_runtime.sources.picamera")
+    monkeypatch.setattr(picamera, "SETTLE_SECONDS", 0.1)
+    source = open_source("picamera2")
+    for frame in some(source, 3):
+        assert frame.image.shape == (480, 640)
+        assert (frame.image == 7).all(), "the padding is cut off"
+        assert 0.04 < time.monotonic() - frame.time < PATIENCE
+    assert source.close()
+    log = sys.modules["picamera2"].log
+    assert log[:2] == [((640, 480), "YUV420", 4, False), "start"]
+    assert log[-2:] == ["stop", "close"]
+    assert log.count("release") == log.count("request") > 3, "and those before the exposure settled were left out"
+    with pytest.raises(SourceError, match="no camera picamera2:1"):
+        some(open_source("picamera2:1"), 1)
+
+
+def test_picamera2_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
+    with pytest.raises(MissingLibraryError, match="apt install python3-picamera2"):
+        some(open_source("picamera2"), 1)
 
 
 @pytest.mark.parametrize("kind", ["folder", "film"])

@@ -17,6 +17,7 @@ from edge_runtime.types import Frame, Gray
 POLL_SECONDS = 0.25  # how often one who waits for a frame hears that there is none
 BACKOFF = (1.0, 5.0)  # seconds before a camera is opened again, at first and at most
 SLOWER = 1.5  # times as long each time that it fails
+OLD_SECONDS = 10.0  # no driver keeps a picture for so long
 END_SECONDS = 1.0  # for the thread to end by itself
 
 
@@ -25,6 +26,12 @@ class Shot(NamedTuple):
 
     image: Gray  # (height, width)
     time: float  # seconds of the monotonic clock when it was captured
+
+
+def plausible(told: float) -> float:
+    """Return a driver's monotonic second of a picture that just came, or now where it must be of another clock."""
+    now = time.monotonic()
+    return told if 0 <= now - told < OLD_SECONDS else now
 
 
 class Camera(Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_runtime import limits
 from edge_runtime.errors import MissingLibraryError, SourceError
-from edge_runtime.sources.live import Shot
+from edge_runtime.sources.live import Shot, plausible
 
 try:
     import picamera2
@@ -50,21 +50,13 @@ class PiCamera:
             try:
                 width, height = SIZE
                 image = np.ascontiguousarray(request.make_array("lores")[:height, :width])  # rows are padded
-                captured = request.get_metadata().get("SensorTimestamp")
+                captured = request.get_metadata().get("SensorTimestamp", 0)
             finally:
                 request.release()
             if time.monotonic() >= self._settled:
-                return Shot(image, _monotonic(captured))
+                return Shot(image, plausible(captured / 1e9))
 
     def close(self) -> None:
         """See Camera.close."""
         self._camera.stop()
         self._camera.close()
-
-
-def _monotonic(nanoseconds: int | None) -> float:
-    """libcamera's time of a picture, which goes on while the device sleeps, as one of the monotonic clock."""
-    now = time.monotonic()
-    if nanoseconds is None:
-        return now
-    return now - max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - nanoseconds / 1e9)
