@@ -136,11 +136,12 @@ class Fake:
     def fault(self, at: float) -> tuple[Fault, float, float] | None:
         """What befalls the camera at a monotonic second, when that began, and when it ends."""
         since = at - self.started
-        began = since - since % self._plan.every if self._plan.every else 0.0
+        every = self._plan.every
+        rounds = (since // every, since // every - 1) if every else (0.0,)  # one may reach into the next
         for fault, start, length in self._plan.faults:
-            if start <= since - began < start + length:
-                first = self.started + began + start
-                return fault, first, first + length
+            for begins in (start + each * every for each in rounds if each >= 0):
+                if begins <= since < begins + length:
+                    return fault, self.started + begins, self.started + begins + length
         return None
 
     def suffer(self, opening: bool = False) -> bool:

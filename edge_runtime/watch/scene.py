@@ -14,7 +14,7 @@ from edge_runtime.types import Box, Gray
 
 SIDE = 160  # pixels: the longer side of the reduced picture
 STEP = 3  # pixels of the reduced picture along one of the paper's; not averaged, or ink would tint it
-WINDOW = 5  # pixels of the paper: the median's window; strokes fill less than half of it
+WINDOW = 7  # pixels of the paper: the median's window; strokes fill less than half of it
 LEVEL = 128  # paper's level when it is divided by itself
 LEAST = 6.0  # levels: a lesser difference is none, in however quiet a picture
 NOISES = 6.0  # standard deviations of the noise: no more is noise alone
@@ -22,7 +22,7 @@ PIXELS = 3  # that differ by so much are something
 DARK = 8  # gray levels: added to picture and paper, or the noise of black would be ink
 FOREIGN = 0.12  # of paper's light: what differs by more from the scene as it was is something that came
 AREA = 0.01  # of the picture: what came is at least so large
-EDGE = 0.08  # of paper's light, from one side to the other: the outline of something
+EDGE = 0.15  # of paper's light, from one side to the other: the outline of something
 BRIGHTEST = 0.75  # of the pixels of bright paper: what lies on it is darker, and the light that is left is theirs
 SETTLED = 15.0  # seconds: what came and has not moved for so long belongs to the scene
 MAD = 1.4826  # standard deviations of normal noise, of its median absolute deviation
@@ -33,8 +33,8 @@ class Glance(NamedTuple):
 
     inked: bool  # there may be digits
     changed: bool  # something is not as in the frame that was kept
-    covered: NDArray[np.bool_] | None  # (height, width) of the paper: where something came; None for nowhere
-    outlines: NDArray[np.bool_] | None  # (height, width) of the paper: the edges of what came
+    outlines: NDArray[np.bool_]  # (height, width) of the paper: the edges of what is larger than strokes
+    covered: NDArray[np.bool_]  # (height, width) of the paper: where something came
     factor: float  # pixels of the frame along one of the paper's
 
 
@@ -70,10 +70,7 @@ class Scene:
             or bool(_foreign(paper, self._kept[1]).any())
             or self._settles(paper, time, hold)
         )
-        covered = _foreign(paper, self._usual)
-        if not covered.any():
-            return Glance(inked, changed, None, None, factor * STEP)
-        return Glance(inked, changed, covered, covered & _outlines(paper), factor * STEP)
+        return Glance(inked, changed, _outlines(paper), _foreign(paper, self._usual), factor * STEP)
 
     def keep(self) -> None:
         """Hold the frames that come against the one that was looked at last."""

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from statistics import median
 from typing import NamedTuple
 
 from edge_runtime.limits import STABLE_FRAMES
@@ -16,7 +17,9 @@ REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the 
 SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
 MARGIN = 0.7  # of a digit's height: no further from its neighbour is a digit of the same row
 COVERED = 0.5  # of a digit's place: something lies on it
-OUTLINED = 0.02  # of a digit's place: the edge of something runs through it
+LIKE = 1.5  # times as high as the others at most is a digit of their row
+EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
+OUTLINED = 0.05  # of a digit's place: the edge of something runs through it
 
 
 class Seen(NamedTuple):
@@ -82,7 +85,7 @@ class Watch:
 
     def _vote(self, page: Page, glance: Glance) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
-        tracks = self._tracks.follow(page.digits)
+        tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, glance)
         if self._is_unsure(page, tracks, glance):
             self.votes.pass_over()
             return None, 0.0
@@ -102,16 +105,31 @@ class Watch:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True
-        self._holds = False
-        if glance.covered is None or glance.outlines is None:
-            return False
-        if any(overlap(glance.outlines, track.box, glance.factor) > OUTLINED for track in tracks):
+        came = glance.outlines & glance.covered
+        if any(overlap(came, track.box, glance.factor) > OUTLINED for track in tracks):
             return True
         kept = [track for track in self._shown if any(track is other for other in tracks)]
+        self._holds = False
         if tracks and len(kept) == len(tracks):
             lost = (track for track in self._shown if not any(track is other for other in kept))
             self._holds = any(overlap(glance.covered, track.box, glance.factor) > COVERED for track in lost)
         return self._holds
+
+
+def _of_the_page(tracks: list[Track], shown: list[Track], glance: Glance) -> list[Track]:
+    """Leave out what is read into the edges of larger things, where there are digits that it does not belong to."""
+    shares = [overlap(glance.outlines, track.box, glance.factor) for track in tracks]
+    sure = [track for track, share in zip(tracks, shares, strict=True) if share <= OUTLINED]
+    if not sure:
+        return tracks
+    rows, tall = {track.row for track in sure}, LIKE * median(track.box.height for track in sure)
+    return [
+        track
+        for track, share in zip(tracks, shares, strict=True)
+        if share <= OUTLINED
+        or any(track is each for each in shown)
+        or (share < EDGE_ITSELF and track.row in rows and track.box.height < tall)
+    ]
 
 
 def _is_cut(box: Box, page: Page) -> bool:
