@@ -121,10 +121,12 @@ class Fake:
         self._grains = [np.rint(random.normal(0, plan.noise, shape)).astype(np.int16) for _ in range(GRAINS)]
         self._pages = {text: _page(text, plan) for text in set(plan.digits)}
         self._hand = _hand(plan)
-        self.started = time.monotonic()
+        self.started, self._opened = time.monotonic(), False
 
     def open(self) -> "FakeCamera":
-        """Open the camera; raises SourceError while it cannot be."""
+        """Open the camera; raises SourceError while it cannot be. Its clock begins with the first time."""
+        if not self._opened:
+            self.started, self._opened = time.monotonic(), True
         self.suffer(opening=True)
         return FakeCamera(self, self._plan.fps)
 

@@ -17,6 +17,7 @@ STEP = 3  # pixels of the reduced picture along one of the paper's; not averaged
 WINDOW = 7  # pixels of the paper: the median's window; strokes fill less than half of it
 LEVEL = 128  # paper's level when it is divided by itself
 LEAST = 6.0  # levels: a lesser difference is none, in however quiet a picture
+STEPS = 4.0  # gray levels: nor is this little, where there is hardly any light
 NOISES = 6.0  # standard deviations of the noise: no more is noise alone
 PIXELS = 3  # that differ by so much are something
 DARK = 8  # gray levels: added to picture and paper, or the noise of black would be ink
@@ -63,10 +64,11 @@ class Scene:
         if self._usual is None or self._usual.shape != paper.shape:  # the first, or of another size
             self._usual, self._kept, self._still_since = paper, None, None
         self._now = (ink, paper)
-        inked = _differs(cv2.absdiff(ink, np.full_like(ink, LEVEL)))
+        least = max(LEAST, STEPS * LEVEL / (float(np.median(paper)) + DARK))
+        inked = _differs(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least)
         changed = (
             self._kept is None
-            or _differs(cv2.absdiff(ink, self._kept[0]))
+            or _differs(cv2.absdiff(ink, self._kept[0]), least)
             or bool(_foreign(paper, self._kept[1]).any())
             or self._settles(paper, time, hold)
         )
@@ -100,15 +102,15 @@ def overlap(mask: NDArray[np.bool_], box: Box, factor: float) -> float:
     return float(part.mean()) if part.size else 0.0
 
 
-def _differs(difference: cv2.typing.MatLike) -> bool:
-    """Whether some pixels differ by more than noise does, which most of them show."""
+def _differs(difference: cv2.typing.MatLike, least: float) -> bool:
+    """Whether some pixels differ by more than `least` levels, and more than noise does, which most of them show."""
     counts = np.bincount(np.asarray(difference, np.uint8).ravel(), minlength=256)
     total = counts.cumsum()
     # Between whole levels, or quiet noise would be none or one level.
     half = total[-1] / 2
     middle = int(total.searchsorted(half))
     noise = MAD * max(0.0, middle - 0.5 + (half - (total[middle] - counts[middle])) / max(1, counts[middle]))
-    limit = int(max(LEAST, NOISES * noise))
+    limit = int(max(least, NOISES * noise))
     return bool(total[-1] - total[min(255, limit)] >= PIXELS)
 
 
