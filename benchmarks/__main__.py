@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from benchmarks import keras_model, many_names, pages, parity, speed, tables, throughput
+from benchmarks.camera.command import camera
 from benchmarks.machine import machine
 from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option, run
@@ -21,6 +22,7 @@ Examples:
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks pages --real ~/digits
+  python -m benchmarks camera
   python -m benchmarks throughput
   python -m benchmarks names
   python -m benchmarks sizes
@@ -189,7 +191,7 @@ def tables_command() -> None:
     click.echo(f"the tables hold the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
 
 
-for _command in speed.COMMANDS:
+for _command in (*speed.COMMANDS, camera):
     benchmarks.add_command(_command)
 
 

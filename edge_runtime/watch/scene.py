@@ -21,6 +21,8 @@ STEPS = 4.0  # gray levels: nor is this little, where there is hardly any light
 NOISES = 6.0  # standard deviations of the noise: no more is noise alone
 PIXELS = 3  # that differ by so much are something
 DARK = 8  # gray levels: added to picture and paper, or the noise of black would be ink
+AROUND = 0.1  # of the frame's longer side: so much paper is read with the ink
+MOST = 0.6  # of the frame: where ink and the paper around it are more, all of it is read
 FOREIGN = 0.12  # of paper's light: what differs by more from the scene as it was is something that came
 AREA = 0.01  # of the picture: what came is at least so large
 EDGE = 0.15  # of paper's light, from one side to the other: the outline of something
@@ -32,7 +34,7 @@ MAD = 1.4826  # standard deviations of normal noise, of its median absolute devi
 class Glance(NamedTuple):
     """What a look at a frame told."""
 
-    inked: bool  # there may be digits
+    inked: Box | None  # where there may be digits, pixels of the frame; None for nowhere
     changed: bool  # something is not as in the frame that was kept
     outlines: NDArray[np.bool_]  # (height, width) of the paper: the edges of what is larger than strokes
     covered: NDArray[np.bool_]  # (height, width) of the paper: where something came
@@ -65,7 +67,7 @@ class Scene:
             self._usual, self._kept, self._still_since = paper, None, None
         self._now = (ink, paper)
         least = max(LEAST, STEPS * LEVEL / (float(np.median(paper)) + DARK))
-        inked = _differs(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least)
+        inked = self._inked(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
         changed = (
             self._kept is None
             or _differs(cv2.absdiff(ink, self._kept[0]), least)
@@ -73,6 +75,20 @@ class Scene:
             or self._settles(paper, time, hold)
         )
         return Glance(inked, changed, _outlines(paper), _foreign(paper, self._usual), factor * STEP)
+
+    @staticmethod
+    def _inked(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
+        """Where ink is, with paper around it, or all of the frame where that is most of it."""
+        limit = _limit(difference, least)
+        if limit is None:
+            return None
+        inked = np.asarray(difference) > limit
+        ys, xs = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+        edge = AROUND * max(width, height)
+        left, top = max(0, round(xs[0] * factor - edge)), max(0, round(ys[0] * factor - edge))
+        right, bottom = round((xs[-1] + 1) * factor + edge), round((ys[-1] + 1) * factor + edge)
+        box = Box(left, top, min(width, right) - left, min(height, bottom) - top)
+        return box if box.width * box.height < MOST * width * height else Box(0, 0, width, height)
 
     def keep(self) -> None:
         """Hold the frames that come against the one that was looked at last."""
@@ -103,7 +119,11 @@ def overlap(mask: NDArray[np.bool_], box: Box, factor: float) -> float:
 
 
 def _differs(difference: cv2.typing.MatLike, least: float) -> bool:
-    """Whether some pixels differ by more than `least` levels, and more than noise does, which most of them show."""
+    return _limit(difference, least) is not None
+
+
+def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
+    """The level that noise, which most pixels show, does not reach, nor `least` levels; None where no pixels do."""
     counts = np.bincount(np.asarray(difference, np.uint8).ravel(), minlength=256)
     total = counts.cumsum()
     # Between whole levels, or quiet noise would be none or one level.
@@ -111,7 +131,7 @@ def _differs(difference: cv2.typing.MatLike, least: float) -> bool:
     middle = int(total.searchsorted(half))
     noise = MAD * max(0.0, middle - 0.5 + (half - (total[middle] - counts[middle])) / max(1, counts[middle]))
     limit = int(max(least, NOISES * noise))
-    return bool(total[-1] - total[min(255, limit)] >= PIXELS)
+    return limit if total[-1] - total[min(255, limit)] >= PIXELS else None
 
 
 def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:

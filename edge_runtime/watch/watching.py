@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Box, Event, Frame, Page, Reading
+from edge_runtime.types import Box, Digit, Event, Frame, Gray, Page, Reading
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.scene import Glance, Scene, overlap
 from edge_runtime.watch.tracks import Track, Tracks
@@ -48,7 +48,7 @@ class Watch:
         """Take a frame, of any size, and say what came of it."""
         glance = self._scene.look(frame.image, frame.time, self._holds)
         page, event, confidence = None, None, 0.0
-        if not glance.inked:
+        if glance.inked is None:
             self._tracks.forget()
             self._scene.keep()
             self._reads, self._where = 0, []
@@ -57,7 +57,7 @@ class Watch:
             self._reads = 1 if glance.changed else self._reads + 1
             self._read_at = frame.time
             self._scene.keep()
-            page = self._reader.read(frame.image, "page")
+            page = self._read(frame.image, glance.inked)
             event, confidence = self._vote(page, glance)
         now = time.monotonic()
         self.figures.add(frame.number, frame.time, now, page is not None)
@@ -78,6 +78,12 @@ class Watch:
                 frame=frame.number,
             ),
         )
+
+    def _read(self, gray: Gray, part: Box) -> Page:
+        """Read the part of a frame that has ink, as a page as large as the frame."""
+        page = self._reader.read(gray[part.y : part.y + part.height, part.x : part.x + part.width], "page")
+        height, width = gray.shape
+        return Page(_at(page.digits, part), width, height, _at(page.dropped, part))
 
     def _is_worth_reading(self, glance: Glance, now: float) -> bool:
         """A page that does not change is read until it had every chance to be stable, and then now and then."""
@@ -130,6 +136,13 @@ def _of_the_page(tracks: list[Track], shown: list[Track], glance: Glance) -> lis
         or any(track is each for each in shown)
         or (share < EDGE_ITSELF and track.row in rows and track.box.height < tall)
     ]
+
+
+def _at(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
+    """Digits of a part of the frame, with their places in the frame."""
+    return tuple(
+        digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
+    )
 
 
 def _is_cut(box: Box, page: Page) -> bool:
