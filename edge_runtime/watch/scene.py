@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import UsageError
 from edge_runtime.types import Box, Gray
 
 SIDE = 160  # pixels: the longer side of the reduced picture
@@ -36,7 +37,12 @@ class Glance(NamedTuple):
 
     inked: Box | None  # where there may be digits, pixels of the frame; None for nowhere
     changed: bool  # something is not as in the frame that was kept
-    outlines: NDArray[np.bool_]  # (height, width) of the paper: the edges of what is larger than strokes
+
+
+class Things(NamedTuple):
+    """What is larger than strokes in a frame."""
+
+    outlines: NDArray[np.bool_]  # (height, width) of the paper: the edges of it all
     covered: NDArray[np.bool_]  # (height, width) of the paper: where something came
     factor: float  # pixels of the frame along one of the paper's
 
@@ -46,6 +52,7 @@ class Scene:
 
     def __init__(self) -> None:
         self._kept: tuple[Gray, Gray] | None = None  # ink and paper of the frame that was kept
+        self._factor = 1.0  # pixels of the frame along one of the paper's
         self._now: tuple[Gray, Gray] | None = None
         self._usual: Gray | None = None  # paper, as the scene was before something came
         self._still_since: tuple[Gray, float] | None = None
@@ -66,15 +73,19 @@ class Scene:
         if self._usual is None or self._usual.shape != paper.shape:  # the first, or of another size
             self._usual, self._kept, self._still_since = paper, None, None
         self._now = (ink, paper)
-        least = max(LEAST, STEPS * LEVEL / (float(np.median(paper)) + DARK))
+        least = max(LEAST, STEPS * LEVEL / (float(paper.mean()) + DARK))
         inked = self._inked(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
         changed = (
-            self._kept is None
-            or _differs(cv2.absdiff(ink, self._kept[0]), least)
-            or bool(_foreign(paper, self._kept[1]).any())
-            or self._settles(paper, time, hold)
+            self._kept is None or _differs(cv2.absdiff(ink, self._kept[0]), least) or self._settles(paper, time, hold)
         )
-        return Glance(inked, changed, _outlines(paper), _foreign(paper, self._usual), factor * STEP)
+        self._factor = factor * STEP
+        return Glance(inked, changed)
+
+    def things(self) -> Things:
+        """What is in the frame that was looked at last."""
+        if self._now is None or self._usual is None:
+            raise UsageError("things() comes after look()")
+        return Things(_outlines(self._now[1]), _foreign(self._now[1], self._usual), self._factor)
 
     @staticmethod
     def _inked(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
@@ -137,8 +148,8 @@ def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
 def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
     """Where paper is not as it was, but for light that comes and goes everywhere; none where that is little."""
     share = (paper.astype(np.float32) + DARK) / (usual.astype(np.float32) + DARK)
-    bright = np.median(usual) > LEVEL
-    share /= max(1e-3, float(np.quantile(share, BRIGHTEST if bright else 1 - BRIGHTEST)))
+    place = int((BRIGHTEST if usual.mean() > LEVEL else 1 - BRIGHTEST) * (share.size - 1))
+    share /= max(1e-3, float(np.partition(share.ravel(), place)[place]))
     mask = (np.abs(share - 1) > FOREIGN).astype(np.uint8)
     if np.count_nonzero(mask) < AREA * mask.size:
         return np.zeros(mask.shape, np.bool_)

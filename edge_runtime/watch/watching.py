@@ -9,7 +9,7 @@ from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Box, Digit, Event, Frame, Gray, Page, Reading
 from edge_runtime.watch.figures import Figures
-from edge_runtime.watch.scene import Glance, Scene, overlap
+from edge_runtime.watch.scene import Glance, Scene, Things, overlap
 from edge_runtime.watch.tracks import Track, Tracks
 from edge_runtime.watch.votes import Rules, Votes
 
@@ -58,7 +58,7 @@ class Watch:
             self._read_at = frame.time
             self._scene.keep()
             page = self._read(frame.image, glance.inked)
-            event, confidence = self._vote(page, glance)
+            event, confidence = self._vote(page, self._scene.things())
         now = time.monotonic()
         self.figures.add(frame.number, frame.time, now, page is not None)
         if event is None:
@@ -89,10 +89,10 @@ class Watch:
         """A page that does not change is read until it had every chance to be stable, and then now and then."""
         return glance.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
 
-    def _vote(self, page: Page, glance: Glance) -> tuple[Event | None, float]:
+    def _vote(self, page: Page, things: Things) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
-        tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, glance)
-        if self._is_unsure(page, tracks, glance):
+        tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
+        if self._is_unsure(page, tracks, things):
             self.votes.pass_over()
             return None, 0.0
         rows: dict[int, str] = {}
@@ -104,27 +104,27 @@ class Watch:
             self._shown = tracks
         return event, min((track.confidence for track in tracks), default=0.0)
 
-    def _is_unsure(self, page: Page, tracks: list[Track], glance: Glance) -> bool:
+    def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
         """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
         before, self._where = self._where, [track.box for track in tracks]
         if any(_is_cut(track.box, page) for track in tracks):
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True
-        came = glance.outlines & glance.covered
-        if any(overlap(came, track.box, glance.factor) > OUTLINED for track in tracks):
+        came = things.outlines & things.covered
+        if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
             return True
         kept = [track for track in self._shown if any(track is other for other in tracks)]
         self._holds = False
         if tracks and len(kept) == len(tracks):
             lost = (track for track in self._shown if not any(track is other for other in kept))
-            self._holds = any(overlap(glance.covered, track.box, glance.factor) > COVERED for track in lost)
+            self._holds = any(overlap(things.covered, track.box, things.factor) > COVERED for track in lost)
         return self._holds
 
 
-def _of_the_page(tracks: list[Track], shown: list[Track], glance: Glance) -> list[Track]:
+def _of_the_page(tracks: list[Track], shown: list[Track], things: Things) -> list[Track]:
     """Leave out what is read into the edges of larger things, where there are digits that it does not belong to."""
-    shares = [overlap(glance.outlines, track.box, glance.factor) for track in tracks]
+    shares = [overlap(things.outlines, track.box, things.factor) for track in tracks]
     sure = [track for track, share in zip(tracks, shares, strict=True) if share <= OUTLINED]
     if not sure:
         return tracks
