@@ -438,7 +438,7 @@ def test_a_camera_that_is_not_there_is_an_error_or_waited_for():
     while not told:
         assert next(frames) is None
         assert time.monotonic() < ends
-    assert told[0] == "no camera; trying again in 1.0 s"
+    assert told[0] == "no camera; trying again in 1.0 s and on"
     assert source.close()
 
 
@@ -466,6 +466,26 @@ class Hanging:
 
     def close(self):
         pass
+
+
+def test_what_goes_on_failing_is_told_once(hasty):
+    told, tried = [], []
+
+    def opened():
+        tried.append(1)
+        if len(tried) < 6:
+            raise SourceError("no camera")
+        return Hanging(1_000_000)
+
+    source = Live("camera", opened, told.append, wait=True)
+    frames = source.frames()
+    ends = time.monotonic() + PATIENCE
+    while len(told) < 2:
+        next(frames)
+        assert time.monotonic() < ends
+    assert len(tried) == 6
+    assert told == ["no camera; trying again in 0.1 s and on", "camera is back"]
+    assert source.close()
 
 
 def test_a_camera_that_hangs_is_replaced(hasty):

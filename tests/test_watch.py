@@ -2,10 +2,13 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -213,6 +216,20 @@ def test_watch_tells_everything_as_json(run_cli, film):
     assert (summary["frames"], summary["readings"], summary["dropped"]) == (20, 2, 0)
     assert set(summary["latency_ms"]) == {"p50", "p90", "p99"}
     assert summary["read"] < 20
+
+
+def test_watch_tells_how_it_goes_on_a_terminal():
+    terminal, ours = pty.openpty()
+    command = [sys.executable, "-m", "edge_runtime", "watch", "fake:digits=20746,move=10", "--seconds", "4"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=ours) as process:
+        os.close(ours)
+        told = b""
+        with suppress(OSError):  # the terminal's end
+            while more := os.read(terminal, 65536):
+                told += more
+        assert process.wait() == 0
+    os.close(terminal)
+    assert re.search(rb"\r[\d.]+ frames/s, [\d,]+ dropped, capture to reading p50 \d+ p90 \d+ p99 \d+ ms  20746", told)
 
 
 def test_watch_looks_at_a_part_and_turns_it(run_cli, film, tmp_path):

@@ -18,6 +18,7 @@ POLL_SECONDS = 0.25  # how often one who waits for a frame hears that there is n
 BACKOFF = (1.0, 5.0)  # seconds before a camera is opened again, at first and at most
 SLOWER = 1.5  # times as long each time that it fails
 OLD_SECONDS = 10.0  # no driver keeps a picture for so long
+QUIET_SECONDS = 300.0  # a camera that fails as it did is not told of again for so long
 END_SECONDS = 1.0  # for the thread to end by itself
 
 
@@ -65,6 +66,7 @@ class Live:
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._notices: deque[str] = deque(maxlen=20)
+        self._told = ("", 0.0)  # how the camera failed last, and the monotonic second when that was told
         self._number = 0
         self._opened = 0
         self._error: EdgeDigitsError | None = None
@@ -136,6 +138,9 @@ class Live:
                 self._newest = Frame(shot.image, shot.time, self._number)
                 self._number += 1
                 self._changed.notify_all()
+                if self._told[0]:
+                    self._told = ("", 0.0)
+                    self._notices.append(f"{self.name} is back")
 
     def _lost(self, grabber: "_Grabber", error: Exception, pause: float) -> bool:
         """Note that the camera failed; False where that ends the source."""
@@ -148,7 +153,10 @@ class Live:
                 self._error = error if isinstance(error, EdgeDigitsError) else SourceError(reason)
                 self._changed.notify_all()
                 return False
-        self._notices.append(f"{reason}; trying again in {pause:.1f} s")
+        now = time.monotonic()
+        if reason != self._told[0] or now - self._told[1] >= QUIET_SECONDS:
+            self._told = (reason, now)
+            self._notices.append(f"{reason}; trying again in {pause:.1f} s and on")
         return True
 
 

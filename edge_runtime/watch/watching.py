@@ -51,8 +51,8 @@ class Watch:
         if glance.inked is None:
             self._tracks.forget()
             self._scene.keep()
-            self._reads, self._where = 0, []
-            event = self.votes.take("")
+            self._reads, self._where, self._holds = 0, [], False
+            event = self._take([])
         elif self._is_worth_reading(glance, frame.time):
             self._reads = 1 if glance.changed else self._reads + 1
             self._read_at = frame.time
@@ -95,6 +95,10 @@ class Watch:
         if self._is_unsure(page, tracks, things):
             self.votes.pass_over()
             return None, 0.0
+        return self._take(tracks), min((track.confidence for track in tracks), default=0.0)
+
+    def _take(self, tracks: list[Track]) -> Event | None:
+        """Count what the digits of a frame say; an event makes the scene what it is now."""
         rows: dict[int, str] = {}
         for track in tracks:
             rows[track.row] = rows.get(track.row, "") + str(track.label)
@@ -102,7 +106,7 @@ class Watch:
         if event is not None:
             self._scene.take_over()
             self._shown = tracks
-        return event, min((track.confidence for track in tracks), default=0.0)
+        return event
 
     def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
         """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
