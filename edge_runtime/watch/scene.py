@@ -29,6 +29,7 @@ AREA = 0.01  # of the picture: what came is at least so large
 EDGE = 0.15  # of paper's light, from one side to the other: the outline of something
 BRIGHTEST = 0.75  # of the pixels of bright paper: what lies on it is darker, and the light that is left is theirs
 SETTLED = 15.0  # seconds: what came and has not moved for so long belongs to the scene
+AGAIN = 0.5  # seconds: whether the scene has moved is looked at no more often
 MAD = 1.4826  # standard deviations of normal noise, of its median absolute deviation
 
 
@@ -56,6 +57,7 @@ class Scene:
         self._now: tuple[Gray, Gray] | None = None
         self._usual: Gray | None = None  # paper, as the scene was before something came
         self._still_since: tuple[Gray, float] | None = None
+        self._settled_at = 0.0  # when that was looked at last
 
     def look(self, gray: Gray, time: float, hold: bool = False) -> Glance:
         """Look at a frame: uint8 (height, width), captured at a second of the monotonic clock.
@@ -112,6 +114,9 @@ class Scene:
 
     def _settles(self, paper: Gray, time: float, hold: bool) -> bool:
         """Take over what has come and not moved for long; True at that moment."""
+        if not hold and self._still_since is not None and time - self._settled_at < AGAIN:
+            return False
+        self._settled_at = time
         if hold or self._still_since is None or _foreign(paper, self._still_since[0]).any():
             self._still_since = (paper, time)
         if time - self._still_since[1] < SETTLED:
