@@ -77,7 +77,7 @@ def wanted(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         healed, (first, last) = lasts["heals_within_s"], lasts["mib"]
         rows += [
             ("seconds from the end of a fault to a reading, at most", 1e9 if healed is None else healed, 5, False),
-            ("faults that no reading came after in time", lasts["not_healed"], 0, False),
+            ("faults that no reading came after within 5 s", lasts["not_healed"], 0, False),
             ("memory in the last third to the first", last / first, 1.05, False),
             ("threads more in the last third than in the first", lasts["threads"][1] - lasts["threads"][0], 1, False),
             ("files more in the last third than in the first", lasts["files"][1] - lasts["files"][0], 0, False),

@@ -57,7 +57,7 @@ def measure(seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
         "frames": summary["frames"],
         "faults": len(late),
         "heals_within_s": max((each for each in late if each is not None), default=None),
-        "not_healed": late.count(None),
+        "not_healed": sum(each is None or each > HEAL for each in late),
         "wrong": sum(each["text"] not in ("", *SHOWN) for each in readings),
         "mib": [median(each.mib for each in part) for part in (first, last)],
         "threads": [max(each.threads for each in part) for part in (first, last)],
@@ -66,7 +66,7 @@ def measure(seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _heals(readings: list[dict[str, Any]], seconds: float) -> list[float | None]:
-    """Seconds from each fault's end to the reading of what is shown then; None where that did not come in time."""
+    """Seconds from each fault's end to the reading of what is shown then, however late; None where that never came."""
     # The first reading is the camera's start and the frames that it had to stand, but for how long the first took.
     began = readings[0]["time"] - 4 / FPS
     found: list[float | None] = []
@@ -78,7 +78,8 @@ def _heals(readings: list[dict[str, Any]], seconds: float) -> list[float | None]
             return found
         shown = SHOWN[int(healed / STEP) % len(SHOWN)]
         after = (each["time"] - began - healed for each in readings if each["text"] == shown)
-        found.append(min((each for each in after if -0.5 < each < HEAL), default=None))
+        # What is shown comes again when all others have been shown.
+        found.append(min((each for each in after if -0.5 < each < STEP * (len(SHOWN) - 1)), default=None))
         count += 1
 
 
