@@ -113,6 +113,15 @@ def test_one_digit_that_becomes_another_is_a_change(reader):
     assert events(readings) == [("stable", "20746"), ("changed", "20745")]
 
 
+def test_frames_of_any_size_may_come(reader):
+    watch = Watch(reader, "film")
+    sizes = [(640, 480), (641, 480), (1, 1), (3, 900), (320, 240), (639, 481), (2, 2), (640, 480)]
+    random = np.random.default_rng(1)
+    for number, (width, height) in enumerate(sizes):
+        picture = random.integers(0, 256, (height, width)).astype(np.uint8) // 64 + 150
+        assert watch.see(Frame(picture, number / FPS, number)).reading is None
+
+
 def moved(picture, x):
     """A picture that is moved to the right, with its paper's edge drawn out."""
     shift = np.float32([[1, 0, x], [0, 1, 0]])

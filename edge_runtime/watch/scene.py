@@ -53,6 +53,7 @@ class Scene:
 
     def __init__(self) -> None:
         self._kept: tuple[Gray, Gray] | None = None  # ink and paper of the frame that was kept
+        self._shape: tuple[int, ...] = ()  # of the frames
         self._factor = 1.0  # pixels of the frame along one of the paper's
         self._now: tuple[Gray, Gray] | None = None
         self._usual: Gray | None = None  # paper, as the scene was before something came
@@ -72,8 +73,8 @@ class Scene:
         paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
         above, below = (cv2.convertScaleAbs(each, alpha=1, beta=DARK) for each in (small, cv2.resize(paper, size)))
         ink = np.asarray(cv2.divide(above, below, scale=LEVEL), np.uint8)
-        if self._usual is None or self._usual.shape != paper.shape:  # the first, or of another size
-            self._usual, self._kept, self._still_since = paper, None, None
+        if self._usual is None or gray.shape != self._shape:  # the first, or of another size
+            self._usual, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
         self._now = (ink, paper)
         least = max(LEAST, STEPS * LEVEL / (float(paper.mean()) + DARK))
         inked = self._inked(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
