@@ -106,6 +106,14 @@ class Reading(NamedTuple):
     frame: int  # number of that frame
 
 
+class Command(StrEnum):
+    """What somebody asks of a watch while it runs."""
+
+    PAUSE = "pause"  # read no more frames
+    RESUME = "resume"
+    SNAPSHOT = "snapshot"  # show what the camera sees
+
+
 class Row(NamedTuple):
     """One line of output: what became of one file."""
 

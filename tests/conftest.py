@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent.parent
 PROGRAMS = {  # by Debian package; any one of them will do
     "ffmpeg": ("ffmpeg",),
     "imagemagick": ("magick", "convert-im6.q16"),
+    "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),  # which a user's PATH may lack
+    "openssl": ("openssl",),
     "valgrind": ("valgrind",),
 }
 
