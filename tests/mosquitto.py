@@ -90,6 +90,11 @@ class Listener:
         """The ids of the readings on a topic."""
         return [json.loads(payload)["id"] for payload in self.on(topic)]
 
+    def has(self, topic, last):
+        """Tell whether the reading with the id `last` is the last one on a topic."""
+        payloads = self.on(topic)
+        return bool(payloads) and json.loads(payloads[-1])["id"] == last
+
     def publish(self, topic, payload, retain=False):
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(SECONDS)
 

@@ -40,7 +40,7 @@ except ImportError:
         "mqtt:// needs paho-mqtt: pip install paho-mqtt, or the extra edge-digits[mqtt]"
     ) from None
 
-WINDOW = 16  # readings under way to the broker at once; paho keeps them over a new connection, up to its 20
+WINDOW = 64  # readings under way to the broker at once; paho keeps them over a new connection
 COMMANDS = 16  # commands that wait for the watch; older ones are dropped
 KEEP_ALIVE = 30  # seconds: a broker that says nothing for half as much again is away
 CONNECT_SECONDS = 5.0
@@ -139,6 +139,7 @@ class MqttSink:
         client = paho.Client(CallbackAPIVersion.VERSION2, f"edge-digits-{identity}")
         client.connect_timeout = CONNECT_SECONDS
         client.reconnect_delay_set(*BACKOFF)
+        client.max_inflight_messages_set(WINDOW)
         client.will_set(f"{self._topic}/availability", OFFLINE, qos=1, retain=True)
         if self._broker.user:
             client.username_pw_set(self._broker.user, self._broker.password or None)
@@ -162,15 +163,18 @@ class MqttSink:
         payloads: dict[int, bytes] = {}  # by place
         handed = 0  # the last place that paho was given
         last = b""  # the last message that the broker has
+        there: list[
+            int
+        ] = []  # places of what the broker has; taken out together, since each time costs the disk a wait
         while not self._ended:
-            there = []
             for signal in self._wait():
                 place = under_way.pop(signal, None)
                 if place is not None:
                     there.append(place)
                     last = payloads.pop(place)
-            if there:
+            if len(there) >= WINDOW // 2 or (there and not under_way):
                 self._outbox.remove(there)
+                there.clear()
             try:
                 waiting = self._outbox.waiting(handed, WINDOW - len(under_way)) if self._connected.is_set() else []
             except OutputError as error:
@@ -189,6 +193,7 @@ class MqttSink:
                 handed = message.place
             if not under_way and not len(self._outbox):
                 self._idle.set()
+        self._outbox.remove(there)
 
     def _wait(self) -> list[int]:
         """Wait for a signal; returns all there are."""
