@@ -74,9 +74,14 @@ def test_each_file_holds_every_reading_with_the_same_names(tmp_path, kind):
 def test_people_get_a_line_each(capsys):
     write("stdout", [reading(1), reading(2, "12\n7"), reading(3, "", Event.GONE)])
     first, second, third = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert first[1:] == ["12345", "98.8%", "changed"]
-    assert second[1:] == ["12", "/", "7", "98.8%", "changed"]
-    assert third[1:] == ["-", "gone"]
+    assert first[1:] == ["changed", "12345", "98.8%", "31", "ms", "old"]
+    assert second[2:6] == ["12", "/", "7", "98.8%"]
+    assert third[1:3] == ["gone", "-"]
+
+
+def test_programs_get_json_on_standard_output(capsys):
+    write("stdout", [reading(1)], Settings(as_json=True))
+    assert json.loads(capsys.readouterr().out)["id"] == "id-1"
 
 
 def test_a_reading_that_comes_again_is_one_row(tmp_path):
@@ -359,7 +364,7 @@ def test_an_outbox_serves_threads(tmp_path):
 
 
 FULL_DISK = """
-import resource, signal, sys
+import resource, signal, sys, time
 from pathlib import Path
 from edge_runtime.sinks.readings.outbox import MEMORY, Outbox
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -374,6 +379,7 @@ waiting = box.waiting(0, 100_000)
 box.remove([waiting[0].place])  # the disk cannot take it out either
 assert len(box) == len(waiting) - 1 == len(box.waiting(0, 100_000))
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+time.sleep(1.1)  # it does not try all the time
 box.put(b"last")
 print(len(box), box.dropped, sep="\\n")
 print(*said, sep="\\n")

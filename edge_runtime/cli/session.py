@@ -4,27 +4,28 @@ import atexit
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TextIO
 
 import click
 import cv2
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import INTERRUPTED
+from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
 from edge_runtime.errors import UsageError
 from edge_runtime.pipeline import Reader
-from edge_runtime.sinks import ReadingSink
+from edge_runtime.sinks.hard import HardCases
+from edge_runtime.sinks.readings.sinks import Sinks
+from edge_runtime.sinks.readings.targets import Settings
 from edge_runtime.sinks.table import printable
 from edge_runtime.sources.opened import open_source
 from edge_runtime.sources.pace import paced
 from edge_runtime.sources.view import View
-from edge_runtime.types import Box, Frame, Reading
+from edge_runtime.types import Box, Command, Frame, Gray
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.votes import Rules
 from edge_runtime.watch.watching import Watch
@@ -40,19 +41,31 @@ class Session:
     """One run of `edge-digits watch`."""
 
     def __init__(
-        self, source: str, view: View, stable: int, rules: Rules, fps: float | None, wait: bool, as_json: bool
+        self,
+        source: str,
+        view: View,
+        stable: int,
+        rules: Rules,
+        fps: float | None,
+        wait: bool,
+        as_json: bool,
+        sinks: Chosen,
     ) -> None:
         """The arguments are the command's; raises UsageError and FileError for a source that makes no sense."""
         self._screen = _Screen()
         self._camera = open_source(source, self._screen.warn, wait)
         self._view, self._stable, self._rules, self._fps, self._as_json = view, stable, rules, fps, as_json
-        self._sink: ReadingSink = _Lines(sys.stdout, as_json)
+        self._hard = HardCases(say=self._screen.say, **sinks.hard) if sinks.hard else None
+        self._targets = sinks.targets
+        self._settings = Settings(as_json=as_json, say=self._screen.say, **sinks.settings)
+        self._paused = False
 
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
         cv2.setNumThreads(threads)  # small pictures gain nothing by more, and other programs lose
         reader = Reader(Classifier(model, backend, threads))
         watching = Watch(reader, self._camera.name, self._stable, self._rules)
+        self._sinks = Sinks(self._targets, self._settings)
         code = 1
         try:
             with _terminable(), self._screen:
@@ -62,19 +75,23 @@ class Session:
             code = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
         finally:
             try:
-                self._sink.close()
+                self._sinks.close()
             finally:
                 if not self._camera.close():  # a thread hangs in a driver, and Python might fall over it at its end
                     atexit.register(os._exit, code)
                 _tell_summary(watching.figures, self._as_json)
-        return code
+        return code or (1 if self._sinks.lost else 0)
 
     def _look_on(self, watching: Watch, ends: float) -> None:
         refused = 0
+        image: Gray | None = None  # of the newest frame
         frames = self._camera.frames()
         for frame in paced(frames, self._fps) if self._fps else frames:
             if frame is not None:
-                self._see(watching, frame)
+                image = self._view.of(frame.image)
+                if not self._paused:
+                    self._see(watching, frame._replace(image=image))
+            self._obey(image)
             if watching.votes.refused > refused:
                 refused = watching.votes.refused
                 self._screen.warn(f"no reading: {watching.votes.broken}")
@@ -85,10 +102,24 @@ class Session:
                 return
 
     def _see(self, watching: Watch, frame: Frame) -> None:
-        seen = watching.see(frame._replace(image=self._view.of(frame.image)))
+        seen = watching.see(frame)
         if seen.reading is not None:
             self._screen.clear()
-            self._sink.write(seen.reading)
+            with _undisturbed():  # or some sinks would have it, and others not
+                self._sinks.write(seen.reading)
+            if self._sinks.pictures:
+                self._sinks.picture(frame.image)
+        if self._hard and seen.page:
+            self._hard.look(frame, seen.page)
+
+    def _obey(self, image: Gray | None) -> None:
+        """Do what was asked for from afar."""
+        for command in self._sinks.commands():
+            if command is Command.SNAPSHOT and image is not None:
+                self._sinks.picture(image)
+            elif command is not Command.SNAPSHOT:
+                self._paused = command is Command.PAUSE
+                self._screen.say("paused" if self._paused else "going on")
 
 
 def part(text: str) -> Box:
@@ -107,30 +138,13 @@ class _Screen(StatusLine):
 
     def warn(self, line: str) -> None:
         """Say what goes wrong."""
-        self.clear()
-        click.echo(f"warning: {printable(line)}", err=True)
+        self.say(f"warning: {line}")
 
-
-class _Lines:
-    """Implements ReadingSink; a line for people, or one of JSON."""
-
-    def __init__(self, stream: TextIO, as_json: bool) -> None:
-        self._stream, self._as_json = stream, as_json
-
-    def write(self, reading: Reading) -> None:
-        """See ReadingSink.write."""
-        if self._as_json:
-            line = json.dumps(reading._asdict())
-        else:
-            clock = time.strftime("%H:%M:%S", time.localtime(reading.time))
-            shown = reading.text.replace("\n", " / ") or "-"
-            line = f"{clock}  {reading.event:<8}{shown:<16}{reading.confidence:>7.1%}  {1000 * reading.age:.0f} ms old"
-        self._stream.write(line + "\n")
-        self._stream.flush()
-
-    def close(self) -> None:
-        """See ReadingSink.close."""
-        self._stream.flush()
+    def say(self, line: str) -> None:
+        """Say something that stays, from any thread."""
+        with suppress(OSError):  # nobody reads it any more: no reason to end a thread
+            self.clear()
+            click.echo(printable(line), err=True)
 
 
 @contextmanager
@@ -145,6 +159,23 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C wait until the block is done."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _rates(figures: Figures) -> str:

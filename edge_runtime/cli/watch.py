@@ -2,17 +2,21 @@
 
 import click
 
+from edge_runtime.cli.config import config_option
 from edge_runtime.cli.options import backend_option, model_option, threads_option
 from edge_runtime.cli.run import debug_option
+from edge_runtime.cli.sinks import HELP, Chosen, sink_options
 from edge_runtime.limits import STABLE_FRAMES
 
-EPILOG = """\b
+EPILOG = f"""\b
 Examples:
   edge-digits watch 0
   edge-digits watch rtsp://camera.local/stream --fps 5 --digits 5 --only-upward
   edge-digits watch picamera2 --roi 120,200,400,100 --rotate 180
   edge-digits watch http://camera.local:8080/video --json
-  edge-digits watch film.mp4
+  edge-digits watch film.mp4 --to stdout --to csv:readings.csv
+  edge-digits watch 0 --to mqtt://broker.local/meters/water --digits 5 --only-upward
+  edge-digits watch --config watch.toml
   edge-digits watch fake:digits=12345,move=20,fault=hand@5+2
 
 \b
@@ -28,15 +32,17 @@ SOURCE is one of
                           seed, fault=KIND@START+LENGTH (seconds; stall, eof, raise, black, disconnect, hand; many
                           times), every=SECONDS (faults begin anew)
 
+{HELP}
 \b
 An address with a password can be seen by other users of the machine as long as it is an argument:
 EDGE_DIGITS_SOURCE in the environment takes its place.
 """
 
 
+@config_option
 @click.command(epilog=EPILOG)
 @click.argument("source", envvar="EDGE_DIGITS_SOURCE")
-@click.option("--to", "targets", multiple=True, type=click.Choice(["stdout"]), help="Where readings go.")
+@sink_options
 @click.option("--roi", metavar="X,Y,W,H", help="Look at this part alone, in pixels of the camera's picture.")
 @click.option(
     "--rotate", type=click.Choice(["0", "90", "180", "270"]), default="0", show_default=True, help="Turn clockwise."
@@ -64,7 +70,7 @@ EDGE_DIGITS_SOURCE in the environment takes its place.
 @debug_option
 def watch(
     source: str,
-    targets: tuple[str, ...],
+    sinks: Chosen,
     roi: str | None,
     rotate: str,
     fps: float | None,
@@ -92,5 +98,5 @@ def watch(
     from edge_runtime.watch.votes import Rules
 
     view = View(part(roi) if roi else None, int(rotate))
-    session = Session(source, view, stable, Rules(digits, only_upward, largest_step), fps, wait, as_json)
+    session = Session(source, view, stable, Rules(digits, only_upward, largest_step), fps, wait, as_json, sinks)
     return session.run(model, backend, threads, seconds)

@@ -1,6 +1,7 @@
 """Readings that wait on the disk until a broker has taken them."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.sinks.readings.database import failures, open_database
 
 MEMORY = 1_000  # messages that wait in memory while the disk is full; each has a few hundred bytes
+RETRY_SECONDS = 1.0  # between two tries to write on a full disk
 TABLE = "CREATE TABLE IF NOT EXISTS outbox (place INTEGER PRIMARY KEY, payload BLOB NOT NULL)"
 
 
@@ -36,6 +38,7 @@ class Outbox:
         self._memory: deque[Message] = deque()
         self._taken: set[int] = set()  # places of what the broker has, and a disk that is full still holds
         self._stuck = self._full = False  # the disk; this box
+        self._tried = 0.0  # seconds of the monotonic clock, when the disk was found full
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -84,6 +87,7 @@ class Outbox:
     def close(self) -> None:
         """Let go of the file; raises OutputError where messages were given up, or have no place but memory."""
         with self._lock:
+            self._tried = 0.0
             self._save()
             lost = self.dropped + len(self._memory)
             self._connection.close()
@@ -93,22 +97,29 @@ class Outbox:
     def _save(self) -> None:
         """Bring the disk up to date; where that fails, it stays as it was, and the next try has more to do."""
         stuck = self._stuck
+        if stuck and time.monotonic() - self._tried < RETRY_SECONDS:
+            self._bound()
+            return
         try:
             with failures(self.path):
                 count = self._write()
         except OutputError as error:
-            self._stuck = True
+            self._stuck, self._tried = True, time.monotonic()
             if not stuck:
                 self._say(f"{error}; up to {MEMORY:,} readings wait in memory, and are lost if this process ends")
-            while len(self._memory) > MEMORY:
-                self._memory.popleft()
-                self.dropped += 1
+            self._bound()
             return
         self._memory.clear()
         self._taken.clear()
         self._on_disk, self._stuck = count, False
         if stuck:
             self._say(f"{self.path} can be written again, and holds what waited in memory; {self.dropped:,} were lost")
+
+    def _bound(self) -> None:
+        """Give up the oldest of too many in memory."""
+        while len(self._memory) > MEMORY:
+            self._memory.popleft()
+            self.dropped += 1
 
     def _write(self) -> int:
         """Write it all or nothing; returns how many messages are on the disk then."""

@@ -25,6 +25,7 @@ def _to_stderr(line: str) -> None:
 class Settings:
     """What sinks are told beside their targets."""
 
+    as_json: bool = False  # stdout gets JSON lines, not lines for people
     jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a file of JSON lines is rotated
     jsonl_keep: int = 5  # rotated files that stay
     outbox: Path | None = None  # folder for readings that wait for a broker; None: the user's state folder
@@ -47,7 +48,7 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     if text == "stdout":
         from edge_runtime.sinks.readings.stdout import StdoutSink
 
-        return StdoutSink(sys.stdout)
+        return StdoutSink(sys.stdout, settings.as_json)
     if kind in ("mqtt", "mqtts"):
         return _open_mqtt(text, settings)
     if kind not in ("jsonl", "sqlite", "csv"):
