@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
     model: keras.Sequential  # float32 (N, 28, 28), pixels 0..255, to (N, 10) probabilities
     recipe: Recipe
-    training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING
+    training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING, and `extra`
     curves: bytes | None  # the picture of accuracy and loss, PNG
 
 
@@ -42,6 +42,8 @@ def read_run(folder: Path) -> Run:
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         training = {name: metrics[name] for name in TRAINING}
+        if metrics.get("extra"):
+            training["extra"] = int(metrics["extra"])
         recipe = RECIPES[training["recipe"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(

@@ -1,5 +1,7 @@
 """Hard digits: kept by a watch, sorted by a person, taken in by a training."""
 
+import dataclasses
+import json
 import shutil
 
 import cv2
@@ -174,3 +176,31 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         load_extra(tmp_path)
     with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
         load_extra(tmp_path / "missing")
+
+
+def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path):
+    from train.__main__ import main
+
+    out = tmp_path / "run"
+    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(out)]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["extra"] == 4
+    assert sum(map(len, metrics["confusion"])) == 100
+    (extra / "7" / "0.png").write_bytes(b"no picture")
+    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(tmp_path / "other")]) == 1
+    assert not (tmp_path / "other").exists()  # said before anything is begun
+
+
+def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra):
+    from train import fit
+    from train.data import Mnist, load_mnist
+    from train.extra import load_extra
+    from train.recipes import RECIPES
+
+    mnist = load_mnist()
+    few = Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
+    recipe = dataclasses.replace(RECIPES["single-layer"], validate=True)
+    _, result = fit.train(recipe, few, fit.Plan(epochs=1, extra=load_extra(extra)))
+    assert len(result.train.labels) == 2_004
+    assert result.train.labels[-4:].tolist() == [3, 3, 7, 7]
+    assert len(result.validation.labels) == len(result.test.labels) == 10_000

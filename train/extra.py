@@ -1,5 +1,6 @@
 """Digits of the user's own, sorted into folders by label, beside MNIST's."""
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,11 @@ class Extra(NamedTuple):
 
     images: Bytes  # (N, 28, 28), normalised
     labels: NDArray[np.uint8]  # (N,), 0 to 9
+
+    @property
+    def sha256(self) -> str:
+        """Of images and labels: other digits are another training."""
+        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
 
 
 def load_extra(folder: Path) -> Extra:
