@@ -1,5 +1,6 @@
 """The files that a watch writes its readings to: what is in them, after rotation, kills and full disks, too."""
 
+import contextlib
 import csv
 import json
 import os
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from edge_runtime.errors import EdgeDigitsError, OutputError, UsageError
+from edge_runtime.errors import EdgeDigitsError, MissingLibraryError, OutputError, UsageError
 from edge_runtime.files import Files
 from edge_runtime.sinks.readings.csv import CsvSink
 from edge_runtime.sinks.readings.jsonl import JsonLinesSink
@@ -154,6 +155,13 @@ def test_a_bad_target_is_one_clear_line_without_a_password(target, reason):
     assert "\n" not in str(caught.value)
 
 
+def test_without_its_library_mqtt_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "paho.mqtt", None)
+    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.readings.mqtt", raising=False)
+    with pytest.raises(MissingLibraryError, match="pip install paho-mqtt, or the extra edge-digits"):
+        open_sink("mqtt://127.0.0.1/t")
+
+
 def test_no_password_is_told_wherever_an_address_is_wrong():
     for bad in ("mqtt://me:sec/ret@host/t?x", "mqtt://me:sec#ret@host:x/t", "mqtts://me:s:ecret@[::1/t"):
         with pytest.raises(UsageError) as caught:
@@ -292,6 +300,23 @@ def test_one_sink_that_fails_does_not_stop_the_others_and_says_so_once(tmp_path)
     assert "another process is using it" in said[0]
     assert "works again; 2 readings were lost" in said[1]
     assert "2 readings were lost" in said[2]
+
+
+def test_when_standard_output_is_gone_the_others_have_the_reading_and_are_closed(tmp_path, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as gone:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", gone)
+        sinks = Sinks(["stdout", f"jsonl:{tmp_path / 'b'}"])
+        with pytest.raises(BrokenPipeError):
+            sinks.write(reading(1))
+        with pytest.raises(BrokenPipeError):
+            sinks.close()
+        monkeypatch.undo()
+        with contextlib.suppress(BrokenPipeError):
+            gone.close()
+    assert [row["id"] for row in read("jsonl", tmp_path / "b")] == ["id-1"]
+    open_sink(f"jsonl:{tmp_path / 'b'}").close()  # its lock is free
 
 
 def test_if_one_cannot_be_opened_none_stays_open(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.cli.watch import watch
 from edge_runtime.image import read_gray
+from edge_runtime.sinks.readings.record import COLUMNS
 from tests.conftest import ROOT
 from tests.mosquitto import Listener, Mosquitto, free_port, wait_until
 
@@ -150,3 +153,25 @@ def test_a_sink_that_cannot_be_written_any_more_is_told_and_ends_in_failure(star
     _, _, said = end(job)
     assert "error: r.sqlite cannot be written: another process is using it" in said
     assert "1 readings were lost at sqlite:r.sqlite" in said
+
+
+# What docs/sinks.md says
+
+PAGE = (ROOT / "docs" / "sinks.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_a_configuration_is_one(tmp_path):
+    (tmp_path / "watch.toml").write_text(PAGE.partition("```toml\n")[2].partition("```")[0])
+    found = watch.make_context("watch", ["--config", str(tmp_path / "watch.toml")]).params
+    assert found["source"] == "/dev/video0"
+    assert len(found["targets"]) == 3
+    assert found["save_hard"] == Path("/var/lib/meter/hard")
+
+
+def test_the_page_names_what_a_reading_holds_and_every_option_of_the_sinks():
+    assert tuple(re.findall(r"^\| `(\w+)` \| (?:text|number|whole number) \|", PAGE, re.MULTILINE)) == COLUMNS
+    assert tuple(json.loads(PAGE.partition("```json\n")[2].partition("```")[0])) == COLUMNS
+    names = {name for each in watch.params for name in each.opts if name.startswith("--")}
+    sinks = {name for name in names if re.match("--(to|jsonl|outbox|password|ca-|discovery|pictures|save-hard)", name)}
+    assert len(sinks) == 12
+    assert {name for name in sinks if name not in PAGE} == set()

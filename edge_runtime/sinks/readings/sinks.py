@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.sinks import ReadingSink, RemoteSink
@@ -38,7 +39,8 @@ class Sinks:
         return any(sink.pictures for sink in self._remote)
 
     def write(self, reading: Reading) -> None:
-        """Give a reading to every sink."""
+        """Give a reading to every sink; raises OSError where standard output is gone, when the others have it."""
+        broken: OSError | None = None
         for name, sink in self._sinks.items():
             try:
                 sink.write(reading)
@@ -47,10 +49,14 @@ class Sinks:
                 if name not in self._failing:
                     self._say(f"error: {error}; readings are lost there until it works again")
                 self._failing.add(name)
+            except OSError as error:
+                broken = error
             else:
                 if name in self._failing:
                     self._say(f"{name} works again; {self.lost[name]:,} readings were lost there")
                 self._failing.discard(name)
+        if broken:
+            raise broken
 
     def commands(self) -> list[Command]:
         """Return what was asked for since the last call; never waits."""
@@ -65,11 +71,15 @@ class Sinks:
         """Flush and end all of them, and tell what was lost; `lost` says whether something was."""
         for name, count in self.lost.items():
             self._say(f"error: {count:,} readings were lost at {name}")
-        for name, sink in self._sinks.items():
-            try:
-                sink.close()
-            except OutputError as error:
-                self.lost[name] += 1
-                self._say(f"error: {error}")
-        self._sinks.clear()
-        self._remote.clear()
+        with ExitStack() as stack:  # each of them, whatever another raises
+            for name, sink in self._sinks.items():
+                stack.callback(self._close, name, sink)
+            self._sinks.clear()
+            self._remote.clear()
+
+    def _close(self, name: str, sink: ReadingSink) -> None:
+        try:
+            sink.close()
+        except OutputError as error:
+            self.lost[name] += 1
+            self._say(f"error: {error}")
