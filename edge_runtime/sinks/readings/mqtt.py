@@ -116,7 +116,8 @@ class MqttSink:
         self._idle.wait(CLOSE_SECONDS)
         self._closing = True
         if self._connected.is_set():
-            info = self._client.publish(f"{self._topic}/availability", OFFLINE, qos=1, retain=True)
+            # At most once, or it would queue behind what waits; it stands on the line before our goodbye.
+            info = self._client.publish(f"{self._topic}/availability", OFFLINE, qos=0, retain=True)
             with contextlib.suppress(RuntimeError, ValueError):  # the connection went this moment: the will says it
                 info.wait_for_publish(max(0.1, until - time.monotonic()))
         self._client.disconnect()
@@ -163,9 +164,7 @@ class MqttSink:
         payloads: dict[int, bytes] = {}  # by place
         handed = 0  # the last place that paho was given
         last = b""  # the last message that the broker has
-        there: list[
-            int
-        ] = []  # places of what the broker has; taken out together, since each time costs the disk a wait
+        there: list[int] = []  # places of what the broker has; taken out in bunches, or the disk would set the pace
         while not self._ended:
             for signal in self._wait():
                 place = under_way.pop(signal, None)

@@ -126,9 +126,10 @@ class Outbox:
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany("DELETE FROM outbox WHERE place = ?", [(place,) for place in self._taken])
+            taken = [(place,) for place in self._taken]
+            gone = self._connection.executemany("DELETE FROM outbox WHERE place = ?", taken).rowcount if taken else 0
             self._connection.executemany("INSERT INTO outbox VALUES (?, ?)", self._memory)
-            (count,) = run("SELECT count(*) FROM outbox").fetchone()
+            count = self._on_disk - gone + len(self._memory)
             over = max(0, count - self._limit)
             if over:
                 run("DELETE FROM outbox WHERE place IN (SELECT place FROM outbox ORDER BY place LIMIT ?)", (over,))
@@ -141,4 +142,4 @@ class Outbox:
         if over and not self._full:
             self._say(f"{self.path} is full with {self._limit:,} readings: each new one takes the place of the oldest")
         self._full = bool(over) or (self._full and count >= self._limit)
-        return int(count - over)
+        return count - over
