@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -68,7 +69,7 @@ def measure(seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
 def _heals(readings: list[dict[str, Any]], seconds: float) -> list[float | None]:
     """Seconds from each fault's end to the reading of what is shown then, however late; None where that never came."""
     # The first reading is the camera's start and the frames that it had to stand, but for how long the first took.
-    began = readings[0]["time"] - 4 / FPS
+    began = _time(readings[0]) - 4 / FPS
     found: list[float | None] = []
     count = 0
     while True:
@@ -77,10 +78,14 @@ def _heals(readings: list[dict[str, Any]], seconds: float) -> list[float | None]
         if healed + HEAL > seconds - 2:
             return found
         shown = SHOWN[int(healed / STEP) % len(SHOWN)]
-        after = (each["time"] - began - healed for each in readings if each["text"] == shown)
+        after = (_time(each) - began - healed for each in readings if each["text"] == shown)
         # What is shown comes again when all others have been shown.
         found.append(min((each for each in after if -0.5 < each < STEP * (len(SHOWN) - 1)), default=None))
         count += 1
+
+
+def _time(reading: dict[str, Any]) -> float:
+    return datetime.fromisoformat(reading["time"]).timestamp()
 
 
 def _sample(process: "subprocess.Popen[str]", samples: list[Sample]) -> None:
