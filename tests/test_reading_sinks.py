@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -110,11 +111,12 @@ def test_rotation_may_keep_nothing(tmp_path):
     assert read("jsonl", tmp_path / "r.jsonl")[-1]["id"] == "id-19"
 
 
-def test_a_file_that_is_moved_away_is_begun_anew(tmp_path):
+@pytest.mark.parametrize("remove", [Path.unlink, lambda path: path.rename(path.with_name("old"))])
+def test_a_file_that_is_moved_away_is_begun_anew(tmp_path, remove):
     path = tmp_path / "r.csv"
     sink = open_sink(f"csv:{path}")
     sink.write(reading(1))
-    path.unlink()
+    remove(path)
     sink.write(reading(2))
     sink.close()
     assert [row["id"] for row in read("csv", path)] == ["id-2"]
@@ -212,7 +214,7 @@ import sys
 from edge_runtime.sinks.readings.targets import Settings, open_sink
 from edge_runtime.types import Event, Reading
 kind, path, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
-sink = open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000, jsonl_keep=1_000_000))
+sink = open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000, jsonl_keep=1000))
 while True:
     sink.write(Reading(f"id-{number}", Event.CHANGED, "123", 0.5, 0.0, 0.0, "s", number))
     print(number, flush=True)

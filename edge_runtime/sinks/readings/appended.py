@@ -1,5 +1,6 @@
 """Lines at the end of a file, for sinks that are read as text."""
 
+import os
 from pathlib import Path
 
 from edge_runtime.errors import OutputError
@@ -33,7 +34,7 @@ class AppendedFile:
     def append(self, line: bytes) -> None:
         """Write one line with its end; raises OutputError, and then the file ends with the line before."""
         try:
-            if not self._files.has_name(self._handle):  # somebody moved it away, to begin a new one
+            if not self._is_there():  # somebody moved it away, as logrotate does, to begin a new one
                 self._open()
             if self._limit and self._size + len(line) > self._limit and self._size > len(self._head):
                 self._rotate()
@@ -75,12 +76,21 @@ class AppendedFile:
             whole = len(self._head)
         self._size = whole
 
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._handle))
+        except FileNotFoundError:
+            return False
+
     def _rotate(self) -> None:
-        names = [self._path, *(self._path.with_name(f"{self._path.name}.{n}") for n in range(1, self._kept + 1))]
-        for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
-            if newer.exists():
-                self._files.replace(newer, older)
-        self._files.remove(self._path)  # where none is kept
+        def name(number: int) -> Path:
+            return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+
+        free = next((number for number in range(1, self._kept + 1) if not name(number).exists()), self._kept)
+        for number in range(free, 0, -1):  # the oldest of all that are kept is written over
+            self._files.replace(name(number - 1), name(number))
+        if not self._kept:
+            self._files.remove(self._path)
         self._open()
 
     def _failure(self, error: OSError) -> OutputError:
