@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from benchmarks import keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
+from benchmarks.camera.command import camera
 from benchmarks.machine import machine
 from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option, run
@@ -22,6 +23,7 @@ Examples:
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks nondigits --real ~/digits
   python -m benchmarks pages --real ~/digits
+  python -m benchmarks camera
   python -m benchmarks throughput
   python -m benchmarks names
   python -m benchmarks sizes
@@ -138,7 +140,9 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
         name: pages.measure(name, real, click.echo) | {"speed": pages.speed(name, click.echo)} for name in names()
     }
     others = pages.measure_peer(real, click.echo) if peer else None
-    _write(out / "pages.json", models, peers={pages.PEER: others} if others else {})
+    # A peer that is not asked again is as it was: the pictures are the same.
+    known = tables.read("pages.json")["peers"] if (tables.RESULTS / "pages.json").is_file() else {}
+    _write(out / "pages.json", models, peers={pages.PEER: others} if others else known)
     for reader, sets in [*((name, found["sets"]) for name, found in models.items()), (pages.PEER, others or {})]:
         for name, figures in sets.items():
             click.echo(
@@ -225,7 +229,7 @@ def tables_command() -> None:
     click.echo(f"the tables hold the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
 
 
-for _command in speed.COMMANDS:
+for _command in (*speed.COMMANDS, camera):
     benchmarks.add_command(_command)
 
 

@@ -175,6 +175,7 @@ def short_forms(out: Path, runs: Sequence[Path], data: Path | None) -> dict[str,
         "instructions": {"models": few, "subjects": ["litert", "tflite-int8"], "path": out / "instructions.json"},
         "throughput": {"out": out, "data": data, "rounds": 1},
         "names": {"out": out, "count": 50_000},
+        "camera": {"out": out, "films": 8, "minutes": 1.5, "parts": (), "model": None},
     }
 
 

@@ -262,6 +262,22 @@ def _page_speed() -> str:
     return _table(["page", "read", "decode the JPEG", "peak memory"], body)
 
 
+def _camera() -> str:
+    found = read("camera.json") if (RESULTS / "camera.json").is_file() else None
+    if found is None or not _is_shipped(found["model"]["name"], found["model"]["sha256"]):
+        return NOT_YET
+    body = [
+        [
+            each["what"],
+            _short(each["measured"]),
+            f"{each['bound']} {each['limit']:g}",
+            "met" if each["met"] else "missed",
+        ]
+        for each in found["wanted"]
+    ]
+    return _table([f"`{found['model']['name']}`", "measured", "wanted", ""], body)
+
+
 def _throughput() -> str:
     models = read("throughput.json")["models"]
     found = next(iter(models.values()))
@@ -425,6 +441,7 @@ TABLES = {
     "accepted": _accepted,
     "pages": _pages,
     "page-speed": _page_speed,
+    "camera": _camera,
     "throughput": _throughput,
     "promises": _promises,
     "latency": _latency,

@@ -7,6 +7,7 @@
     │   ├── TooLargeError       over a limit of `limits.py`
     │   ├── NotAnImageError     no format that we read
     │   └── DamagedImageError   truncated or broken data
+    ├── SourceError         a camera or stream gives no pictures        (OSError)
     ├── ModelError          a bundle is missing, changed or broken      (ValueError)
     ├── BackendError        no interpreter, or it failed                (RuntimeError)
     ├── OutputError         a result cannot be written                  (OSError)
@@ -47,6 +48,10 @@ class NotAnImageError(InputError):
 
 class DamagedImageError(InputError):
     """The bytes begin like a picture and are truncated or broken."""
+
+
+class SourceError(EdgeDigitsError, OSError):
+    """A camera or stream cannot be opened, or gives no more pictures; names no user and no password."""
 
 
 class ModelError(EdgeDigitsError, ValueError):

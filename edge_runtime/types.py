@@ -77,6 +77,43 @@ class Page(NamedTuple):
         return "\n".join(rows.values())
 
 
+class Frame(NamedTuple):
+    """One picture of a source that goes on."""
+
+    image: Gray  # (height, width)
+    time: float  # seconds of the monotonic clock (`time.monotonic`) when it was captured
+    number: int  # counts the source's frames from 0; a gap is frames that were dropped
+
+
+class Event(StrEnum):
+    """What happened to the reading in front of a camera."""
+
+    STABLE = "stable"  # there was none, and now there is one
+    CHANGED = "changed"  # another one than before
+    GONE = "gone"  # nothing is shown any more
+
+
+class Reading(NamedTuple):
+    """One event of a watch, as every sink gets it."""
+
+    id: str  # unique over restarts; the same when it is sent again
+    event: Event
+    text: str  # the digits, rows joined by newline; empty where it is gone
+    confidence: float  # 0..1, of the least sure digit; 0 where it is gone
+    time: float  # seconds since 1970 (UTC) when the frame that decided was captured
+    age: float  # seconds from that capture to the decision
+    source: str  # the source as the user named it, without secrets
+    frame: int  # number of that frame
+
+
+class Command(StrEnum):
+    """What somebody asks of a watch while it runs."""
+
+    PAUSE = "pause"  # read no more frames
+    RESUME = "resume"
+    SNAPSHOT = "snapshot"  # show what the camera sees
+
+
 class Row(NamedTuple):
     """One line of output: what became of one file."""
 

@@ -114,6 +114,8 @@ def _data(run: Run) -> str:
         text += " on the last 10,000 of them." if recipe.validate else "."
     else:
         text = "Trained on the first 50,000 training digits; the last 10,000 are for validation."
+    if extra := run.training.get("extra"):
+        text += f"\nBeside them, it was trained on {extra:,} digits of its maker's own (`--extra`)."
     if recipe.deforms:
         lessons = len(recipe.lessons)
         anew = lessons * min(recipe.deformed_epochs, -(-run.training["epochs"] // lessons))

@@ -30,7 +30,7 @@ class Run(NamedTuple):
 
     model: keras.Sequential  # float32 (N, 28, 28), pixels 0..255, to (N, 10 or 11) probabilities
     recipe: Recipe
-    training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING
+    training: dict[str, Any]  # what a manifest repeats of `metrics.json`: the keys in TRAINING, and `extra`
     curves: bytes | None  # the picture of accuracy and loss, PNG
 
 
@@ -44,6 +44,8 @@ def read_run(folder: Path) -> Run:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recipe = RECIPES[metrics["recipe"]]
         training = {name: metrics[name] for name in TRAINING if not (recipe.reads_lines and name in OF_DIGITS)}
+        if metrics.get("extra"):
+            training["extra"] = int(metrics["extra"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{folder / 'metrics.json'} lacks something or names no known recipe ({_line(error)}): {again}"

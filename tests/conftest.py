@@ -17,7 +17,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {  # by Debian package; any one of them will do
+    "ffmpeg": ("ffmpeg",),
     "imagemagick": ("magick", "convert-im6.q16"),
+    "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),  # which a user's PATH may lack
+    "openssl": ("openssl",),
     "valgrind": ("valgrind",),
 }
 

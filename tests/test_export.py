@@ -193,7 +193,7 @@ def test_the_classifier_is_as_good_as_the_manifest_promises(backend, kind, out, 
 def test_float_files_give_the_logits_of_the_trained_network(kind, out, run_folder, mnist):
     digits = mnist.test_images[:500]
     wanted = keras.models.load_model(run_folder / "model.keras", compile=False).predict(digits, verbose=0)
-    logits = parity.BACKENDS[kind].load(load_bundle(out).file(kind).load(), 1).run(digits)
+    logits = parity.logits(kind, load_bundle(out).file(kind).load(), digits)
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), wanted, atol=1e-5)
 
 

@@ -15,6 +15,9 @@ from edge_runtime.find.ink import find_ink
 from edge_runtime.find.line import line_image
 from edge_runtime.image import to_gray
 from edge_runtime.line_reader import NONE, LineReader, spell
+from export import lines as exported
+from export.errors import ParityError
+from export.pipeline import export_run
 from train import line_fit
 from train.__main__ import main
 from train.data import load_mnist
@@ -185,9 +188,11 @@ def test_other_hands_draw_digits_of_a_size_and_leave_the_rest(label, mnist):
     assert np.array_equal(other_hand(image, 8, random), image)
 
 
-def test_a_training_of_lines_runs_goes_on_and_is_gated(mnist, tmp_path, monkeypatch, run_cli, capsys):
+def test_a_training_of_lines_has_its_figures_and_what_reads_none_is_not_exported(tmp_path, monkeypatch, capsys):
     for name, value in {"DRAWN": 128, "BLOCK": 64, "JUDGED": 20}.items():
         monkeypatch.setattr(line_fit, name, value)
+    monkeypatch.setattr(exported, "JUDGED", 60)
+    monkeypatch.setattr(exported, "CALIBRATION", 40)
     run = tmp_path / "run"
     arguments = ["lines", "--epochs", "2", "--out", str(run), "--pool", str(tmp_path / "pool")]
     assert main(arguments) == 0
@@ -198,6 +203,6 @@ def test_a_training_of_lines_runs_goes_on_and_is_gated(mnist, tmp_path, monkeypa
     assert {path.name for path in run.iterdir()} >= {"model.keras", "history.csv", "lines.png", "summary.txt"}
     assert len((run / "history.csv").read_text().splitlines()) == 3
     # What has seen so few lines reads none, and its int8 form none of the same: the gate holds.
-    done = run_cli(run, "--out", tmp_path / "bundle", module="export", code=1, timeout=300)
-    assert "lines of validation digits" in done.stderr
+    with pytest.raises(ParityError, match="lines of validation digits"):
+        export_run(run, tmp_path / "bundle", tell=lambda line: None)
     assert not (tmp_path / "bundle").exists()

@@ -44,6 +44,7 @@ def tiny() -> Recipe:
         lessons=(Lesson(STRONG), Lesson(MILD)),
         deformed_epochs=1,
         distil=None,
+        others=0.0,
         precision="float32",
     )
 

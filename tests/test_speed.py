@@ -40,7 +40,7 @@ def loadgen():
 
 def test_multiplications_are_those_of_the_layers():
     bundle = load_bundle(DEFAULT)
-    assert macs(bundle.file("tflite_int8").load()) == 784 * 1024 + 1024 * 512 + 512 * 10
+    assert macs(bundle.file("tflite_int8").load()) == 784 * 1024 + 1024 * 512 + 512 * 11
     rows = keras.Sequential(
         [keras.Input((28, 28)), keras.layers.Dense(6), keras.layers.Flatten(), keras.layers.Dense(10)]
     )
@@ -202,20 +202,20 @@ def stand_ins(monkeypatch):
 def test_all_runs_the_short_forms_and_leaves_the_record_alone(stand_ins, tmp_path, capfd):
     called, _ = stand_ins
     assert run("all", "--out", tmp_path / "out") == 0
-    assert list(called) == ["parity", "latency", "footprint", "instructions", "throughput", "names"]
+    assert list(called) == ["parity", "latency", "footprint", "instructions", "throughput", "names", "camera"]
     for name, options in called.items():
         assert set(options) == {each.name for each in benchmarks.commands[name].params if each.expose_value}, name
         assert tmp_path / "out" in (options.get("out"), options.get("path", tmp_path).parent), name
     assert called["latency"]["rounds"] < 5
     assert called["latency"]["official"] is False
-    assert "[6 of 6] names" in capfd.readouterr().err
+    assert "[7 of 7] camera" in capfd.readouterr().err
 
 
 def test_all_goes_on_after_what_fails_and_ends_with_1(stand_ins, tmp_path, capfd):
     called, ends = stand_ins
     ends |= {"latency": 1, "footprint": footprint.FootprintError("no room")}
     assert run("all", "--out", tmp_path) == 1
-    assert len(called) == 6
+    assert len(called) == 7
     said = capfd.readouterr()
     assert "error: footprint: no room" in said.err
     assert "missed: latency, footprint" in said.out

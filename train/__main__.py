@@ -15,6 +15,7 @@ from edge_runtime.cli.run import debug_option, finish, run
 from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
 from train import checkpoint
 from train.data import Mnist, load_mnist
+from train.extra import Extra, load_extra
 from train.recipes import RECIPES, Recipe
 
 NAME = "python -m train"
@@ -27,6 +28,7 @@ Examples:
   python -m train ann --teacher runs/teacher --teacher runs/teacher-mild --out runs/ann --resume
   python -m train ann-nano --final --repeat 3 --pool runs/pool --teacher runs/final/teacher --out runs/final/ann-nano
   python -m train rmsprop-ann --repeat 3 --out runs/rmsprop-ann
+  python -m train ann --extra hard --out runs/mine
   python -m train --compare single-layer hidden-100 --out runs/compare
 """
 METRICS = "metrics.json"  # the last file that a run writes
@@ -44,6 +46,7 @@ class Settings:
     resume: bool
     checkpoint_seconds: float
     pool: Path
+    extra: Extra | None
 
 
 @click.command(epilog=EXAMPLES)
@@ -88,6 +91,12 @@ class Settings:
     help="Keep deformed digits here, for other runs to take: 47 MB for each deformed epoch.  [default: in the run "
     "folder, until the end]",
 )
+@click.option(
+    "--extra",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Train on digits of your own, too: pictures in folders 0 to 9, as `edge-digits watch --save-hard` has them.",
+)
 @click.option("--list", "list_", is_flag=True, help="List the recipes and stop.")
 @debug_option
 def command(
@@ -105,6 +114,7 @@ def command(
     overwrite: bool,
     checkpoint_seconds: float,
     pool: Path | None,
+    extra: Path | None,
     list_: bool,
 ) -> None:
     """Train a network on MNIST and write it, what it scored and pictures of both into a run folder.
@@ -123,9 +133,12 @@ def command(
     if find_spec("keras") is None or find_spec("pandas") is None:
         raise MissingLibraryError("training needs TensorFlow and more: pip install -e '.[train]'")
     out = out or Path("runs", "compare" if compare else chosen[0].name)
+    if extra and any(recipe.reads_lines for recipe in chosen):
+        raise UsageError("--extra is for networks that read single digits: lines are drawn with MNIST's")
+    own = load_extra(extra) if extra else None
     _claim(out, resume, overwrite)
     mnist = load_mnist(data)
-    settings = Settings(epochs, final, teachers, final_teachers, resume, checkpoint_seconds, pool or out / POOL)
+    settings = Settings(epochs, final, teachers, final_teachers, resume, checkpoint_seconds, pool or out / POOL, own)
     if compare:
         _compare(chosen, mnist, out, seed, settings)
     elif repeat:
@@ -225,6 +238,7 @@ def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Sett
         resume=settings.resume,
         checkpoint_seconds=settings.checkpoint_seconds,
         pool=settings.pool,
+        extra=settings.extra,
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from train import checkpoint, teacher
 from train.checkpoint import Checkpoint
 from train.data import Bytes, Mnist, normalised
 from train.errors import TrainError
+from train.extra import Extra
 from train.learner import Learner
 from train.network import build
 from train.recipes import Recipe
@@ -48,6 +49,7 @@ class Plan:
     resume: bool = False  # go on from the checkpoint that is there
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     pool: Path | None = None  # where deformed digits are kept; None: nowhere, they go with the training
+    extra: Extra | None = None  # digits of the user's own, beside those to train on
 
 
 def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras.Model, Result]:
@@ -64,7 +66,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     keras.utils.set_random_seed(plan.seed)
     precision = precision_of(recipe)
     teachers = teacher.read(plan.teachers, recipe, final or plan.final_teachers, precision) if recipe.distil else []
-    digits = _digits(recipe, mnist, final)
+    digits = _digits(recipe, mnist, final, plan.extra)
     plain = build(recipe)
     # Plain SGD keeps no state that the saved files would have to carry.
     plain.compile(optimizer="sgd", loss=recipe.loss, metrics=["accuracy"])
@@ -74,7 +76,8 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         "recipe": repr(recipe),
         "seed": plan.seed,
         "number of epochs": epochs,
-        "training set": f"{len(digits.images)} digits of {mnist.sha256}",
+        "training set": f"{len(digits.images)} digits of {mnist.sha256}"
+        + (f" and {plan.extra.sha256}" if plan.extra else ""),
         "teacher": [each.facts["sha256"] for each in teachers],
         "precision": precision,
     }
@@ -100,6 +103,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         validation=score(*digits.validation) if digits.validation else None,
         test=score(view(mnist.test_images), mnist.test_labels),
         data_sha256=mnist.sha256,
+        extra=len(plan.extra.labels) if plan.extra else 0,
         versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
     )
 
@@ -117,12 +121,14 @@ def save(model: keras.Model, folder: Path) -> None:
         logger.setLevel(level)
 
 
-def _digits(recipe: Recipe, mnist: Mnist, final: bool) -> Digits:
+def _digits(recipe: Recipe, mnist: Mnist, final: bool, extra: Extra | None) -> Digits:
     images, labels = (mnist.train_images, mnist.train_labels) if final else mnist.fit_part()
     validation = None if final else mnist.validation_part()
     if recipe.deforms:
         images = normalised(images)
         validation = validation and (normalised(validation[0]), validation[1])
+    if extra:
+        images, labels = np.concatenate([images, extra.images]), np.concatenate([labels, extra.labels])
     return Digits(images, labels, validation)
 
 

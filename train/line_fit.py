@@ -182,7 +182,7 @@ def _drawn(pool: Path, digits: tuple[Bytes, Bytes], count: int, first: int) -> I
         for epoch in range(first, first + count):
             number = epoch % count
             path = folder / f"{number:04}.npz"
-            files[number] = partial(Path, path) if path.exists() else drawer.submit(_draw, number, path).result
+            files[number] = partial(Path, path) if path.exists() else drawer.submit(_draw, number, path, DRAWN).result
         yield [files[number] for number in range(count)]
     finally:
         drawer.shutdown(cancel_futures=True)
@@ -205,8 +205,8 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _draw(number: int, path: Path) -> Path:
-    drawn = lines(*_digits, DRAWN, number)
+def _draw(number: int, path: Path, count: int) -> Path:
+    drawn = lines(*_digits, count, number)
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as file:

@@ -59,6 +59,7 @@ class Result:
     validation: Score | None  # of one that is not
     teachers: list[dict[str, Any]] = field(default_factory=list)  # recipe, seed, final and SHA-256 of each
     data_sha256: str = ""
+    extra: int = 0  # digits of the user's own, among those that it was trained on
     versions: dict[str, str] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Any]:
@@ -82,6 +83,7 @@ class Result:
             "teachers": self.teachers,
             "published": dict(self.recipe.published) if self.recipe.published else None,
             "data_sha256": self.data_sha256,
+            "extra": self.extra,
             "versions": self.versions,
             "per_class": {"train": self.train.per_class(), "test": test.per_class()},
             "confusion": test.confusion().tolist(),

@@ -9,10 +9,12 @@ from edge_runtime.cli.doctor import doctor
 from edge_runtime.cli.models import models
 from edge_runtime.cli.read import read
 from edge_runtime.cli.run import debug_option
+from edge_runtime.cli.watch import watch
 
 EPILOG = """\b
 Examples:
   edge-digits read note.jpg
+  edge-digits watch rtsp://camera.local/stream
   edge-digits classify seven.png
   edge-digits batch-classify scans --output results.csv
   edge-digits models
@@ -28,5 +30,5 @@ def edge_digits() -> None:
     """Read handwritten digits from picture files, with an int8 network and no TensorFlow."""
 
 
-for _command in (read, classify, batch_classify, models, doctor, bench):
+for _command in (read, watch, classify, batch_classify, models, doctor, bench):
     edge_digits.add_command(_command)

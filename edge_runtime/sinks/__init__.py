@@ -1,8 +1,8 @@
 """Where results go, one file each, behind one protocol."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from edge_runtime.types import Row
+from edge_runtime.types import Command, Gray, Reading, Row
 
 
 class Sink(Protocol):
@@ -16,3 +16,26 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush and end; the output is complete only after this."""
+
+
+class ReadingSink(Protocol):
+    """Takes the readings of a watch, one by one as they come."""
+
+    def write(self, reading: Reading) -> None:
+        """Take one reading; it is safe when this returns. Raises OutputError where it cannot be written."""
+
+    def close(self) -> None:
+        """Flush and end."""
+
+
+@runtime_checkable
+class RemoteSink(ReadingSink, Protocol):
+    """A sink that somebody listens to who may answer. Nothing here waits for anybody."""
+
+    pictures: bool  # whether each reading is to be followed by a picture
+
+    def commands(self) -> list[Command]:
+        """Return what was asked for since the last call, in order."""
+
+    def picture(self, gray: Gray) -> None:
+        """Show what the camera sees; lost without a word where nobody is there."""

@@ -42,12 +42,12 @@ class Csv:
 
     def __init__(self, probabilities: bool = False) -> None:
         self._columns = COLUMNS + (PROBABILITIES if probabilities else ())
-        self.head = _quoted(self._columns).encode()
+        self.head = quoted(self._columns).encode()
 
     def lines(self, rows: Sequence[Row]) -> bytes:
         """See Format.lines."""
         table: list[tuple[str, ...]] = [
-            (_safe(path), label, "" if confidence is None else f"{confidence:.4f}", status, error and _safe(error))
+            (safe(path), label, "" if confidence is None else f"{confidence:.4f}", status, error and safe(error))
             for path, label, confidence, status, error, _ in rows
         ]
         if len(self._columns) > len(COLUMNS):
@@ -56,7 +56,7 @@ class Csv:
         text = "".join([",".join(cells) + "\n" for cells in table])
         plain = text.count(",") == len(table) * (len(self._columns) - 1) and text.count("\n") == len(table)
         if not plain or SPECIAL.search(text):
-            text = "".join(map(_quoted, table))
+            text = "".join(map(quoted, table))
         return text.encode("utf-8", "surrogateescape")
 
     def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
@@ -135,14 +135,14 @@ def _shares(row: Row) -> tuple[str, ...]:
     return tuple([f"{share:.6f}" for share in row.probabilities]) or ("",) * len(PROBABILITIES)
 
 
-def _quoted(cells: Sequence[str]) -> str:
+def quoted(cells: Sequence[str]) -> str:
     """One line of CSV, with quotes around the cells that need them."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerow(cells)  # with this end, it quotes a \r, too
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _safe(cell: str) -> str:
+def safe(cell: str) -> str:
     return "'" + cell if cell.startswith(RISKY) else cell
 
 

@@ -1,1 +1,25 @@
-"""Where pictures come from, one file each: a folder now, cameras and streams as they come."""
+"""Where pictures come from, one file each: folders and lists of files, cameras, streams and videos.
+
+What goes on for ever is behind `Source`; `opened.open_source` makes one of what a user names.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from edge_runtime.types import Frame
+
+
+class Source(Protocol):
+    """Pictures one after the other; opened once, when the first is asked for."""
+
+    name: str  # as the user named it, without secrets
+
+    def frames(self) -> Iterator[Frame | None]:
+        """Yield frames until the source ends; once only.
+
+        None, which may come at any time, says that the next is not there yet: a live source yields it four times a
+        second while it waits. Raises SourceError where there are no pictures to be had.
+        """
+
+    def close(self) -> bool:
+        """Let go of the device or connection, within a second; False where a thread of it hangs and is left alone."""

@@ -1,0 +1,1 @@
+"""Where the readings of a watch go, one file each: readings in; lines, rows and messages out."""

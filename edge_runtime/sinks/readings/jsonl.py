@@ -1,0 +1,27 @@
+"""Readings as JSON, one object a line, in a file that is rotated by its size."""
+
+import json
+from pathlib import Path
+
+from edge_runtime.files import Files
+from edge_runtime.sinks.readings.appended import AppendedFile
+from edge_runtime.sinks.readings.record import record
+from edge_runtime.types import Reading
+
+MARK = b'{"id": '
+
+
+class JsonLinesSink:
+    """Implements ReadingSink."""
+
+    def __init__(self, path: Path, limit: int, kept: int, files: Files | None = None) -> None:
+        """limit: bytes at which FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on; kept: how many of these stay."""
+        self._file = AppendedFile(path, b"", MARK, limit, kept, files)
+
+    def write(self, reading: Reading) -> None:
+        """See ReadingSink.write."""
+        self._file.append(json.dumps(record(reading)).encode("ascii") + b"\n")
+
+    def close(self) -> None:
+        """See ReadingSink.close."""
+        self._file.close()

@@ -1,0 +1,145 @@
+"""Readings that wait on the disk until a broker has taken them."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_runtime.errors import OutputError
+from edge_runtime.sinks.readings.database import failures, open_database
+
+MEMORY = 1_000  # messages that wait in memory while the disk is full; each has a few hundred bytes
+RETRY_SECONDS = 1.0  # between two tries to write on a full disk
+TABLE = "CREATE TABLE IF NOT EXISTS outbox (place INTEGER PRIMARY KEY, payload BLOB NOT NULL)"
+
+
+class Message(NamedTuple):
+    """One that waits."""
+
+    place: int  # rises with each message
+    payload: bytes
+
+
+class Outbox:
+    """A queue in a SQLite file, first in, first out; for any number of threads, and one process.
+
+    Bounded: where it is full, each new message takes the place of the oldest. Where the disk is full, messages wait in
+    memory, up to MEMORY of them, and go to the disk when it has room again. `say` is told of each change, once.
+    """
+
+    def __init__(self, path: Path, limit: int, say: Callable[[str], None]) -> None:
+        """limit: messages that may wait on the disk. Raises OutputError where the file cannot be opened."""
+        self.path = path
+        self.dropped = 0  # messages of this process that were given up
+        self._limit, self._say = limit, say
+        self._lock = threading.Lock()
+        self._memory: deque[Message] = deque()
+        self._taken: set[int] = set()  # places of what the broker has, and a disk that is full still holds
+        self._stuck = self._full = False  # the disk; this box
+        self._tried = 0.0  # seconds of the monotonic clock, when the disk was found full
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"the folder {path.parent} cannot be made: {error.strerror}") from error
+        self._connection = open_database(path, alone=True)
+        try:
+            with failures(path):
+                self._connection.execute(TABLE)
+                count, last = self._connection.execute("SELECT count(*), max(place) FROM outbox").fetchone()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._on_disk, self._last = int(count), int(last or 0)
+
+    def __len__(self) -> int:
+        """Messages that wait."""
+        with self._lock:
+            return self._on_disk + len(self._memory) - len(self._taken)
+
+    def put(self, payload: bytes) -> None:
+        """Add a message: on the disk when this returns, unless that is full."""
+        with self._lock:
+            self._last += 1
+            self._memory.append(Message(self._last, payload))
+            self._save()
+
+    def waiting(self, after: int, most: int) -> list[Message]:
+        """Return the first messages behind the place `after`, in order; raises OutputError."""
+        with self._lock:
+            with failures(self.path):
+                rows = self._connection.execute(
+                    "SELECT place, payload FROM outbox WHERE place > ? ORDER BY place LIMIT ?",
+                    (after, most + len(self._taken)),
+                ).fetchall()
+            found = [Message(*row) for row in rows if row[0] not in self._taken]
+            return (found + [each for each in self._memory if each.place > after])[:most]
+
+    def remove(self, places: Sequence[int]) -> None:
+        """Take messages out that the broker has."""
+        with self._lock:
+            in_memory = {each.place for each in self._memory}
+            self._taken.update(set(places) - in_memory)
+            self._memory = deque(each for each in self._memory if each.place not in places)
+            self._save()
+
+    def close(self) -> None:
+        """Let go of the file; raises OutputError where messages were given up, or have no place but memory."""
+        with self._lock:
+            self._tried = 0.0
+            self._save()
+            lost = self.dropped + len(self._memory)
+            self._connection.close()
+        if lost:
+            raise OutputError(f"{self.path}: {lost:,} readings that waited are lost: there was no room for them")
+
+    def _save(self) -> None:
+        """Bring the disk up to date; where that fails, it stays as it was, and the next try has more to do."""
+        stuck = self._stuck
+        if stuck and time.monotonic() - self._tried < RETRY_SECONDS:
+            self._bound()
+            return
+        try:
+            with failures(self.path):
+                count = self._write()
+        except OutputError as error:
+            self._stuck, self._tried = True, time.monotonic()
+            if not stuck:
+                self._say(f"{error}; up to {MEMORY:,} readings wait in memory, and are lost if this process ends")
+            self._bound()
+            return
+        self._memory.clear()
+        self._taken.clear()
+        self._on_disk, self._stuck = count, False
+        if stuck:
+            self._say(f"{self.path} can be written again, and holds what waited in memory; {self.dropped:,} were lost")
+
+    def _bound(self) -> None:
+        """Give up the oldest of too many in memory."""
+        while len(self._memory) > MEMORY:
+            self._memory.popleft()
+            self.dropped += 1
+
+    def _write(self) -> int:
+        """Write it all or nothing; returns how many messages are on the disk then."""
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            taken = [(place,) for place in self._taken]
+            gone = self._connection.executemany("DELETE FROM outbox WHERE place = ?", taken).rowcount if taken else 0
+            self._connection.executemany("INSERT INTO outbox VALUES (?, ?)", self._memory)
+            count = self._on_disk - gone + len(self._memory)
+            over = max(0, count - self._limit)
+            if over:
+                run("DELETE FROM outbox WHERE place IN (SELECT place FROM outbox ORDER BY place LIMIT ?)", (over,))
+            run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                run("ROLLBACK")
+            raise
+        self.dropped += over
+        if over and not self._full:
+            self._say(f"{self.path} is full with {self._limit:,} readings: each new one takes the place of the oldest")
+        self._full = bool(over) or (self._full and count >= self._limit)
+        return count - over

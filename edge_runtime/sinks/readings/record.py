@@ -1,0 +1,28 @@
+"""A reading as the machine-readable sinks write it, the same names everywhere."""
+
+from datetime import UTC, datetime
+
+from edge_runtime.types import Reading
+
+COLUMNS = ("id", "event", "text", "confidence", "time", "age", "source", "frame")
+
+Record = dict[str, str | float | int]
+
+
+def record(reading: Reading) -> Record:
+    """Return a reading by name, as in COLUMNS; the time as ISO 8601 in UTC, confidence and age rounded."""
+    return {
+        "id": reading.id,
+        "event": reading.event.value,
+        "text": reading.text,
+        "confidence": round(reading.confidence, 4),
+        "time": iso(reading.time),
+        "age": round(reading.age, 3),
+        "source": reading.source.encode("utf-8", "backslashreplace").decode(),  # a path may hold what is no UTF-8
+        "frame": reading.frame,
+    }
+
+
+def iso(time: float) -> str:
+    """Return seconds since 1970 as ISO 8601 in UTC with milliseconds, such as 2026-11-22T08:01:15.250Z."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,85 @@
+"""Any number of sinks as one."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.sinks import ReadingSink, RemoteSink
+from edge_runtime.sinks.readings.targets import Settings, open_sink, public
+from edge_runtime.types import Command, Gray, Reading
+
+
+class Sinks:
+    """Writes to all of its sinks. One that fails does not stop the others: what it loses is counted and told."""
+
+    def __init__(self, targets: Sequence[str], settings: Settings | None = None) -> None:
+        """Open all of them, or none; raises what `open_sink` does, and UsageError for a target that comes twice."""
+        settings = settings or Settings()
+        self._say = settings.say
+        self._sinks: dict[str, ReadingSink] = {}
+        self.lost: Counter[str] = Counter()  # readings that a sink could not take, by its target without secrets
+        self._failing: set[str] = set()
+        self._remote: list[RemoteSink] = []
+        try:
+            for target in targets:
+                name = public(target)
+                if name in self._sinks:
+                    raise UsageError(f"{name} is named twice")
+                sink = self._sinks[name] = open_sink(target, settings)
+                if isinstance(sink, RemoteSink):
+                    self._remote.append(sink)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pictures(self) -> bool:
+        """Whether each reading is to be followed by a picture."""
+        return any(sink.pictures for sink in self._remote)
+
+    def write(self, reading: Reading) -> None:
+        """Give a reading to every sink; raises OSError where standard output is gone, when the others have it."""
+        broken: OSError | None = None
+        for name, sink in self._sinks.items():
+            try:
+                sink.write(reading)
+            except OutputError as error:
+                self.lost[name] += 1
+                if name not in self._failing:
+                    self._say(f"error: {error}; readings are lost there until it works again")
+                self._failing.add(name)
+            except OSError as error:
+                broken = error
+            else:
+                if name in self._failing:
+                    self._say(f"{name} works again; {self.lost[name]:,} readings were lost there")
+                self._failing.discard(name)
+        if broken:
+            raise broken
+
+    def commands(self) -> list[Command]:
+        """Return what was asked for since the last call; never waits."""
+        return [command for sink in self._remote for command in sink.commands()]
+
+    def picture(self, gray: Gray) -> None:
+        """Show what the camera sees where somebody may look; never waits."""
+        for sink in self._remote:
+            sink.picture(gray)
+
+    def close(self) -> None:
+        """Flush and end all of them, and tell what was lost; `lost` says whether something was."""
+        for name, count in self.lost.items():
+            self._say(f"error: {count:,} readings were lost at {name}")
+        with ExitStack() as stack:  # each of them, whatever another raises
+            for name, sink in self._sinks.items():
+                stack.callback(self._close, name, sink)
+            self._sinks.clear()
+            self._remote.clear()
+
+    def _close(self, name: str, sink: ReadingSink) -> None:
+        try:
+            sink.close()
+        except OutputError as error:
+            self.lost[name] += 1
+            self._say(f"error: {error}")

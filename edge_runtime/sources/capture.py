@@ -1,0 +1,59 @@
+"""OpenCV's VideoCapture as a camera: the only file that uses it, for devices, streams and video files."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from edge_runtime import limits
+from edge_runtime.errors import SourceError, TooLargeError
+from edge_runtime.image import to_gray
+from edge_runtime.sources.live import Shot
+
+
+class Capture:
+    """Implements Camera."""
+
+    def __init__(
+        self,
+        name: str,
+        what: int | str,
+        backend: int,
+        settings: Sequence[int] = (),
+        captured: Callable[[float], float] | None = None,
+    ) -> None:
+        """Open what OpenCV can; raises SourceError, which names `name` alone.
+
+        settings: pairs of a CAP_PROP and its value, which must be known at opening. captured: from CAP_PROP_POS_MSEC of
+        a picture to the monotonic second when it was captured; by default that is when it came.
+        """
+        self._name, self._captured = name, captured
+        self._capture = cv2.VideoCapture(what, backend, list(settings))
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise SourceError(f"{name} cannot be opened")
+        self._check(*(int(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)))
+
+    def grab(self) -> Shot | None:
+        """See Camera.grab."""
+        if not self._capture.grab():
+            return None
+        now = time.monotonic()
+        if self._captured is not None:
+            now = self._captured(self._capture.get(cv2.CAP_PROP_POS_MSEC))
+        there, pixels = self._capture.retrieve()
+        if not there or pixels is None:
+            return None
+        self._check(*pixels.shape[:2])
+        return Shot(to_gray(np.asarray(pixels)), now)
+
+    def close(self) -> None:
+        """See Camera.close."""
+        self._capture.release()
+
+    def _check(self, height: int, width: int) -> None:
+        if height * width > limits.PIXELS:
+            self._capture.release()
+            size = f"{width:,} x {height:,}"
+            raise TooLargeError(f"{self._name} has {size} pixels; at most {limits.PIXELS:,} are decoded")

@@ -1,0 +1,238 @@
+"""A camera that is none: a drawn page that moves, and whatever may befall a camera, on demand.
+
+For tests, trials and demonstrations of what comes after a camera; it implements the real interface.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import sin
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.errors import SourceError, UsageError
+from edge_runtime.sources.live import Shot
+from edge_runtime.types import Gray
+
+SYNTAX = "fake:digits=12345,fps=30,fault=stall@5+2"
+GRAINS = 4  # pictures of noise, which take turns
+HAND_SECONDS = 0.6  # until a hand is where it goes
+SWING = (0.9, 1.3)  # radians a second: how the page moves across and down
+
+
+class Fault(StrEnum):
+    """What befalls a camera."""
+
+    STALL = "stall"  # it gives nothing, and whoever waits for it, waits
+    EOF = "eof"  # it ends, and cannot be opened
+    RAISE = "raise"  # whatever is asked of it fails with an error that nobody foresaw
+    BLACK = "black"  # it sees nothing
+    DISCONNECT = "disconnect"  # it fails as a camera does whose plug is pulled
+    HAND = "hand"  # a hand comes into the picture and leaves
+
+
+class Trouble(NamedTuple):
+    """A fault and when it comes."""
+
+    fault: Fault
+    start: float  # seconds since the fake was made, or since its faults began anew
+    length: float  # seconds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fake shows, and what befalls it."""
+
+    digits: tuple[str, ...] = ("20746",)  # rows; one after the other where there are several, of which any may be empty
+    change: float = 3.0  # seconds that each is shown
+    fps: float = 30.0
+    width: int = 640  # pixels
+    height: int = 480
+    size: int = 60  # pixels: a digit's height
+    move: float = 0.0  # pixels to each side that the page swings
+    noise: float = 2.0  # gray levels, standard deviation
+    light: float = 0.0  # 0..1: how much of the light comes and goes
+    seed: int = 3
+    every: float = 0.0  # seconds after which the faults begin anew; 0 for never
+    faults: tuple[Trouble, ...] = ()
+
+
+def parse_plan(text: str) -> Plan:
+    """Return the plan that a source's name says: what follows `fake:`, as in `digits=123|456,fault=stall@5+2`.
+
+    Several digits are parted by `|`. A fault is KIND@START+LENGTH and may be given many times. Raises UsageError.
+    """
+    values: dict[str, object] = {}
+    troubles: list[Trouble] = []
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or key not in PARTS:
+            raise UsageError(f"fake has no {key!r}; it is {SYNTAX}, with any of {', '.join(PARTS)}")
+        try:
+            if key == "fault":
+                troubles.append(_trouble(value))
+            else:
+                values[key] = PARTS[key](value)
+        except ValueError as error:
+            raise UsageError(f"fake:{part} makes no sense; it is {SYNTAX}") from error
+    plan = Plan(**values, faults=tuple(troubles))  # type: ignore[arg-type]
+    if not (0 < plan.fps <= 1000 and 16 <= min(plan.width, plan.height) <= max(plan.width, plan.height) <= 8192):
+        raise UsageError("fake: fps is over 0 and at most 1000, width and height are 16 to 8192")
+    if not (4 <= plan.size <= plan.height and 0 <= plan.noise <= 100 and 0 <= plan.light <= 1 and plan.change > 0):
+        raise UsageError("fake: size is 4 to height, noise 0 to 100, light 0 to 1, change over 0")
+    return plan
+
+
+def _digits(value: str) -> tuple[str, ...]:
+    if value.strip("0123456789|"):
+        raise ValueError(value)
+    return tuple(value.split("|"))
+
+
+PARTS: Mapping[str, Callable[[str], object]] = {
+    "digits": _digits,
+    "fault": str,
+    **dict.fromkeys(("change", "fps", "move", "noise", "light", "every"), float),
+    **dict.fromkeys(("width", "height", "size", "seed"), int),
+}
+
+
+def _trouble(value: str) -> Trouble:
+    kind, at, times = value.partition("@")
+    start, _, length = times.partition("+")
+    if not at:
+        raise ValueError(value)
+    return Trouble(Fault(kind), float(start), float(length or "inf"))
+
+
+class Fake:
+    """What stands in front of the camera and befalls it, on its own clock: it outlives the camera's being opened."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Draws all pages: a camera takes no time to see them."""
+        self._plan = plan
+        random = np.random.default_rng(plan.seed)
+        shape = (plan.height, plan.width)
+        self._grains = [np.rint(random.normal(0, plan.noise, shape)).astype(np.int16) for _ in range(GRAINS)]
+        self._pages = {text: _page(text, plan) for text in set(plan.digits)}
+        self._hand = _hand(plan)
+        self.started, self._opened = time.monotonic(), False
+
+    def open(self) -> "FakeCamera":
+        """Open the camera; raises SourceError while it cannot be. Its clock begins with the first time."""
+        if not self._opened:
+            self.started, self._opened = time.monotonic(), True
+        self.suffer(opening=True)
+        return FakeCamera(self, self._plan.fps)
+
+    def text(self, at: float) -> str:
+        """The digits that are shown at a monotonic second."""
+        digits = self._plan.digits
+        return digits[int((at - self.started) / self._plan.change) % len(digits)]
+
+    def fault(self, at: float) -> tuple[Fault, float, float] | None:
+        """What befalls the camera at a monotonic second, when that began, and when it ends."""
+        since = at - self.started
+        every = self._plan.every
+        rounds = (since // every, since // every - 1) if every else (0.0,)  # one may reach into the next
+        for fault, start, length in self._plan.faults:
+            for begins in (start + each * every for each in rounds if each >= 0):
+                if begins <= since < begins + length:
+                    return fault, self.started + begins, self.started + begins + length
+        return None
+
+    def suffer(self, opening: bool = False) -> bool:
+        """Let what is due befall the caller; True where the camera has ended."""
+        found = self.fault(time.monotonic())
+        if found is None or found[0] in (Fault.BLACK, Fault.HAND):
+            return False
+        fault, _, ends = found
+        if fault is Fault.STALL:
+            while (left := ends - time.monotonic()) > 0:
+                time.sleep(min(left, 3600.0))
+            return False
+        if fault is Fault.RAISE:
+            raise RuntimeError("a fake fault")
+        if fault is Fault.DISCONNECT or opening:
+            raise SourceError(f"fake: {'cannot be opened' if opening else 'is disconnected'}")
+        return True
+
+    def picture(self, at: float, number: int) -> Gray:
+        """What is seen at a monotonic second: uint8 (height, width)."""
+        plan = self._plan
+        found = self.fault(at)
+        if found and found[0] is Fault.BLACK:
+            return np.zeros((plan.height, plan.width), np.uint8)
+        page, since, edge = self._pages[self.text(at)], at - self.started, round(plan.move)
+        x, y = (edge + round(plan.move * sin(speed * since)) for speed in SWING)
+        view = page[y : y + plan.height, x : x + plan.width]
+        if plan.light:
+            view = (view * np.float32(1 - plan.light * (0.5 + 0.5 * sin(since)))).astype(np.int16)
+        if found and found[0] is Fault.HAND:
+            view = self._under_hand(view, min(at - found[1], found[2] - at))
+        return np.asarray(np.clip(view + self._grains[number % GRAINS], 0, 255), np.uint8)
+
+    def _under_hand(self, view: NDArray[np.int16], since: float) -> NDArray[np.int16]:
+        """A view with a hand that comes from the right, lies over half of it, and leaves as it came."""
+        width = view.shape[1]
+        left = width - round(0.6 * width * min(1.0, since / HAND_SECONDS))
+        part = np.s_[:, : width - left]
+        under = view.copy()
+        np.copyto(under[:, left:], self._hand[part], where=self._hand[part] > 0)
+        return under
+
+
+def _page(text: str, plan: Plan) -> NDArray[np.int16]:
+    """A page with a margin to swing in; without digits, its ink is the paper's."""
+    look = Look(gap=(0.3, 0.6), fall=0.2)
+    if not text:
+        look = replace(look, ink=look.paper)
+    drawn = draw_page([text or "0"], (plan.width, plan.height), plan.size, plan.seed, look)
+    gray = cv2.cvtColor(drawn.picture, cv2.COLOR_BGR2GRAY)
+    edge = round(plan.move)
+    return np.asarray(cv2.copyMakeBorder(gray, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.int16)
+
+
+def _hand(plan: Plan) -> NDArray[np.int16]:
+    """A hand with its arm to the right, 0 around it: as large as the picture."""
+    picture = np.zeros((plan.height, plan.width), np.uint8)
+    tall, wide = plan.height, plan.width
+    palm, middle, thick = round(0.32 * wide), tall // 2, max(2, round(0.11 * tall))
+    cv2.rectangle(picture, (palm, middle - thick), (wide, middle + thick), (165,), cv2.FILLED)
+    cv2.ellipse(picture, (palm, middle), (round(0.16 * wide), round(0.22 * tall)), 0, 0, 360, (168,), cv2.FILLED)
+    for finger, (reach, up) in enumerate(((0.06, -0.16), (0.02, -0.06), (0.03, 0.05), (0.08, 0.15), (0.22, 0.3))):
+        tip = (round(reach * wide) + thick // 2, middle + round(1.15 * up * tall))
+        root = (palm, middle + round(0.8 * up * tall))
+        cv2.line(picture, tip, root, (160 + 4 * finger,), thick, cv2.LINE_AA)
+        knuckle = ((tip[0] + root[0]) // 2, (tip[1] + root[1]) // 2)
+        cv2.ellipse(picture, knuckle, (max(1, thick // 6), max(1, thick // 3)), 0, 0, 360, (120,), 2, cv2.LINE_AA)
+    inside = cv2.erode((picture > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    shade = cv2.GaussianBlur(picture, (0, 0), max(1.0, 0.02 * tall))  # darker at its edges, as what is round
+    return np.asarray(np.where(inside, shade, np.where(picture > 0, 0.75 * shade, 0)), np.int16)
+
+
+class FakeCamera:
+    """Implements Camera."""
+
+    def __init__(self, fake: Fake, fps: float) -> None:
+        self._fake, self._step = fake, 1 / fps
+        self._due = time.monotonic()
+        self._number = 0
+
+    def grab(self) -> Shot | None:
+        """See Camera.grab."""
+        time.sleep(max(0.0, self._due - time.monotonic()))
+        if self._fake.suffer():
+            return None
+        now = time.monotonic()
+        self._due = max(self._due + self._step, now - self._step)
+        self._number += 1
+        return Shot(self._fake.picture(now, self._number), now)
+
+    def close(self) -> None:
+        """See Camera.close."""

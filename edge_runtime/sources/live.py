@@ -1,0 +1,204 @@
+"""A camera that goes on: the newest picture, whatever becomes of the camera.
+
+A thread of its own grabs all the time, so that no driver or network can keep old pictures for later. It opens the
+camera again when that fails, and is itself replaced when it hangs: a thread inside a driver cannot be ended.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+from edge_runtime import limits
+from edge_runtime.errors import EdgeDigitsError, SourceError
+from edge_runtime.types import Frame, Gray
+
+POLL_SECONDS = 0.25  # how often one who waits for a frame hears that there is none
+BACKOFF = (1.0, 5.0)  # seconds before a camera is opened again, at first and at most
+SLOWER = 1.5  # times as long each time that it fails
+OLD_SECONDS = 10.0  # no driver keeps a picture for so long
+QUIET_SECONDS = 300.0  # a camera that fails as it did is not told of again for so long
+END_SECONDS = 1.0  # for the thread to end by itself
+
+
+class Shot(NamedTuple):
+    """A picture as a camera gives it."""
+
+    image: Gray  # (height, width)
+    time: float  # seconds of the monotonic clock when it was captured
+
+
+def plausible(told: float) -> float:
+    """Return a driver's monotonic second of a picture that just came, or now where it must be of another clock."""
+    now = time.monotonic()
+    return told if 0 <= now - told < OLD_SECONDS else now
+
+
+class Camera(Protocol):
+    """An open camera. One thread opens, grabs and closes it."""
+
+    def grab(self) -> Shot | None:
+        """Wait for the next picture; None where there are no more. Raises SourceError."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Live:
+    """Implements Source over any camera; for one consumer."""
+
+    def __init__(
+        self,
+        name: str,
+        open_camera: Callable[[], Camera],
+        tell: Callable[[str], None] = lambda line: None,
+        wait: bool = False,
+    ) -> None:
+        """open_camera: opens it or raises SourceError; called again whenever it was lost.
+
+        tell: gets a line, without secrets, for each thing that goes wrong. wait: a camera that cannot be opened the
+        first time is no error but waited for.
+        """
+        self.name = name
+        self.reconnected = 0  # times that the camera was opened again
+        self._open, self._tell, self._wait = open_camera, tell, wait
+        self._changed = threading.Condition()
+        self._newest: Frame | None = None
+        self._notices: deque[str] = deque(maxlen=20)
+        self._told = ("", 0.0)  # how the camera failed last, and the monotonic second when that was told
+        self._number = 0
+        self._opened = 0
+        self._error: EdgeDigitsError | None = None
+        self._closed = False
+        self._hung: list[_Grabber] = []
+        self._grabber: _Grabber | None = None
+
+    def frames(self) -> Iterator[Frame | None]:
+        """See Source.frames: never ends by itself."""
+        self._begin()
+        while not self._closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._newest or self._error or self._closed, POLL_SECONDS)
+                frame, self._newest = self._newest, None
+                error = self._error
+            while self._notices:
+                self._tell(self._notices.popleft())
+            if error is not None and frame is None:
+                raise error
+            if frame is None:
+                self._watch()
+            yield frame
+
+    def close(self) -> bool:
+        """See Source.close."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        ends = time.monotonic() + END_SECONDS
+        threads = [each for each in (self._grabber, *self._hung) if each is not None]
+        for thread in threads:
+            thread.stopped.set()
+        for thread in threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    @property
+    def hung(self) -> int:
+        """Threads that hang in the camera now."""
+        self._hung = [each for each in self._hung if each.is_alive()]
+        return len(self._hung)
+
+    def _watch(self) -> None:
+        """Replace a grabber that hangs."""
+        grabber = self._grabber
+        if grabber is None or time.monotonic() < grabber.due:
+            return
+        grabber.stopped.set()
+        self._hung.append(grabber)
+        if self.hung >= limits.HUNG:
+            raise SourceError(f"{self.name} has hung {self.hung} times and not come back: start again")
+        self._tell(f"{self.name} hangs: opening it anew")
+        self._begin()
+
+    def _begin(self) -> None:
+        with self._changed:
+            self._grabber = _Grabber(self)
+        self._grabber.start()
+
+    def _opens(self) -> Camera:
+        camera = self._open()
+        self._opened += 1
+        self.reconnected = self._opened - 1
+        return camera
+
+    def _takes(self, grabber: "_Grabber", shot: Shot) -> None:
+        with self._changed:
+            if grabber is self._grabber:
+                self._newest = Frame(shot.image, shot.time, self._number)
+                self._number += 1
+                self._changed.notify_all()
+                if self._told[0]:
+                    self._told = ("", 0.0)
+                    self._notices.append(f"{self.name} is back")
+
+    def _lost(self, grabber: "_Grabber", error: Exception, pause: float) -> bool:
+        """Note that the camera failed; False where that ends the source."""
+        # What a library says of its failure may hold the address with its password.
+        reason = str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {type(error).__name__}"
+        with self._changed:
+            if grabber is not self._grabber:
+                return False
+            if not self._opened and not self._wait:
+                self._error = error if isinstance(error, EdgeDigitsError) else SourceError(reason)
+                self._changed.notify_all()
+                return False
+        now = time.monotonic()
+        if reason != self._told[0] or now - self._told[1] >= QUIET_SECONDS:
+            self._told = (reason, now)
+            self._notices.append(f"{reason}; trying again in {pause:.1f} s and on")
+        return True
+
+
+class _Grabber(threading.Thread):
+    """Opens and grabs until it is stopped, or replaced because it hangs."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__(daemon=True, name="grabber")
+        self._live = live
+        self.stopped = threading.Event()
+        self.due = 0.0  # monotonic: no sign of life by then is a hang
+        self._alive(limits.OPEN_SECONDS)
+
+    def _alive(self, allowed: float) -> None:
+        self.due = time.monotonic() + allowed + limits.HANG_SECONDS
+
+    def run(self) -> None:
+        pause = BACKOFF[0]
+        while not self.stopped.is_set():
+            camera = None
+            error: Exception = SourceError(f"{self._live.name} has ended")
+            try:
+                self._alive(limits.OPEN_SECONDS)
+                camera = self._live._opens()
+                self._alive(limits.READ_SECONDS)
+                while not self.stopped.is_set() and (shot := camera.grab()) is not None:
+                    self._live._takes(self, shot)
+                    self._alive(limits.READ_SECONDS)
+                    pause = BACKOFF[0]
+            except Exception as found:
+                error = found
+            finally:
+                if camera is not None:
+                    self._close(camera)
+            self._alive(pause)
+            if self.stopped.is_set() or not self._live._lost(self, error, pause) or self.stopped.wait(pause):
+                return
+            pause = min(BACKOFF[1], pause * SLOWER)
+
+    def _close(self, camera: Camera) -> None:
+        self._alive(limits.READ_SECONDS)
+        try:
+            camera.close()
+        except Exception as error:
+            self._live._notices.append(f"{self._live.name} could not be closed: {type(error).__name__}")

@@ -1,0 +1,95 @@
+"""A source from what a user names it."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge_runtime.errors import FileError, UsageError
+from edge_runtime.sources import Source
+from edge_runtime.sources.live import Camera, Live
+from edge_runtime.sources.stored import Stored
+
+Tell = Callable[[str], None]
+KINDS = "0, /dev/video0, picamera2, picamera2:1, rtsp://..., http://..., a video file, a folder of pictures, or fake:"
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+
+
+def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False) -> Source:
+    """Return the source that a text names; nothing is opened before its first frame is asked for.
+
+    tell, wait: see Live. Raises UsageError where the text names none, and FileError for a file that is not there.
+    """
+    if not text or "\0" in text:
+        raise UsageError(f"the source has no name: it is {KINDS}")
+    scheme = text.partition("://")[0].lower()
+    if "://" in text and scheme in SCHEMES:
+        return Live(without_secrets(text), _stream(text), tell, wait)
+    if "://" in text:
+        raise UsageError(f"a source's address begins with {', '.join(SCHEMES)}, not {scheme!r}")
+    if device := re.fullmatch(r"(?:/dev/video)?(\d{1,3})", text):
+        return Live(f"/dev/video{int(device[1])}", partial(_device, int(device[1])), tell, wait)
+    if pi := re.fullmatch(r"picamera2(?::(\d{1,2}))?", text):
+        return Live(text, partial(_picamera, int(pi[1] or 0)), tell, wait)
+    if text.startswith("fake:") or text == "fake":
+        from edge_runtime.sources.fake import Fake, parse_plan
+
+        return Live("fake", Fake(parse_plan(text[5:])).open, tell, wait)
+    path = Path(text)
+    if path.is_dir():
+        return Stored(text, partial(_pictures, path, tell))
+    if path.is_file():
+        return Stored(text, partial(_video, path))
+    if "/" not in text and "." not in text:
+        raise UsageError(f"{text!r} names no source: it is {KINDS}")
+    raise FileError(f"there is no file or folder {text}")
+
+
+def without_secrets(url: str) -> str:
+    """Return an address without user, password, query, and without a path that may hold them, as some cameras' do."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise UsageError("the source's address makes no sense: scheme://user:password@host:port/path") from None
+    if not host:
+        raise UsageError("the source's address has no host: scheme://user:password@host:port/path")
+    path = "/..." if set("=@&;") & set(parts.path) else parts.path
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
+
+
+# Each kind is imported when it is opened, on the thread that opens it: a fake camera needs no video library.
+
+
+def _stream(url: str) -> Callable[[], Camera]:
+    def opened() -> Camera:
+        from edge_runtime.sources.stream import open_stream
+
+        return open_stream(url, without_secrets(url))
+
+    return opened
+
+
+def _device(number: int) -> Camera:
+    from edge_runtime.sources.device import open_device
+
+    return open_device(number)
+
+
+def _picamera(number: int) -> Camera:
+    from edge_runtime.sources.picamera import PiCamera
+
+    return PiCamera(number)
+
+
+def _pictures(path: Path, tell: Tell) -> Camera:
+    from edge_runtime.sources.pictures import Pictures
+
+    return Pictures(path, tell)
+
+
+def _video(path: Path) -> Camera:
+    from edge_runtime.sources.video import open_video
+
+    return open_video(path)

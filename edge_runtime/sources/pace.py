@@ -1,0 +1,25 @@
+"""A limit on the frames a second of any source."""
+
+import time
+from collections.abc import Iterator
+
+from edge_runtime.sources.live import POLL_SECONDS
+from edge_runtime.types import Frame
+
+
+def paced(frames: Iterator[Frame | None], fps: float) -> Iterator[Frame | None]:
+    """Yield at most `fps` frames a second; while it waits, a live source goes on to newer ones and a file stands still.
+
+    Yields None while it waits, as a source does.
+    """
+    due = time.monotonic()
+    for frame in frames:
+        yield frame
+        if frame is None:
+            continue
+        now = time.monotonic()
+        due = max(due + 1 / fps, now)
+        while (left := due - time.monotonic()) > POLL_SECONDS:
+            time.sleep(POLL_SECONDS)
+            yield None
+        time.sleep(max(0.0, left))

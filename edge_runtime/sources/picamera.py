@@ -1,0 +1,62 @@
+"""The Raspberry Pi's own cameras, through picamera2 and libcamera: the only file that imports it."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from edge_runtime import limits
+from edge_runtime.errors import MissingLibraryError, SourceError
+from edge_runtime.sources.live import Shot, plausible
+
+try:
+    import picamera2
+except ImportError:
+    raise MissingLibraryError(
+        "picamera2 is not installed: apt install python3-picamera2, and a venv with --system-site-packages"
+    ) from None
+
+SIZE = (640, 480)  # pixels, width and height: digits of 12 pixels are read
+SETTLE_SECONDS = 2.0  # until the exposure has settled, which is no reading's business
+
+
+class PiCamera:
+    """Implements Camera over one picamera2 instance, of the Y plane of its small stream: gray without a conversion."""
+
+    def __init__(self, number: int = 0) -> None:
+        """Open camera `number`, of 0 and up; raises SourceError."""
+        self._name = f"picamera2:{number}"
+        try:
+            self._camera: Any = picamera2.Picamera2(number)
+        except (IndexError, RuntimeError) as error:
+            raise SourceError(f"there is no camera {self._name}, or another program has it") from error
+        try:
+            # Without a queue, a request is filled after it is asked for: no old pictures.
+            small = {"size": SIZE, "format": "YUV420"}
+            self._camera.configure(
+                self._camera.create_video_configuration({"size": SIZE}, lores=small, buffer_count=4, queue=False)
+            )
+            self._camera.start()
+        except Exception as error:
+            self._camera.close()
+            raise SourceError(f"{self._name} cannot be started: {error}") from error
+        self._settled = time.monotonic() + SETTLE_SECONDS
+
+    def grab(self) -> Shot | None:
+        """See Camera.grab."""
+        while True:
+            # `wait` in seconds: picamera2's own limit on a camera that gives nothing.
+            request = self._camera.capture_request(wait=limits.READ_SECONDS)
+            try:
+                width, height = SIZE
+                image = np.ascontiguousarray(request.make_array("lores")[:height, :width])  # rows are padded
+                captured = request.get_metadata().get("SensorTimestamp", 0)
+            finally:
+                request.release()
+            if time.monotonic() >= self._settled:
+                return Shot(image, plausible(captured / 1e9))
+
+    def close(self) -> None:
+        """See Camera.close."""
+        self._camera.stop()
+        self._camera.close()

@@ -1,0 +1,37 @@
+"""A folder of pictures as the frames of a film, in the order of their paths."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_runtime.errors import FileError, InputError
+from edge_runtime.image import read_gray
+from edge_runtime.sources.folder import Folder
+from edge_runtime.sources.live import Shot
+
+
+class Pictures:
+    """Implements Camera; a picture that cannot be read is told of and left out."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
+        """Raises FileError where there is no such folder."""
+        self._folder, self._tell = folder, tell
+        self._paths = Folder(folder).paths()
+        self._read = 0
+
+    def grab(self) -> Shot | None:
+        """See Camera.grab; raises FileError where a folder holds not a single picture."""
+        for path in self._paths:
+            try:
+                image = read_gray(self._folder / path)
+            except InputError as error:
+                self._tell(f"{path}: {error}")
+                continue
+            self._read += 1
+            return Shot(image, time.monotonic())
+        if not self._read:
+            raise FileError(f"{self._folder} holds no picture that can be read")
+        return None
+
+    def close(self) -> None:
+        """See Camera.close."""

@@ -1,0 +1,22 @@
+"""Video files."""
+
+import os
+from pathlib import Path
+
+import cv2
+
+from edge_runtime.errors import FileError, NotAnImageError, SourceError
+from edge_runtime.sources.capture import Capture
+
+
+def open_video(path: Path) -> Capture:
+    """Open a video file; raises FileError where there is none, and NotAnImageError for what FFmpeg cannot decode."""
+    if not path.is_file():
+        raise FileError(f"there is no file {path}" if not path.exists() else f"{path} is no regular file")
+    if not os.access(path, os.R_OK):
+        raise FileError(f"{path} cannot be read: permission denied")
+    try:
+        # A whole path: FFmpeg would take one with a colon for an address.
+        return Capture(str(path), f"file:{path.resolve()}", cv2.CAP_FFMPEG)
+    except SourceError:
+        raise NotAnImageError(f"{path} is no video that can be decoded") from None

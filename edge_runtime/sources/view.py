@@ -1,0 +1,27 @@
+"""The part of a picture that is looked at, and which way up."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_runtime.errors import UsageError
+from edge_runtime.types import Box, Gray
+
+
+class View(NamedTuple):
+    """Cuts and turns pictures."""
+
+    part: Box | None = None  # pixels of the camera's picture; None for all of it
+    turn: int = 0  # degrees clockwise, after cutting: 0, 90, 180 or 270
+
+    def of(self, gray: Gray) -> Gray:
+        """Return the view of a picture, (height, width); raises UsageError where the part is not in it."""
+        if self.part is not None:
+            x, y, width, height = self.part
+            if y + height > gray.shape[0] or x + width > gray.shape[1]:
+                size = f"{gray.shape[1]} x {gray.shape[0]}"
+                raise UsageError(f"--roi {x},{y},{width},{height} is not within the picture, which is {size}")
+            gray = gray[y : y + height, x : x + width]
+        if self.turn:
+            gray = np.rot90(gray, -self.turn // 90)
+        return np.ascontiguousarray(gray)

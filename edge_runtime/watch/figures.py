@@ -1,0 +1,62 @@
+"""What a watch counts: frames, drops and how long a reading takes."""
+
+from collections import deque
+from typing import Any
+
+LATEST = 4096  # frames whose latency is kept
+RATE_SECONDS = 2.0  # that the frame rate is taken over
+
+
+class Figures:
+    """Counts, in a memory that does not grow."""
+
+    def __init__(self) -> None:
+        self.frames = 0  # that were looked at
+        self.read = 0  # of them, that were read and not skipped as unchanged or blank
+        self.dropped = 0  # that a live source gave and newer ones replaced
+        self.readings = 0  # events
+        self._first: float | None = None
+        self._next = 0
+        self._latencies: deque[float] = deque(maxlen=LATEST)
+        self._times: deque[float] = deque(maxlen=LATEST)
+
+    def add(self, number: int, captured: float, now: float, read: bool) -> None:
+        """Count a frame: its number, when it was captured and when it was decided, monotonic seconds."""
+        self._first = now if self._first is None else self._first
+        self.dropped += max(0, number - self._next)
+        self._next = number + 1
+        self.frames += 1
+        self._times.append(now)
+        if read:
+            self.read += 1
+            self._latencies.append(now - captured)
+
+    def rate(self, now: float) -> float:
+        """Frames a second, lately."""
+        lately = sum(time > now - RATE_SECONDS for time in self._times)
+        since = now - (self._first or now)
+        return lately / max(1e-9, min(RATE_SECONDS, since)) if lately > 1 else 0.0
+
+    def latency(self) -> tuple[float, float, float] | None:
+        """p50, p90 and p99 of the seconds from capture to decision, of the latest frames that were read."""
+        if not self._latencies:
+            return None
+        ordered = sorted(self._latencies)
+        p50, p90, p99 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.9, 0.99))
+        return p50, p90, p99
+
+    def summary(self, now: float) -> dict[str, Any]:
+        """All of it, ready for JSON; milliseconds for latency, None where no frame was read."""
+        seconds = now - (self._first or now)
+        latency = self.latency()
+        return {
+            "seconds": round(seconds, 3),
+            "frames": self.frames,
+            "read": self.read,
+            "dropped": self.dropped,
+            "readings": self.readings,
+            "frames_per_second": round((self.frames - 1) / seconds, 2) if seconds > 0 else None,
+            "latency_ms": dict(zip(("p50", "p90", "p99"), (round(1000 * each, 2) for each in latency), strict=True))
+            if latency
+            else None,
+        }

@@ -1,0 +1,169 @@
+"""A cheap look at each frame: whether there is ink, whether anything has changed, and what lies on the page.
+
+All on a much reduced picture: a median of every third pixel takes ink out of it and leaves paper with what is larger
+than strokes; what the picture is as a share of that is ink in any light, however the light changes.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import UsageError
+from edge_runtime.types import Box, Gray
+
+SIDE = 160  # pixels: the longer side of the reduced picture
+STEP = 3  # pixels of the reduced picture along one of the paper's; not averaged, or ink would tint it
+WINDOW = 7  # pixels of the paper: the median's window; strokes fill less than half of it
+LEVEL = 128  # paper's level when it is divided by itself
+LEAST = 6.0  # levels: a lesser difference is none, in however quiet a picture
+STEPS = 4.0  # gray levels: nor is this little, where there is hardly any light
+NOISES = 6.0  # standard deviations of the noise: no more is noise alone
+PIXELS = 3  # that differ by so much are something
+DARK = 8  # gray levels: added to picture and paper, or the noise of black would be ink
+AROUND = 0.1  # of the frame's longer side: so much paper is read with the ink
+MOST = 0.6  # of the frame: where ink and the paper around it are more, all of it is read
+FOREIGN = 0.12  # of paper's light: what differs by more from the scene as it was is something that came
+AREA = 0.01  # of the picture: what came is at least so large
+EDGE = 0.15  # of paper's light, from one side to the other: the outline of something
+BRIGHTEST = 0.75  # of the pixels of bright paper: what lies on it is darker, and the light that is left is theirs
+SETTLED = 15.0  # seconds: what came and has not moved for so long belongs to the scene
+AGAIN = 0.5  # seconds: whether the scene has moved is looked at no more often
+MAD = 1.4826  # standard deviations of normal noise, of its median absolute deviation
+
+
+class Glance(NamedTuple):
+    """What a look at a frame told."""
+
+    inked: Box | None  # where there may be digits, pixels of the frame; None for nowhere
+    changed: bool  # something is not as in the frame that was kept
+
+
+class Things(NamedTuple):
+    """What is larger than strokes in a frame."""
+
+    outlines: NDArray[np.bool_]  # (height, width) of the paper: the edges of it all
+    covered: NDArray[np.bool_]  # (height, width) of the paper: where something came
+    factor: float  # pixels of the frame along one of the paper's
+
+
+class Scene:
+    """Looks at the frames of one source, in order."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Gray, Gray] | None = None  # ink and paper of the frame that was kept
+        self._shape: tuple[int, ...] = ()  # of the frames
+        self._factor = 1.0  # pixels of the frame along one of the paper's
+        self._now: tuple[Gray, Gray] | None = None
+        self._usual: Gray | None = None  # paper, as the scene was before something came
+        self._still_since: tuple[Gray, float] | None = None
+        self._settled_at = 0.0  # when that was looked at last
+
+    def look(self, gray: Gray, time: float, hold: bool = False) -> Glance:
+        """Look at a frame: uint8 (height, width), captured at a second of the monotonic clock.
+
+        hold: what has come belongs to the scene at no time.
+        """
+        height, width = gray.shape
+        factor = max(1.0, max(height, width) / SIDE)
+        size = (max(1, round(width / factor)), max(1, round(height / factor)))
+        small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+        every = np.ascontiguousarray(small[STEP // 2 :: STEP, STEP // 2 :: STEP]) if min(size) > STEP else small
+        paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
+        above, below = (cv2.convertScaleAbs(each, alpha=1, beta=DARK) for each in (small, cv2.resize(paper, size)))
+        ink = np.asarray(cv2.divide(above, below, scale=LEVEL), np.uint8)
+        if self._usual is None or gray.shape != self._shape:  # the first, or of another size
+            self._usual, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
+        self._now = (ink, paper)
+        least = max(LEAST, STEPS * LEVEL / (float(paper.mean()) + DARK))
+        inked = self._inked(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
+        changed = (
+            self._kept is None or _differs(cv2.absdiff(ink, self._kept[0]), least) or self._settles(paper, time, hold)
+        )
+        self._factor = factor * STEP
+        return Glance(inked, changed)
+
+    def things(self) -> Things:
+        """What is in the frame that was looked at last."""
+        if self._now is None or self._usual is None:
+            raise UsageError("things() comes after look()")
+        return Things(_outlines(self._now[1]), _foreign(self._now[1], self._usual), self._factor)
+
+    @staticmethod
+    def _inked(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
+        """Where ink is, with paper around it, or all of the frame where that is most of it."""
+        limit = _limit(difference, least)
+        if limit is None:
+            return None
+        inked = np.asarray(difference) > limit
+        ys, xs = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+        edge = AROUND * max(width, height)
+        left, top = max(0, round(xs[0] * factor - edge)), max(0, round(ys[0] * factor - edge))
+        right, bottom = round((xs[-1] + 1) * factor + edge), round((ys[-1] + 1) * factor + edge)
+        box = Box(left, top, min(width, right) - left, min(height, bottom) - top)
+        return box if box.width * box.height < MOST * width * height else Box(0, 0, width, height)
+
+    def keep(self) -> None:
+        """Hold the frames that come against the one that was looked at last."""
+        self._kept = self._now
+
+    def take_over(self) -> None:
+        """What is in the frame that was looked at last belongs to the scene."""
+        if self._now is not None:
+            self._usual = self._now[1]
+
+    def _settles(self, paper: Gray, time: float, hold: bool) -> bool:
+        """Take over what has come and not moved for long; True at that moment."""
+        if not hold and self._still_since is not None and time - self._settled_at < AGAIN:
+            return False
+        self._settled_at = time
+        if hold or self._still_since is None or _foreign(paper, self._still_since[0]).any():
+            self._still_since = (paper, time)
+        if time - self._still_since[1] < SETTLED:
+            return False
+        self._still_since = (paper, time)
+        was, self._usual = self._usual, paper
+        return was is not None and bool(_foreign(paper, was).any())
+
+
+def overlap(mask: NDArray[np.bool_], box: Box, factor: float) -> float:
+    """The share of a box, in pixels of the frame, that a mask of the paper covers."""
+    left, top = int(box.x / factor), int(box.y / factor)
+    right, bottom = int(np.ceil((box.x + box.width) / factor)), int(np.ceil((box.y + box.height) / factor))
+    part = mask[max(0, top) : max(bottom, top + 1), max(0, left) : max(right, left + 1)]
+    return float(part.mean()) if part.size else 0.0
+
+
+def _differs(difference: cv2.typing.MatLike, least: float) -> bool:
+    return _limit(difference, least) is not None
+
+
+def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
+    """The level that noise, which most pixels show, does not reach, nor `least` levels; None where no pixels do."""
+    counts = np.bincount(np.asarray(difference, np.uint8).ravel(), minlength=256)
+    total = counts.cumsum()
+    # Between whole levels, or quiet noise would be none or one level.
+    half = total[-1] / 2
+    middle = int(total.searchsorted(half))
+    noise = MAD * max(0.0, middle - 0.5 + (half - (total[middle] - counts[middle])) / max(1, counts[middle]))
+    limit = int(max(least, NOISES * noise))
+    return limit if total[-1] - total[min(255, limit)] >= PIXELS else None
+
+
+def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
+    """Where paper is not as it was, but for light that comes and goes everywhere; none where that is little."""
+    share = (paper.astype(np.float32) + DARK) / (usual.astype(np.float32) + DARK)
+    place = int((BRIGHTEST if usual.mean() > LEVEL else 1 - BRIGHTEST) * (share.size - 1))
+    share /= max(1e-3, float(np.partition(share.ravel(), place)[place]))
+    mask = (np.abs(share - 1) > FOREIGN).astype(np.uint8)
+    if np.count_nonzero(mask) < AREA * mask.size:
+        return np.zeros(mask.shape, np.bool_)
+    return np.asarray(mask, np.bool_)
+
+
+def _outlines(paper: Gray) -> NDArray[np.bool_]:
+    """The edges of what is larger than strokes, and the pixel around them."""
+    around = np.ones((3, 3), np.uint8)
+    low, high = (np.asarray(of(paper, around), np.float32) for of in (cv2.erode, cv2.dilate))
+    return np.asarray(high - low > EDGE * (high + DARK))

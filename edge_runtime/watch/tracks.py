@@ -1,0 +1,97 @@
+"""Digits followed from frame to frame, each with the votes of the frames that it was seen in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.types import Box, Digit, Status
+
+MEMORY = 0.65  # of what the votes weigh is left with each frame: two that agree outvote all that were before
+NEAR = 0.35  # of a digit's height: one that is found so near to where it was is the same
+MISSES = 2  # frames: a digit that is not found for no longer is still there
+
+
+@dataclass
+class Track:
+    """A digit over time."""
+
+    box: Box
+    row: int
+    votes: NDArray[np.float64]  # (10,), probabilities of the frames, the older the less
+    trust: float  # weight of the frames in which it was not rejected
+    weight: float  # of all frames
+    missed: int = 0  # frames since it was last found
+
+    @property
+    def label(self) -> int:
+        """What most votes are for."""
+        return int(self.votes.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """The label's mean probability, 0..1."""
+        return float(self.votes.max() / self.weight)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it is a digit in most frames, and not rejected."""
+        return 2 * self.trust > self.weight
+
+
+class Tracks:
+    """The digits in front of one camera."""
+
+    def __init__(self) -> None:
+        self._tracks: list[Track] = []
+
+    def follow(self, digits: tuple[Digit, ...]) -> list[Track]:
+        """Take a frame's digits, in reading order; returns the trusted tracks in reading order."""
+        found = [each for each in digits if each.label is not None and each.row is not None]
+        free = list(self._tracks)
+        for digit, track in zip(found, self._same(found), strict=True):
+            if track is None:
+                self._tracks.append(_vote(Track(digit.box, 0, np.zeros(10), 0.0, 0.0), digit))
+            else:
+                free.remove(track)
+                _vote(track, digit)
+        for track in free:
+            track.missed += 1
+        self._tracks = [track for track in self._tracks if track.missed <= MISSES]
+        self._tracks.sort(key=lambda track: (track.row, track.box.x))
+        return [track for track in self._tracks if track.trusted]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._tracks = []
+
+    def _same(self, found: list[Digit]) -> list[Track | None]:
+        """The track of each digit, None for one that is new."""
+        seen = [track for track in self._tracks if not track.missed]
+        if [digit.row for digit in found] == [track.row for track in seen]:  # the page may have moved as a whole
+            return list(seen)
+        left = list(self._tracks)
+        same: list[Track | None] = []
+        for digit in found:
+            near = min(left, key=lambda track, box=digit.box: _apart(track.box, box), default=None)  # type: ignore[misc]
+            if near is not None and _apart(near.box, digit.box) < NEAR * max(near.box.height, digit.box.height):
+                left.remove(near)
+                same.append(near)
+            else:
+                same.append(None)
+        return same
+
+
+def _vote(track: Track, digit: Digit) -> Track:
+    track.votes = MEMORY * track.votes + np.asarray(digit.probabilities)
+    track.trust = MEMORY * track.trust + (digit.status is Status.OK)
+    track.weight = MEMORY * track.weight + 1
+    track.box, track.row, track.missed = digit.box, digit.row or 0, 0
+    return track
+
+
+def _apart(one: Box, other: Box) -> float:
+    """Pixels between the middles of two boxes."""
+    across = one.x + one.width / 2 - other.x - other.width / 2
+    down = one.y + one.height / 2 - other.y - other.height / 2
+    return float(np.hypot(across, down))

@@ -1,0 +1,168 @@
+"""The one way from a frame to an event."""
+
+import time
+import uuid
+from statistics import median
+from typing import NamedTuple
+
+from edge_runtime.limits import STABLE_FRAMES
+from edge_runtime.pipeline import Reader
+from edge_runtime.types import Box, Digit, Event, Frame, Gray, Page, Reading
+from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.scene import Glance, Scene, Things, overlap
+from edge_runtime.watch.tracks import Track, Tracks
+from edge_runtime.watch.votes import Rules, Votes
+
+REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the same
+SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
+MARGIN = 0.7  # of a digit's height: no further from its neighbour is a digit of the same row
+COVERED = 0.5  # of a digit's place: something lies on it
+LIKE = 1.5  # times as high as the others at most is a digit of their row
+EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
+OUTLINED = 0.05  # of a digit's place: the edge of something runs through it
+
+
+class Seen(NamedTuple):
+    """What came of a frame."""
+
+    page: Page | None  # what was read in it; None where that was not needed
+    reading: Reading | None  # the event, if it was one
+
+
+class Watch:
+    """Makes readings of the frames of one source, in order."""
+
+    def __init__(self, reader: Reader, source: str, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
+        """reader: for this thread. source: its name for readings, without secrets. stable: frames, see Votes."""
+        self.figures = Figures()
+        self.votes = Votes(stable, rules)
+        self._reader, self._source, self._stable = reader, source, stable
+        self._scene, self._tracks = Scene(), Tracks()
+        self._shown: list[Track] = []  # of the reading that holds
+        self._where: list[Box] = []  # of the digits of the frame before
+        self._holds = False  # something lies on digits of the reading that holds
+        self._reads = 0  # of what seems the same page
+        self._read_at = 0.0
+
+    def see(self, frame: Frame) -> Seen:
+        """Take a frame, of any size, and say what came of it."""
+        glance = self._scene.look(frame.image, frame.time, self._holds)
+        page, event, confidence = None, None, 0.0
+        if glance.inked is None:
+            self._tracks.forget()
+            self._scene.keep()
+            self._reads, self._where, self._holds = 0, [], False
+            event = self._take([])
+        elif self._is_worth_reading(glance, frame.time):
+            self._reads = 1 if glance.changed else self._reads + 1
+            self._read_at = frame.time
+            self._scene.keep()
+            page = self._read(frame.image, glance.inked)
+            event, confidence = self._vote(page, self._scene.things())
+        now = time.monotonic()
+        self.figures.add(frame.number, frame.time, now, page is not None)
+        if event is None:
+            return Seen(page, None)
+        self.figures.readings += 1
+        age = now - frame.time
+        return Seen(
+            page,
+            Reading(
+                id=uuid.uuid4().hex,
+                event=event,
+                text=self.votes.text,
+                confidence=confidence,
+                time=time.time() - age,
+                age=age,
+                source=self._source,
+                frame=frame.number,
+            ),
+        )
+
+    def _read(self, gray: Gray, part: Box) -> Page:
+        """Read the part of a frame that has ink, as a page as large as the frame."""
+        page = self._reader.read(gray[part.y : part.y + part.height, part.x : part.x + part.width], "page")
+        height, width = gray.shape
+        return Page(_at(page.digits, part), width, height, _at(page.dropped, part))
+
+    def _is_worth_reading(self, glance: Glance, now: float) -> bool:
+        """A page that does not change is read until it had every chance to be stable, and then now and then."""
+        return glance.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
+
+    def _vote(self, page: Page, things: Things) -> tuple[Event | None, float]:
+        """Let a page's digits vote; returns the event and its confidence."""
+        tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
+        if self._is_unsure(page, tracks, things):
+            self.votes.pass_over()
+            return None, 0.0
+        return self._take(tracks), min((track.confidence for track in tracks), default=0.0)
+
+    def _take(self, tracks: list[Track]) -> Event | None:
+        """Count what the digits of a frame say; an event makes the scene what it is now."""
+        rows: dict[int, str] = {}
+        for track in tracks:
+            rows[track.row] = rows.get(track.row, "") + str(track.label)
+        event = self.votes.take("\n".join(rows.values()))
+        if event is not None:
+            self._scene.take_over()
+            self._shown = tracks
+        return event
+
+    def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
+        """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
+        before, self._where = self._where, [track.box for track in tracks]
+        if any(_is_cut(track.box, page) for track in tracks):
+            return True
+        if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
+            return True
+        came = things.outlines & things.covered
+        if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
+            return True
+        kept = [track for track in self._shown if any(track is other for other in tracks)]
+        self._holds = False
+        if tracks and len(kept) == len(tracks):
+            lost = (track for track in self._shown if not any(track is other for other in kept))
+            self._holds = any(overlap(things.covered, track.box, things.factor) > COVERED for track in lost)
+        return self._holds
+
+
+def _of_the_page(tracks: list[Track], shown: list[Track], things: Things) -> list[Track]:
+    """Leave out what is read into the edges of larger things, where there are digits that it does not belong to."""
+    shares = [overlap(things.outlines, track.box, things.factor) for track in tracks]
+    sure = [track for track, share in zip(tracks, shares, strict=True) if share <= OUTLINED]
+    if not sure:
+        return tracks
+    rows, tall = {track.row for track in sure}, LIKE * median(track.box.height for track in sure)
+    return [
+        track
+        for track, share in zip(tracks, shares, strict=True)
+        if share <= OUTLINED
+        or any(track is each for each in shown)
+        or (share < EDGE_ITSELF and track.row in rows and track.box.height < tall)
+    ]
+
+
+def _at(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
+    """Digits of a part of the frame, with their places in the frame."""
+    return tuple(
+        digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
+    )
+
+
+def _is_cut(box: Box, page: Page) -> bool:
+    """Whether the picture's edge may run through a digit."""
+    return box.x <= 1 or box.y <= 1 or box.x + box.width >= page.width - 1 or box.y + box.height >= page.height - 1
+
+
+def _is_near_edge(box: Box, page: Page) -> bool:
+    """Whether a neighbour may be out of the picture."""
+    return min(box.x, page.width - box.x - box.width) < MARGIN * box.height
+
+
+def _moves(before: list[Box], now: list[Box]) -> bool:
+    if not before or len(before) != len(now):
+        return True
+    return any(
+        max(abs(one.x - other.x), abs(one.y - other.y)) > SWIFT * other.height
+        for one, other in zip(before, now, strict=True)
+    )

@@ -1,0 +1,24 @@
+"""The figures of cameras: what they are made of."""
+
+from benchmarks.camera import accuracy
+from benchmarks.camera.command import PARTS, wanted
+from benchmarks.camera.scenes import film, scene
+from edge_runtime import Classifier
+
+
+def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
+    shown = list(film(scene(0)))
+    assert shown[0].text == shown[-1].text == ""
+    assert {each.text for each in shown} == {"", None, scene(0).text}
+
+
+def test_a_film_is_watched():
+    found = accuracy.measure(Classifier(), 1, lambda line: None)
+    assert found == {"films": 1, "frames": 90, "right": 1, "wrong": 0, "of_nothing": 0, "sheets_read": 1}
+
+
+def test_promises_are_held_against_what_was_measured():
+    lasting = {"heals_within_s": 4.0, "not_healed": 1, "mib": [100, 104], "threads": [5, 5], "files": [4, 4]}
+    met = {each["what"]: each["met"] for each in wanted({"endurance": lasting})}
+    assert list(met.values()) == [True, False, True, True, True]
+    assert wanted(dict.fromkeys(PARTS)) == []

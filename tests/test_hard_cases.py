@@ -1,0 +1,206 @@
+"""Hard digits: kept by a watch, sorted by a person, taken in by a training."""
+
+import dataclasses
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.classifier import Classifier
+from edge_runtime.drawn_page import draw_page
+from edge_runtime.errors import OutputError
+from edge_runtime.image import read_gray, to_gray
+from edge_runtime.normalise import normalise
+from edge_runtime.pipeline import Reader
+from edge_runtime.sinks.hard import HardCases
+from edge_runtime.types import Frame, Page, Status
+
+
+def look(text, seed):
+    """A page, and what is read in it."""
+    gray = to_gray(draw_page([text], (320, 120), 60, seed=seed).picture)
+    return gray, Reader(Classifier()).read(gray, "page")
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return look("31415", 3)
+
+
+def unsure(page: Page, *places, confidence=0.4, status=Status.REJECTED) -> Page:
+    digits = list(page.digits)
+    for place in places:
+        digits[place] = digits[place]._replace(confidence=confidence, status=status)
+    return page._replace(digits=tuple(digits))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown, tmp_path):
+    gray, page = shown
+    assert page.text == "31415"
+    cases = HardCases(tmp_path / "hard", print)
+    cases.look(Frame(gray, 10.0, 41), page)  # all sure
+    assert not names(tmp_path / "hard" / "unsorted")
+    cases.look(Frame(gray, 10.1, 42), unsure(page, 2, 4))
+    four, five = names(tmp_path / "hard" / "unsorted")
+    assert four.endswith("-frame42-3-read-4-at-40.png")
+    assert five.endswith("-frame42-5-read-5-at-40.png")
+    (frame,) = names(tmp_path / "hard" / "frames")
+    assert four.startswith(frame.removesuffix(".jpg"))
+    assert read_gray(tmp_path / "hard" / "frames" / frame).shape == gray.shape
+    assert {*"0123456789", "none"} < set(names(tmp_path / "hard"))
+    found = [
+        int(Classifier().classify(normalise(read_gray(tmp_path / "hard" / "unsorted" / n))).label) for n in (four, five)
+    ]
+    assert found == [4, 5]  # a crop alone shows what the page did
+    assert cases.saved == 2
+
+
+def test_a_digit_that_is_not_rejected_and_not_sure_is_hard_too(shown, tmp_path):
+    gray, page = shown
+    cases = HardCases(tmp_path, print, below=0.9)
+    cases.look(Frame(gray, 10.0, 1), unsure(page, 0, confidence=0.89, status=Status.OK))
+    cases.look(Frame(gray, 20.0, 2), unsure(page, 1, confidence=0.91, status=Status.OK))
+    assert len(names(tmp_path / "unsorted")) == 1
+
+
+def test_the_same_still_is_kept_once_and_frames_come_at_most_once_a_second(shown, tmp_path):
+    gray, page = shown
+    cases = HardCases(tmp_path, print)
+    noise = np.random.default_rng(1)
+    for number in range(300):  # ten seconds of a camera that looks at one page
+        noisy = np.clip(gray + noise.normal(0, 3, gray.shape), 0, 255).astype(np.uint8)
+        cases.look(Frame(noisy, number / 30, number), unsure(page, 0))
+    assert len(names(tmp_path / "unsorted")) == 1
+    for number in range(60):  # two seconds of digits that are new each time
+        other = to_gray(draw_page([str(number % 10)] * 3, (320, 120), 60, seed=number).picture)
+        cases.look(Frame(other, 20 + number / 30, number), unsure(page, 1))
+    assert len(names(tmp_path / "frames")) <= 1 + 2
+
+
+def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_path):
+    said = []
+    cases = HardCases(tmp_path, said.append, most=3)
+
+    def show(numbers):
+        for number in numbers:
+            gray, page = look(str(number) * 4, number)
+            cases.look(Frame(gray, 20.0 * number, number), unsure(page, 1))
+
+    show(range(1, 7))
+    assert len(names(tmp_path / "unsorted")) == len(names(tmp_path / "frames")) == 3
+    assert len(said) == 1
+    assert "unsorted is full with 3 pictures: sort some" in said[0]
+    for path in list((tmp_path / "unsorted").iterdir()):
+        path.rename(tmp_path / "7" / path.name)
+    show([7])
+    assert len(names(tmp_path / "unsorted")) == 1
+    assert "frames is full with 3 pictures" in said[1]
+    for path in list((tmp_path / "frames").iterdir()):
+        path.unlink()
+    cases = HardCases(tmp_path, said.append, most=3)  # another watch begins with what is there
+    show(range(8, 14))
+    assert len(names(tmp_path / "unsorted")) == 3
+
+
+def test_a_disk_that_fails_is_told_and_the_watch_goes_on(shown, tmp_path):
+    gray, page = shown
+    said = []
+    cases = HardCases(tmp_path, said.append)
+    shutil.rmtree(tmp_path / "unsorted")
+    cases.look(Frame(gray, 10.0, 1), unsure(page, 0))
+    assert "hard digits cannot be kept" in said[0]
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot hold hard digits"):
+        HardCases(tmp_path / "file", print)
+
+
+# What a training takes in
+
+
+@pytest.fixture
+def extra(tmp_path):
+    folder = tmp_path / "extra"
+    for label in (3, 7):
+        (folder / str(label)).mkdir(parents=True)
+        for number in range(2):
+            page = draw_page([str(label)], (80, 90), 60, seed=number)
+            cv2.imwrite(str(folder / str(label) / f"{number}.png"), to_gray(page.picture))
+    for other in ("none", "unsorted"):
+        (folder / other).mkdir()
+        (folder / other / "broken.png").write_bytes(b"no picture")
+    (folder / "3" / "notes.txt").write_text("no picture either")
+    return folder
+
+
+def test_sorted_digits_are_read_and_normalised(extra):
+    from train.extra import load_extra
+
+    found = load_extra(extra)
+    assert found.labels.tolist() == [3, 3, 7, 7]
+    assert found.images.shape == (4, 28, 28)
+    assert Classifier().classify(found.images).label.tolist() == [3, 3, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("broken.png", b"no picture", "this is no picture"),
+        ("empty.png", b"", "the file is empty"),
+        ("blank.png", None, "no ink is found in it"),
+    ],
+)
+def test_a_bad_picture_is_one_clear_error_with_its_name(extra, name, data, reason):
+    from train.data import DataError
+    from train.extra import load_extra
+
+    path = extra / "7" / name
+    path.write_bytes(cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes() if data is None else data)
+    with pytest.raises(DataError) as caught:
+        load_extra(extra)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    from train.data import DataError
+    from train.extra import load_extra
+
+    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
+        load_extra(tmp_path)
+    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
+        load_extra(tmp_path / "missing")
+
+
+def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path):
+    from train.__main__ import main
+
+    out = tmp_path / "run"
+    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(out)]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["extra"] == 4
+    assert sum(map(len, metrics["confusion"])) == 100
+    (extra / "7" / "0.png").write_bytes(b"no picture")
+    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(tmp_path / "other")]) == 1
+    assert not (tmp_path / "other").exists()  # said before anything is begun
+
+
+def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra):
+    from train import fit
+    from train.data import Mnist, load_mnist
+    from train.extra import load_extra
+    from train.recipes import RECIPES
+
+    mnist = load_mnist()
+    few = Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
+    recipe = dataclasses.replace(RECIPES["single-layer"], validate=True)
+    _, result = fit.train(recipe, few, fit.Plan(epochs=1, extra=load_extra(extra)))
+    assert len(result.train.labels) == 2_004
+    assert result.train.labels[-4:].tolist() == [3, 3, 7, 7]
+    assert len(result.validation.labels) == len(result.test.labels) == 10_000

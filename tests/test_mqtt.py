@@ -1,0 +1,453 @@
+"""Readings to a real broker: nothing lost by cuts and kills, Home Assistant, commands, TLS and passwords."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.errors import FileError, UsageError
+from edge_runtime.sinks.readings.broker import parse_broker
+from edge_runtime.sinks.readings.sinks import Sinks
+from edge_runtime.sinks.readings.targets import Settings
+from edge_runtime.types import Command, Event, Reading
+from tests.conftest import ROOT, program, skip
+from tests.mosquitto import Line, Listener, Mosquitto, free_port, wait_until
+
+LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
+CUTS = KILLS = 200 if LONG else 3
+TOPIC = "meters/water"
+
+
+def reading(number, text="12345"):
+    return Reading(f"id-{number}", Event.CHANGED, text, 0.9876, 1_700_000_000.0, 0.03, "fake:", number)
+
+
+@pytest.fixture
+def broker(tmp_path):
+    found = Mosquitto(tmp_path / "broker")
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def listener(broker):
+    found = Listener(broker.port)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def watch(tmp_path):
+    """Opens sinks as a watch does, and closes what is left open."""
+    opened = []
+
+    def open_(port, said=None, topic=TOPIC, **settings):
+        settings = {"outbox": tmp_path / "outbox", "say": (said if said is not None else []).append} | settings
+        opened.append(Sinks([f"mqtt://127.0.0.1:{port}/{topic}"], Settings(**settings)))
+        return opened[-1]
+
+    yield open_
+    for sinks in opened:
+        sinks.close()
+
+
+# What arrives
+
+
+def test_a_reading_arrives_with_its_schema_and_stays_for_who_comes_later(broker, listener, watch):
+    watch(broker.port).write(reading(7, "12\n34"))
+    wait_until(lambda: listener.on(TOPIC))
+    assert json.loads(listener.on(TOPIC)[0]) == {
+        "id": "id-7",
+        "event": "changed",
+        "text": "12\n34",
+        "confidence": 0.9876,
+        "time": "2023-11-14T22:13:20.000Z",
+        "age": 0.03,
+        "source": "fake:",
+        "frame": 7,
+    }
+    late = Listener(broker.port, TOPIC)
+    wait_until(lambda: late.messages)
+    assert late.messages[0][2], "not retained"
+    late.close()
+
+
+def test_a_short_watch_delivers_all_before_it_ends(broker, listener, watch):
+    said = []
+    sinks = watch(broker.port, said)
+    for number in range(100):
+        sinks.write(reading(number))
+    sinks.close()
+    wait_until(lambda: len(listener.on(TOPIC)) == 100)
+    assert listener.ids(TOPIC) == [f"id-{n}" for n in range(100)]
+    assert listener.on(f"{TOPIC}/availability") == [b"online", b"offline"]
+    assert said == [f"connected to mqtt://127.0.0.1:{broker.port}/{TOPIC}"]
+
+
+def test_without_a_broker_a_watch_goes_on_ends_soon_and_the_next_one_delivers(tmp_path, watch):
+    said, port = [], free_port()
+    sinks = watch(port, said)
+    for number in range(50):
+        sinks.write(reading(number))
+    began = time.monotonic()
+    sinks.close()
+    assert time.monotonic() - began < 10, "it hangs"
+    assert "cannot be reached: Connection refused; readings wait in" in said[0]
+    assert "50 readings" in said[-1]
+    assert "wait in" in said[-1]
+    assert sinks.lost == {}
+    broker = Mosquitto(tmp_path / "broker", f"listener {port} 127.0.0.1")
+    listener = Listener(broker.port)
+    watch(port)
+    wait_until(lambda: len(listener.on(TOPIC)) == 50)
+    assert listener.ids(TOPIC) == [f"id-{n}" for n in range(50)]
+    listener.close()
+    broker.stop()
+
+
+def test_a_broker_that_says_nothing_does_not_hold_up_the_end(watch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sinks = watch(silent.getsockname()[1])
+        sinks.write(reading(1))
+        time.sleep(0.2)
+        began = time.monotonic()
+        sinks.close()
+        assert time.monotonic() - began < 10, "it hangs"
+
+
+def test_a_kill_is_told_by_the_last_will(broker, listener, tmp_path):
+    job = start_writer(broker.port, tmp_path, 1)
+    wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online"])
+    os.kill(job.pid, signal.SIGKILL)
+    job.communicate()
+    wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online", b"offline"])
+
+
+def test_a_full_outbox_is_told_and_ends_in_failure(watch):
+    said = []
+    sinks = watch(free_port(), said, outbox_max=10)
+    for number in range(30):
+        sinks.write(reading(number))
+    sinks.close()
+    assert any("full with 10 readings: each new one takes the place of the oldest" in line for line in said)
+    assert any("20 readings that waited are lost" in line for line in said)
+    assert sum(sinks.lost.values()) > 0
+
+
+# Nothing lost
+
+
+def test_cuts_of_the_line_lose_nothing_and_repeats_carry_the_same_id(broker, listener, watch):
+    line, chance = Line(broker.port), random.Random(1)
+    sinks, number = watch(line.port), 0
+    for cut in range(CUTS):
+        until = time.monotonic() + chance.uniform(0, 0.1)
+        while time.monotonic() < until or line.connections <= cut:  # readings come all the time, connected or not
+            sinks.write(reading(number))
+            number += 1
+            time.sleep(chance.uniform(0, 0.05))
+        line.cut()
+    wait_until(lambda: listener.has(TOPIC, f"id-{number - 1}"))
+    check_all(listener.on(TOPIC), range(number))
+    sinks.close()
+    line.close()
+    assert sinks.lost == {}
+
+
+def test_restarts_of_the_broker_lose_nothing(broker, listener, watch):
+    sinks, number = watch(broker.port), 0
+    for _ in range(CUTS // 4 if LONG else 2):
+        for _ in range(20):
+            sinks.write(reading(number))
+            number += 1
+            time.sleep(0.005)
+        broker.stop()
+        for _ in range(20):
+            sinks.write(reading(number))
+            number += 1
+        broker.start()
+        wait_until(lambda: listener.has(TOPIC, f"id-{number - 1}"))  # noqa: B023
+    check_all(listener.on(TOPIC), range(number))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from edge_runtime.sinks.readings.sinks import Sinks
+from edge_runtime.sinks.readings.targets import Settings
+from edge_runtime.types import Event, Reading
+port, folder, number = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+sinks = Sinks([f"mqtt://127.0.0.1:{port}/meters/water"], Settings(outbox=folder))
+while True:
+    sinks.write(Reading(f"id-{number}", Event.CHANGED, str(number), 0.9876, 1_700_000_000.0, 0.03, "fake:", number))
+    print(number, flush=True)
+    number += 1
+    sys.stdin.read(1)
+"""
+
+
+def start_writer(port, folder, number):
+    """A process that writes a reading for each byte that it is given, and says when it has."""
+    command = [sys.executable, "-c", WRITER, str(port), str(folder / "outbox"), str(number)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+
+
+def test_kills_of_the_client_lose_nothing_and_repeats_carry_the_same_id(broker, listener, watch, tmp_path):
+    chance, said = random.Random(2), 0
+    for _ in range(KILLS):
+        job = start_writer(broker.port, tmp_path, said + 1)
+        said = int(job.stdout.readline())
+        job.stdin.write("x" * chance.randrange(50))
+        job.stdin.flush()
+        time.sleep(chance.uniform(0, 0.1))
+        os.kill(job.pid, signal.SIGKILL)
+        rest, _ = job.communicate()
+        said = int([said, *rest.split("\n")[:-1]][-1])
+    sinks = watch(broker.port)
+    sinks.write(reading(said + 1, str(said + 1)))
+    wait_until(lambda: listener.has(TOPIC, f"id-{said + 1}"))
+    check_all(listener.on(TOPIC), range(1, said + 2))
+
+
+def check_all(payloads, numbers):
+    """Each reading is there, what comes again is the same to the byte, and the first of each come in order."""
+    first = {}
+    for payload in payloads:
+        assert first.setdefault(json.loads(payload)["id"], payload) == payload
+    assert list(first) == [f"id-{number}" for number in numbers]
+
+
+# Home Assistant
+
+
+def test_home_assistant_discovers_a_watch_and_hears_of_it_again_when_it_begins(broker, listener, watch):
+    sinks = watch(broker.port)
+    sinks.write(reading(1))
+
+    def configs():
+        found = {}
+        for topic, payload, _ in list(listener.messages):
+            if topic.startswith("homeassistant/") and topic.endswith("/config"):
+                found.setdefault(topic, []).append(json.loads(payload))
+        return found
+
+    wait_until(lambda: len(configs()) == 8 and listener.on(TOPIC))
+    entities = {topic.split("/")[1] + " " + topic.split("/")[3]: each for topic, (each, *_) in configs().items()}
+    assert set(entities) == {
+        *("sensor reading", "sensor confidence", "sensor age", "sensor time"),
+        *("button pause", "button resume", "button snapshot", "image picture"),
+    }
+    for entity in entities.values():
+        assert entity["availability_topic"] == f"{TOPIC}/availability"
+        assert entity["device"] == entities["sensor reading"]["device"]
+    assert len({entity["unique_id"] for entity in entities.values()}) == 8
+    assert entities["sensor reading"]["state_topic"] == entities["sensor reading"]["json_attributes_topic"] == TOPIC
+    assert entities["button pause"]["command_topic"] == f"{TOPIC}/command"
+    assert entities["image picture"]["image_topic"] == f"{TOPIC}/picture"
+    late = Listener(broker.port, "homeassistant/#")  # all retained
+    wait_until(lambda: len(late.messages) == 8)
+    late.close()
+    listener.publish("homeassistant/status", "online")
+    wait_until(lambda: all(len(each) == 2 for each in configs().values()))
+    wait_until(lambda: listener.ids(TOPIC) == ["id-1", "id-1"])  # what it shows is there again, too
+    assert listener.on(f"{TOPIC}/availability") == [b"online", b"online"]
+
+
+def test_a_broker_that_forgot_everything_is_told_again(tmp_path, watch):
+    broker = Mosquitto(tmp_path / "broker", "autosave_interval 0")
+    sinks = watch(broker.port)
+    sinks.write(reading(1))
+    listener = Listener(broker.port)
+    wait_until(lambda: listener.ids(TOPIC) == ["id-1"])
+    listener.close()
+    broker.stop()
+    (tmp_path / "broker" / "mosquitto.db").unlink()
+    broker.start()
+    listener = Listener(broker.port)
+    wait_until(lambda: listener.ids(TOPIC) == ["id-1"])
+    wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online"])
+    assert sum(topic.endswith("/config") for topic, _, _ in listener.messages) == 8
+    listener.close()
+    sinks.close()
+    broker.stop()
+
+
+def test_discovery_may_have_another_prefix_or_none(broker, listener, watch):
+    watch(broker.port, discovery="ha", topic="a")
+    watch(broker.port, discovery="", topic="b")
+    wait_until(lambda: listener.on("a/availability") and listener.on("b/availability"))
+    topics = {topic for topic, _, _ in listener.messages}
+    assert sum(topic.startswith("ha/") for topic in topics) == 8
+    assert not [topic for topic in topics if topic.startswith("homeassistant")]
+    assert not [payload for _, payload, _ in listener.messages if b'"b/' in payload]
+
+
+# Commands and pictures
+
+
+def test_commands_reach_the_watch_in_order_and_nothing_else_does(broker, listener, watch):
+    said = []
+    sinks = watch(broker.port, said)
+    wait_until(lambda: listener.on(f"{TOPIC}/availability"))
+    assert sinks.commands() == []
+    for text in ("pause", "resume", "explode\x1b[2J", " SNAPSHOT\n"):
+        listener.publish(f"{TOPIC}/command", text)
+    listener.publish(f"{TOPIC}/command", b"\xff" * 100_000)
+    found = []
+    wait_until(lambda: found.extend(sinks.commands()) or len(found) == 3)
+    assert found == [Command.PAUSE, Command.RESUME, Command.SNAPSHOT]
+    wait_until(lambda: len(said) == 3)
+    assert said[1] == f"no command 'explode\\x1b[2j' on {TOPIC}/command: there are pause, resume, snapshot"
+    assert len(said[2]) < 300
+
+
+def test_a_retained_command_is_refused_since_it_would_come_again_for_ever(broker, listener, watch):
+    said = []
+    listener.publish(f"{TOPIC}/command", "pause", retain=True)
+    sinks = watch(broker.port, said)
+    wait_until(lambda: len(said) == 2)
+    assert "send it without" in "".join(said)
+    assert sinks.commands() == []
+
+
+def test_a_flood_of_commands_is_bounded(broker, listener, watch):
+    sinks = watch(broker.port)
+    wait_until(lambda: listener.on(f"{TOPIC}/availability"))
+    for _ in range(100):
+        listener.publish(f"{TOPIC}/command", "pause")
+    listener.publish(f"{TOPIC}/command", "resume")
+    time.sleep(0.2)
+    found = sinks.commands()
+    assert len(found) <= 16
+    assert found[-1] is Command.RESUME
+
+
+def test_a_picture_is_a_small_jpeg(broker, listener, watch):
+    sinks = watch(broker.port, pictures=True)
+    assert sinks.pictures
+    sinks.picture(np.zeros((10, 10), np.uint8))  # nobody is there yet, and nothing is thrown
+    wait_until(lambda: listener.on(f"{TOPIC}/availability"))
+    gray = np.tile(np.arange(1280, dtype=np.uint8), (720, 1))
+    sinks.picture(gray)
+    wait_until(lambda: [shape(data) for data in listener.on(f"{TOPIC}/picture")][-1:] == [(360, 640)])
+
+
+def shape(data):
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).shape
+
+
+# TLS and passwords
+
+
+def certificate(folder, name):
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    command += ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
+    subprocess.run(command, check=True, capture_output=True)
+    return cert, key
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """A broker with TLS that wants a password, and its certificate."""
+    program("openssl")
+    cert, key = certificate(tmp_path, "broker")
+    passwords = tmp_path / "passwords"
+    tool = Path(program("mosquitto")).with_name("mosquitto_passwd")
+    if not tool.exists():
+        tool = Path("/usr/bin/mosquitto_passwd")
+    if not tool.exists():
+        skip("needs mosquitto_passwd of the Debian package mosquitto")
+    subprocess.run([tool, "-c", "-b", passwords, "meter reader", "s3cret pass/word"], check=True, capture_output=True)
+    options = [f"certfile {cert}", f"keyfile {key}", f"password_file {passwords}", "allow_anonymous false"]
+    broker = Mosquitto(tmp_path / "broker", *options)
+    yield broker, cert
+    broker.stop()
+
+
+@pytest.mark.parametrize("how", ["file", "environment", "address"])
+def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tmp_path, monkeypatch, capfd, how):
+    broker, cert = guarded
+    said, login = [], "meter%20reader"
+    settings = {"ca_file": cert, "outbox": tmp_path / "outbox", "say": said.append}
+    if how == "file":
+        (tmp_path / "password").write_text("s3cret pass/word\n")
+        settings["password_file"] = tmp_path / "password"
+    elif how == "environment":
+        monkeypatch.setenv("EDGE_DIGITS_MQTT_PASSWORD", "s3cret pass/word")
+    else:
+        login += ":s3cret%20pass%2Fword"
+
+    def trust(client):
+        client.tls_set(str(cert))
+        client.username_pw_set("meter reader", "s3cret pass/word")
+
+    listener = Listener(broker.port, "#", trust)
+    sinks = Sinks([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], Settings(**settings))
+    sinks.write(reading(1))
+    wait_until(lambda: listener.ids(TOPIC) == ["id-1"])
+    sinks.close()
+    listener.close()
+    assert said == [f"connected to mqtts://127.0.0.1:{broker.port}/{TOPIC}"]
+    assert "s3cret" not in repr(parse_broker(f"mqtts://{login}:s3cret@h/t"))
+    told = str(said) + "".join(capfd.readouterr()) + str(threading.enumerate())
+    assert "s3cret" not in told
+    for path in (tmp_path / "outbox").iterdir():
+        assert b"s3cret" not in path.read_bytes()
+        assert "s3cret" not in path.name
+
+
+def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(guarded, tmp_path):
+    broker, cert = guarded
+    for login, ca_file, reason in (
+        ("meter%20reader:wrong", cert, "refuses: Not authorized"),
+        ("meter%20reader:s3cret", certificate(tmp_path, "other")[0], "self-signed certificate"),
+        ("meter%20reader:s3cret", None, "self-signed certificate"),
+    ):
+        said = []
+        settings = Settings(ca_file=ca_file, outbox=tmp_path / "outbox", say=said.append)
+        sinks = Sinks([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], settings)
+        sinks.write(reading(1))
+        wait_until(lambda: said)  # noqa: B023
+        sinks.close()
+        assert reason in said[0]
+        assert "readings wait in" in said[0]
+        assert "s3cret" not in str(said)
+        assert sinks.lost == {}
+
+
+def test_a_password_or_certificates_that_cannot_be_read_are_one_clear_line(tmp_path):
+    (tmp_path / "empty").touch()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for name, reason in (("none", "No such file"), ("empty", "holds no password"), ("binary", "holds no password")):
+        with pytest.raises(FileError, match=reason):
+            Sinks(["mqtt://me@127.0.0.1/t"], Settings(password_file=tmp_path / name, outbox=tmp_path))
+    for name in ("none", "empty", "binary"):
+        with pytest.raises(FileError, match="cannot be read as certificates"):
+            Sinks(["mqtts://127.0.0.1/t"], Settings(ca_file=tmp_path / name, outbox=tmp_path))
+    with pytest.raises(UsageError, match="named twice"):
+        Sinks(["mqtt://127.0.0.1/t", "mqtt://me:pass@127.0.0.1:1883/t"], Settings(outbox=tmp_path))

@@ -1,0 +1,327 @@
+"""Watching: events of frames with a clock of our own, and the command as a user runs it."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import Classifier, Reader
+from edge_runtime.sources.fake import Fake, parse_plan
+from edge_runtime.types import Event, Frame
+from edge_runtime.watch.votes import Rules, Votes
+from edge_runtime.watch.watching import Watch
+from tests.conftest import ROOT
+
+FPS = 10
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader(Classifier())
+
+
+def play(reader, plan, seconds, **options):
+    """Let a watch see a fake camera's pictures at their times, without waiting; returns it and the readings."""
+    fake, watch, readings = Fake(parse_plan(plan)), Watch(reader, "fake", **options), []
+    for number in range(round(seconds * FPS)):
+        at = fake.started + number / FPS
+        seen = watch.see(Frame(fake.picture(at, number), at, number))
+        if seen.reading:
+            readings.append(seen.reading)
+    return watch, readings
+
+
+def events(readings):
+    return [(reading.event.value, reading.text) for reading in readings]
+
+
+def test_a_text_that_stands_is_a_reading(reader):
+    _, (reading,) = play(reader, "digits=20746,move=10", 1.5)
+    assert (reading.event, reading.text, reading.source, reading.frame) == (Event.STABLE, "20746", "fake", 4)
+    assert 0.9 < reading.confidence <= 1
+    assert abs(reading.time + reading.age - time.time()) < 60
+
+
+def test_readings_change_and_go(reader):
+    _, readings = play(reader, "digits=20746|20747|,change=1", 4)
+    told = [("stable", "20746"), ("changed", "20747"), ("gone", ""), ("stable", "20746")]
+    assert events(readings) == told
+    assert len({reading.id for reading in readings}) == 4
+    for reading, shown in zip(readings, (0, 10, 20, 30), strict=True):
+        assert 4 <= reading.frame - shown <= 6
+    assert readings[2].confidence == 0
+
+
+@pytest.mark.parametrize("stable", [1, 3, 12])
+def test_how_long_a_text_must_stand_can_be_chosen(reader, stable):
+    _, readings = play(reader, "digits=63058", 1.5, stable=stable)
+    assert [reading.frame for reading in readings] == [stable - 1]
+
+
+@pytest.mark.parametrize("look", ["", ",noise=10", ",light=0.8", ",move=30"])
+def test_a_page_without_digits_gives_no_reading_and_is_not_read(reader, look):
+    watch, readings = play(reader, f"digits={look}", 4)
+    assert readings == []
+    assert watch.figures.read == 0
+
+
+def test_darkness_shows_nothing_and_light_brings_the_reading_back(reader):
+    _, readings = play(reader, "digits=20746,fault=black@1+1", 3)
+    assert events(readings) == [("stable", "20746"), ("gone", ""), ("stable", "20746")]
+
+
+@pytest.mark.parametrize("move", [0, 10])
+def test_a_hand_on_the_page_gives_no_false_reading(reader, move):
+    _, readings = play(reader, f"digits=20746,move={move},fault=hand@1+2", 3.8)
+    assert events(readings) == [("stable", "20746")]
+
+
+def test_a_hand_on_an_empty_page_gives_no_reading(reader):
+    watch, readings = play(reader, "digits=,fault=hand@0.5+2", 3)
+    assert readings == []
+    assert watch.figures.read > 5, "it was looked at"
+
+
+def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
+    _, readings = play(reader, "digits=20746,fault=hand@1+30", 22)
+    assert events(readings) == [("stable", "20746")]
+
+
+def test_light_that_comes_and_goes_changes_no_reading(reader):
+    _, readings = play(reader, "digits=63058,light=0.7", 4)
+    assert events(readings) == [("stable", "63058")]
+
+
+def test_an_unchanged_page_is_read_as_often_as_it_takes_and_no_more(reader):
+    watch, _ = play(reader, "digits=20746", 30)
+    assert watch.figures.frames == 300
+    assert 5 <= watch.figures.read <= 15, "ten times at first, and once in ten seconds"
+
+
+def test_one_digit_that_becomes_another_is_a_change(reader):
+    plan = "digits=20746|20745,change=3,size=24,width=1280,height=960"  # small in a large picture
+    _, readings = play(reader, plan, 4.5)
+    assert events(readings) == [("stable", "20746"), ("changed", "20745")]
+
+
+def test_frames_of_any_size_may_come(reader):
+    watch = Watch(reader, "film")
+    sizes = [(640, 480), (641, 480), (1, 1), (3, 900), (320, 240), (639, 481), (2, 2), (640, 480)]
+    random = np.random.default_rng(1)
+    for number, (width, height) in enumerate(sizes):
+        picture = random.integers(0, 256, (height, width)).astype(np.uint8) // 64 + 150
+        assert watch.see(Frame(picture, number / FPS, number)).reading is None
+
+
+def moved(picture, x):
+    """A picture that is moved to the right, with its paper's edge drawn out."""
+    shift = np.float32([[1, 0, x], [0, 1, 0]])
+    return cv2.warpAffine(picture, shift, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+def test_a_page_that_is_drawn_in_slowly_is_read_when_all_of_it_is_there(reader):
+    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), Watch(reader, "film"), []
+    whole = fake.picture(fake.started, 0)
+    for number, x in enumerate([*range(-400, 0, 16), *[0] * 10]):
+        seen = watch.see(Frame(moved(whole, x), number / FPS, number))
+        readings += [seen.reading] if seen.reading else []
+    assert events(readings) == [("stable", "20746")]
+
+
+def test_frames_that_are_misread_are_outvoted():
+    class Flickering(Reader):
+        frames = 0
+
+        def decided(self, found):
+            self.frames += 1
+            page = super().decided(found)
+            if self.frames % 3 or not page.digits:
+                return page
+            wrong = page.digits[2]._replace(label=(page.digits[2].label + 1) % 10, confidence=0.8)
+            shares = np.roll(wrong.probabilities, 1) * 0.8
+            return page._replace(
+                digits=(*page.digits[:2], wrong._replace(probabilities=tuple(shares)), *page.digits[3:])
+            )
+
+    _, readings = play(Flickering(Classifier()), "digits=20746,move=10", 3)
+    assert events(readings) == [("stable", "20746")]
+
+
+def take(votes, texts):
+    return [event.value for text in texts if (event := votes.take(text))]
+
+
+def test_flicker_is_no_change():
+    votes = Votes(3)
+    assert take(votes, ["1"] * 3) == ["stable"]
+    assert take(votes, ["7", "7", "1", "7", "", "7", "1", "", ""]) == []
+    assert votes.text == "1"
+    votes.pass_over()
+    assert take(votes, ["", ""]) == [], "a frame that says nothing lets what was counted be forgotten"
+    assert take(votes, [""]) == ["gone"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown", "readings"),
+    [
+        (Rules(), ["005", "3", "12"], ["005", "3", "12"]),
+        (Rules(digits=3), ["005", "3", "012"], ["005", "012"]),
+        (Rules(only_upward=True), ["5", "3", "5", "12"], ["5", "12"]),
+        (Rules(largest_step=3), ["5", "9", "8", "12", "10"], ["5", "8", "10"]),
+        (Rules(only_upward=True), ["5", "", "3", "6"], ["5", "", "6"]),
+        (Rules(only_upward=True), ["1\n05", "1\n04", "1\n06"], ["1\n05", "1\n06"]),
+    ],
+)
+def test_what_breaks_a_meters_rule_is_no_reading(rules, shown, readings):
+    votes, told = Votes(2, rules), []
+    for text in shown:
+        for _ in range(4):
+            if votes.take(text):
+                told.append(votes.text)
+    assert told == readings
+    assert votes.refused == len(set(shown) - set(readings))
+    assert bool(votes.broken) == bool(votes.refused)
+
+
+# The command.
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A folder of pictures: a page that is shown, and then an empty one."""
+    folder = tmp_path_factory.mktemp("film")
+    fake = Fake(parse_plan("digits=20746|,change=1"))
+    for number in range(20):
+        cv2.imwrite(str(folder / f"{number:03d}.png"), fake.picture(fake.started + number / 10, number))
+    return folder
+
+
+def test_watch_prints_readings_and_a_summary(run_cli, film):
+    done = run_cli("watch", film)
+    lines = done.stdout.splitlines()
+    assert [line.split()[1:3] for line in lines] == [["stable", "20746"], ["gone", "-"]]
+    summary = done.stderr.splitlines()
+    assert summary[0].startswith("20 frames in ")
+    assert "0 dropped, 2 readings" in summary[0]
+    assert summary[1].startswith("capture to reading: p50 ")
+    assert "frames/s" not in done.stderr, "no status line where there is no terminal"
+
+
+def test_watch_tells_everything_as_json(run_cli, film):
+    *readings, last = map(json.loads, run_cli("watch", film, "--json").stdout.splitlines())
+    assert [reading["event"] for reading in readings] == ["stable", "gone"]
+    assert set(readings[0]) == {"id", "event", "text", "confidence", "time", "age", "source", "frame"}
+    assert readings[0]["source"] == str(film)
+    summary = last["summary"]
+    assert (summary["frames"], summary["readings"], summary["dropped"]) == (20, 2, 0)
+    assert set(summary["latency_ms"]) == {"p50", "p90", "p99"}
+    assert summary["read"] < 20
+
+
+def test_watch_tells_how_it_goes_on_a_terminal():
+    terminal, ours = pty.openpty()
+    command = [sys.executable, "-m", "edge_runtime", "watch", "fake:digits=20746,move=10", "--seconds", "4"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=ours) as process:
+        os.close(ours)
+        told = b""
+        with suppress(OSError):  # the terminal's end
+            while more := os.read(terminal, 65536):
+                told += more
+        assert process.wait() == 0
+    os.close(terminal)
+    assert re.search(rb"\r[\d.]+ frames/s, [\d,]+ dropped, capture to reading p50 \d+ p90 \d+ p99 \d+ ms  20746", told)
+
+
+def test_watch_looks_at_a_part_and_turns_it(run_cli, film, tmp_path):
+    (tmp_path / "turned").mkdir()
+    for path in sorted(film.iterdir())[:8]:
+        upright = cv2.imread(str(path), 0)
+        wide = cv2.copyMakeBorder(upright, 0, 0, 100, 0, cv2.BORDER_CONSTANT, value=(40,))
+        cv2.imwrite(str(tmp_path / "turned" / path.name), cv2.rotate(wide, cv2.ROTATE_90_CLOCKWISE))
+    done = run_cli("watch", "turned", "--rotate", "270", "--roi", "0,100,480,640")
+    assert "stable  20746" in done.stdout
+    done = run_cli("watch", "turned", "--roi", "0,100,481,640", code=2)
+    assert done.stderr.splitlines()[-1] == "error: --roi 0,100,481,640 is not within the picture, which is 480 x 740"
+
+
+def test_watch_tells_of_a_broken_rule(run_cli, film):
+    done = run_cli("watch", film, "--digits", "4")
+    assert "stable" not in done.stdout
+    assert "warning: no reading: 5 digits, not 4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["nothing.mp4"], 1, "error: there is no file or folder nothing.mp4"),
+        (["camera"], 2, "error: 'camera' names no source"),
+        (["999"], 1, "error: /dev/video999 cannot be opened"),
+        (["fake:", "--roi", "1,2,3"], 2, "error: --roi is X,Y,WIDTH,HEIGHT in pixels, not '1,2,3'"),
+        (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y are 0 and up"),
+    ],
+)
+def test_watch_says_what_is_wrong(run_cli, arguments, code, line):
+    assert line in run_cli("watch", *arguments, code=code).stderr
+
+
+def test_a_source_may_come_from_the_environment(film):
+    command = [sys.executable, "-m", "edge_runtime", "watch"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"EDGE_DIGITS_SOURCE": str(film)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "20746" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "fault"),
+    [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, ""), (signal.SIGTERM, 143, ",fault=stall@3+600")],
+)
+def test_watch_ends_when_it_is_asked_to(number, code, fault):
+    command = [sys.executable, "-m", "edge_runtime", "watch", f"fake:digits=20746{fault}", "--json"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        reading = json.loads(process.stdout.readline())
+        if fault:
+            time.sleep(3.5)  # now the camera's thread hangs
+        process.send_signal(number)
+        # The promise is two seconds, one of them for a thread that hangs; this machine may do other things, too.
+        out, errors = process.communicate(timeout=10)
+    assert reading["text"] == "20746"
+    assert process.returncode == code
+    assert set(json.loads(out.splitlines()[-1])) == {"summary"}
+    assert "Traceback" not in errors
+
+
+def test_a_watch_whose_reader_has_gone_ends(film):
+    command = f"{sys.executable} -m edge_runtime watch 'fake:digits=20746|63058,change=1' | head -n 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "20746" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_watch_lives_through_whatever_befalls_a_camera():
+    faults = "fault=eof@1.5+0.3,fault=raise@3.5+0.3,fault=disconnect@5.5+0.3"
+    source = f"fake:digits=20746|63058|91327|58204,change=2,fps=20,{faults}"
+    command = [sys.executable, "-m", "edge_runtime", "watch", source, "--json"]
+    seen = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while "58204" not in seen:
+            seen.append(json.loads(process.stdout.readline())["text"])
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+    assert set(seen) <= {"20746", "63058", "91327", "58204"}
+    for line in ("fake has ended", "fake failed: RuntimeError", "fake: is disconnected"):
+        assert line in errors
