@@ -9,25 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import LINE, Shapes, load_lines
-from edge_runtime.line_reader import NONE, agreed, peaks, slanted, spell
-from export import bundle, card, onnx, parity, tflite
+from edge_runtime.line_reader import NONE, agreed, peaks, slanted
+from export import bundle, card, formats, onnx, parity, tflite
 from export.confidence import Confidence, measure
 from export.logits import lines_model
 from export.run import Run
 from train.data import load_mnist
-from train.line_fit import JUDGE_SEED, JUDGED
-from train.lines import Lines, lines
+from train.line_fit import JUDGE_SEED, JUDGED, texts
+from train.lines import lines
 from train.network import fixed
 
 CALIBRATION = 500  # lines of training digits
 LIMITS = parity.Limits(loss=0.010, agreement=0.95)  # of whole lines, among them many that nobody could read
-KERAS, PICTURE = "model.keras", "lines.png"
-PATHS = {
-    "tflite_float": "model_float.tflite",
-    "tflite_int8": "model_int8.tflite",
-    "onnx_float": "model_float.onnx",
-    "onnx_int8": "model_int8.onnx",
-}
+PICTURE = "lines.png"
 
 
 def export_lines(
@@ -41,34 +35,30 @@ def export_lines(
     trained = fixed(run.model, run.recipe, LINE[1])
     calibration = lines(*mnist.fit_part(), CALIBRATION, JUDGE_SEED + 1).images
     model = lines_model(trained, calibration)
-    tell("converting to TFLite, float32 and int8")
-    models = {
-        "tflite_float": tflite.convert_float(model),
-        "tflite_int8": tflite.convert_int8(model, calibration),
-    }
-    parity.check_graph("tflite_int8", tflite.inspect(models["tflite_int8"]))
+    models = formats.convert(model, calibration, run.recipe.per_channel, tell)
     parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
-    tell("converting to ONNX, float32 and int8")
-    models["onnx_float"] = onnx.convert_float(model)
-    models["onnx_int8"] = onnx.convert_int8(models["onnx_float"], calibration)
 
     tell(f"comparing with the trained network on {JUDGED:,} lines of validation digits")
     judged = lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
     test = lines(mnist.test_images, mnist.test_labels, JUDGED, JUDGE_SEED)
     wanted = texts(trained.predict(judged.images, batch_size=100, verbose=0))
-    true = _true(judged)
+    true = judged.texts()
     shapes = Shapes(LINE, tuple(trained.output_shape[1:]))
     agreement, accuracy = {}, {}
     for kind, content in models.items():
         given = texts(parity.logits(kind, content, judged.images))
         parity.check_labels(kind, given, wanted, true, LIMITS, "lines of validation digits")
         agreement[kind] = parity.accuracy(given, wanted)
-        accuracy[kind] = parity.accuracy(texts(parity.logits(kind, content, test.images)), _true(test))
+        accuracy[kind] = parity.accuracy(texts(parity.logits(kind, content, test.images)), test.texts())
     tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
     tensors |= onnx.tensors(model.input_shape[1:], shapes.outputs)
     files = {
         kind: bundle.describe(
-            PATHS[kind], content, tensors[kind], accuracy={"test_lines": accuracy[kind]}, agreement=agreement[kind]
+            formats.PATHS[kind],
+            content,
+            tensors[kind],
+            accuracy={"test_lines": accuracy[kind]},
+            agreement=agreement[kind],
         )
         for kind, content in models.items()
     }
@@ -79,11 +69,12 @@ def export_lines(
         "softmax",
         shapes,
         files,
-        {"accuracy": {"test_lines": parity.accuracy(own, _true(test))}},
+        {"accuracy": {"test_lines": parity.accuracy(own, test.texts())}},
         _confidence(agreed(parity.logits("tflite_int8", models["tflite_int8"], slanted(judged.images))), true),
         run.training,
     )
-    contents = {PATHS[kind]: content for kind, content in models.items()} | {KERAS: (folder / KERAS).read_bytes()}
+    contents = {formats.PATHS[kind]: content for kind, content in models.items()}
+    contents[formats.KERAS] = (folder / formats.KERAS).read_bytes()
     contents[card.NAME] = _card(run, manifest).encode()
     if (folder / PICTURE).is_file():
         contents[PICTURE] = (folder / PICTURE).read_bytes()
@@ -157,12 +148,3 @@ def _confidence(logits: NDArray[np.float32], true: NDArray[np.str_]) -> Confiden
         read.append(columns[places])
         labels.append(held)
     return measure(np.concatenate(read).astype(np.float64), np.concatenate(labels))._replace(min_confidence=0.0)
-
-
-def texts(logits: NDArray[np.float32]) -> NDArray[np.str_]:
-    """Return what N lines say, (N,); logits: (N, columns, 11)."""
-    return np.array(["".join(map(str, spell(columns, LINE[1]).digits.label)) for columns in logits])
-
-
-def _true(judged: Lines) -> NDArray[np.str_]:
-    return np.array(["".join(str(digit) for digit in label if digit >= 0) for label in judged.labels])

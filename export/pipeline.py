@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_runtime.bundle import DIGIT, Shapes
 from edge_runtime.types import Images
-from export import bundle, card, confidence, lines, onnx, parity, tflite
+from export import bundle, card, confidence, formats, lines, onnx, parity, tflite
 from export.errors import RunError
 from export.logits import Logits, logits_model
 from export.parity import DIGITS, Labels
@@ -20,13 +20,6 @@ from train.others import Others
 CALIBRATION = 1000  # digits, about a hundred of each
 OTHERS = 250  # pictures of no digit beside them, for a network that has an output for these
 SEED = 1  # of these; the ones of training have another
-KERAS = "model.keras"
-PATHS = {
-    "tflite_float": "model_float.tflite",
-    "tflite_int8": "model_int8.tflite",
-    "onnx_float": "model_float.onnx",
-    "onnx_int8": "model_int8.onnx",
-}
 
 
 def export_run(
@@ -58,7 +51,7 @@ def export_run(
 
     calibration = _calibration(run, mnist)
     logits = logits_model(run.model, calibration)
-    models = _convert(logits.model, calibration, run.recipe.per_channel, tell)
+    models = formats.convert(logits.model, calibration, run.recipe.per_channel, tell)
     parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
 
     tell(f"comparing with the trained network on {len(validation):,} validation digits")
@@ -77,7 +70,7 @@ def export_run(
     tensors |= onnx.tensors(logits.model.input_shape[1:], shapes.outputs)
     files = {
         kind: bundle.describe(
-            PATHS[kind],
+            formats.PATHS[kind],
             model,
             tensors[kind],
             accuracy={"mnist_test": parity.accuracy(read[kind], true)},
@@ -96,29 +89,11 @@ def export_run(
         run.recipe.name, run.recipe.summary, logits.activation, shapes, files, figures, sure, run.training
     )
     manifest["validated"] = other.training if other else None
-    contents = {PATHS[kind]: model for kind, model in models.items()}
-    contents[KERAS] = (folder / KERAS).read_bytes()  # what the others are held against
+    contents = {formats.PATHS[kind]: model for kind, model in models.items()}
+    contents[formats.KERAS] = (folder / formats.KERAS).read_bytes()  # what the others are held against
     contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
     bundle.write(out, contents, manifest, overwrite)
     return manifest
-
-
-def _convert(
-    model: keras.Model, calibration: Images, per_channel: bool, tell: Callable[[str], None]
-) -> dict[str, bytes]:
-    """Return all four formats, int8 ranges measured on uint8 (N, 28, 28) digits; raises ParityError."""
-    tell("converting to TFLite, float32 and int8")
-    tflite_float = tflite.convert_float(model)
-    tflite_int8 = tflite.convert_int8(model, calibration, per_channel)
-    parity.check_graph("tflite_int8", tflite.inspect(tflite_int8))
-    tell("converting to ONNX, float32 and int8")
-    onnx_float = onnx.convert_float(model)
-    return {
-        "tflite_float": tflite_float,
-        "tflite_int8": tflite_int8,
-        "onnx_float": onnx_float,
-        "onnx_int8": onnx.convert_int8(onnx_float, calibration),
-    }
 
 
 def _validated(run: Run, folder: Path | None) -> Run | None:

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
@@ -89,7 +90,7 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
     if plan.pool is None:
         raise TrainError("lines are drawn into a folder: name one")
     validation = None if final else lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
-    learner = Learner(recipe, precision, sum(-(-BLOCK // recipe.batch) for _ in range(DRAWN // BLOCK)), epochs)
+    learner = Learner(recipe, precision, DRAWN // BLOCK * -(-BLOCK // recipe.batch), epochs)
     facts = {
         "recipe": repr(recipe),
         "seed": plan.seed,
@@ -137,16 +138,12 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
 
 def share_right(network: keras.Model, judged: Lines) -> float:
     """Return the share of lines that the network reads without a fault, 0 to 1."""
-    logits = network.predict(judged.images, batch_size=200, verbose=0)
-    true = ["".join(str(digit) for digit in label if digit >= 0) for label in judged.labels]
-    return float(
-        np.mean(
-            [
-                "".join(map(str, spell(columns, line.WIDTH).digits.label)) == text
-                for columns, text in zip(logits, true, strict=True)
-            ]
-        )
-    )
+    return float(np.mean(texts(network.predict(judged.images, batch_size=200, verbose=0)) == judged.texts()))
+
+
+def texts(logits: NDArray[np.floating[Any]]) -> NDArray[np.str_]:
+    """Return what a network reads in N lines, (N,); logits: (N, columns, 11)."""
+    return np.array(["".join(map(str, spell(columns, line.WIDTH).digits.label)) for columns in logits])
 
 
 def _learn(learner: Learner, drawn: Lines, random: np.random.Generator) -> float:

@@ -34,6 +34,10 @@ class Lines(NamedTuple):
     images: Gray  # (N, HEIGHT, WIDTH), ink bright
     labels: NDArray[np.int8]  # (N, MOST), 0..9, then -1
 
+    def texts(self) -> NDArray[np.str_]:
+        """Return what each line says, (N,)."""
+        return np.array(["".join(str(digit) for digit in label if digit >= 0) for label in self.labels])
+
 
 def lines(images: Gray, labels: NDArray[np.uint8], count: int, seed: int) -> Lines:
     """Write `count` lines of 1 to `MOST` of the digits; the same for the same seed.

@@ -114,8 +114,7 @@ def crop(candidate: Candidate, pieces: list[Piece]) -> Gray:
 
 def join_costs(candidates: list[Candidate], pieces: list[Piece], height: float, costs: Costs) -> NDArray[np.float64]:
     """What it costs to take each candidate for a digit, whichever it is: float64 (n,)."""
-    boxes = np.array([candidate.box for candidate in candidates], np.float64)
-    tall = np.log(boxes[:, 3] / height)
+    tall = np.log(np.array([candidate.box.height for candidate in candidates]) / height)
     total = costs.digit + np.minimum(
         costs.height * 0.5 * np.maximum(np.abs(tall) / HEIGHT_SPREAD - 1, 0) ** 2, costs.most_height
     )
@@ -125,12 +124,16 @@ def join_costs(candidates: list[Candidate], pieces: list[Piece], height: float, 
     return np.asarray(total, np.float64)
 
 
+def aspects(candidates: list[Candidate]) -> NDArray[np.float64]:
+    """The logarithm of each candidate's width over its height: float64 (n,)."""
+    shapes = np.array([candidate.box.width / candidate.box.height for candidate in candidates])
+    return np.asarray(np.log(shapes), np.float64)
+
+
 def label_costs(
-    candidates: list[Candidate], labels: NDArray[np.int64], confidence: NDArray[np.float32], costs: Costs
+    aspect: NDArray[np.float64], labels: NDArray[np.int64], confidence: NDArray[np.float32], costs: Costs
 ) -> NDArray[np.float64]:
-    """What it costs besides to take each candidate for a label: float64 (n,). labels, confidence: (n,)."""
-    boxes = np.array([candidate.box for candidate in candidates], np.float64)
-    aspect = np.log(boxes[:, 2] / boxes[:, 3])
+    """What it costs besides to take each candidate for a label: float64 (n,). aspect, labels, confidence: (n,)."""
     doubt = np.minimum(-np.log(np.maximum(confidence.astype(np.float64), 1e-9)), costs.most_doubt)
     off = (aspect - ASPECT[labels]) / ASPECT_SPREAD[labels]
     off[(labels == 1) & (off < 0)] = 0  # as narrow as the pen

@@ -16,6 +16,7 @@ from edge_runtime.find.lattice import (
     Candidate,
     Costs,
     Piece,
+    aspects,
     best_path,
     crop,
     join,
@@ -227,18 +228,19 @@ def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[
 def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], list[Classification], bool]:
     """The candidates that are the row's digits, what each of them is, and whether the row was read as a whole."""
     alone = join_costs(row.candidates, row.pieces, row.height, costs)
+    aspect = aspects(row.candidates)
     skipped = skip_costs(row.pieces, row.height, costs)
     if row.spelling is not None:
         digits, places = row.spelling
         each = [
-            alone + label_costs(row.candidates, np.full(len(alone), label), result.probabilities[:, label], costs)
+            alone + label_costs(aspect, np.full(len(alone), label), result.probabilities[:, label], costs)
             for label in digits.label
         ]
         taken = np.stack(each, 1) if each else np.empty((len(alone), 0))
         path = spelt_path(row.candidates, taken, skipped, places, ASIDE * row.height)
         if len(path) == len(places):
             return path, [_one(digits, index) for index in range(len(path))], True
-    taken = alone + label_costs(row.candidates, result.label, result.confidence, costs)
+    taken = alone + label_costs(aspect, result.label, result.confidence, costs)
     path = best_path(row.candidates, taken, skipped)
     return path, [_one(result, index) for index in path], False
 
