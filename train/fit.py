@@ -7,7 +7,7 @@ at once, when the training is over; what is still being chosen is chosen on vali
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,34 +148,56 @@ def _fit(
     """
     count = len(digits.images) + others_beside(recipe, len(digits.images))
     learner = Learner(recipe, facts["precision"], -(-count // recipe.batch), epochs)
-    at = begin(plan, facts, learner)
-    started, saved = time.monotonic(), time.monotonic()
-    first, before, waited = at.epoch, at.seconds, at.waited
+    course = Course(plan, facts, learner, epochs)
+    waited = course.at.waited
     with shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as epochs_shown:
-        for epoch in range(first, epochs):
-            began = time.monotonic()
+        for epoch in course.epochs():
             images, labels, soft = epochs_shown.epoch(epoch)
-            at.waited = waited + epochs_shown.waited
+            course.at.waited = waited + epochs_shown.waited
             order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
             loss, accuracy = learner.epoch(images, labels, soft, order)
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)
             figures = {"accuracy": accuracy, "loss": loss} | _validate(recipe, plain, digits)
-            for name, value in figures.items():
-                at.history.setdefault(name, []).append(value)
-            now = time.monotonic()
-            at.epoch, at.seconds = epoch + 1, before + now - started
-            if plan.checkpoints and epoch + 1 < epochs and now - saved >= plan.checkpoint_seconds:
-                at.state, saved = learner.state(), now
-                at.write(plan.checkpoints)
-            text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            left = (now - started) / (epoch + 1 - first) * (epochs - epoch - 1)
-            print(f"epoch {epoch + 1:>3}/{epochs}  {text}  {now - began:.1f} s, {clock(left)} left", flush=True)
-    return at
+            course.end(figures)
+    return course.at
 
 
-def begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
+class Course:
+    """A training from epoch to epoch: where it stands, its checkpoints, and what it says of itself."""
+
+    def __init__(self, plan: Plan, facts: dict[str, Any], learner: Learner, epochs: int) -> None:
+        """Bring the learner to where the training begins or, by its checkpoint, goes on."""
+        self.at = _begin(plan, facts, learner)
+        self._plan, self._learner, self._epochs = plan, learner, epochs
+        self._first, self._before = self.at.epoch, self.at.seconds
+        self._started = self._saved = self._began = time.monotonic()
+
+    def epochs(self) -> Iterator[int]:
+        """Yield the numbers of the epochs that are left; `end` is called after each."""
+        for epoch in range(self._first, self._epochs):
+            self._began = time.monotonic()
+            yield epoch
+
+    def end(self, figures: dict[str, float]) -> None:
+        """Note what an epoch came to, keep a checkpoint when it is time, and tell."""
+        at = self.at
+        for name, value in figures.items():
+            at.history.setdefault(name, []).append(value)
+        now = time.monotonic()
+        at.epoch, at.seconds = at.epoch + 1, self._before + now - self._started
+        due = now - self._saved >= self._plan.checkpoint_seconds
+        if self._plan.checkpoints and at.epoch < self._epochs and due:
+            at.state, self._saved = self._learner.state(), now
+            at.write(self._plan.checkpoints)
+        text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        left = (now - self._started) / (at.epoch - self._first) * (self._epochs - at.epoch)
+        seconds = f"{now - self._began:.1f} s, {_clock(left)} left"
+        print(f"epoch {at.epoch:>3}/{self._epochs}  {text}  {seconds}", flush=True)
+
+
+def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
     """Return where a training begins, after bringing the learner there."""
     found = checkpoint.read(plan.checkpoints) if plan.checkpoints and plan.resume else None
     if found is None:
@@ -218,7 +240,6 @@ def summary_of(model: keras.Model) -> str:
     return "\n".join(lines) + "\n"
 
 
-def clock(seconds: float) -> str:
-    """Return a time as hours, minutes and seconds."""
+def _clock(seconds: float) -> str:
     minutes = round(seconds) // 60
     return f"{minutes // 60}:{minutes % 60:02}:{round(seconds) % 60:02}"

@@ -28,7 +28,7 @@ from train import chance, deformation, hands, strokes
 from train import lines as drawing
 from train.data import Bytes, Mnist
 from train.errors import TrainError
-from train.fit import Plan, begin, clock, precision_of, summary_of
+from train.fit import Course, Plan, precision_of, summary_of
 from train.learner import Learner
 from train.lines import Lines, lines
 from train.network import build
@@ -98,37 +98,25 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
         "training set": f"{len(digits[0])} digits of {mnist.sha256}",
         "precision": precision,
     }
-    at = begin(plan, facts, learner)
-    started = saved = time.monotonic()
-    first, before = at.epoch, at.seconds
-    with _drawn(plan.pool, digits, min(recipe.deformed_epochs, epochs), first) as drawn:
-        for epoch in range(first, epochs):
-            began = time.monotonic()
+    course = Course(plan, facts, learner, epochs)
+    with _drawn(plan.pool, digits, min(recipe.deformed_epochs, epochs), course.at.epoch) as drawn:
+        for epoch in course.epochs():
             loss = _learn(learner, _read(drawn[epoch % len(drawn)]()), np.random.default_rng((plan.seed, epoch)))
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)
             figures = {"loss": loss} | ({"val_lines": share_right(plain, validation)} if validation else {})
-            for name, value in figures.items():
-                at.history.setdefault(name, []).append(value)
-            now = time.monotonic()
-            at.epoch, at.seconds = epoch + 1, before + now - started
-            if plan.checkpoints and epoch + 1 < epochs and now - saved >= plan.checkpoint_seconds:
-                at.state, saved = learner.state(), now
-                at.write(plan.checkpoints)
-            text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            left = (now - started) / (epoch + 1 - first) * (epochs - epoch - 1)
-            print(f"epoch {epoch + 1:>3}/{epochs}  {text}  {now - began:.1f} s, {clock(left)} left", flush=True)
+            course.end(figures)
     return plain, LineResult(
         recipe=recipe,
         seed=plan.seed,
         epochs=epochs,
         final=final,
-        seconds=at.seconds,
+        seconds=course.at.seconds,
         parameters=plain.count_params(),
         precision=precision,
         summary=summary_of(plain),
-        history=at.history,
+        history=course.at.history,
         validation=share_right(plain, validation) if validation else None,
         test=share_right(plain, lines(mnist.test_images, mnist.test_labels, JUDGED, JUDGE_SEED)),
         data_sha256=mnist.sha256,
