@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, FileError, TooLargeError, UsageError
 from edge_runtime.header import read_header
+from edge_runtime.resize import linear
 from edge_runtime.types import Gray
 
 ROWS = 256  # rows of a picture that are computed on at once: bounds the memory beside the picture's own
@@ -142,7 +143,7 @@ def _to_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 def _on_paper(gray: Gray, alpha: NDArray[np.uint8]) -> Gray:
     """What is drawn on nothing is ink: dark ink goes on white, bright ink on black. A few rows at a time."""
-    ink = float(np.average(cv2.resize(gray, (64, 64)), weights=cv2.resize(alpha, (64, 64)).astype(np.float64) + 1e-9))
+    ink = float(np.average(linear(gray, 64, 64), weights=linear(alpha, 64, 64).astype(np.float64) + 1e-9))
     paper = np.uint16(255 if ink < 128 else 0)
     for top in range(0, len(gray), ROWS):
         rows = np.s_[top : top + ROWS]

@@ -10,7 +10,7 @@ comes back unchanged but for its contrast.
 Clean scans, whose paper has one level, take a short way. Where the paper varies, stripes of exchanged polarity
 are undone, the light is levelled, and printed rules along the crop's sides are left out.
 
-Resizing is by area or linear and shifts are by whole pixels, so that every processor gives the same bytes.
+Resizing is exact (`resize`) and shifts are by whole pixels, so that every processor gives the same bytes.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
+from edge_runtime.resize import linear, smaller
 from edge_runtime.types import Gray, Images
 
 SIZE = 28  # pixels: side of a normalised digit
@@ -267,7 +268,7 @@ def _place(digit: Gray) -> Gray:
     """Scale to the 20x20 box and put the centre of mass into the middle pixel, by whole pixels."""
     scale = BOX / max(digit.shape)
     if scale != 1:
-        digit = _resize(digit, scale, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        digit = _resize(digit, scale)
     digit = _stretch(digit)
     height, width = digit.shape
     moments = cv2.moments(digit)  # sums of integers, exact in a double
@@ -292,6 +293,6 @@ def _look_up(gray: Gray, table: NDArray[np.int64]) -> Gray:
     return np.asarray(cv2.LUT(gray, np.minimum(np.maximum(table, 0), 255).astype(np.uint8)), np.uint8)
 
 
-def _resize(gray: Gray, scale: float, how: int) -> Gray:
+def _resize(gray: Gray, scale: float) -> Gray:
     height, width = (max(1, round(side * scale)) for side in gray.shape)
-    return np.asarray(cv2.resize(gray, (width, height), interpolation=how), np.uint8)
+    return smaller(gray, width, height) if scale < 1 else linear(gray, width, height)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.resize import linear
 from edge_runtime.types import Gray
 
 WORK = 3_000_000  # pixels: a larger page is first reduced by a whole factor
@@ -79,7 +80,7 @@ def _reduced(gray: Gray, width: int, height: int) -> Gray:
 
 
 def _grown(gray: Gray, shape: tuple[int, ...]) -> Gray:
-    return np.asarray(cv2.resize(gray, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return linear(gray, shape[1], shape[0])
 
 
 def _is_light_on_dark(gray: Gray) -> bool:

@@ -28,6 +28,7 @@ from edge_runtime.find.lattice import (
 from edge_runtime.find.line import Line, row_lines
 from edge_runtime.find.rows import BlobRow, find_rows, typical_height
 from edge_runtime.line_reader import Spelling
+from edge_runtime.resize import smaller
 from edge_runtime.types import Box, Classification, Gray, Images
 
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
@@ -116,7 +117,7 @@ def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
         patch = _patch(blob, ink, blobs)
         if scale < 1:
             height, width = (max(1, round(side * scale)) for side in patch.shape)
-            patch = np.asarray(cv2.resize(patch, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+            patch = smaller(patch, width, height)
         x, y = round((blob.box.x - left) * scale), round((blob.box.y - top) * scale)
         pieces.append(Piece(patch, x, y, number, 0.0, True))
     return Row(pieces, [], [], None, row.height * scale, scale, left, top)
