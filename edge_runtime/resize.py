@@ -26,7 +26,7 @@ def smaller(gray: Gray, width: int, height: int) -> Gray:
         return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     # All weights are whole numbers, and so are all sums, whatever their order.
     sums = _shares(gray.shape[0], height) @ gray.astype(np.float32) @ _shares(gray.shape[1], width).T
-    return ((sums.astype(np.int32) + area // 2) // area).astype(np.uint8)
+    return np.asarray((sums.astype(np.int32) + area // 2) // area, np.uint8)
 
 
 def linear(gray: Gray, width: int, height: int) -> Gray:
@@ -39,4 +39,4 @@ def _shares(before: int, after: int) -> NDArray[np.float32]:
     """How much each of `after` pixels covers of each of `before`, in units of 1/after: (after, before)."""
     ends, pixels = np.arange(after + 1) * before, np.arange(before + 1) * after
     shared = np.minimum(ends[1:, None], pixels[None, 1:]) - np.maximum(ends[:-1, None], pixels[None, :-1])
-    return np.maximum(shared, 0).astype(np.float32)
+    return np.asarray(np.maximum(shared, 0), np.float32)
