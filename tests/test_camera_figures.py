@@ -21,4 +21,6 @@ def test_promises_are_held_against_what_was_measured():
     lasting = {"heals_within_s": 4.0, "not_healed": 1, "mib": [100, 104], "threads": [5, 5], "files": [4, 4]}
     met = {each["what"]: each["met"] for each in wanted({"endurance": lasting})}
     assert list(met.values()) == [True, False, True, True, True]
+    ends = {"seconds": {"at work": 0.4, "a camera that hangs": 2.5}, "lost": 0}
+    assert [each["met"] for each in wanted({"endings": ends})] == [False, True]
     assert wanted(dict.fromkeys(PARTS)) == []

@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from benchmarks import tables
-from benchmarks.camera import accuracy, endurance, pace
+from benchmarks.camera import accuracy, endings, endurance, pace
 from benchmarks.machine import machine
 from edge_runtime import Classifier
 from edge_runtime.cli.options import model_option
 from edge_runtime.cli.run import debug_option
 
 FILE = "camera.json"
-PARTS = ("pace", "latency_ms", "accuracy", "endurance")
+PARTS = ("pace", "latency_ms", "accuracy", "endings", "endurance")
 SECONDS = 20  # that latency is measured for
 
 
@@ -38,6 +38,7 @@ def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model:
         "pace": lambda: pace.measure(classifier, click.echo),
         "latency_ms": lambda: pace.latency(SECONDS, click.echo),
         "accuracy": lambda: accuracy.measure(classifier, films, click.echo),
+        "endings": lambda: endings.measure(click.echo),
         "endurance": lambda: endurance.measure(60 * minutes, click.echo),
     }
     measured = {part: measure() for part, measure in measures.items() if part in (parts or PARTS)}
@@ -72,6 +73,11 @@ def wanted(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows += [
             ("share of stable readings that are right", right["right"] / max(1, readings), 0.99, True),
             ("readings while nothing is shown", right["of_nothing"], 0, False),
+        ]
+    if ends := found.get("endings"):
+        rows += [
+            ("seconds from SIGTERM to the end, at most", max(ends["seconds"].values()), 2, False),
+            ("readings that SIGTERM lost", ends["lost"], 0, False),
         ]
     if lasts := found.get("endurance"):
         healed, (first, last) = lasts["heals_within_s"], lasts["mib"]
