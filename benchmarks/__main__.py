@@ -14,6 +14,7 @@ from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import FileError
 from train.data import load_mnist
+from train.data_option import data_option
 
 EPILOG = """\b
 Examples:
@@ -46,7 +47,7 @@ def benchmarks() -> None:
 @benchmarks.command("parity")
 @click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
 @click.option("--mnist-c", type=FILE, help="Corrupted MNIST digits as an npz file.")
-@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@data_option
 @click.option(
     "--run", "runs", type=FOLDER, multiple=True, help="The run folder of a model whose bundle holds no model.keras."
 )
@@ -96,7 +97,7 @@ def parity_command(
 
 @benchmarks.command("nondigits")
 @click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
-@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@data_option
 @click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
 @debug_option
 def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
@@ -159,7 +160,7 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
 
 @benchmarks.command("throughput")
 @click.option("--rounds", type=click.IntRange(1), default=throughput.ROUNDS, show_default=True, help="Repeats.")
-@click.option("--data", type=click.Path(path_type=Path), help="MNIST as a file, where it cannot be fetched.")
+@data_option
 @click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
 @debug_option
 def throughput_command(rounds: int, data: Path | None, out: Path) -> None:

@@ -16,9 +16,9 @@ from edge_runtime.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import EdgeDigitsError, MissingLibraryError
 from train.data import load_mnist
+from train.data_option import data_option
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-data_option = click.option("--data", type=click.Path(path_type=Path), help="MNIST, where it cannot be fetched.")
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results."
 )

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_bundle
 from edge_runtime.errors import UsageError
-from edge_runtime.types import Classification, Images
+from edge_runtime.types import NONE, Classification, Images
 
 ONE = (28, 28)  # the shape of a single image
-NONE = 10  # the place of the output for what is no digit, where a network has it
 UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)  # compared as they are: np.int8 would be looked up each time
 
 

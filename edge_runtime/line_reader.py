@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_lines
 from edge_runtime.errors import UsageError
-from edge_runtime.types import Classification, Images
+from edge_runtime.types import NONE, Classification, Images
 
-NONE = 10  # the label of a column in which no digit is
 SLANT = 0.1  # pixels to the side for each upward
 
 

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.types import Row
-
-NONE = 10  # the column of what got no label
+from edge_runtime.types import NONE, Row
 
 
 class ClassScore(NamedTuple):

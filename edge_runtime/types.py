@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Gray = NDArray[np.uint8]  # (height, width), 0 black to 255 white
 Images = NDArray[np.uint8]  # (28, 28) or (N, 28, 28), normalised: ink bright on 0
 
+NONE = 10  # the place behind those of the ten digits: of what is none
+
 
 class Status(StrEnum):
     """What became of a picture or a digit."""

@@ -7,6 +7,7 @@ import click
 
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import MissingLibraryError
+from train.data_option import data_option
 
 EXAMPLES = """\b
 Examples:
@@ -19,11 +20,7 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="RUN_DIR")
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="BUNDLE_DIR", help="The folder to make.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="MNIST as an npz file, or as the folder of its four IDX files; checked like any other copy.",
-)
+@data_option
 @click.option(
     "--validated",
     type=click.Path(path_type=Path),

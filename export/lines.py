@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import LINE, Shapes, load_lines
-from edge_runtime.line_reader import NONE, agreed, peaks, slanted
+from edge_runtime.line_reader import agreed, peaks, slanted
+from edge_runtime.types import NONE
 from export import bundle, card, formats, onnx, parity, tflite
 from export.confidence import Confidence, measure
 from export.logits import lines_model

@@ -4,7 +4,8 @@ import numpy as np
 
 from edge_runtime import Classifier
 from edge_runtime.drawing import draw_digit
-from train.candidates import NONE, candidates
+from edge_runtime.types import NONE
+from train.candidates import candidates
 
 
 def test_candidates_are_digits_and_what_is_none():

@@ -15,6 +15,7 @@ from edge_runtime.cli.run import debug_option, finish, run
 from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
 from train import checkpoint
 from train.data import Mnist, load_mnist
+from train.data_option import data_option
 from train.extra import Extra, load_extra
 from train.recipes import RECIPES, Recipe
 
@@ -54,11 +55,7 @@ class Settings:
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/RECIPE or runs/compare]")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="First or only seed.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's own number.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="MNIST as an npz file, or as the folder of its four IDX files; checked like any other copy.",
-)
+@data_option
 @click.option(
     "--teacher",
     "teachers",

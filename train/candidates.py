@@ -14,9 +14,8 @@ from edge_runtime.find.lattice import crop
 from edge_runtime.find.reading import find_digits, on_page
 from edge_runtime.image import to_gray
 from edge_runtime.normalise import normalise_all
-from edge_runtime.types import Box, Classification, Gray, Images
+from edge_runtime.types import NONE, Box, Classification, Gray, Images
 
-NONE = 10  # the label of what is no digit
 SAME = 0.8  # of the boxes' union: a candidate that shares as much with a digit is that digit
 OTHER = 0.55  # one that shares less with every digit is none; those in between are left out
 

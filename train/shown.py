@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from train.candidates import NONE
+from edge_runtime.types import NONE
 from train.data import Bytes
 from train.deform import Deformer
 from train.others import Others
