@@ -1,7 +1,8 @@
 """Digits drawn anew in shapes that other schools teach and MNIST's writers seldom or never wrote.
 
-Ones with a long upstroke, hooked twos, open fours, fives with a flying bar, nines with a small head and a curled tail,
-zeros that lead on to the next digit: from the 28x28 picture of a digit to another of the same value.
+Ones with a long upstroke, hooked and looped twos, open fours, fives with a flying bar or no corner, sevens with a wavy
+top, eights that stay open, nines with a small head and a curled tail, zeros that lead on to the next digit: from the
+28x28 picture of a digit to another of the same value.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,13 @@ def _one(image: Gray, random: np.random.Generator) -> Gray:
 
 
 def _two(image: Gray, random: np.random.Generator) -> Gray:
-    hook = [(random.uniform(10, 16), random.uniform(8, 11)), (8, 8)] if random.random() < 0.75 else [(7, 8)]
+    kind = random.random()
+    if kind < 0.35:  # a head that is all but closed
+        hook = [(random.uniform(14, 18), random.uniform(9, 12)), (random.uniform(9, 12), 12), (7.5, 8)]
+    elif kind < 0.8:
+        hook = [(random.uniform(10, 16), random.uniform(8, 11)), (8, 8)]
+    else:
+        hook = [(7, 8)]
     loop = [(6, 22), (7, 20), (11, 21.5)] if random.random() < 0.5 else [(7, 22.5)]
     marks = [*hook, (10, 4.5), (15, 4), (18, 8), (15, 14), *loop, (21, random.uniform(20, 24))]
     return _curve(np.zeros_like(image), marks, random)
@@ -63,9 +70,39 @@ def _four(image: Gray, random: np.random.Generator) -> Gray:
 
 
 def _five(image: Gray, random: np.random.Generator) -> Gray:
+    if random.random() < 0.4:  # in one stroke, as an S is
+        corner = random.uniform(8, 10.5)
+        neck = [(random.uniform(16, 22), random.uniform(3.5, 5.5)), (corner + 2, 5), (corner, 9), (14, 12)]
+        return _curve(np.zeros_like(image), [*neck, (18, 16.5), (14.5, 22), (8, random.uniform(20, 23))], random, 0.6)
     picture = _curve(np.zeros_like(image), [(10, 4.5), (9, 11), (14, 10.5), (18, 15), (15, 21), (8, 22.5)], random)
     start = (random.uniform(9.5, 12), random.uniform(3, 6))
     return _curve(picture, [start, (random.uniform(17, 25), start[1] - random.uniform(-0.5, 2.5))], random, 0.3)
+
+
+def _seven(image: Gray, random: np.random.Generator) -> Gray:
+    right = random.uniform(17, 21)
+    start = [(random.uniform(6, 9), random.uniform(7, 11))] if random.random() < 0.7 else []
+    wave = [(random.uniform(8, 10), random.uniform(4, 5.5)), (13, random.uniform(4.5, 7.5)), (right, 4.5)]
+    picture = _curve(np.zeros_like(image), [*start, *wave], random, 0.5)
+    foot = (random.uniform(9, 15), 24.0)
+    middle = ((right + foot[0]) / 2 + random.normal(-0.5, 1), 14.0)
+    _curve(picture, [(right, 4.5), middle, foot], random, 0.3)
+    if random.random() < 0.6:
+        reach = random.uniform(3, 6, 2)
+        tilt = random.uniform(-2, 1.5)
+        row = random.uniform(12, 17)
+        _curve(picture, [(middle[0] - reach[0], row), (middle[0] + reach[1], row + tilt)], random, 0.3)
+    return picture
+
+
+def _eight(image: Gray, random: np.random.Generator) -> Gray:
+    """From the upper right around both bellies; where it ends, it may stay open."""
+    left, right = random.uniform(8, 10.5), random.uniform(17, 19.5)
+    waist = (random.uniform(12.5, 15.5), random.uniform(11.5, 14.5))
+    low = [(right - 0.5, 17.5), (14, random.uniform(22, 24)), (left, 18.5)]
+    end = (random.uniform(15, 20), random.uniform(3.5, 8))
+    start = (random.uniform(14, 19), random.uniform(3.5, 6.5))
+    return _curve(np.zeros_like(image), [start, (12.5, 4.5), (left, 8), waist, *low, waist, end], random, 0.5)
 
 
 def _nine(image: Gray, random: np.random.Generator) -> Gray:
@@ -97,7 +134,17 @@ def _zero(image: Gray, random: np.random.Generator) -> Gray:
     return _curve(image.copy(), marks, random, 0.3)
 
 
-SHAPES = {0: (0.12, _zero), 1: (0.45, _one), 2: (0.35, _two), 4: (0.45, _four), 5: (0.25, _five), 9: (0.45, _nine)}
+# The share of each digit that is drawn anew, and how.
+SHAPES = {
+    0: (0.12, _zero),
+    1: (0.45, _one),
+    2: (0.4, _two),
+    4: (0.45, _four),
+    5: (0.35, _five),
+    7: (0.35, _seven),
+    8: (0.25, _eight),
+    9: (0.45, _nine),
+}
 
 
 def _curve(picture: Gray, marks: Points, random: np.random.Generator, loose: float = 0.7) -> Gray:

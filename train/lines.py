@@ -22,7 +22,9 @@ SCALE = 1.5  # pixels drawn along one of the network's
 TALL = round(HEIGHT * SCALE)  # pixels of a drawn line
 MOST = 8  # digits of a line
 STYLE = replace(STRONG, flag_share=0.3, foot_share=0.1, wave_share=0.1, bar_share=0.4, curl_share=0.4)
-SIGNS = ("dot", "comma", "dash", "equals", "hash", "slash", "star", "dollar")
+MIDST = (0.55, 0.25, 0.1, 0.03, 0.03, 0.02, 0.02)  # the share of each between two digits
+ENDS = (0.25, 0.12, 0.25, 0.16, 0.12, 0.05, 0.05)  # before the first and after the last
+SIGNS = ("dot", "comma", "dash", "equals", "hash", "star", "dollar")  # no slash: many a one is written so
 
 Gray = NDArray[np.uint8]
 Canvas = NDArray[np.float32]
@@ -68,8 +70,8 @@ def _line(
     picture = paper * (1 - dark * ink)
     if random.random() < 0.9:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 1.5)), np.float32)
-    if random.random() < 0.6:
-        picture += random.uniform(1, 9) * random.standard_normal(picture.shape, np.float32)
+    if random.random() < 0.5:
+        picture += random.uniform(1, 8) * random.standard_normal(picture.shape, np.float32)
     gray = np.clip(picture, 0, 255).astype(np.uint8)
     if random.random() < 0.3:
         _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])
@@ -93,7 +95,7 @@ def _written(
     canvas = np.zeros((TALL, wide), np.float32)
     middle = TALL / 2 + random.normal(0, 0.05) * TALL
     slope = random.normal(0, 0.03)
-    slant, aspect = random.normal(0.12, 0.2), np.exp(random.normal(-0.05, 0.16))
+    slant, aspect = random.normal(0.18, 0.24), np.exp(random.normal(-0.05, 0.16))
     spread = float(random.choice([random.uniform(-0.12, 0.05), random.uniform(0.0, 0.25), random.uniform(0.1, 0.7)]))
     uneven = random.uniform(0, 0.12)
     vary = random.choice([0.06, 0.12, 0.2])
@@ -103,7 +105,7 @@ def _written(
     edge = np.full(TALL, frame, np.float32)  # where ink ends in each row so far
     text: list[int] = []
     if signs and random.random() < 0.3:
-        _sign(canvas, edge, middle, size, random)
+        _sign(canvas, edge, middle, size, ENDS, random)
     picked = random.integers(0, len(images), count)
     if random.random() < 0.15:
         picked = random.choice(np.flatnonzero(labels == random.integers(0, 10)), count)
@@ -128,10 +130,10 @@ def _written(
             _join(canvas, before, edge, size, random)
         text.append(int(labels[place]))
         if signs and random.random() < 0.25:
-            _sign(canvas, edge, middle + slope * edge.max(), size, random)
+            _sign(canvas, edge, middle + slope * edge.max(), size, MIDST, random)
     if signs and random.random() < 0.3:
         for _ in range(int(random.integers(1, 3))):
-            _sign(canvas, edge, middle + slope * edge.max(), size, random)
+            _sign(canvas, edge, middle + slope * edge.max(), size, ENDS, random)
     return canvas, text
 
 
@@ -207,9 +209,16 @@ def _join(
     cv2.line(canvas, *ends, 1.0, max(1, round(0.08 * size)), cv2.LINE_AA)
 
 
-def _sign(canvas: Canvas, edge: NDArray[np.float32], middle: float, size: float, random: np.random.Generator) -> None:
-    """A sign that is no digit, drawn after the last one."""
-    kind = random.choice(SIGNS, p=[0.35, 0.16, 0.2, 0.08, 0.06, 0.05, 0.05, 0.05])
+def _sign(
+    canvas: Canvas,
+    edge: NDArray[np.float32],
+    middle: float,
+    size: float,
+    shares: tuple[float, ...],
+    random: np.random.Generator,
+) -> None:
+    """A sign that is no digit, drawn after what is there."""
+    kind = random.choice(SIGNS, p=shares)
     side = int(1.2 * size) + 4
     piece = np.zeros((side, side), np.float32)
     pen = max(1, round(0.11 * size))
@@ -232,14 +241,17 @@ def _sign(canvas: Canvas, edge: NDArray[np.float32], middle: float, size: float,
         height = random.uniform(-0.15, 0.35)
         stroke((-reach, height + tilt), (reach, height - tilt))
     elif kind == "equals":
-        for height in (-0.05, 0.12):
-            stroke((-reach, height), (reach, height))
+        upper = random.uniform(-0.25, 0.25)
+        lower = upper + random.uniform(0.12, 0.25)
+        if random.random() < 0.3:  # in one stroke
+            stroke((-reach, upper), (reach, upper), (-reach, lower), (reach, lower))
+        else:
+            stroke((-reach, upper), (reach, upper))
+            stroke((-reach, lower), (reach, lower))
     elif kind == "hash":
         for at in (-0.15, 0.15):
             stroke((at - 0.05, 0.4), (at + 0.1, -0.4))
             stroke((-0.35, at), (0.35, at - 0.05))
-    elif kind == "slash":
-        stroke((-0.2, 0.55), (0.2, -0.55))
     elif kind == "star":
         for angle in np.arange(3) * np.pi / 3 + random.uniform(0, 1):
             dx, dy = 0.25 * np.cos(angle), 0.25 * np.sin(angle)
@@ -256,7 +268,7 @@ def _penned(ink: Canvas, size: float, random: np.random.Generator) -> Canvas:
     reach = 2 * round(0.09 * size) + 1
     ridge = cv2.dilate(soft, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     soft /= np.maximum(cv2.blur(ridge, (reach, reach)), 0.2)
-    return np.asarray(np.clip((soft - random.uniform(0.35, 0.9)) * random.uniform(3, 8) + 0.5, 0, 1), np.float32)
+    return np.asarray(np.clip((soft - random.uniform(0.45, 0.92)) * random.uniform(3, 8) + 0.5, 0, 1), np.float32)
 
 
 def _grain(fields: Fields, shape: tuple[int, ...], random: np.random.Generator) -> Canvas | float:
@@ -287,13 +299,13 @@ def _paper(shape: tuple[int, ...], size: float, dark: float, fields: Fields, ran
         across, down = np.linspace(-0.5, 0.5, width, dtype=np.float32), np.linspace(-0.5, 0.5, height, dtype=np.float32)
         fall = random.uniform(-0.4, 0.4, 2).astype(np.float32)
         paper *= 1 + fall[0] * across + fall[1] * down[:, np.newaxis]
-    if random.random() < 0.6:
+    if random.random() < 0.5:
         for _ in range(int(random.integers(1, 3))):
             paper *= 1 - dark * _waves(shape, size, random)
-    if random.random() < 0.45:
+    if random.random() < 0.3:
         grain = _cloud(fields.grain, shape, random, 2.0)
         paper *= 1 + np.float32(dark * (0.01 + 0.15 * random.random() ** 2)) * grain
-    if random.random() < 0.5:
+    if random.random() < 0.4:
         _rules(paper, size, random)
     return np.asarray(np.clip(paper, 5, 255), np.float32)
 
@@ -322,8 +334,8 @@ def _waves(shape: tuple[int, ...], size: float, random: np.random.Generator) -> 
 def _rules(paper: Canvas, size: float, random: np.random.Generator) -> None:
     """Printed rules below, above, beside or through the digits, and the lower ends of what is written above."""
     height, width = paper.shape
-    for _ in range(int(random.integers(1, 4))):
-        left = random.uniform(0.2, 0.95)
+    for _ in range(int(random.integers(1, 3))):
+        left = random.uniform(0.25, 0.95)
         thick = max(1, round(random.uniform(0.02, 0.1) * size))
         colour = float(paper.mean()) * left
         tilt = random.normal(0, 0.02) * width
