@@ -29,7 +29,7 @@ def other_hand(image: Gray, label: int, random: np.random.Generator) -> Gray:
 
 def _one(image: Gray, random: np.random.Generator) -> Gray:
     top = (random.uniform(14, 18), random.uniform(3, 6))
-    length, steep = random.uniform(5, 25), np.deg2rad(random.uniform(30, 76))
+    length, steep = random.uniform(5, 25), np.deg2rad(random.uniform(30, 82))
     end = (top[0] - length * np.cos(steep), top[1] + length * np.sin(steep))
     middle = (
         (top[0] + end[0]) / 2 + random.normal(0, 0.8),
@@ -57,6 +57,11 @@ def _two(image: Gray, random: np.random.Generator) -> Gray:
 
 
 def _four(image: Gray, random: np.random.Generator) -> Gray:
+    if random.random() < 0.25:  # in one stroke, as an h is
+        left, low = random.uniform(6, 9), random.uniform(12, 17)
+        bow = [(left + 3, low - random.uniform(0, 3)), (left + random.uniform(7, 10), low - random.uniform(0, 2))]
+        foot = (left + random.uniform(6, 11), random.uniform(21, 24))
+        return _curve(np.zeros_like(image), [(left + random.uniform(-1, 5), 4), (left, low), *bow, foot], random, 0.5)
     low = random.uniform(11, 19)
     corner = [(6, low)] if random.random() < 0.5 else [(6.5, low - 2), (9, low)]
     picture = _curve(
@@ -70,7 +75,14 @@ def _four(image: Gray, random: np.random.Generator) -> Gray:
 
 
 def _five(image: Gray, random: np.random.Generator) -> Gray:
-    if random.random() < 0.4:  # in one stroke, as an S is
+    kind = random.random()
+    if kind < 0.2:  # no belly: a tick, and a bar that flies
+        head = (random.uniform(11, 16), random.uniform(4, 8))
+        picture = np.zeros_like(image)
+        tick = [(random.uniform(6, 9), random.uniform(11, 17)), (random.uniform(8, 11), random.uniform(20, 23)), head]
+        _curve(picture, tick, random, 0.4)
+        return _curve(picture, [head, (random.uniform(19, 25), head[1] + random.uniform(-2, 1))], random, 0.3)
+    if kind < 0.5:  # in one stroke, as an S is
         corner = random.uniform(8, 10.5)
         neck = [(random.uniform(16, 22), random.uniform(3.5, 5.5)), (corner + 2, 5), (corner, 9), (14, 12)]
         return _curve(np.zeros_like(image), [*neck, (18, 16.5), (14.5, 22), (8, random.uniform(20, 23))], random, 0.6)
@@ -81,8 +93,10 @@ def _five(image: Gray, random: np.random.Generator) -> Gray:
 
 def _seven(image: Gray, random: np.random.Generator) -> Gray:
     right = random.uniform(17, 21)
-    start = [(random.uniform(6, 9), random.uniform(7, 11))] if random.random() < 0.7 else []
-    wave = [(random.uniform(8, 10), random.uniform(4, 5.5)), (13, random.uniform(4.5, 7.5)), (right, 4.5)]
+    short = random.uniform(0, 7) if random.random() < 0.3 else 0.0  # a top that is hardly there
+    start = [(random.uniform(6, 9) + short, random.uniform(7, 11))] if random.random() < 0.7 else []
+    peak = random.uniform(8, 10) + short
+    wave = [(peak, random.uniform(4, 5.5)), ((peak + right) / 2, random.uniform(4.5, 7.5)), (right, 4.5)]
     picture = _curve(np.zeros_like(image), [*start, *wave], random, 0.5)
     foot = (random.uniform(9, 15), 24.0)
     middle = ((right + foot[0]) / 2 + random.normal(-0.5, 1), 14.0)
@@ -97,9 +111,9 @@ def _seven(image: Gray, random: np.random.Generator) -> Gray:
 
 def _eight(image: Gray, random: np.random.Generator) -> Gray:
     """From the upper right around both bellies; where it ends, it may stay open."""
-    left, right = random.uniform(8, 10.5), random.uniform(17, 19.5)
-    waist = (random.uniform(12.5, 15.5), random.uniform(11.5, 14.5))
-    low = [(right - 0.5, 17.5), (14, random.uniform(22, 24)), (left, 18.5)]
+    left, right = random.uniform(8, 10.5), random.uniform(17.5, 20)
+    waist = (random.uniform(12.5, 15.5), random.uniform(10.5, 13))
+    low = [(right, 17.5), (14, random.uniform(22.5, 24)), (left - 1, 18)]
     end = (random.uniform(15, 20), random.uniform(3.5, 8))
     start = (random.uniform(14, 19), random.uniform(3.5, 6.5))
     return _curve(np.zeros_like(image), [start, (12.5, 4.5), (left, 8), waist, *low, waist, end], random, 0.5)
@@ -108,8 +122,8 @@ def _eight(image: Gray, random: np.random.Generator) -> Gray:
 def _nine(image: Gray, random: np.random.Generator) -> Gray:
     wide, high = random.uniform(2.8, 5.2), random.uniform(2.6, 4.6)
     middle = (random.uniform(12.5, 15), 4 + high)
-    # The head begins and ends where the stem does: at its right, or below it as on a lollipop.
-    start = -20 if random.random() < 0.5 else random.uniform(40, 110)
+    # The head begins and ends where the stem does: at its right, below it as on a lollipop, or at its left as a P's.
+    start = -20 if random.random() < 0.4 else random.uniform(40, 170)
     turn = np.deg2rad(start - np.array([0, 70, 140, 210, 280, 350]) + random.uniform(-15, 15))
     head = [(middle[0] + wide * np.cos(angle), middle[1] + high * np.sin(angle)) for angle in turn]
     foot = (middle[0] + random.uniform(-5, 3), random.uniform(21, 24))
@@ -140,10 +154,10 @@ SHAPES = {
     1: (0.45, _one),
     2: (0.4, _two),
     4: (0.45, _four),
-    5: (0.35, _five),
+    5: (0.4, _five),
     7: (0.35, _seven),
-    8: (0.25, _eight),
-    9: (0.45, _nine),
+    8: (0.15, _eight),
+    9: (0.5, _nine),
 }
 
 

@@ -131,7 +131,7 @@ def _written(
         text.append(int(labels[place]))
         if signs and random.random() < 0.25:
             _sign(canvas, edge, middle + slope * edge.max(), size, MIDST, random)
-    if signs and random.random() < 0.3:
+    if signs and random.random() < 0.5:
         for _ in range(int(random.integers(1, 3))):
             _sign(canvas, edge, middle + slope * edge.max(), size, ENDS, random)
     return canvas, text
