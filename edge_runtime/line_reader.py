@@ -1,8 +1,4 @@
-"""Lines of digits to what they say: the string network and the decoding of its columns.
-
-Each column of a line is a digit or none; a digit goes over several columns, and the same digit twice has a column
-without any between. After A. Graves and others: "Connectionist temporal classification", ICML 2006.
-"""
+"""Lines of digits to what they say, by a network that tells for each column which digit is there, or that none is."""
 
 from typing import Any, NamedTuple
 
@@ -12,10 +8,12 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_lines
+from edge_runtime.ctc import decode
 from edge_runtime.errors import UsageError
 from edge_runtime.types import NONE, Classification, Images
 
-SLANT = 0.1  # pixels to the side for each upward
+WAYS = 3  # that a line is seen in
+SLANT = 0.3  # pixels to the side for each upward
 
 
 class Spelling(NamedTuple):
@@ -43,12 +41,12 @@ class LineReader:
         if len(images) == 0:
             return []
         outputs = self._backend.run(slanted(images))
-        logits = agreed((outputs.astype(np.float32) - self._backend.zero_point) * self._backend.scale)
-        return [spell(columns / self.bundle.temperature, images.shape[2]) for columns in logits]
+        logits = (outputs.astype(np.float32) - self._backend.zero_point) * self._backend.scale
+        return [spell(ways, images.shape[2], self.bundle.temperature) for ways in by_line(logits)]
 
 
 def slanted(images: Images) -> Images:
-    """Return each line as it is and leaning a little either way: (N, 32, 192) to (3 N, 32, 192).
+    """Return each line as it is and leaning either way: (N, 32, 192) to (3 N, 32, 192).
 
     Hands lean more, and more differently, than the lines that the network learnt from.
     """
@@ -58,38 +56,19 @@ def slanted(images: Images) -> Images:
     return np.concatenate([images, *ways]).astype(np.uint8, copy=False)
 
 
-def agreed(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Return the mean logarithm of the probabilities of a line's leanings: (3 N, columns, 11) to (N, columns, 11)."""
-    logits = logits - logits.max(2, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(2, keepdims=True))
-    return np.asarray(logits.reshape(3, -1, *logits.shape[1:]).mean(0), np.float32)
+def by_line(logits: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Put what was read of `slanted` lines together, line by line: (3 N, columns, 11) to (N, 3, columns, 11)."""
+    return logits.reshape(WAYS, -1, *logits.shape[1:]).swapaxes(0, 1)
 
 
-def spell(logits: NDArray[np.float32], width: int) -> Spelling:
-    """Decode a line along the likeliest label of each column.
+def spell(logits: NDArray[np.floating[Any]], width: int, temperature: float = 1.0) -> Spelling:
+    """Decode one line, seen in one way or several: logits (ways, columns, 11), the last one for no digit.
 
-    logits: (columns, 11), the last one for no digit. width: pixels of the line image.
+    width: pixels of the line image. temperature: what logits are divided by for probabilities.
     """
-    read = logits[peaks(logits)]
-    weights = np.exp(read - read.max(1, keepdims=True))
+    decoded = decode(logits)
+    weights = np.exp((decoded.columns - decoded.columns.max(1, keepdims=True)) / temperature)
     probabilities = np.asarray(weights[:, :NONE] / weights.sum(1, keepdims=True), np.float32)
-    label = read.argmax(1)
-    confidence = probabilities[np.arange(len(label)), label]
-    starts, ends = _runs(logits)
-    places = (starts + ends).astype(np.float64) * (width / len(logits) / 2)
-    return Spelling(Classification(label, confidence, probabilities), places)
-
-
-def peaks(logits: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
-    """Return the column in which each digit of a line is surest, from the left; logits: (columns, 11)."""
-    ahead = logits[:, :NONE].max(1) - logits[:, NONE]
-    return np.array([start + ahead[start:end].argmax() for start, end in zip(*_runs(logits), strict=True)], np.intp)
-
-
-def _runs(logits: NDArray[np.floating[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where the columns of each digit begin and end."""
-    labels = logits.argmax(1)
-    starts = np.flatnonzero(np.diff(labels, prepend=NONE))
-    ends = np.append(starts, len(labels))[1:]
-    are_digits = labels[starts] != NONE
-    return starts[are_digits], ends[are_digits]
+    confidence = probabilities[np.arange(len(decoded.labels)), decoded.labels]
+    places = (decoded.starts + decoded.ends).astype(np.float64) * (width / logits.shape[1] / 2)
+    return Spelling(Classification(decoded.labels, confidence, probabilities), places)

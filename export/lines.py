@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import LINE, Shapes, load_lines
-from edge_runtime.line_reader import agreed, peaks, slanted
+from edge_runtime.ctc import decode
+from edge_runtime.line_reader import by_line, slanted
 from edge_runtime.types import NONE
 from export import bundle, card, formats, onnx, parity, tflite
 from export.confidence import Confidence, measure
@@ -71,7 +72,7 @@ def export_lines(
         shapes,
         files,
         {"accuracy": {"test_lines": parity.accuracy(own, test.texts())}},
-        _confidence(agreed(parity.logits("tflite_int8", models["tflite_int8"], slanted(judged.images))), true),
+        _confidence(by_line(parity.logits("tflite_int8", models["tflite_int8"], slanted(judged.images))), true),
         run.training,
     )
     contents = {formats.PATHS[kind]: content for kind, content in models.items()}
@@ -135,17 +136,17 @@ looks at it again.
 def _confidence(logits: NDArray[np.float32], true: NDArray[np.str_]) -> Confidence:
     """How sure the digits of lines may be taken to be: those read, held against those that are there.
 
-    logits: (N, columns, 11) of lines of validation digits; true: (N,), what they say. By default all are accepted:
+    logits: (N, ways, columns, 11) of lines of validation digits; true: (N,), what they say. By default all are taken:
     the network has said already where no digit is.
     """
     read, labels = [], []
-    for columns, text in zip(logits, true, strict=True):
-        places = peaks(columns)
-        said = "".join(str(label) for label in columns[places].argmax(1))
+    for ways, text in zip(logits, true, strict=True):
+        decoded = decode(ways)
+        said = "".join(map(str, decoded.labels))
         held = np.full(len(said), NONE)  # what is read and is not there is no digit
         for kind, first, last, start, stop in SequenceMatcher(None, said, text, autojunk=False).get_opcodes():
             if kind == "equal" or (kind == "replace" and last - first == stop - start):
                 held[first:last] = [int(digit) for digit in text[start:stop]]
-        read.append(columns[places])
+        read.append(decoded.columns)
         labels.append(held)
-    return measure(np.concatenate(read).astype(np.float64), np.concatenate(labels))._replace(min_confidence=0.0)
+    return measure(np.concatenate(read), np.concatenate(labels))._replace(min_confidence=0.0)

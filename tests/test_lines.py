@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from itertools import groupby, product
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from edge_runtime import Classifier, Reader
 from edge_runtime.backends import is_installed
 from edge_runtime.bundle import LINE, load_bundle, load_lines
+from edge_runtime.ctc import likelihood
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.find.ink import find_ink
@@ -30,10 +32,10 @@ TOUCHING = (["36", "52"], ["2074"], ["800"])
 
 
 def columns(text: str, sure: float = 9.0):
-    """Logits of a line whose columns are labelled so, "-" where no digit is."""
-    logits = np.zeros((len(text), NONE + 1), np.float32)
+    """Logits of a line, seen in one way, whose columns are labelled so, "-" where no digit is."""
+    logits = np.zeros((1, len(text), NONE + 1), np.float32)
     for place, label in enumerate(text):
-        logits[place, NONE if label == "-" else int(label)] = sure
+        logits[0, place, NONE if label == "-" else int(label)] = sure
     return logits
 
 
@@ -66,6 +68,25 @@ def test_what_is_missing_to_one_is_the_probability_of_no_digit():
     spelling = spell(columns("-5-", sure=1.0), 12)
     weights = np.exp([1.0, *[0.0] * 10])
     assert spelling.digits.probabilities.sum() == pytest.approx(1 - 1 / weights.sum(), abs=1e-5)
+
+
+def test_what_is_likeliest_in_all_ways_is_read_and_lies_where_it_is():
+    ways = np.concatenate([columns("--4-----7-", sure) for sure in (2.0, 2.0)] + [columns("--9---7---", 3.0)])
+    ways[2, 2, 4] = 2.9  # the third way all but agrees
+    spelling = spell(ways, 40)
+    assert spelling.digits.label.tolist() == [4, 7]
+    assert spelling.places.tolist() == [10.0, 34.0]
+    assert spelling.digits.confidence[0] < 0.9
+
+
+def test_the_likelihood_is_that_of_all_paths():
+    ways = np.random.default_rng(0).dirichlet(np.ones(NONE + 1), (2, 4))
+    for labels in ([], [3], [3, 3], [3, 5], [5, 3, 5]):
+        wanted = np.zeros(2)
+        for path in product({*labels, NONE}, repeat=4):
+            if [label for label, _ in groupby(path) if label != NONE] == labels:
+                wanted += np.prod(ways[:, range(4), path], axis=1)
+        assert np.exp(likelihood(ways, np.array(labels, int))) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("backend", ["litert", "onnx"])

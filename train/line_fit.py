@@ -19,10 +19,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.ctc import decode
 from edge_runtime.errors import OutputError
 from edge_runtime.files import Files
 from edge_runtime.find import line
-from edge_runtime.line_reader import spell
 from edge_runtime.versions import versions
 from train import chance, deformation, hands, strokes
 from train import lines as drawing
@@ -131,7 +131,7 @@ def share_right(network: keras.Model, judged: Lines) -> float:
 
 def texts(logits: NDArray[np.floating[Any]]) -> NDArray[np.str_]:
     """Return what a network reads in N lines, (N,); logits: (N, columns, 11)."""
-    return np.array(["".join(map(str, spell(columns, line.WIDTH).digits.label)) for columns in logits])
+    return np.array(["".join(map(str, decode(columns[np.newaxis]).labels)) for columns in logits])
 
 
 def _learn(learner: Learner, drawn: Lines, random: np.random.Generator) -> float:
