@@ -110,19 +110,10 @@ def _printed(others: Others, random: np.random.Generator) -> Gray:
 
 
 def _scribble(others: Others, random: np.random.Generator) -> Gray:
-    """Two to six strokes, straight, cornered or bowed, of one width; or of many on a patch, as a sandal has them."""
+    """Two to six strokes, straight, cornered or bowed."""
     picture = np.zeros((letters.SIDE, letters.SIDE), np.uint8)
     pen = round(random.uniform(4, 13))
-    patched = random.random() < 0.35
-    if patched:  # long and low, flat or rising to one side
-        left, right = random.uniform(8, 24), random.uniform(62, 88)
-        ends, high = random.uniform(40, 84, 2), random.uniform(4, 26, 2)
-        corners = [(left, ends[0]), (right, ends[1]), (right, ends[1] - high[1]), (left, ends[0] - high[0])]
-        middle = (random.uniform(left, right), np.interp(0.5, [0, 1], ends) - random.uniform(0, 12))
-        cv2.fillPoly(picture, [np.rint([*corners[:3], middle, corners[3]]).astype(np.int32)], (255,))
     for _ in range(random.integers(2, 7)):
-        if patched:
-            pen = round(random.uniform(3, 15))
         start = random.uniform(16, 80, (1, 2))
         steps = random.normal(0, random.uniform(8, 35), (random.integers(1, 6), 2))
         points = np.clip(np.concatenate([start, start + np.cumsum(steps, 0)]), 6, letters.SIDE - 6)
