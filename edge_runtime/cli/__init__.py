@@ -1,11 +1,14 @@
 """The command line: arguments in, rows and exit codes out. Puts the parts together and holds no logic of its own."""
 
+import os
 import sys
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """The console command."""
+    # For the backend numpy, before NumPy is loaded: threads that wait for each other on a busy device take longer.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         # Imported here: Ctrl-C while NumPy and OpenCV are loaded is no fault of anybody's.
         from edge_runtime.cli.commands import edge_digits
