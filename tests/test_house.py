@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and what the wheel holds."""
 
 import ast
+import json
 import subprocess
 import sys
 import zipfile
@@ -94,5 +95,8 @@ def test_the_wheel_holds_the_runtime_and_its_int8_models_alone(tmp_path):
     }
     extra = {name for name in names if name.startswith("edge_runtime/") and Path(name).suffix != ".py"}
     allowed = {"manifest.json", "model_int8.tflite", "model_int8.onnx", "py.typed"}
-    assert {Path(name).name for name in extra} == allowed
+    assert {Path(name).name for name in extra} - {"golden.bin"} == allowed
+    for manifest in (name for name in names if name.endswith("/manifest.json")):
+        golden = json.loads(zipfile.ZipFile(wheel).read(manifest)).get("golden")
+        assert golden is None or str(Path(manifest).with_name(golden["path"])) in names
     assert {"edge_runtime/models/ann/model_int8.tflite", "edge_runtime/models/ann/manifest.json"} <= extra
