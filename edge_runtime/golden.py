@@ -39,7 +39,7 @@ def load_golden(bundle: Bundle) -> Golden | None:
     try:
         file, count = model_file(entry, bundle.folder), int(entry["images"])
         dtypes = {str(kind): DTYPES[name] for kind, name in entry["outputs"].items()}
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"the golden entry of {bundle.name} makes no sense ({error!r}): export it again") from error

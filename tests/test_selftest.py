@@ -115,6 +115,7 @@ def test_outputs_may_be_four_steps_off(folder, off, state):
         lambda entry, data: entry.update(images=0),
         lambda entry, data: entry.update(images=10**9),
         lambda entry, data: entry.update(images="many"),
+        lambda entry, data: entry.update(images=float("inf")),
         lambda entry, data: entry.update(path="../golden.bin"),
         lambda entry, data: entry.update(outputs={}),
         lambda entry, data: entry.update(outputs={"tflite_int8": "object"}),

@@ -16,13 +16,15 @@ from edge_runtime.backends import KINDS
 from edge_runtime.backends.tflite_file import Dense, Layer, Quantisation, Reshape, Transpose, read_tflite
 from edge_runtime.bundle import Shapes
 from edge_runtime.errors import BackendError, ModelError, UnsupportedModelError
+from edge_runtime.limits import LAYER_VALUES
 from edge_runtime.types import Images
 
-BATCH = 256  # images: bounds the memory of the layers between
+BATCH = 256  # images: larger batches are no faster
 PIXELS = Quantisation(np.float32(1.0), -128)  # of the input: pixels 0 to 255
 LOWEST, HIGHEST = -128, 127  # of int8
 EXACT = 1 << 24  # whole numbers up to here are exact in float32, sums of them in any order, too
 INT32 = (1 << 31) - 1  # interpreters sum in 32 bits
+MOST_SCALE = 256  # between layers: XNNPACK takes no larger one
 
 Values = NDArray[np.float32]  # (N, ...), whole numbers: the stored ones minus their zero point
 
@@ -45,6 +47,7 @@ class NumpyBackend:
         if np.prod(network.image) != np.prod(shapes.image) or network.before != PIXELS:
             raise ModelError(f"it does not take {shapes.image[0]}x{shapes.image[1]} pixels")
         self._image = network.image
+        self._batch = max(1, min(BATCH, LAYER_VALUES // network.widest))
         self._layers: list[_Prepared | Layer] = [
             _prepare(layer) if isinstance(layer, Dense) else layer for layer in network.layers
         ]
@@ -54,12 +57,12 @@ class NumpyBackend:
     def run(self, images: Images) -> NDArray[np.int8]:
         """See Backend.run."""
         outputs = np.empty((len(images), *self.outputs), np.int8)
-        for at in range(0, len(images), BATCH):
-            part = images[at : at + BATCH]
+        for at in range(0, len(images), self._batch):
+            part = images[at : at + self._batch]
             values = part.reshape(len(part), *self._image).astype(np.float32)
             for layer in self._layers:
                 values = _apply(layer, values)
-            outputs[at : at + BATCH] = values + self.zero_point
+            outputs[at : at + self._batch] = values + self.zero_point
         return outputs
 
 
@@ -70,10 +73,14 @@ def _prepare(layer: Dense) -> _Prepared:
     if bound > INT32:
         raise ModelError("it has sums of more than 32 bits")
     exact = np.float32 if bound <= EXACT else np.float64
+    with np.errstate(all="ignore"):
+        scale = before.scale * layer.scales / after.scale
+    if not (scale < MOST_SCALE).all():  # a NaN is not, either
+        raise ModelError("it has scales between layers that are too large")
     return _Prepared(
         np.ascontiguousarray(layer.weights.T, exact),
         layer.bias.astype(exact),
-        before.scale * layer.scales / after.scale,
+        scale,
         0 if layer.relu else LOWEST - after.zero_point,
         HIGHEST - after.zero_point,
     )

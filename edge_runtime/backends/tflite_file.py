@@ -15,6 +15,7 @@ from edge_runtime.bundle import Shape
 from edge_runtime.errors import ModelError, UnsupportedModelError
 
 FULLY_CONNECTED, RESHAPE, TRANSPOSE = 9, 22, 39
+DENSE_OPTIONS = 8  # of the kinds of options that an operator may have
 INT8, INT32 = 9, 2
 NO_ACTIVATION, RELU = 0, 1
 
@@ -63,6 +64,7 @@ class Network(NamedTuple):
     layers: list[Layer]
     outputs: Shape  # of one image
     after: Quantisation  # of the output
+    widest: int  # values of one image between any two layers, at most
 
 
 def read_tflite(model: bytes) -> Network:
@@ -92,6 +94,7 @@ class _Graph:
     def network(self) -> Network:
         at, image = self._input, tuple(int(side) for side in self._tensor(self._input).array(0, "i4")[1:])
         shape = _checked(image)
+        widest = math.prod(shape)
         layers: list[Layer] = []
         for operator in self._operators:
             code = _item(self._codes, operator.number(0, "I"))
@@ -115,13 +118,13 @@ class _Graph:
                 raise UnsupportedModelError(f"it has operator {code}")
             if code != FULLY_CONNECTED and self._quantisation(at) != self._quantisation(after):
                 raise ModelError("it changes the scale of values that it only moves")
-            at = after
+            at, widest = after, max(widest, math.prod(shape))
         if at != self._output:
             raise ModelError("its operations do not lead to its output")
-        return Network(image, self._quantisation(self._input), layers, shape, self._quantisation(at))
+        return Network(image, self._quantisation(self._input), layers, shape, self._quantisation(at), widest)
 
     def _dense(self, operator: Table, inputs: list[int], after: int, shape: Shape) -> tuple[Dense, Shape]:
-        options = operator.table(4)
+        options = operator.table(4) if operator.number(3, "B") == DENSE_OPTIONS else None
         relu = options.number(0, "b") if options else NO_ACTIVATION
         keeps = bool(options and options.number(2, "b"))
         if relu not in (NO_ACTIVATION, RELU) or (options and options.number(1, "b")) or not (keeps or len(shape) == 1):
