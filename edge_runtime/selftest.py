@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.backends import KINDS, is_installed, open_backend
+from edge_runtime.backends import KINDS, NUMPY, is_installed, notice_numpy, open_backend
 from edge_runtime.bundle import LINE, Bundle, load_bundle, load_lines
 from edge_runtime.errors import BackendError, UnsupportedModelError
 from edge_runtime.golden import STEPS, load_golden, steps_apart
@@ -24,6 +24,7 @@ from edge_runtime.limits import SELF_TEST_SECONDS
 
 DIGITS, LINES = "digits", "lines"  # what a bundle reads
 MARK = "edge-digits self-test: "  # before each line of the child's own
+_known: dict[str, str] = {}  # what `first_working` has found out, by the manifests of its bundles
 FEW = 2  # images that are also given one by one: backends have another way for these
 
 
@@ -51,22 +52,36 @@ def installed() -> list[str]:
     return [name for name, kind in KINDS.items() if kind.library and is_installed(name)]
 
 
-def first_working(bundle: Bundle | None = None, tell: Callable[[str], None] = lambda line: None) -> str:
-    """Return the first installed backend that passes the self-test with a bundle: for a service, before it begins.
+def first_working(bundle: Bundle, *more: Bundle, tell: Callable[[str], None] = lambda line: None) -> str:
+    """Return the first installed backend that passes the self-test: for a service, before it begins.
 
-    bundle: None for the default one. tell: takes a line for each backend that does not. Raises BackendError where none
-    passes, and ModelError.
+    bundle: what it has to run; more: what it may say that it does not run. tell: takes a line for each backend that
+    does not pass. Where NumPy is what is left, a notice says so. Asked again for the same bundles, this process
+    remembers; another one tries anew, for a library may have been exchanged. Raises BackendError where none passes.
     """
-    bundle = bundle or load_bundle()
+    key = json.dumps([each.manifest for each in (bundle, *more)])
+    if key not in _known:
+        _known[key] = _first_working([bundle, *more], tell)
+    return _known[key]
+
+
+def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> str:
     reasons = []
     for name in installed():
-        (result,) = try_backend(name, [bundle])
-        if result.state is State.WORKS:
+        found = try_backend(name, bundles)
+        wrong = [
+            result
+            for number, result in enumerate(found)
+            if result.state is not State.WORKS and not (number and result.state is State.UNSUPPORTED)
+        ]
+        if not wrong:
+            if name == NUMPY:
+                notice_numpy(bundles[0])
             return name
-        reasons.append(f"{name}: {result.reason}")
+        reasons.append(f"{name}: {wrong[0].reason}")
         tell(f"the backend {reasons[-1]}; trying the next")
     raise BackendError(
-        f"no backend passes the self-test with {bundle.name}; {'; '.join(reasons)}; {KINDS['litert'].install}"
+        f"no backend passes the self-test with {bundles[0].name}; {'; '.join(reasons)}; {KINDS['litert'].install}"
     )
 
 

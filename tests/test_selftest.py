@@ -170,15 +170,35 @@ def test_a_library_that_crashes_costs_no_other_model_its_test(folder, broken):
     ]
 
 
-def test_a_service_is_told_where_nothing_works(folder, broken):
+def test_a_service_is_told_where_nothing_works(folder, broken, caplog):
     broken("litert", CRASH)
     broken("onnx", CRASH)
     told = []
-    assert first_working(load_bundle(folder), told.append) == "numpy"
+    assert first_working(load_bundle(folder), load_lines(), tell=told.append) == "numpy"
     assert [line.split(":")[0] for line in told] == ["the backend litert", "the backend onnx"]
+    assert first_working(load_bundle(folder), load_lines(), tell=told.append) == "numpy"
+    assert len(told) == 2  # it is remembered
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["notice: NumPy alone reads the digits"]
     change(folder, lambda entry, data: data.__setitem__(slice(20 * 784, 20 * 784 + 200), bytes(200)))
     with pytest.raises(BackendError, match=r"litert: .*SIGILL.*onnx: .*SIGILL.*numpy: .*steps off"):
         first_working(load_bundle(folder))
+
+
+def test_a_watch_goes_past_a_backend_that_crashes(run_cli, broken):
+    done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=broken("litert", CRASH))
+    assert "warning: the backend litert: it ends its process with SIGILL" in done.stderr
+    assert "notice:" not in done.stderr
+    assert "123" in done.stdout
+
+
+def test_a_watch_needs_no_interpreter(run_cli, no_interpreter):
+    done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=no_interpreter)
+    assert [line.split(";")[0] for line in done.stderr.splitlines() if "notice:" in line] == [
+        "notice: NumPy alone reads the digits, which takes longer",
+        "notice: rows of digits that touch are cut apart and not read as a whole: the backend numpy does not run the "
+        "network for lines",
+    ]
+    assert "123" in done.stdout
 
 
 # `edge-digits doctor`

@@ -3,7 +3,7 @@
 In: a bundle's model file and uint8 images. Out: raw outputs, int8 or float32, with their scale and zero point.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol, cast
@@ -88,7 +88,7 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
             failures.append(f"{candidate}: {error}")
             continue
         if candidate == NUMPY:
-            notice(f"NumPy alone reads the digits, which takes longer; {_missing(bundle, failures)}")
+            notice_numpy(bundle, failures)
         return candidate, backend
     raise BackendError(f"nothing here runs the model {bundle.name}; {_missing(bundle, failures)}")
 
@@ -100,7 +100,12 @@ def notice(line: str) -> None:
     logging.getLogger("edge_runtime").warning("notice: %s", line)
 
 
-def _missing(bundle: Bundle, failures: list[str]) -> str:
+def notice_numpy(bundle: Bundle, failures: Sequence[str] = ()) -> None:
+    """Say that no interpreter runs a bundle; failures: what is wrong with those that are installed."""
+    notice("; ".join(filter(None, ["NumPy alone reads the digits, which takes longer", _missing(bundle, failures)])))
+
+
+def _missing(bundle: Bundle, failures: Sequence[str]) -> str:
     """What does not work, and what could be installed."""
     kinds = {name: kind for name, kind in KINDS.items() if kind.model in bundle.files and name != NUMPY}
     install = "; or ".join(kind.install for name, kind in kinds.items() if not is_installed(name))
