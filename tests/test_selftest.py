@@ -211,7 +211,9 @@ def test_doctor_tests_all_models_with_all_backends(run_cli):
     assert "trying onnx" in done.stderr
     models = {*found["models"], load_lines().name}
     for backend in ("litert", "onnx"):
-        assert {result["state"] for result in found["backends"][backend]["self_test"].values()} == {"works"}
+        results = found["backends"][backend]["self_test"].values()
+        assert {result["state"] for result in results} == {"works"}
+        assert None not in [result["steps"] for result in results]  # each shipped bundle has golden outputs
     tests = found["backends"]["numpy"]["self_test"]
     assert {model: result["state"] for model, result in tests.items() if model.startswith("ann")} == dict.fromkeys(
         ("ann", "ann-nano", "ann-small"), "works"
