@@ -76,7 +76,7 @@ def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> st
         ]
         if not wrong:
             if name == NUMPY:
-                notice_numpy(bundles[0])
+                notice_numpy()
             return name
         reasons.append(f"{name}: {wrong[0].reason}")
         tell(f"the backend {reasons[-1]}; trying the next")

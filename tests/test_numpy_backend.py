@@ -121,6 +121,13 @@ def test_a_network_for_other_pixels_is_refused(nano):
 # Where no interpreter is installed
 
 
+@pytest.mark.parametrize(("module", "package"), [("click", "click"), ("cv2", "opencv-python-headless")])
+def test_what_nothing_works_without_is_named(run_cli, tmp_path, module, package):
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
+    done = run_cli("classify", "7.png", before=tmp_path, code=1)
+    assert done.stderr == f"error: {module} is not installed: pip install {package}\n"
+
+
 @pytest.fixture
 def touching(tmp_path):
     """A page with a row that the network for lines would be asked for."""
@@ -135,7 +142,7 @@ def test_auto_reads_with_numpy_and_says_so_in_one_line(run_cli, no_interpreter):
     assert json.loads(done.stdout)["label"] == "4"
     (line,) = done.stderr.splitlines()
     assert line.startswith(NOTICE)
-    assert "pip install ai-edge-litert" in line
+    assert "edge-digits doctor" in line
     assert run_cli("classify", "--backend", "numpy", sample, before=no_interpreter).stderr == ""
 
 

@@ -88,7 +88,7 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
             failures.append(f"{candidate}: {error}")
             continue
         if candidate == NUMPY:
-            notice_numpy(bundle, failures)
+            notice_numpy(failures)
         return candidate, backend
     raise BackendError(f"nothing here runs the model {bundle.name}; {_missing(bundle, failures)}")
 
@@ -100,9 +100,10 @@ def notice(line: str) -> None:
     logging.getLogger("edge_runtime").warning("notice: %s", line)
 
 
-def notice_numpy(bundle: Bundle, failures: Sequence[str] = ()) -> None:
-    """Say that no interpreter runs a bundle; failures: what is wrong with those that are installed."""
-    notice("; ".join(filter(None, ["NumPy alone reads the digits, which takes longer", _missing(bundle, failures)])))
+def notice_numpy(failures: Sequence[str] = ()) -> None:
+    """Say that no interpreter is in use; failures: what is wrong with those that are installed."""
+    told = ["NumPy alone reads the digits, which takes longer", *failures]
+    notice("; ".join([*told, "edge-digits doctor says which interpreters can be installed"]))
 
 
 def _missing(bundle: Bundle, failures: Sequence[str]) -> str:

@@ -4,6 +4,8 @@ import os
 import sys
 from typing import NoReturn
 
+NEEDED = {"click": "click", "numpy": "numpy", "cv2": "opencv-python-headless"}  # modules, and what pip knows them by
+
 
 def main() -> NoReturn:
     """The console command."""
@@ -15,4 +17,8 @@ def main() -> NoReturn:
         from edge_runtime.cli.run import run
     except KeyboardInterrupt:
         sys.exit(130)
+    except ModuleNotFoundError as error:  # the package was installed without what it requires
+        if error.name not in NEEDED:
+            raise
+        sys.exit(f"error: {error.name} is not installed: pip install {NEEDED[error.name]}")
     run(edge_digits, "edge-digits")
