@@ -24,8 +24,9 @@ from edge_runtime.limits import SELF_TEST_SECONDS
 
 DIGITS, LINES = "digits", "lines"  # what a bundle reads
 MARK = "edge-digits self-test: "  # before each line of the child's own
-_known: dict[str, str] = {}  # what `first_working` has found out, by the manifests of its bundles
 FEW = 2  # images that are also given one by one: backends have another way for these
+
+_known: dict[str, str] = {}  # what `first_working` has found out, by the manifests of its bundles
 
 
 class State(StrEnum):
@@ -57,7 +58,8 @@ def first_working(bundle: Bundle, *more: Bundle, tell: Callable[[str], None] = l
 
     bundle: what it has to run; more: what it may say that it does not run. tell: takes a line for each backend that
     does not pass. Where NumPy is what is left, a notice says so. Asked again for the same bundles, this process
-    remembers; another one tries anew, for a library may have been exchanged. Raises BackendError where none passes.
+    remembers; another one tries anew, for a library may have been exchanged. Raises BackendError where none passes,
+    and ModelError for a model that is not what its manifest says.
     """
     key = json.dumps([each.manifest for each in (bundle, *more)])
     if key not in _known:
@@ -68,6 +70,10 @@ def first_working(bundle: Bundle, *more: Bundle, tell: Callable[[str], None] = l
 def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> str:
     reasons = []
     for name in installed():
+        file = bundles[0].files.get(KINDS[name].model or "")
+        if file is None:
+            continue
+        file.load()  # a broken model is no backend's fault
         found = try_backend(name, bundles)
         wrong = [
             result
@@ -80,9 +86,8 @@ def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> st
             return name
         reasons.append(f"{name}: {wrong[0].reason}")
         tell(f"the backend {reasons[-1]}; trying the next")
-    raise BackendError(
-        f"no backend passes the self-test with {bundles[0].name}; {'; '.join(reasons)}; {KINDS['litert'].install}"
-    )
+    told = [f"no backend passes the self-test with {bundles[0].name}", *reasons, KINDS["litert"].install]
+    raise BackendError("; ".join(told))
 
 
 def try_backend(name: str, bundles: Sequence[Bundle]) -> list[Result]:

@@ -184,6 +184,17 @@ def test_a_service_is_told_where_nothing_works(folder, broken, caplog):
         first_working(load_bundle(folder))
 
 
+def test_a_service_is_told_of_a_model_that_is_broken_or_has_no_file_to_run(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "model_int8.tflite").write_bytes(b"\0" * manifest["files"]["tflite_int8"]["bytes"])
+    with pytest.raises(ModelError, match="SHA-256"):
+        first_working(load_bundle(folder))
+    del manifest["files"]["tflite_int8"], manifest["files"]["onnx_int8"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BackendError, match="no backend passes"):
+        first_working(load_bundle(folder))
+
+
 def test_a_watch_goes_past_a_backend_that_crashes(run_cli, broken):
     done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=broken("litert", CRASH))
     assert "warning: the backend litert: it ends its process with SIGILL" in done.stderr
