@@ -29,7 +29,7 @@ def other_hand(image: Gray, label: int, random: np.random.Generator) -> Gray:
 
 def _one(image: Gray, random: np.random.Generator) -> Gray:
     top = (random.uniform(14, 18), random.uniform(3, 6))
-    length, steep = random.uniform(5, 25), np.deg2rad(random.uniform(30, 82))
+    length, steep = random.uniform(4, 25), np.deg2rad(random.uniform(30, 82))
     end = (top[0] - length * np.cos(steep), top[1] + length * np.sin(steep))
     middle = (
         (top[0] + end[0]) / 2 + random.normal(0, 0.8),
@@ -38,16 +38,18 @@ def _one(image: Gray, random: np.random.Generator) -> Gray:
     foot = (top[0] + random.normal(-2, 1.5), 24.0)
     picture = _curve(np.zeros_like(image), [end, middle, top], random, 0.3)
     _curve(picture, [top, ((top[0] + foot[0]) / 2, 14), foot], random, 0.4)
-    if random.random() < 0.15:
+    if length < 10 and random.random() < 0.5:  # the pen stays down on its way to the next digit
+        _curve(picture, [foot, (foot[0] + random.uniform(2, 8), random.uniform(21.5, 24))], random, 0.3)
+    elif random.random() < 0.15:
         _curve(picture, [(foot[0] - random.uniform(2, 6), 24), (foot[0] + random.uniform(2, 6), 23.5)], random, 0.3)
     return picture
 
 
 def _two(image: Gray, random: np.random.Generator) -> Gray:
     kind = random.random()
-    if kind < 0.35:  # a head that is all but closed
+    if kind < 0.5:  # a head that is all but closed
         hook = [(random.uniform(14, 18), random.uniform(9, 12)), (random.uniform(9, 12), 12), (7.5, 8)]
-    elif kind < 0.8:
+    elif kind < 0.85:
         hook = [(random.uniform(10, 16), random.uniform(8, 11)), (8, 8)]
     else:
         hook = [(7, 8)]
@@ -57,7 +59,7 @@ def _two(image: Gray, random: np.random.Generator) -> Gray:
 
 
 def _four(image: Gray, random: np.random.Generator) -> Gray:
-    if random.random() < 0.25:  # in one stroke, as an h is
+    if random.random() < 0.35:  # in one stroke, as an h is
         left, low = random.uniform(6, 9), random.uniform(12, 17)
         bow = [(left + 3, low - random.uniform(0, 3)), (left + random.uniform(7, 10), low - random.uniform(0, 2))]
         foot = (left + random.uniform(6, 11), random.uniform(21, 24))
@@ -65,7 +67,7 @@ def _four(image: Gray, random: np.random.Generator) -> Gray:
     low = random.uniform(11, 19)
     corner = [(6, low)] if random.random() < 0.5 else [(6.5, low - 2), (9, low)]
     picture = _curve(
-        np.zeros_like(image), [(8, 4), *corner, (random.uniform(15, 21), low - random.uniform(-1, 2))], random
+        np.zeros_like(image), [(8, 4), *corner, (random.uniform(15, 23), low - random.uniform(-1, 2))], random
     )
     stem = random.uniform(14, 19)
     head = low - random.uniform(1, 5) if random.random() < 0.5 else random.uniform(3, low - 1)
@@ -76,13 +78,13 @@ def _four(image: Gray, random: np.random.Generator) -> Gray:
 
 def _five(image: Gray, random: np.random.Generator) -> Gray:
     kind = random.random()
-    if kind < 0.2:  # no belly: a tick, and a bar that flies
+    if kind < 0.3:  # no belly: a tick, and a bar that flies
         head = (random.uniform(11, 16), random.uniform(4, 8))
         picture = np.zeros_like(image)
         tick = [(random.uniform(6, 9), random.uniform(11, 17)), (random.uniform(8, 11), random.uniform(20, 23)), head]
         _curve(picture, tick, random, 0.4)
         return _curve(picture, [head, (random.uniform(19, 25), head[1] + random.uniform(-2, 1))], random, 0.3)
-    if kind < 0.5:  # in one stroke, as an S is
+    if kind < 0.6:  # in one stroke, as an S is
         corner = random.uniform(8, 10.5)
         neck = [(random.uniform(16, 22), random.uniform(3.5, 5.5)), (corner + 2, 5), (corner, 9), (14, 12)]
         return _curve(np.zeros_like(image), [*neck, (18, 16.5), (14.5, 22), (8, random.uniform(20, 23))], random, 0.6)
@@ -101,8 +103,8 @@ def _seven(image: Gray, random: np.random.Generator) -> Gray:
     foot = (random.uniform(9, 15), 24.0)
     middle = ((right + foot[0]) / 2 + random.normal(-0.5, 1), 14.0)
     _curve(picture, [(right, 4.5), middle, foot], random, 0.3)
-    if random.random() < 0.6:
-        reach = random.uniform(3, 6, 2)
+    if random.random() < 0.75:
+        reach = random.uniform(3, 8, 2)
         tilt = random.uniform(-2, 1.5)
         row = random.uniform(12, 17)
         _curve(picture, [(middle[0] - reach[0], row), (middle[0] + reach[1], row + tilt)], random, 0.3)
@@ -120,10 +122,10 @@ def _eight(image: Gray, random: np.random.Generator) -> Gray:
 
 
 def _nine(image: Gray, random: np.random.Generator) -> Gray:
-    wide, high = random.uniform(2.8, 5.2), random.uniform(2.6, 4.6)
+    wide, high = random.uniform(2.8, 6), random.uniform(2.6, 4.6)
     middle = (random.uniform(12.5, 15), 4 + high)
     # The head begins and ends where the stem does: at its right, below it as on a lollipop, or at its left as a P's.
-    start = -20 if random.random() < 0.4 else random.uniform(40, 170)
+    start = -20 if random.random() < 0.4 else random.uniform(40, 200)
     turn = np.deg2rad(start - np.array([0, 70, 140, 210, 280, 350]) + random.uniform(-15, 15))
     head = [(middle[0] + wide * np.cos(angle), middle[1] + high * np.sin(angle)) for angle in turn]
     foot = (middle[0] + random.uniform(-5, 3), random.uniform(21, 24))
@@ -151,13 +153,13 @@ def _zero(image: Gray, random: np.random.Generator) -> Gray:
 # The share of each digit that is drawn anew, and how.
 SHAPES = {
     0: (0.12, _zero),
-    1: (0.45, _one),
-    2: (0.4, _two),
-    4: (0.45, _four),
-    5: (0.4, _five),
-    7: (0.35, _seven),
+    1: (0.5, _one),
+    2: (0.45, _two),
+    4: (0.5, _four),
+    5: (0.45, _five),
+    7: (0.45, _seven),
     8: (0.15, _eight),
-    9: (0.5, _nine),
+    9: (0.55, _nine),
 }
 
 
