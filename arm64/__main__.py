@@ -1,0 +1,162 @@
+"""`python -m arm64`: the wheel on an emulated Raspberry Pi, held against this machine."""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from arm64.userland import PROCESSORS, RELEASES, FetchError, Processor, Userland
+from edge_runtime.drawing import draw_photograph
+
+ROOT = Path(__file__).parent.parent
+NOT_FETCHED = 75  # EX_TEMPFAIL of sysexits.h
+DIGITS = 1000
+DELEGATE = b"Created TensorFlow Lite XNNPACK delegate"
+# The tests that stand for a device's work: decoding, normalising, bundles, every backend.
+SHORT = ("tests/test_bundle.py", "tests/test_normalise.py", "tests/test_resize.py", "tests/test_backends.py")
+LONG = (*SHORT, "tests/test_image.py", "tests/test_cli.py")
+SAMPLES = (
+    "0-like-mnist.png",
+    "1-blue-pen-photo.jpg",
+    "2-red-felt-pen.webp",
+    "3-16-bit-scan.tiff",
+    "5-on-transparent.png",
+)
+COMMANDS = {
+    "classify": ["classify", "--json", *(f"samples/{name}" for name in FILES)],
+    "read": ["read", "--json", "samples/1-blue-pen-photo.jpg", "samples/8-chalk-on-board.jpg"],
+    "batch-classify": ["batch-classify", "samples", "--jobs", "2", "--output", "{out}/results.csv"],
+}
+
+
+def pictures() -> Iterator[np.ndarray]:
+    """Drawn digits as crops of many sizes and lights: uint8 (height, width)."""
+    random = np.random.default_rng(8)
+    for number in range(DIGITS):
+        side = int(random.integers(14, 70))
+        height, width = side + int(random.integers(4, 20)), side + int(random.integers(4, 20))
+        ink, paper = ((40, 30, 30), (225, 230, 235)) if number % 3 else ((235, 230, 225), (60, 50, 40))
+        light, noise = float(random.uniform(0, 0.4)), float(number % 4)
+        colour = draw_photograph(number % 10, height, width, ink, paper, side, (2, 2), light, noise, seed=number)
+        yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+class Trial:
+    """The checks of one run: what this machine says, and how each userland compares."""
+
+    def __init__(self, folder: Path, long: bool) -> None:
+        self.folder, self.long = folder, long
+        self.failed = 0
+        self.wheel = self._build()
+        np.savez(folder / "in.npz", **{f"gray{number}": gray for number, gray in enumerate(pictures())})
+        self.here = folder / "here"
+        self._run_here()
+
+    def tell(self, what: str, well: bool, seconds: float, detail: str = "") -> None:
+        """Print one check's line."""
+        self.failed += not well
+        print(f"  {'ok    ' if well else 'FAILED'}  {what:<42}{seconds:6.1f} s  {detail}".rstrip(), flush=True)
+
+    def _build(self) -> Path:
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
+        command += ["--no-build-isolation", "--wheel-dir", str(self.folder)]
+        tree = self.folder / "tree"
+        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, tracked.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                (tree / name).write_bytes((ROOT / name).read_bytes())
+        subprocess.run([*command, str(tree)], check=True)
+        (wheel,) = self.folder.glob("edge_digits-*.whl")
+        return wheel
+
+    def _run_here(self) -> None:
+        self.here.mkdir()
+        command = [sys.executable, str(ROOT / "arm64" / "checks.py"), str(self.folder / "in.npz")]
+        environment = {"PYTHONPATH": str(self.folder / "tree"), "PATH": "/usr/bin:/bin"}
+        subprocess.run([*command, str(self.here / "out.npz")], check=True, capture_output=True, env=environment)
+        for name, arguments in COMMANDS.items():
+            done = subprocess.run(
+                [sys.executable, "-m", "edge_runtime", *(part.format(out=self.here) for part in arguments)],
+                cwd=self.folder / "tree",
+                capture_output=True,
+                check=True,
+            )
+            (self.here / name).write_bytes(done.stdout)
+
+    def run(self, userland: Userland, processor: Processor) -> None:
+        """All checks in one userland on one processor."""
+        userland.install("--no-deps", str(self.wheel))
+        there = self.folder / f"{userland.release.name}-{processor.qemu}"
+        there.mkdir()
+        began = time.monotonic()
+        arguments = [f"{self.folder}/in.npz", f"{there}/out.npz"]
+        done = userland.run(processor, [userland.python, "/arm64/checks.py", *arguments], {ROOT / "arm64": "/arm64"})
+        spent = time.monotonic() - began
+        if done.returncode != 0:
+            self.tell("networks", False, spent, done.stderr.decode(errors="replace").strip()[-500:])
+            return
+        self.tell("XNNPACK takes the networks", DELEGATE in done.stderr, spent)
+        with np.load(self.here / "out.npz") as mine, np.load(there / "out.npz") as theirs:
+            for name in mine.files:
+                other = int((mine[name] != theirs[name]).sum())
+                self.tell(f"{name}, {DIGITS} digits, equal", other == 0, 0, f"{other} values differ" if other else "")
+        for name, command in COMMANDS.items():
+            began = time.monotonic()
+            asked = [userland.python, "-m", "edge_runtime", *(part.format(out=there) for part in command)]
+            done = userland.run(processor, asked, {self.folder / "tree" / "samples": "/work/samples"}, "/work")
+            well = done.returncode == 0 and done.stdout == (self.here / name).read_bytes()
+            if name == "batch-classify" and well:
+                well = (there / "results.csv").read_bytes() == (self.here / "results.csv").read_bytes()
+            self.tell(f"{name}, byte-equal", well, time.monotonic() - began, done.stderr.decode()[-300:] * (not well))
+        self.test(userland, processor)
+
+    def test(self, userland: Userland, processor: Processor) -> None:
+        """The package's own tests."""
+        began = time.monotonic()
+        tree = self.folder / "tree"
+        folders = {tree / name: f"/work/{name}" for name in ("tests", "samples", "pyproject.toml")}
+        command = [userland.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(LONG if self.long else SHORT)]
+        done = userland.run(processor, command, folders, "/work", {"EDGE_DIGITS_NO_SKIP": "1"})
+        said = done.stdout.decode(errors="replace").strip()
+        count = re.search(r"\d+ passed", said)
+        self.tell("device tests", done.returncode == 0, time.monotonic() - began, count[0] if count else said[-2000:])
+
+
+def main() -> int:
+    """Run; exit code 0 if all is equal, 1 if not, 75 if a userland cannot be fetched."""
+    parser = argparse.ArgumentParser(prog="python -m arm64", description=__doc__)
+    parser.add_argument("--release", choices=RELEASES, action="append", help="these alone (may be given again)")
+    parser.add_argument("--processor", choices=[each.qemu for each in PROCESSORS], action="append", help="likewise")
+    parser.add_argument("--long", action="store_true", help="more of the package's tests")
+    arguments = parser.parse_args()
+    missing = False
+    with tempfile.TemporaryDirectory(prefix="arm64-") as folder:
+        trial = Trial(Path(folder).resolve(), arguments.long)
+        for release in arguments.release or RELEASES:
+            userland = Userland(RELEASES[release])
+            began = time.monotonic()
+            try:
+                fetched = userland.prepare()
+            except FetchError as error:
+                print(f"error: {error}", file=sys.stderr)
+                missing = True
+                continue
+            for processor in PROCESSORS:
+                if arguments.processor is None or processor.qemu in arguments.processor:
+                    how = "fetched" if fetched else "cached"
+                    print(f"{release}, {processor.qemu} ({processor.board}), {how}", flush=True)
+                    trial.run(userland, processor)
+            print(f"{release}: {time.monotonic() - began:.0f} s", flush=True)
+    return 1 if trial.failed else NOT_FETCHED if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
