@@ -2,38 +2,43 @@
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from arm64.sizes import installed
 from arm64.userland import PROCESSORS, RELEASES, FetchError, Processor, Userland
 from edge_runtime.drawing import draw_photograph
 
 ROOT = Path(__file__).parent.parent
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "proot": "proot",
+    "qemu-user-static": "qemu-aarch64-static",
+}  # by Debian package
 NOT_FETCHED = 75  # EX_TEMPFAIL of sysexits.h
 DIGITS = 1000
+MOST_MB = 220  # of the package and all that it needs
 DELEGATE = b"Created TensorFlow Lite XNNPACK delegate"
 # The tests that stand for a device's work: decoding, normalising, bundles, every backend.
 SHORT = ("tests/test_bundle.py", "tests/test_normalise.py", "tests/test_resize.py", "tests/test_backends.py")
 LONG = (*SHORT, "tests/test_image.py", "tests/test_cli.py")
-SAMPLES = (
-    "0-like-mnist.png",
-    "1-blue-pen-photo.jpg",
-    "2-red-felt-pen.webp",
-    "3-16-bit-scan.tiff",
-    "5-on-transparent.png",
-)
+FILES = ("0-like-mnist.png", "1-blue-pen-photo.jpg", "2-red-felt-pen.webp", "3-16-bit-scan.tiff", "9-on-a-note.png")
 COMMANDS = {
     "classify": ["classify", "--json", *(f"samples/{name}" for name in FILES)],
     "read": ["read", "--json", "samples/1-blue-pen-photo.jpg", "samples/8-chalk-on-board.jpg"],
     "batch-classify": ["batch-classify", "samples", "--jobs", "2", "--output", "{out}/results.csv"],
 }
+
+RESULTS = {"batch-classify": "results.csv"}  # what counts of a command that also tells how long it took
 
 
 def pictures() -> Iterator[np.ndarray]:
@@ -54,15 +59,17 @@ class Trial:
     def __init__(self, folder: Path, long: bool) -> None:
         self.folder, self.long = folder, long
         self.failed = 0
+        self._began = time.monotonic()
         self.wheel = self._build()
         np.savez(folder / "in.npz", **{f"gray{number}": gray for number, gray in enumerate(pictures())})
         self.here = folder / "here"
         self._run_here()
 
-    def tell(self, what: str, well: bool, seconds: float, detail: str = "") -> None:
+    def tell(self, where: str, what: str, well: bool, detail: str = "") -> None:
         """Print one check's line."""
         self.failed += not well
-        print(f"  {'ok    ' if well else 'FAILED'}  {what:<42}{seconds:6.1f} s  {detail}".rstrip(), flush=True)
+        spent = time.monotonic() - self._began
+        print(f"{spent:6.1f} s  {where:<24}{'ok' if well else 'FAILED':<8}{what:<30}{detail}".rstrip(), flush=True)
 
     def _build(self) -> Path:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
@@ -91,43 +98,51 @@ class Trial:
             )
             (self.here / name).write_bytes(done.stdout)
 
-    def run(self, userland: Userland, processor: Processor) -> None:
-        """All checks in one userland on one processor."""
+    def run(self, userland: Userland, processors: list[Processor]) -> None:
+        """All checks in one userland, on its processors at the same time."""
         userland.install("--no-deps", str(self.wheel))
-        there = self.folder / f"{userland.release.name}-{processor.qemu}"
+        size = sum(installed(userland.site).values()) / 1e6
+        self.tell(userland.release.name, f"installed, at most {MOST_MB} MB", size <= MOST_MB, f"{size:.0f} MB")
+        with ThreadPoolExecutor(len(processors)) as pool:
+            for _ in pool.map(lambda processor: self._run_on(userland, processor), processors):
+                pass
+
+    def _run_on(self, userland: Userland, processor: Processor) -> None:
+        where = f"{userland.release.name} {processor.board}"
+        there = self.folder / where.replace(" ", "-")
         there.mkdir()
-        began = time.monotonic()
-        arguments = [f"{self.folder}/in.npz", f"{there}/out.npz"]
-        done = userland.run(processor, [userland.python, "/arm64/checks.py", *arguments], {ROOT / "arm64": "/arm64"})
-        spent = time.monotonic() - began
-        if done.returncode != 0:
-            self.tell("networks", False, spent, done.stderr.decode(errors="replace").strip()[-500:])
-            return
-        self.tell("XNNPACK takes the networks", DELEGATE in done.stderr, spent)
-        with np.load(self.here / "out.npz") as mine, np.load(there / "out.npz") as theirs:
-            for name in mine.files:
-                other = int((mine[name] != theirs[name]).sum())
-                self.tell(f"{name}, {DIGITS} digits, equal", other == 0, 0, f"{other} values differ" if other else "")
+        self._networks(userland, processor, where, there)
         for name, command in COMMANDS.items():
-            began = time.monotonic()
             asked = [userland.python, "-m", "edge_runtime", *(part.format(out=there) for part in command)]
             done = userland.run(processor, asked, {self.folder / "tree" / "samples": "/work/samples"}, "/work")
-            well = done.returncode == 0 and done.stdout == (self.here / name).read_bytes()
-            if name == "batch-classify" and well:
-                well = (there / "results.csv").read_bytes() == (self.here / "results.csv").read_bytes()
-            self.tell(f"{name}, byte-equal", well, time.monotonic() - began, done.stderr.decode()[-300:] * (not well))
-        self.test(userland, processor)
-
-    def test(self, userland: Userland, processor: Processor) -> None:
-        """The package's own tests."""
-        began = time.monotonic()
+            (there / name).write_bytes(done.stdout)
+            file = RESULTS.get(name, name)
+            well = done.returncode == 0 and (there / file).read_bytes() == (self.here / file).read_bytes()
+            self.tell(where, f"{name}, byte-equal", well, "" if well else _end(done.stderr))
         tree = self.folder / "tree"
         folders = {tree / name: f"/work/{name}" for name in ("tests", "samples", "pyproject.toml")}
         command = [userland.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(LONG if self.long else SHORT)]
         done = userland.run(processor, command, folders, "/work", {"EDGE_DIGITS_NO_SKIP": "1"})
-        said = done.stdout.decode(errors="replace").strip()
-        count = re.search(r"\d+ passed", said)
-        self.tell("device tests", done.returncode == 0, time.monotonic() - began, count[0] if count else said[-2000:])
+        count = re.search(rb"\d+ passed", done.stdout)
+        well = done.returncode == 0 and count is not None
+        self.tell(where, "device tests", well, count[0].decode() if well and count else _end(done.stdout + done.stderr))
+
+    def _networks(self, userland: Userland, processor: Processor, where: str, there: Path) -> None:
+        arguments = [f"{self.folder}/in.npz", f"{there}/out.npz"]
+        done = userland.run(processor, [userland.python, "/arm64/checks.py", *arguments], {ROOT / "arm64": "/arm64"})
+        if done.returncode != 0:
+            self.tell(where, "networks", False, _end(done.stderr))
+            return
+        self.tell(where, "XNNPACK runs the networks", DELEGATE in done.stderr)
+        with np.load(self.here / "out.npz") as mine, np.load(there / "out.npz") as theirs:
+            for name in mine.files:
+                other = int((mine[name] != theirs[name]).sum())
+                detail = f"{other} of {mine[name].size} values differ" if other else f"{len(mine[name])} digits"
+                self.tell(where, f"{name}, equal", other == 0, detail)
+
+
+def _end(said: bytes) -> str:
+    return said.decode(errors="replace").strip()[-2000:]
 
 
 def main() -> int:
@@ -138,6 +153,9 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="more of the package's tests")
     arguments = parser.parse_args()
     missing = False
+    if lacking := [package for package, program in PROGRAMS.items() if shutil.which(program) is None]:
+        print(f"error: apt-get install --no-install-recommends {' '.join(lacking)}", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="arm64-") as folder:
         trial = Trial(Path(folder).resolve(), arguments.long)
         for release in arguments.release or RELEASES:
@@ -149,12 +167,9 @@ def main() -> int:
                 print(f"error: {error}", file=sys.stderr)
                 missing = True
                 continue
-            for processor in PROCESSORS:
-                if arguments.processor is None or processor.qemu in arguments.processor:
-                    how = "fetched" if fetched else "cached"
-                    print(f"{release}, {processor.qemu} ({processor.board}), {how}", flush=True)
-                    trial.run(userland, processor)
-            print(f"{release}: {time.monotonic() - began:.0f} s", flush=True)
+            wanted = [each for each in PROCESSORS if each.qemu in (arguments.processor or [each.qemu])]
+            trial.run(userland, wanted)
+            print(f"{release}, {'fetched' if fetched else 'cached'}: {time.monotonic() - began:.0f} s", flush=True)
     return 1 if trial.failed else NOT_FETCHED if missing else 0
 
 
