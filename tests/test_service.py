@@ -47,7 +47,8 @@ def test_a_watch_is_ready_makes_progress_and_ends(tmp_path):
     path = tmp_path / "notify"
     with listening(str(path)) as listener:
         command = watch("fake:digits=123,fps=20", "--seconds", "3")
-        subprocess.run(command, env=environment(path, 1), cwd=tmp_path, check=True, capture_output=True, timeout=120)
+        # Linux keeps ten datagrams that nobody has taken yet: a half of a second between them.
+        subprocess.run(command, env=environment(path, 2), cwd=tmp_path, check=True, capture_output=True, timeout=120)
         listener.setblocking(False)
         messages = []
         with contextlib.suppress(BlockingIOError):
@@ -56,7 +57,7 @@ def test_a_watch_is_ready_makes_progress_and_ends(tmp_path):
     assert messages[0] == "READY=1"
     assert messages[-1] == "STOPPING=1"
     assert set(messages[1:-1]) == {"WATCHDOG=1"}
-    assert 3 <= len(messages[1:-1]) <= 13  # no more than each quarter of a second
+    assert 3 <= len(messages[1:-1]) <= 7  # no more than each half of a second
 
 
 def test_an_abstract_socket_is_reached_and_an_absent_one_costs_nothing(tmp_path):
