@@ -14,9 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from arm64.device import try_installer
 from arm64.sizes import installed
 from arm64.userland import PROCESSORS, RELEASES, FetchError, Processor, Userland
 from edge_runtime.drawing import draw_photograph
+from edge_runtime.drawn_page import Look, draw_page
+from installer.build import INSTALLER, build, checkout, make_wheel
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {
@@ -34,9 +37,17 @@ LONG = (*SHORT, "tests/test_image.py", "tests/test_cli.py")
 FILES = ("0-like-mnist.png", "1-blue-pen-photo.jpg", "2-red-felt-pen.webp", "3-16-bit-scan.tiff", "9-on-a-note.png")
 COMMANDS = {
     "classify": ["classify", "--json", *(f"samples/{name}" for name in FILES)],
-    "read": ["read", "--json", "samples/1-blue-pen-photo.jpg", "samples/8-chalk-on-board.jpg"],
+    "read": ["read", "--json", "samples/1-blue-pen-photo.jpg", "{page}"],
     "batch-classify": ["batch-classify", "samples", "--jobs", "2", "--output", "{out}/results.csv"],
 }
+PAGES = (
+    (["0123456789", "31415"], (640, 480), 40, Look(noise=5)),
+    (["27182818"], (640, 480), 60, Look(touching=0.9, slope=0.05)),
+    (["123", "456"], (1280, 960), 90, Look(ruling="squares", fall=0.5, noise=4)),
+    (["125", "4081"], (1920, 1080), 70, Look(touching=0.5, separators=0.3, shadow=0.4, perspective=0.03)),
+    (["1234567890"] * 2, (4056, 3040), 200, Look(touching=0.2, fall=0.6, noise=5)),
+    (["314", "159"], (700, 300), 45, Look(ink=(240, 240, 240), paper=(40, 60, 50), gap=(-0.05, 0.1), texture=6)),
+)  # rows, size and digits' height in pixels, look
 
 RESULTS = {"batch-classify": "results.csv"}  # what counts of a command that also tells how long it took
 
@@ -53,6 +64,13 @@ def pictures() -> Iterator[np.ndarray]:
         yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
+def pages() -> Iterator[np.ndarray]:
+    """Drawn pages of many sizes, lights and hands, some with digits that touch: uint8 (height, width)."""
+    for seed, (rows, size, height, look) in enumerate(PAGES):
+        colour = draw_page(rows, size, height, seed, look).picture
+        yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
 class Trial:
     """The checks of one run: what this machine says, and how each userland compares."""
 
@@ -60,8 +78,13 @@ class Trial:
         self.folder, self.long = folder, long
         self.failed = 0
         self._began = time.monotonic()
-        self.wheel = self._build()
-        np.savez(folder / "in.npz", **{f"gray{number}": gray for number, gray in enumerate(pictures())})
+        checkout(folder / "tree")
+        self.wheel = make_wheel(folder / "tree", folder)
+        given = {f"gray{number}": gray for number, gray in enumerate(pictures())}
+        given |= {f"page{number}": page for number, page in enumerate(pages())}
+        np.savez(folder / "in.npz", **given)
+        self.page = folder / "page.png"
+        self.page.write_bytes(cv2.imencode(".png", given["page1"])[1].tobytes())
         self.here = folder / "here"
         self._run_here()
 
@@ -69,20 +92,7 @@ class Trial:
         """Print one check's line."""
         self.failed += not well
         spent = time.monotonic() - self._began
-        print(f"{spent:6.1f} s  {where:<24}{'ok' if well else 'FAILED':<8}{what:<30}{detail}".rstrip(), flush=True)
-
-    def _build(self) -> Path:
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
-        command += ["--no-build-isolation", "--wheel-dir", str(self.folder)]
-        tree = self.folder / "tree"
-        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-        for name in filter(None, tracked.stdout.split("\0")):
-            if (ROOT / name).is_file():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                (tree / name).write_bytes((ROOT / name).read_bytes())
-        subprocess.run([*command, str(tree)], check=True)
-        (wheel,) = self.folder.glob("edge_digits-*.whl")
-        return wheel
+        print(f"{spent:6.1f} s  {where:<24}{'ok' if well else 'FAILED':<8}{what:<52}{detail}".rstrip(), flush=True)
 
     def _run_here(self) -> None:
         self.here.mkdir()
@@ -91,7 +101,12 @@ class Trial:
         subprocess.run([*command, str(self.here / "out.npz")], check=True, capture_output=True, env=environment)
         for name, arguments in COMMANDS.items():
             done = subprocess.run(
-                [sys.executable, "-m", "edge_runtime", *(part.format(out=self.here) for part in arguments)],
+                [
+                    sys.executable,
+                    "-m",
+                    "edge_runtime",
+                    *(part.format(out=self.here, page=self.page) for part in arguments),
+                ],
                 cwd=self.folder / "tree",
                 capture_output=True,
                 check=True,
@@ -107,13 +122,35 @@ class Trial:
             for _ in pool.map(lambda processor: self._run_on(userland, processor), processors):
                 pass
 
+    def install(self, userland: Userland, processor: Processor) -> None:
+        """Both installers, in a system without anything."""
+        where = f"{userland.release.name} {processor.board}"
+        sample = self.folder / "tree" / "samples" / FILES[3]
+        for kind in ("with a network", "without"):
+            device = self.folder / f"{where} {kind}".replace(" ", "-")
+            device.mkdir()
+            if kind == "without":
+                installer = build(userland.release, self.wheel, device).name
+            else:
+                installer = Path(shutil.copy(INSTALLER, Path(shutil.copy(self.wheel, device)).parent)).name
+
+            def tell(what: str, well: bool, said: str, kind: str = kind) -> None:
+                self.tell(where, f"{kind}: {what}", well, "" if well else said)
+
+            try_installer(userland, processor, device, installer, sample, tell)
+
     def _run_on(self, userland: Userland, processor: Processor) -> None:
         where = f"{userland.release.name} {processor.board}"
         there = self.folder / where.replace(" ", "-")
         there.mkdir()
         self._networks(userland, processor, where, there)
         for name, command in COMMANDS.items():
-            asked = [userland.python, "-m", "edge_runtime", *(part.format(out=there) for part in command)]
+            asked = [
+                userland.python,
+                "-m",
+                "edge_runtime",
+                *(part.format(out=there, page=self.page) for part in command),
+            ]
             done = userland.run(processor, asked, {self.folder / "tree" / "samples": "/work/samples"}, "/work")
             (there / name).write_bytes(done.stdout)
             file = RESULTS.get(name, name)
@@ -136,8 +173,9 @@ class Trial:
         self.tell(where, "XNNPACK runs the networks", DELEGATE in done.stderr)
         with np.load(self.here / "out.npz") as mine, np.load(there / "out.npz") as theirs:
             for name in mine.files:
-                other = int((mine[name] != theirs[name]).sum())
-                detail = f"{other} of {mine[name].size} values differ" if other else f"{len(mine[name])} digits"
+                same = mine[name].shape == theirs[name].shape
+                other = int((mine[name] != theirs[name]).sum()) if same else mine[name].size
+                detail = f"{other} of {mine[name].size} values differ" if other else f"{mine[name].size:,} values"
                 self.tell(where, f"{name}, equal", other == 0, detail)
 
 
@@ -150,6 +188,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m arm64", description=__doc__)
     parser.add_argument("--release", choices=RELEASES, action="append", help="these alone (may be given again)")
     parser.add_argument("--processor", choices=[each.qemu for each in PROCESSORS], action="append", help="likewise")
+    parser.add_argument("--install", action="store_true", help="the installers, too, on the first processor")
     parser.add_argument("--long", action="store_true", help="more of the package's tests")
     arguments = parser.parse_args()
     missing = False
@@ -159,17 +198,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="arm64-") as folder:
         trial = Trial(Path(folder).resolve(), arguments.long)
         for release in arguments.release or RELEASES:
-            userland = Userland(RELEASES[release])
             began = time.monotonic()
+            userlands = [Userland(RELEASES[release], bare) for bare in (False, True)[: 1 + arguments.install]]
             try:
-                fetched = userland.prepare()
+                fetched = [userland.prepare() for userland in userlands]
             except FetchError as error:
                 print(f"error: {error}", file=sys.stderr)
                 missing = True
                 continue
             wanted = [each for each in PROCESSORS if each.qemu in (arguments.processor or [each.qemu])]
-            trial.run(userland, wanted)
-            print(f"{release}, {'fetched' if fetched else 'cached'}: {time.monotonic() - began:.0f} s", flush=True)
+            trial.run(userlands[0], wanted)
+            if arguments.install:
+                trial.install(userlands[1], wanted[0])
+            print(f"{release}, {'fetched' if any(fetched) else 'cached'}: {time.monotonic() - began:.0f} s", flush=True)
     return 1 if trial.failed else NOT_FETCHED if missing else 0
 
 

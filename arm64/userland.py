@@ -17,7 +17,10 @@ from typing import NamedTuple
 REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "arm64.txt"
 TRIES = 3  # a mirror in the midst of its own update fails once in a while
 RECIPE = 1  # counts changes of what this file installs
-DEBIAN = ("base-files", "dash", "libstdc++6", "libgcc-s1", "zlib1g")
+DEBIAN = ("base-files", "dash", "libstdc++6", "libgcc-s1", "zlib1g", "python{0}-minimal", "libpython{0}-stdlib")
+# What a Raspberry Pi's system has that the installer uses.
+DEVICE = (*DEBIAN, "coreutils", "grep", "mawk", "tar", "libacl1", "libselinux1", "python3-minimal", "python{0}-venv")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
 
 
 class Release(NamedTuple):
@@ -26,6 +29,15 @@ class Release(NamedTuple):
     name: str
     python: str  # its version
     glibc: int  # its minor version: wheels for it and older ones run
+
+    @property
+    def pip_options(self) -> list[str]:
+        """What makes pip of this machine choose wheels for the release on arm64."""
+        options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}"]
+        options += [f"--abi=cp{self.python.replace('.', '')}", "--abi=abi3", "--abi=none"]
+        # pip does not know that a system runs the wheels of all older ones.
+        options += [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(17, self.glibc + 1)]
+        return [*options, "--platform=manylinux2014_aarch64"]
 
 
 class Processor(NamedTuple):
@@ -60,12 +72,17 @@ class FetchError(Exception):
 class Userland:
     """One release, made once and kept in the user's cache."""
 
-    def __init__(self, release: Release) -> None:
-        self.release = release
-        key = hashlib.sha256(f"{RECIPE} {release} {REQUIREMENTS.read_text()}".encode()).hexdigest()[:16]
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
-        self.root = cache / f"{release.name}-{key}"
+    def __init__(self, release: Release, bare: bool = False) -> None:
+        """bare: as a device is before anything is installed, rather than with all that the tests need."""
+        self.release, self.bare = release, bare
+        content = (DEVICE,) if bare else (DEBIAN, REQUIREMENTS.read_text())
+        key = hashlib.sha256(f"{RECIPE} {release} {content}".encode()).hexdigest()[:16]
+        self.root = CACHE / f"{self._kind}-{key}"
         self.python = f"/usr/bin/python{release.python}"
+
+    @property
+    def _kind(self) -> str:
+        return self.release.name + ("-bare" if self.bare else "")
 
     @property
     def site(self) -> Path:
@@ -77,19 +94,19 @@ class Userland:
         if self.root.is_dir():
             return False
         self.root.parent.mkdir(parents=True, exist_ok=True)
-        for old in self.root.parent.glob(f"{self.release.name}-*"):
+        for old in self.root.parent.glob(f"{self._kind}-{'[0-9a-f]' * 16}"):
             shutil.rmtree(old)
         with tempfile.TemporaryDirectory(dir=self.root.parent, prefix="new-") as folder:
-            new = Userland(self.release)
+            new = Userland(self.release, self.bare)
             new.root = Path(folder) / "root"
             new._unpack()
-            new.install("--require-hashes", "--no-deps", "--requirement", str(REQUIREMENTS))
+            if not self.bare:
+                new.install("--require-hashes", "--no-deps", "--requirement", str(REQUIREMENTS))
             new.root.rename(self.root)
         return True
 
     def _unpack(self) -> None:
-        python = self.release.python
-        packages = (*DEBIAN, f"python{python}-minimal", f"libpython{python}-stdlib")
+        packages = [package.format(self.release.python) for package in (DEVICE if self.bare else DEBIAN)]
         said = subprocess.run(
             ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
             capture_output=True,
@@ -109,13 +126,8 @@ class Userland:
 
     def install(self, *arguments: str) -> None:
         """Let pip of this machine put wheels for arm64 into the system; no program of it is run."""
-        digits = self.release.python.replace(".", "")
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
-        command += ["--upgrade", "--target", str(self.site), "--only-binary=:all:", "--implementation=cp"]
-        command += [f"--python-version={self.release.python}", f"--abi=cp{digits}", "--abi=abi3", "--abi=none"]
-        # pip does not know that a system runs the wheels of all older ones.
-        command += [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(17, self.release.glibc + 1)]
-        command += ["--platform=manylinux2014_aarch64", *arguments]
+        command += ["--upgrade", "--target", str(self.site), *self.release.pip_options, *arguments]
         subprocess.run(command, check=True)
 
     def run(
@@ -125,15 +137,17 @@ class Userland:
         folders: dict[Path, str],
         cwd: str = "/",
         environment: dict[str, str] | None = None,
+        network: bool = True,
     ) -> "subprocess.CompletedProcess[bytes]":
-        """Run a program of the system. folders: of this machine, and where the system sees them."""
+        """Run a program of the system. folders: of this machine, and where the system sees them. network: or none."""
         with tempfile.NamedTemporaryFile("w", prefix="cpuinfo-") as file:
             file.write(cpuinfo(processor))
             file.flush()
             # /sys too: without it XNNPACK finds no processor and other kernels run, silently.
             binds = ["/proc", "/sys", "/dev", "/tmp", f"{file.name}:/proc/cpuinfo"]
             binds += [f"{here}:{there}" for here, there in folders.items()]
-            proot = ["proot", "-q", "qemu-aarch64-static", "-r", str(self.root), "-w", cwd]
+            proot = [] if network else ["unshare", "--map-root-user", "--net"]
+            proot += ["proot", "-q", "qemu-aarch64-static", "-r", str(self.root), "-w", cwd]
             proot += [part for bind in binds for part in ("-b", bind)]
             clean = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "QEMU_CPU": processor.qemu}
             clean |= {"PYTHONDONTWRITEBYTECODE": "1", "QEMU_UNAME": "6.12.0"} | (environment or {})
