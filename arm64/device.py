@@ -25,7 +25,6 @@ def try_installer(
     folder: has the installer, a `.run` file, which gets no network, or `install.sh`. sample: a picture of a 3.
     """
     network = installer == "install.sh"
-    before = set(_files(userland.root))
 
     def run(*command: str) -> "subprocess.CompletedProcess[bytes]":
         folders = {folder: "/work", sample.parent: "/samples"}
@@ -33,6 +32,8 @@ def try_installer(
         environment = {name: value for name, value in os.environ.items() if network and name.startswith("PIP_")}
         return userland.run(processor, command, folders, "/work", environment, network)
 
+    run("/bin/true")  # makes the folders that others are bound to
+    before = set(_files(userland.root))
     try:
         done = run("/bin/sh", installer)
         tell("installed", done.returncode == 0 and b"What to do next" in done.stdout, _said(done))

@@ -13,6 +13,7 @@ from edge_runtime.backends import AUTO, KINDS, is_installed
 from edge_runtime.bundle import Bundle, load_bundle, load_lines, names
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.system import conflicts
 from edge_runtime.versions import versions
 
 PACKAGES = ("edge-digits", "numpy", "opencv-python-headless", "click")
@@ -24,7 +25,7 @@ def examine() -> dict[str, Any]:
 
     A model is read and its hash compared; each installed backend classifies a blank with the default one.
     """
-    advice: list[str] = []
+    advice = conflicts()
     backends = {name: _backend(name, advice) for name, kind in KINDS.items() if kind.library}
     models = {name: _model(partial(load_bundle, name), advice) for name in names()}
     lines = _model(load_lines, advice)
