@@ -158,7 +158,16 @@ class Trial:
             self.tell(where, f"{name}, byte-equal", well, "" if well else _end(done.stderr))
         tree = self.folder / "tree"
         folders = {tree / name: f"/work/{name}" for name in ("tests", "samples", "pyproject.toml")}
-        command = [userland.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(LONG if self.long else SHORT)]
+        command = [
+            userland.python,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-profile=ci",
+            *(LONG if self.long else SHORT),
+        ]
         done = userland.run(processor, command, folders, "/work", {"EDGE_DIGITS_NO_SKIP": "1"})
         count = re.search(rb"\d+ passed", done.stdout)
         well = done.returncode == 0 and count is not None
