@@ -32,7 +32,7 @@ def try_installer(
         environment = {name: value for name, value in os.environ.items() if network and name.startswith("PIP_")}
         return userland.run(processor, command, folders, "/work", environment, network)
 
-    run("/bin/true")  # makes the folders that others are bound to
+    run("/bin/mkdir", "-p", "/etc/systemd/system")  # which a device has; and all that is bound has its place now
     before = set(_files(userland.root))
     try:
         done = run("/bin/sh", installer)

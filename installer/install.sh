@@ -85,9 +85,10 @@ install_all() {
     trap restore EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    if [ -d "$prefix/venv" ]; then
-        rm -rf "$prefix/venv.old"
-        mv "$prefix/venv" "$prefix/venv.old"
+    if [ ! -d "$prefix/venv.old" ]; then
+        if [ -d "$prefix/venv" ]; then mv "$prefix/venv" "$prefix/venv.old"; fi
+    else
+        rm -rf "$prefix/venv" # an installation was cut off: the older is the one that works
     fi
     say "making an environment in $prefix"
     "$python" -m venv ${camera:+--system-site-packages} "$prefix/venv"

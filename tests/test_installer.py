@@ -91,6 +91,8 @@ def test_a_newer_version_takes_the_place_of_an_older_unless_it_fails_and_all_of_
     assert device.says() == "version 1.0\n"
     device.run(device.folder("2.0") / "install.sh")
     assert device.says() == "version 2.0\n"
+    (device.prefix / "venv").rename(device.prefix / "venv.old")  # as a loss of power in the midst of the next leaves it
+    (device.prefix / "venv").mkdir()
     assert "the version that was there still is" in device.run(device.folder("3.0", 1) / "install.sh", code=1)
     assert device.says() == "version 2.0\n"
     device.run(device.prefix / "install.sh", "--uninstall")
