@@ -22,7 +22,7 @@ def conflicts(system: Path = SYSTEM) -> list[str]:
     ours = np.__version__
     if theirs is None or theirs.split(".")[0] == ours.split(".")[0]:
         return []
-    # OpenCV from 4.12 on asks for NumPy 2.
-    opencv = " 'opencv-python-headless<4.12'" if theirs.startswith("1.") else ""
-    command = f"{sys.executable} -m pip install 'numpy=={theirs}'{opencv}"
+    # Newer ones ask for NumPy 2; LiteRT needs the second.
+    older = " 'opencv-python-headless<4.12' 'ml-dtypes<0.6'" if theirs.startswith("1.") else ""
+    command = f"{sys.executable} -m pip install 'numpy=={theirs}'{older}"
     return [f"the system's picamera2 is built for its NumPy {theirs}, and here is {ours}: {command}"]

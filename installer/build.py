@@ -14,7 +14,7 @@ from arm64.userland import Release
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "installer" / "install.sh"
 REQUIREMENTS = ROOT / "requirements" / "device.txt"
-# Bookworm's picamera2 was built for NumPy 1: with --camera the installer takes an OpenCV for that.
+# Bookworm's picamera2 was built for NumPy 1: with --camera the installer takes these.
 FOR_CAMERA = {"bookworm": ROOT / "requirements" / "device-camera.txt"}
 HEADER = """\
 #!/bin/sh

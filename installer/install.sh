@@ -53,11 +53,9 @@ check() {
     fi
 }
 
-# NumPy as the system's picamera2 was built for, and an OpenCV that takes it.
+# NumPy as the system's picamera2 was built for; what else takes it is for pip to find.
 constrain() {
-    numpy=$("$python" -c 'import numpy; print(numpy.__version__)')
-    echo "numpy==$numpy"
-    case $numpy in 1.*) echo "opencv-python-headless<4.12" ;; esac
+    "$python" -c 'import numpy; print(f"numpy=={numpy.__version__}")'
 }
 
 # Puts the environment that was there back, unless all went well.

@@ -28,7 +28,7 @@ def test_another_major_version_of_numpy_is_told_with_the_command_that_mends_it(s
     other = "1.24.2" if np.__version__.startswith("2.") else "2.2.4"
     (line,) = conflicts(system(other))
     assert f"{sys.executable} -m pip install 'numpy=={other}'" in line
-    assert ("'opencv-python-headless<4.12'" in line) == (other == "1.24.2")
+    assert ("'opencv-python-headless<4.12' 'ml-dtypes<0.6'" in line) == (other == "1.24.2")
 
 
 def test_the_same_major_version_is_none_of_its_business(system):
