@@ -12,7 +12,6 @@ CONFIG = 'source = "fake:digits=5"\n'
 COMMAND = "/usr/local/bin/edge-digits"
 # Where pip finds its packages on this machine, for a device with a network.
 NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/etc/pip.conf")
-CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 Tell = Callable[[str, bool, str], None]  # what was looked at, whether it is as it should be, and what was said
 
@@ -42,7 +41,8 @@ def try_installer(
         done = run(COMMAND, "service", "install")
         config = userland.root / "etc/edge-digits/watch.toml"
         tell("service written", done.returncode == 0 and config.exists(), _said(done))
-        config.write_text(CONFIG)
+        if config.exists():
+            config.write_text(CONFIG)
         done = run("/bin/sh", installer)
         kept = config.exists() and config.read_text() == CONFIG
         tell("installed again, configuration kept", done.returncode == 0 and kept, _said(done))

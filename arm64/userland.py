@@ -20,6 +20,7 @@ RECIPE = 1  # counts changes of what this file installs
 DEBIAN = ("base-files", "dash", "libstdc++6", "libgcc-s1", "zlib1g", "python{0}-minimal", "libpython{0}-stdlib")
 # What a Raspberry Pi's system has that the installer uses.
 DEVICE = (*DEBIAN, "coreutils", "grep", "mawk", "tar", "libacl1", "libselinux1", "python3-minimal", "python{0}-venv")
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
 
 
@@ -100,7 +101,10 @@ class Userland:
             new = Userland(self.release, self.bare)
             new.root = Path(folder) / "root"
             new._unpack()
-            if not self.bare:
+            if self.bare:  # what ca-certificates' installation, which is not run, would make: trixie's pip wants it
+                (new.root / CERTIFICATES).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(Path("/") / CERTIFICATES, new.root / CERTIFICATES)
+            else:
                 new.install("--require-hashes", "--no-deps", "--requirement", str(REQUIREMENTS))
             new.root.rename(self.root)
         return True

@@ -90,7 +90,7 @@ install_all() {
     fi
     say "making an environment in $prefix"
     "$python" -m venv ${camera:+--system-site-packages} "$prefix/venv"
-    set -- install --quiet --no-compile
+    set -- install --quiet --no-compile --no-cache-dir
     if [ -n "$camera" ]; then
         constrain >"$prefix/venv/constraints.txt"
         set -- "$@" --constraint "$prefix/venv/constraints.txt"
@@ -101,7 +101,8 @@ install_all() {
     else
         say "installing; this fetches some 80 MB"
     fi
-    "$prefix/venv/bin/python" -m pip --disable-pip-version-check "$@" "${wheel}[mqtt]"
+    # -s: what a user has put into a folder of his own is none of this environment.
+    "$prefix/venv/bin/python" -s -m pip --disable-pip-version-check "$@" "${wheel}[mqtt]"
     say "testing it on this device"
     set -- doctor
     if "$prefix/venv/bin/edge-digits" doctor --help | grep -q -- --self-test; then set -- doctor --self-test; fi
