@@ -7,6 +7,7 @@ it: libraries choose their kernels by that. `-cpu max` is never used: qemu 7.2 c
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,6 @@ DEBIAN = ("base-files", "dash", "libstdc++6", "libgcc-s1", "zlib1g", "python{0}-
 # What a Raspberry Pi's system has that the installer uses.
 DEVICE = (*DEBIAN, "coreutils", "grep", "mawk", "tar", "libacl1", "libselinux1", "python3-minimal", "python{0}-venv")
 SECONDS = 600  # that a program of the system may take
-LATE = 124  # as timeout(1) has it
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
 
@@ -153,17 +153,25 @@ class Userland:
             binds = ["/proc", "/sys", "/dev", "/tmp", f"{file.name}:/proc/cpuinfo"]
             binds += [f"{here}:{there}" for here, there in folders.items()]
             proot = [] if network else ["unshare", "--map-root-user", "--net"]
-            proot += ["proot", "--kill-on-exit", "-q", "qemu-aarch64-static", "-r", str(self.root), "-w", cwd]
+            proot += ["proot", "-q", "qemu-aarch64-static", "-r", str(self.root), "-w", cwd]
             proot += [part for bind in binds for part in ("-b", bind)]
             clean = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "QEMU_CPU": processor.qemu}
             clean |= {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "QEMU_UNAME": "6.12.0"} | (
                 environment or {}
             )
-            try:
-                return subprocess.run([*proot, *command], env=clean, capture_output=True, check=False, timeout=SECONDS)
-            except subprocess.TimeoutExpired as late:
-                said = (late.stderr or b"") + f"\nno end within {SECONDS} s".encode()
-                return subprocess.CompletedProcess(list(command), LATE, late.stdout or b"", said)
+            pipe = subprocess.PIPE
+            with subprocess.Popen(
+                [*proot, *command], env=clean, stdout=pipe, stderr=pipe, start_new_session=True
+            ) as run:
+                try:
+                    said, errors = run.communicate(timeout=SECONDS)
+                except BaseException as stop:
+                    os.killpg(run.pid, signal.SIGKILL)  # proot alone would leave what it runs
+                    if not isinstance(stop, subprocess.TimeoutExpired):
+                        raise
+                    said, errors = run.communicate()
+                    errors += f"\nno end within {SECONDS} s".encode()
+            return subprocess.CompletedProcess(list(command), run.returncode, said, errors)
 
 
 def cpuinfo(processor: Processor) -> str:
