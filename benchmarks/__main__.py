@@ -60,7 +60,8 @@ def parity_command(
 
     Each format is held against the trained network in Keras: beside the bundle, or in --run; where neither is, against
     the float .tflite file. Exit code 1 if an int8 file of the default model reads more than 0.05 points less, or
-    agrees on less than 99.9 %, or if its confidence is off by more than 0.5 %.
+    agrees on less than 99.9 %, or if its confidence is off by more than 0.5 %; or if NumPy alone gives another label
+    than LiteRT, or an output that is more than one step of int8 off.
     """
     from benchmarks import disagreements, sizes  # Matplotlib takes a second
 
@@ -89,9 +90,10 @@ def parity_command(
         for model, found in others.items():
             for kind, accuracy in found["sets"].items():
                 click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
-    lapses = parity.lapses(models[DEFAULT])
+    lapses = [f"{DEFAULT}: {line}" for line in parity.lapses(models[DEFAULT])]
+    lapses += [f"{name}: {line}" for name, figures in models.items() for line in parity.numpy_lapses(figures)]
     for line in lapses:
-        click.echo(f"error: {DEFAULT}: {line}", err=True)
+        click.echo(f"error: {line}", err=True)
     return 1 if lapses else 0
 
 
@@ -247,6 +249,11 @@ def _tell_parity(model: str, found: dict[str, Any]) -> None:
                 f"{'':<26}agrees with {found['reference']} on {figures['agreement']:.2%}; logits differ by "
                 f"{logits['largest']:.2g} at most, {logits['mean']:.2g} in the mean; McNemar: p = {against['p']:.2g}"
             )
+    if numpy := found["numpy"]:
+        click.echo(
+            f"{model:<12}{'NumPy alone':<14}{'':>16}  LiteRT's label for {numpy['labels']:.2%} of the digits; "
+            f"int8 outputs differ by {numpy['steps']} at most"
+        )
     click.echo(f"{model:<12}{'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")
     click.echo(f"{model:<12}{'calibration error':<30}  {found['calibration_error']:.2%}")
 

@@ -18,9 +18,10 @@ from benchmarks import keras_model
 from benchmarks.labelled import labelled
 from benchmarks.statistics import calibration_error, mcnemar, wilson
 from edge_runtime import Classifier, Reader, read_gray
+from edge_runtime.backends import NUMPY, open_backend
 from edge_runtime.batch import rows
 from edge_runtime.bundle import Bundle, load_bundle
-from edge_runtime.errors import FileError, InputError
+from edge_runtime.errors import FileError, InputError, UnsupportedModelError
 from edge_runtime.normalise import SIZE, normalise, normalise_all
 from edge_runtime.types import Images
 from export.parity import BACKENDS, DIGITS
@@ -31,6 +32,7 @@ FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first of them that is ther
 LOSS = 0.0005  # of the digits: how much less an int8 file of the default model may read than the float one
 AGREEMENT = 0.999  # of the digits: the least share with the float one's label
 CALIBRATION = 0.005  # expected calibration error on the test digits: at most
+STEPS = 1  # of int8: NumPy's outputs differ from LiteRT's by no more, and no label does
 SAME = 0.01  # of a logit: two float files of one network differ by no more
 Tell = Callable[[str], None]
 
@@ -98,10 +100,34 @@ def formats(name: str, mnist: Mnist, tell: Tell, keras_file: Path | None = None)
     figures = {
         "model": bundle.file("tflite_int8").sha256,
         **measure(found, mnist.test_labels),
+        "numpy": without_interpreter(bundle, mnist.test_images),
         "png_files": png_files,
         "calibration_error": _calibration_error(bundle, mnist),
     }
     return figures, found
+
+
+def without_interpreter(bundle: Bundle, digits: Images) -> dict[str, float] | None:
+    """Hold what NumPy alone gives for uint8 (N, 28, 28) against LiteRT; None where it does not run the network.
+
+    labels: share of the digits with LiteRT's label; steps: how far an int8 output lies from LiteRT's, at most.
+    """
+    try:
+        _, numpy = open_backend(NUMPY, bundle)
+    except UnsupportedModelError:
+        return None
+    _, litert = open_backend("litert", bundle)
+    given, wanted = (backend.run(digits).astype(np.int64) for backend in (numpy, litert))
+    same = given[:, :DIGITS].argmax(1) == wanted[:, :DIGITS].argmax(1)
+    return {"labels": float(same.mean()), "steps": int(np.abs(given - wanted).max())}
+
+
+def numpy_lapses(figures: Mapping[str, Any]) -> list[str]:
+    """Say where NumPy alone does not give what LiteRT does."""
+    found = figures["numpy"]
+    if found is None or (found["labels"] == 1 and found["steps"] <= STEPS):
+        return []
+    return [f"NumPy gives LiteRT's label for {found['labels']:.2%} of the digits, {found['steps']} steps off at most"]
 
 
 def lapses(figures: Mapping[str, Any]) -> list[str]:

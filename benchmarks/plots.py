@@ -11,7 +11,7 @@ from benchmarks.latency.subjects import SUBJECTS
 from benchmarks.sizes import OURS, THEIRS
 
 TITLES = {"model": "from an array", "whole": "from an encoded picture in memory"}
-COLOURS = {"keras": THEIRS, "tflite": "#c9772b", "onnx": "#3d9970", "litert": OURS}
+COLOURS = {"keras": THEIRS, "tflite": "#c9772b", "onnx": "#3d9970", "litert": OURS, "numpy": "#7a5195"}
 
 
 def latency(model: str, found: Mapping[str, Any], path: Path) -> None:
@@ -21,10 +21,10 @@ def latency(model: str, found: Mapping[str, Any], path: Path) -> None:
     panels = figure.subplots(1, len(TITLES), sharey=True)
     for axes, (kind, title) in zip(panels, TITLES.items(), strict=True):
         for name, each in found["paths"][kind].items():
-            ours = name in ("litert", "onnx")
+            ours = name in ("litert", "onnx", "numpy")
             dashed = name.endswith(("-float", "-predict"))
             style = {"linewidth": 2.2 if ours else 1.2, "linestyle": "--" if dashed else "-"}
-            colour = COLOURS["litert" if name == "litert" else name.partition("-")[0]]
+            colour = COLOURS[name.partition("-")[0]]
             axes.plot(each["quantiles_us"], range(101), color=colour, label=_title(name), **style)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _time(time)))

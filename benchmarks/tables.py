@@ -138,6 +138,10 @@ def _formats() -> str:
             against = _against(figures, reference) if reference not in (kind, None) else ["", "", ""]
             accuracy = f"{_percent(figures['accuracy'])} ({_interval(figures)})"
             body.append([f"`{model}`", format_name(kind), size, accuracy, *against])
+        if numpy := found["numpy"]:
+            off = f"at most {numpy['steps']} steps of int8"
+            same = f"{_percent(numpy['labels'])} with LiteRT"
+            body.append([f"`{model}`", "tflite int8, NumPy alone", "", "", same, off, ""])
         body.append([f"`{model}`", "tflite int8, PNG files read back", "", _percent(found["png_files"]), "", "", ""])
     return _table(["model", "format", "size", "MNIST test", "agrees", "logits differ by", "p"], body)
 

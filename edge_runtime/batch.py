@@ -32,6 +32,7 @@ class Job:
     backend: str
     threads: int = 1
     expect: Expect = "digit"  # what is in each picture
+    lines: bool = True  # of pages: rows that cannot be told apart are read as a whole, else cut
     probabilities: bool = True  # else rows have none, which saves their way between processes
     max_error: float | None = None  # see Reader
 
@@ -144,7 +145,8 @@ class _Prepare:
 
     def __call__(self) -> Callable[[list[str], Callable[[], None]], list[Found]]:
         cv2.setNumThreads(1)  # the processes are as many as the cores already
-        reader = Reader(Classifier(self.job.model, self.job.backend, self.job.threads), self.job.max_error)
+        job = self.job
+        reader = Reader(Classifier(job.model, job.backend, job.threads), job.max_error, job.lines)
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[Found]:
             if self.job.expect == "page":

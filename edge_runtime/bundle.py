@@ -167,7 +167,7 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     sensible = activation in ACTIVATIONS and 1e-3 <= temperature <= 1e3 and all(0 <= share <= 1 for share in shares)
     if not sensible or not rising:
         raise ModelError(f"{where} holds an activation, a temperature or a threshold that makes no sense")
-    files = {kind: _model_file(entry, folder) for kind, entry in manifest["files"].items()}
+    files = {kind: model_file(entry, folder) for kind, entry in manifest["files"].items()}
     return Bundle(
         str(manifest["name"]), folder, files, activation, temperature, min_confidence, thresholds,
         Shapes(image, outputs), manifest,
@@ -181,7 +181,8 @@ def _thresholds(entries: list[dict[str, Any]]) -> tuple[Threshold, ...]:
     )
 
 
-def _model_file(entry: dict[str, Any], folder: Path) -> ModelFile:
+def model_file(entry: dict[str, Any], folder: Path) -> ModelFile:
+    """Check a manifest's entry of a file of its folder; raises ModelError, LookupError or TypeError."""
     name, size, sha256 = entry["path"], entry["bytes"], entry["sha256"]
     if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\0" in name:
         raise ModelError(f"{folder / MANIFEST} names a file outside its folder: {name!r}")

@@ -21,7 +21,8 @@ class Classifier:
         """Load a model.
 
         bundle: a shipped model's name, a bundle's folder, or None for the default. backend: auto, litert,
-        tflite-runtime, onnx or fake. threads: 1..64, for the interpreter. Raises ModelError, BackendError, UsageError.
+        tflite-runtime, onnx, numpy or fake. threads: 1..64, for the interpreter. Raises ModelError, BackendError,
+        UsageError.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.backend, self._backend = open_backend(backend, self.bundle, threads)

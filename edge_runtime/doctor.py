@@ -2,79 +2,103 @@
 
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from edge_runtime import cpu
-from edge_runtime.backends import AUTO, KINDS, is_installed
-from edge_runtime.bundle import Bundle, load_bundle, load_lines, names
-from edge_runtime.classifier import Classifier
+from edge_runtime.backends import KINDS, NUMPY, is_installed
+from edge_runtime.bundle import DEFAULT, Bundle, load_bundle, load_lines, names
 from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.selftest import Result, State, try_backend
 from edge_runtime.system import conflicts
 from edge_runtime.versions import versions
 
 PACKAGES = ("edge-digits", "numpy", "opencv-python-headless", "click")
-DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnx": "onnxruntime"}
+DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnx": "onnxruntime", NUMPY: "numpy"}
 
 
-def examine() -> dict[str, Any]:
+def examine(self_test: bool = False, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Return what was found: versions, processor, backends, models, and `advice`, lines of what to do.
 
-    A model is read and its hash compared; each installed backend classifies a blank with the default one.
+    A model is read and its hash compared; each installed backend runs the golden inputs of the default one, in a
+    process of its own. self_test: of all models. tell: takes a line before each backend.
     """
     advice = conflicts()
-    backends = {name: _backend(name, advice) for name, kind in KINDS.items() if kind.library}
-    models = {name: _model(partial(load_bundle, name), advice) for name in names()}
-    lines = _model(load_lines, advice)
+    bundles: list[Bundle] = []
+    models = {name: _model(partial(load_bundle, name), advice, bundles) for name in names()}
+    lines = _model(load_lines, advice, bundles)
     if not models:
         advice.append("the package holds no model: install edge-digits again")
-    works = any(found["works"] for found in backends.values())
-    if not works:
+    tried = bundles if self_test else [bundle for bundle in bundles if bundle.name == DEFAULT]
+    backends = {name: _backend(name, tried, advice, tell) for name, kind in KINDS.items() if kind.library}
+    # The one that does not say by itself that it cannot be used.
+    auto = next((name for name, found in backends.items() if found["works"] or found["misleads"]), None)
+    if not any(found["works"] for found in backends.values()):
         advice.append(f"no backend works: {KINDS['litert'].install}")
+    elif auto and backends[auto]["misleads"]:
+        works = next(name for name, found in backends.items() if found["works"])
+        advice.append(f"auto takes {auto} all the same: say --backend {works}, or pip uninstall {DISTRIBUTIONS[auto]}")
+    elif auto == NUMPY:
+        advice.append(f"NumPy alone is slower and runs neither cnn nor the network for lines: {_install()}")
     return {
-        "ok": works and bool(models) and all(found["ok"] for found in [*models.values(), lines]),
+        "ok": bool(auto and backends[auto]["works"] and models)
+        and all(found["ok"] for found in [*models.values(), lines]),
         "versions": versions(*PACKAGES),
         "system": {"platform": platform.platform(), "machine": platform.machine(), "executable": sys.executable},
         "cpu_features": cpu.features(),
         "backends": backends,
-        "auto": _auto() if works else None,
+        "auto": auto,
         "models": models,
         "lines": lines,
         "advice": advice,
     }
 
 
-def _auto() -> str:
-    return Classifier(backend=AUTO).backend
+def _install() -> str:
+    return "; or ".join(kind.install for name, kind in KINDS.items() if kind.library and not is_installed(name))
 
 
-def _backend(name: str, advice: list[str]) -> dict[str, Any]:
+def _backend(name: str, bundles: Sequence[Bundle], advice: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "installed": is_installed(name),
         "version": versions(DISTRIBUTIONS[name])[DISTRIBUTIONS[name]],
         "works": False,
+        "misleads": False,  # it fails and auto takes it
     }
     if not found["installed"]:
         found["advice"] = KINDS[name].install
         return found
-    try:
-        Classifier(backend=name).classify(np.zeros((28, 28), np.uint8))
-        found["works"] = True
-    except EdgeDigitsError as error:
-        found["advice"] = str(error)
-        advice.append(f"{name}: {error}")
+    tell(f"trying {name} with {', '.join(bundle.name for bundle in bundles)}")
+    results = try_backend(name, bundles)
+    wrong = [result for result in results if result.state in (State.REFUSED, State.FAILED)]
+    found["works"] = not wrong and any(result.state is State.WORKS for result in results)
+    found["misleads"] = any(result.state is State.FAILED for result in wrong)
+    found["self_test"] = {result.model: _entry(result) for result in results}
+    if wrong:
+        found["advice"] = f"{wrong[0].reason} (with the model {wrong[0].model})"
+        advice.append(f"{name}: {found['advice']}: {_mend(name, wrong[0])}")
     return found
 
 
-def _model(load: Callable[[], Bundle], advice: list[str]) -> dict[str, Any]:
+def _entry(result: Result) -> dict[str, Any]:
+    return {"state": result.state, "steps": result.steps, "reason": result.reason}
+
+
+def _mend(name: str, result: Result) -> str:
+    if result.state is State.REFUSED:
+        return KINDS[name].install
+    return f"install another version of {DISTRIBUTIONS[name]}, or use another --backend"
+
+
+def _model(load: Callable[[], Bundle], advice: list[str], sound: list[Bundle]) -> dict[str, Any]:
+    """What there is to say of a model; one with nothing wrong is added to `sound`."""
     try:
         bundle = load()
         present = {kind: file for kind, file in bundle.files.items() if kind.endswith("_int8")}
         for file in present.values():
             file.load()
+        sound.append(bundle)
         return {
             "ok": True,
             "folder": str(bundle.folder),

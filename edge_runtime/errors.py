@@ -10,6 +10,7 @@
     ├── SourceError         a camera or stream gives no pictures        (OSError)
     ├── ModelError          a bundle is missing, changed or broken      (ValueError)
     ├── BackendError        no interpreter, or it failed                (RuntimeError)
+    │   └── UnsupportedModelError   it works, and does not run this model
     ├── OutputError         a result cannot be written                  (OSError)
     └── MissingLibraryError a library of an extra is not installed      (ImportError)
 
@@ -60,6 +61,10 @@ class ModelError(EdgeDigitsError, ValueError):
 
 class BackendError(EdgeDigitsError, RuntimeError):
     """No interpreter is installed that can run the model, or it failed."""
+
+
+class UnsupportedModelError(BackendError):
+    """A backend works and has not all the operations that a model is made of."""
 
 
 class OutputError(EdgeDigitsError, OSError):

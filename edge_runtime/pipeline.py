@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import MIN_HEIGHT, decide
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import UnsupportedModelError, UsageError
 from edge_runtime.find.reading import Found, find_digits
 from edge_runtime.image import read_gray, to_gray
 from edge_runtime.line_reader import LineReader, Spelling
@@ -39,6 +40,18 @@ def _default_reader() -> "Reader":
     return Reader(Classifier())
 
 
+def open_lines(backend: str) -> LineReader | None:
+    """Open the network for lines that ships with the package; None, with a notice, where a backend does not run it."""
+    try:
+        return LineReader(backend=backend)
+    except UnsupportedModelError:
+        notice(
+            f"rows of digits that touch are cut apart and not read as a whole: the backend {backend} does not run the "
+            f"network for lines; {KINDS['litert'].install}"
+        )
+        return None
+
+
 class Reader:
     """Reads pictures with one classifier."""
 
@@ -48,8 +61,8 @@ class Reader:
         max_error: so strictly that at most this share of the accepted digits was wrong when the model was validated,
         over 0 and at most 1; None: the bundle's default. Raises UsageError where the bundle has nothing so strict.
         lines: what reads rows whose digits cannot be told apart. True: the network that ships with the package, opened
-        when the first such row comes, by the classifier's backend. False: such rows are cut, and the classifier's
-        confidence chooses.
+        when the first such row comes, by the classifier's backend; where that does not run it, a notice says so and
+        they are cut. False: such rows are cut, and the classifier's confidence chooses.
         """
         bundle = classifier.bundle
         self._classifier = classifier
@@ -127,10 +140,10 @@ class Reader:
         except UsageError:  # lines are never read so well
             return 2.0
 
-    def _spell(self, lines: Images) -> list[Spelling]:
+    def _spell(self, lines: Images) -> list[Spelling] | None:
         if self._lines is True:
-            self._lines = LineReader(backend=self._classifier.backend)
-        return self._lines.read(lines) if isinstance(self._lines, LineReader) else []
+            self._lines = open_lines(self._classifier.backend) or False
+        return self._lines.read(lines) if isinstance(self._lines, LineReader) else None
 
     def _look(self, crops: list[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)

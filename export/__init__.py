@@ -11,6 +11,6 @@ run gives the same bytes every time.
 
 Each room knows one thing: `run` what a run folder holds, `logits` which of a network's layers are exported, `tflite`
 and `onnx` one converter each, `parity` when a conversion is good enough, `confidence` how sure a network may be taken
-to be, `card` what people are told, `bundle` what is written; `pipeline` walks through them. `export` imports
-`edge_runtime` and `train`, never the other way round.
+to be, `golden` what a device is to give again, `card` what people are told, `bundle` what is written; `pipeline` walks
+through them. `export` imports `edge_runtime` and `train`, never the other way round.
 """

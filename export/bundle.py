@@ -44,6 +44,7 @@ def manifest(
     keras: dict[str, Any],
     confidence: Confidence | None,
     training: dict[str, Any],
+    golden: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the manifest of a bundle, format version 1, ready for JSON.
 
@@ -51,6 +52,7 @@ def manifest(
     confidence: how sure it may be taken to be; None where it was validated on no digits that it was not trained on.
     files: by format (tflite_float, tflite_int8, onnx_float, onnx_int8), what `describe` returns. keras: the trained
     network's own figures. training: recipe, seed, data hash and more. Accuracies and agreement are fractions.
+    golden: what `golden.make` returns.
     """
     return {
         "format": FORMAT,
@@ -68,8 +70,7 @@ def manifest(
         "keras": keras,
         "temperature": confidence.temperature if confidence else 1.0,
         "thresholds": confidence.thresholds() if confidence else {},
-        "golden": None,
-        "integer_weights": None,
+        "golden": golden,
         "training": training,
         "versions": versions(*LIBRARIES),
     }
@@ -118,7 +119,7 @@ def write(
 ) -> None:
     """Write a bundle beside its place and move it there, after the runtime has accepted it.
 
-    contained: the model files and the card by name; contents: the manifest; load: how the runtime opens it.
+    contained: the other files by name; contents: the manifest; load: how the runtime opens it.
     Raises OutputError, or ModelError for a manifest that the runtime would refuse; then nothing has changed.
     """
     check_target(folder, overwrite)

@@ -12,7 +12,7 @@ from edge_runtime.bundle import LINE, Shapes, load_lines
 from edge_runtime.ctc import decode
 from edge_runtime.line_reader import by_line, slanted
 from edge_runtime.types import NONE
-from export import bundle, card, formats, onnx, parity, tflite
+from export import bundle, card, formats, golden, onnx, parity, tflite
 from export.confidence import Confidence, measure
 from export.logits import lines_model
 from export.run import Run
@@ -65,6 +65,7 @@ def export_lines(
         for kind, content in models.items()
     }
     own = texts(trained.predict(test.images, batch_size=100, verbose=0))
+    known, entry = golden.make(models, shapes)
     manifest = bundle.manifest(
         run.recipe.name,
         run.recipe.summary,
@@ -74,8 +75,9 @@ def export_lines(
         {"accuracy": {"test_lines": parity.accuracy(own, test.texts())}},
         _confidence(by_line(parity.logits("tflite_int8", models["tflite_int8"], slanted(judged.images))), true),
         run.training,
+        entry,
     )
-    contents = {formats.PATHS[kind]: content for kind, content in models.items()}
+    contents = {formats.PATHS[kind]: content for kind, content in models.items()} | {golden.NAME: known}
     contents[formats.KERAS] = (folder / formats.KERAS).read_bytes()
     contents[card.NAME] = _card(run, manifest).encode()
     if (folder / PICTURE).is_file():

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_runtime.bundle import DIGIT, Shapes
 from edge_runtime.types import Images
-from export import bundle, card, confidence, formats, lines, onnx, parity, tflite
+from export import bundle, card, confidence, formats, golden, lines, onnx, parity, tflite
 from export.errors import RunError
 from export.logits import Logits, logits_model
 from export.parity import DIGITS, Labels
@@ -85,11 +85,12 @@ def export_run(
         model = models["tflite_int8"] if other is run else _int8(other, mnist)
         said = parity.logits("tflite_int8", model, validation)
         sure = confidence.measure(said, validation_labels, logits.activation == "softmax")
+    known, entry = golden.make(models, shapes)
     manifest = bundle.manifest(
-        run.recipe.name, run.recipe.summary, logits.activation, shapes, files, figures, sure, run.training
+        run.recipe.name, run.recipe.summary, logits.activation, shapes, files, figures, sure, run.training, entry
     )
     manifest["validated"] = other.training if other else None
-    contents = {formats.PATHS[kind]: model for kind, model in models.items()}
+    contents = {formats.PATHS[kind]: model for kind, model in models.items()} | {golden.NAME: known}
     contents[formats.KERAS] = (folder / formats.KERAS).read_bytes()  # what the others are held against
     contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
     bundle.write(out, contents, manifest, overwrite)

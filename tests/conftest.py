@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+# As the command line does it: two threads of NumPy's on two busy cores wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 
@@ -47,9 +50,11 @@ def program(package: str) -> str:
 def run_cli(tmp_path):
     """Run the real console command in a process of its own, in an empty folder."""
 
-    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120, prepare=None):
+    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120, prepare=None, before=""):
+        """before: a folder whose modules are found before any others."""
         command = [sys.executable, "-m", module, *map(str, arguments)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        environment = os.environ | {"PYTHONPATH": f"{before}{os.pathsep}{ROOT}" if before else str(ROOT)}
+        environment["PYTHONWARNINGS"] = "error"
         done = subprocess.run(
             command,
             cwd=cwd,
@@ -65,6 +70,16 @@ def run_cli(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def no_interpreter(tmp_path):
+    """A folder for `run_cli`'s `before`: no interpreter is installed in its processes."""
+    folder = tmp_path / "barred"
+    folder.mkdir()
+    barred = ["ai_edge_litert", "tflite_runtime", "onnxruntime"]
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({barred}))\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from edge_runtime.errors import BackendError, ModelError, UsageError
 from edge_runtime.normalise import normalise
 from tests.conftest import skip
 
-BACKENDS = os.environ.get("EDGE_DIGITS_BACKENDS", "litert onnx fake").split()
+BACKENDS = os.environ.get("EDGE_DIGITS_BACKENDS", "litert onnx numpy fake").split()
 REAL = [name for name in BACKENDS if KINDS[name].library]
 
 
@@ -177,15 +177,17 @@ for library in {libraries!r}:
     sys.modules[library] = None
 from edge_runtime import Classifier, EdgeDigitsError
 try:
-    Classifier(backend={backend!r})
+    Classifier({model!r}, backend={backend!r})
 except EdgeDigitsError as error:
     print(type(error).__name__, error)
 """
 
 
-@pytest.mark.parametrize("backend", ["onnx", "litert", "auto"])
-def test_a_missing_backend_says_what_to_install(backend):
-    code = MISSING.format(libraries=[kind.library for kind in KINDS.values() if kind.library], backend=backend)
+@pytest.mark.parametrize(("model", "backend"), [("ann", "onnx"), ("ann", "litert"), ("cnn", "auto")])
+def test_a_missing_backend_says_what_to_install(model, backend):
+    libraries = [kind.library for kind in KINDS.values() if kind.library not in (None, "numpy")]
+    code = MISSING.format(libraries=libraries, model=model, backend=backend)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.startswith("BackendError")
     assert {"onnx": "edge-digits[onnx]", "litert": "ai-edge-litert", "auto": "edge-digits[onnx]"}[backend] in said
+    assert ("--model ann-small" in said) == (backend == "auto")

@@ -26,7 +26,7 @@ def test_classify_prints_a_table_with_the_right_labels(run_cli):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("backend", ["litert", "onnx"])
+@pytest.mark.parametrize("backend", ["litert", "onnx", "numpy"])
 def test_every_backend_reads_the_samples(run_cli, backend):
     done = run_cli("classify", "--json", "--backend", backend, *DIGITS)
     assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == [path.name[0] for path in DIGITS]

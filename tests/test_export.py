@@ -16,6 +16,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
+from edge_runtime import selftest
 from edge_runtime.backends import litert
 from edge_runtime.bundle import load_bundle
 from edge_runtime.classifier import Classifier
@@ -34,7 +35,7 @@ from train.network import build
 from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Rows, Windows
 
 FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
-FILES |= {"MODEL_CARD.md", "errors.png", "model.keras"}
+FILES |= {"MODEL_CARD.md", "errors.png", "model.keras", "golden.bin"}
 
 
 def start(*arguments):
@@ -144,8 +145,15 @@ def test_the_manifest_says_how_the_network_was_trained(manifest, mnist, run_fold
 
 
 def test_later_releases_have_room_in_format_version_1(manifest):
-    later = {name: manifest[name] for name in ("temperature", "thresholds", "golden", "integer_weights")}
-    assert later == {"temperature": 1.0, "thresholds": {}, "golden": None, "integer_weights": None}
+    later = {name: manifest[name] for name in ("temperature", "thresholds")}
+    assert later == {"temperature": 1.0, "thresholds": {}}
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnx", "numpy"])
+def test_every_backend_passes_the_self_test_of_a_bundle(backend, out):
+    result = selftest.check(backend, load_bundle(out))
+    assert result.state is selftest.State.WORKS
+    assert result.steps == 0
 
 
 def test_exporting_twice_gives_the_same_bytes(out, run_folder, tmp_path):

@@ -53,6 +53,11 @@ def test_five_of_ten_thousand_may_be_lost_and_ten_may_differ(lost, other, lapses
     assert len(parity.lapses({"reference": "keras", "formats": formats})) == lapses
 
 
+@pytest.mark.parametrize(("labels", "steps", "lapses"), [(1.0, 1, 0), (0.9999, 1, 1), (1.0, 2, 1)])
+def test_numpy_may_be_one_step_off_and_never_read_otherwise(labels, steps, lapses):
+    assert len(parity.numpy_lapses({"numpy": {"labels": labels, "steps": steps}})) == lapses
+
+
 def test_logits_of_keras_are_those_before_its_last_activation(tmp_path, drawn_digits):
     network = build(RECIPES["single-layer"])
     network.save(tmp_path / "model.keras")
@@ -116,4 +121,9 @@ def test_the_command_writes_what_the_tables_need_and_ends_with_1_on_a_lapse(tmp_
     found = json.loads((tmp_path / "parity.json").read_text())
     assert set(found["models"]["ann"]["formats"]) >= {"tflite_float", "tflite_int8", "onnx_float", "onnx_int8"}
     assert re.search(r"ann +tflite_int8 +[\d,]+ bytes  9\d\.\d\d% \(95 %: ", said.out)
+    for model in ("ann", "ann-nano", "ann-small"):
+        assert re.search(
+            rf"{model} +NumPy alone +LiteRT's label for 100.00% of the digits; .* by [01] at most", said.out
+        )
+    assert found["models"]["cnn"]["numpy"] is None
     assert (tmp_path / "disagreements-ann.png").stat().st_size > 1000

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
-from benchmarks.latency.subjects import SUBJECTS
+from benchmarks.latency.subjects import SUBJECTS, can_run
 from benchmarks.statistics import promise
 from edge_runtime.bench.figures import repeated
 from edge_runtime.bundle import DEFAULT, load_bundle
@@ -28,7 +28,8 @@ ROOT = Path(__file__).parent.parent.parent
 SAMPLES = 1024  # digits that LoadGen draws from
 PATHS = ("model", "whole")
 # One thread each, and nothing said of graphics cards.
-QUIET = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+QUIET |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 QUIET |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 FIGURES = ("p50_us", "p90_us", "p99_us", "offline_us")  # microseconds a digit
 BASELINES = ("keras-call", "keras-predict", "bare", "limit")
@@ -70,6 +71,7 @@ def measure(
             keras = keras_model.stand_in(bundle, Path(root))
         here = {kind for kind, file in bundle.files.items() if file.path.is_file()}
         names = [name for name in plan.subjects if SUBJECTS[name].file in here or (keras and not SUBJECTS[name].file)]
+        names = [name for name in names if can_run(name, bundle)]
         samples = _write(Path(root, "samples.npz"), digits[:SAMPLES])
         task = {"model": str(bundle.folder), "keras": keras and str(keras), "samples": str(samples), "paths": PATHS}
         task |= {"core": plan.core, "official": plan.official, "seconds": plan.seconds}

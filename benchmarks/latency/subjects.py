@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from benchmarks import keras_model
 from edge_runtime import Classifier, Reader, decode_gray
+from edge_runtime.backends import open_backend
 from edge_runtime.bundle import Bundle
+from edge_runtime.errors import UnsupportedModelError
 from edge_runtime.normalise import normalise, normalise_all
 from edge_runtime.types import Images
 
@@ -185,7 +187,19 @@ SUBJECTS = {
     "onnx-int8": Kind("onnx int8, bare loop", "onnx_int8", "onnx-int8", lambda bundle, _: _Onnx(bundle, "onnx_int8")),
     "litert": Kind("edge-digits, litert", "tflite_int8", "tflite-int8", lambda bundle, _: _Ours(bundle, "litert")),
     "onnx": Kind("edge-digits, onnx", "onnx_int8", "onnx-int8", lambda bundle, _: _Ours(bundle, "onnx")),
+    "numpy": Kind("edge-digits, numpy", "tflite_int8", "tflite-int8", lambda bundle, _: _Ours(bundle, "numpy")),
 }
+
+
+def can_run(name: str, bundle: Bundle) -> bool:
+    """Tell whether a subject runs a bundle at all: NumPy has dense layers only."""
+    if name != "numpy":
+        return True
+    try:
+        open_backend(name, bundle)
+    except UnsupportedModelError:
+        return False
+    return True
 
 
 def _given(path: Path | None) -> Path:

@@ -3,7 +3,7 @@
 In: a bundle's model file and uint8 images. Out: raw outputs, int8 or float32, with their scale and zero point.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol, cast
@@ -17,6 +17,7 @@ from edge_runtime.limits import THREADS
 from edge_runtime.types import Images
 
 AUTO = "auto"
+NUMPY = "numpy"  # what auto takes where no interpreter is installed
 
 
 class Backend(Protocol):
@@ -48,6 +49,7 @@ KINDS = {
         "on Python 3.11, as requirements/README.md of the checkout says",
     ),
     "onnx": Kind("onnx", "onnxruntime", "onnx_int8", "pip install onnxruntime, or the extra edge-digits[onnx]"),
+    NUMPY: Kind("numpy_int8", "numpy", "tflite_int8", "pip install numpy"),
     "fake": Kind("fake", None, None, "ships with the package"),
 }
 CHOICES = (AUTO, *KINDS)
@@ -65,7 +67,8 @@ def is_installed(name: str) -> bool:
 def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Backend]:
     """Load a bundle's model into an interpreter; returns the backend's name and itself.
 
-    name: one of `CHOICES`; auto takes the first real one that is installed and can run the bundle.
+    name: one of `CHOICES`; auto takes the first real one that is installed and can run the bundle, with a notice where
+    that is NumPy.
     threads: 1..64. Raises UsageError, BackendError or ModelError.
     """
     if name not in CHOICES:
@@ -75,18 +78,39 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
     threads = int(threads)  # an interpreter takes no other kind
     if name != AUTO:
         return name, _open(name, bundle, threads)
-    failures = []
+    failures: list[str] = []
     for candidate, kind in KINDS.items():
         if kind.library is None or kind.model not in bundle.files or not is_installed(candidate):
             continue
         try:
-            return candidate, _open(candidate, bundle, threads)
+            backend = _open(candidate, bundle, threads)
         except BackendError as error:
             failures.append(f"{candidate}: {error}")
-    if failures:
-        raise BackendError("no interpreter works; " + "; ".join(failures))
-    wanted = [kind.install for kind in KINDS.values() if kind.model in bundle.files]
-    raise BackendError(f"no interpreter is installed that runs this model: {'; or '.join(wanted)}")
+            continue
+        if candidate == NUMPY:
+            notice_numpy(failures)
+        return candidate, backend
+    raise BackendError(f"nothing here runs the model {bundle.name}; {_missing(bundle, failures)}")
+
+
+def notice(line: str) -> None:
+    """Say what a user should know and nothing has failed for: on standard error, unless logging is set up otherwise."""
+    import logging  # only here: most runs have nothing to say
+
+    logging.getLogger("edge_runtime").warning("notice: %s", line)
+
+
+def notice_numpy(failures: Sequence[str] = ()) -> None:
+    """Say that no interpreter is in use; failures: what is wrong with those that are installed."""
+    told = ["NumPy alone reads the digits, which takes longer", *failures]
+    notice("; ".join([*told, "edge-digits doctor says which interpreters can be installed"]))
+
+
+def _missing(bundle: Bundle, failures: Sequence[str]) -> str:
+    """What does not work, and what could be installed."""
+    kinds = {name: kind for name, kind in KINDS.items() if kind.model in bundle.files and name != NUMPY}
+    install = "; or ".join(kind.install for name, kind in kinds.items() if not is_installed(name))
+    return "; ".join([*failures, *([f"to install an interpreter: {install}"] if install else [])])
 
 
 def _open(name: str, bundle: Bundle, threads: int) -> Backend:

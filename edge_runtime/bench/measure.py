@@ -95,7 +95,7 @@ def _summary(found: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 def _installed_mib(backend: str) -> dict[str, float]:
     """Size of the package's, its libraries' and an interpreter's files; none where pip has no list of them."""
     total = 0
-    for name in (*PACKAGES, backend):
+    for name in {*PACKAGES, backend}:
         try:
             files = files_of(name)
         except PackageNotFoundError:

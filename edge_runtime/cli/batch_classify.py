@@ -18,6 +18,7 @@ from edge_runtime.cli.options import backend_option, max_error_option, model_opt
 from edge_runtime.cli.progress import Progress
 from edge_runtime.cli.run import INTERRUPTED, debug_option
 from edge_runtime.errors import FileError, OutputError, UsageError
+from edge_runtime.pipeline import Expect, open_lines
 from edge_runtime.score import DIGITS, Score
 from edge_runtime.sinks import parquet
 from edge_runtime.sinks.copies import Copies
@@ -157,9 +158,10 @@ def batch_classify(
         source.listed = journal.listed
     paths: Iterator[str | None] = source.paths() if source else Listing(sys.stdin.buffer, null).paths()
     copies = Copies(root, copy_to, quarantine)
-    job = Job(
-        root, model, backend, expect="page" if reads else "digit", probabilities=probabilities, max_error=max_error
-    )
+    # What there is to notice is noticed here, once, and not by each process.
+    lines = reads and open_lines(resolved) is not None
+    expect: Expect = "page" if reads else "digit"
+    job = Job(root, model, resolved, expect=expect, lines=lines, probabilities=probabilities, max_error=max_error)
     count = Folder(folder, recursive, include, exclude).count if source else None
     try:
         with Progress(count) as progress:

@@ -1,22 +1,37 @@
 """`edge-digits doctor`: what is installed, what works, what to do."""
 
 import json
+from typing import Any
 
 import click
 
 from edge_runtime.cli.run import debug_option
 from edge_runtime.doctor import examine
+from edge_runtime.golden import STEPS
+from edge_runtime.selftest import State
+
+EPILOG = """\b
+Examples:
+  edge-digits doctor
+  edge-digits doctor --self-test
+"""
 
 
-@click.command()
+@click.command(epilog=EPILOG)
+@click.option(
+    "--self-test",
+    is_flag=True,
+    help="Run each backend with every model on known pictures, and compare the outputs with what is right.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @debug_option
-def doctor(as_json: bool) -> int:
+def doctor(self_test: bool, as_json: bool) -> int:
     """Show versions, backends, processor features and models, and what to do about each thing missing.
 
-    Exit code 1 if no digit could be read on this device as it is.
+    Each backend is tried in a process of its own, so that one that crashes is found out. Exit code 1 if no digit
+    could be read on this device as it is.
     """
-    found = examine()
+    found = examine(self_test, lambda line: click.echo(line, err=True) if self_test else None)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return 0 if found["ok"] else 1
@@ -31,6 +46,9 @@ def doctor(as_json: bool) -> int:
         else:
             state = f"{'does not work' if backend['installed'] else 'not installed'}: {backend['advice']}"
         click.echo(f"{'backend ' + name:<24}{state}")
+    for name, backend in found["backends"].items() if self_test else ():
+        for model, result in backend.get("self_test", {}).items():
+            click.echo(f"{'self-test ' + name:<24}{model:<12}{_told(result)}")
     for name, model in (found["models"] | {"for lines": found["lines"]}).items():
         state = (
             ", ".join(f"{kind} {sha256[:16]}" for kind, sha256 in model["sha256"].items()) if model["ok"] else "broken"
@@ -41,3 +59,13 @@ def doctor(as_json: bool) -> int:
     well = "digits can be read" if found["advice"] else "all is well"
     click.echo(well if found["ok"] else "digits cannot be read here yet")
     return 0 if found["ok"] else 1
+
+
+def _told(result: dict[str, Any]) -> str:
+    if result["state"] == State.UNSUPPORTED:
+        return "not for this backend"
+    if result["state"] != State.WORKS:
+        return f"FAILED: {result['reason']}"
+    if result["steps"] is None:
+        return "runs; the model has no golden outputs to compare with"
+    return "equal" if result["steps"] == 0 else f"{result['steps']:.2g} steps apart, {STEPS} are allowed"

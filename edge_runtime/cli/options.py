@@ -8,7 +8,7 @@ from edge_runtime.limits import THREADS
 
 model_option = click.option("--model", metavar="NAME|DIR", help="A shipped model or a bundle's folder.  [default: ann]")
 backend_option = click.option(
-    "--backend", type=click.Choice(CHOICES), default=AUTO, show_default=True, help="The interpreter."
+    "--backend", type=click.Choice(CHOICES), default=AUTO, show_default=True, help="What runs the network."
 )
 lines_option = click.option(
     "--lines/--no-lines",

@@ -12,12 +12,15 @@ from types import FrameType
 import click
 import cv2
 
+from edge_runtime.backends import AUTO
+from edge_runtime.bundle import load_bundle, load_lines
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
 from edge_runtime.errors import UsageError
-from edge_runtime.pipeline import Reader
+from edge_runtime.pipeline import Reader, open_lines
+from edge_runtime.selftest import first_working
 from edge_runtime.service.notify import Notifier
 from edge_runtime.sinks.hard import HardCases
 from edge_runtime.sinks.readings.sinks import Sinks
@@ -65,7 +68,11 @@ class Session:
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
         cv2.setNumThreads(threads)  # small pictures gain nothing by more, and other programs lose
-        reader = Reader(Classifier(model, backend, threads))
+        bundle = load_bundle(model)
+        if backend == AUTO:  # whoever is not there to see a watch fail has one that cannot crash on this processor
+            backend = first_working(bundle, load_lines(), tell=self._screen.warn)
+        # The network for lines at once: what there is to notice is noticed before the screen is in use.
+        reader = Reader(Classifier(bundle, backend, threads), lines=open_lines(backend) or False)
         watching = Watch(reader, self._camera.name, self._stable, self._rules)
         self._sinks = Sinks(self._targets, self._settings)
         code = 1

@@ -89,7 +89,8 @@ def watch(
 
     A reading counts when it has stood for --stable frames. One that is covered, cut off by the picture's edge or in
     motion there keeps its last value; a blank page shows nothing. A camera that fails is opened again after 1 to 5
-    seconds, for ever. A summary goes to standard error at the end. Exit code 0 at the end of a file, 130 after
+    seconds, for ever. Unless --backend names one, the first backend that passes the self-test on this device reads.
+    A summary goes to standard error at the end. Exit code 0 at the end of a file, 130 after
     Ctrl-C, 143 after SIGTERM, 1 if the source cannot be opened or a reading cannot be written.
     """
     # Imported here: no other command needs cameras.

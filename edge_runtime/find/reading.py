@@ -43,7 +43,7 @@ NARROW = 0.45  # heights: a blob that is no wider is not cut
 ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
 
 Look = Callable[[list[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
-Spell = Callable[[Images], list[Spelling]]  # lines to what they say
+Spell = Callable[[Images], list[Spelling] | None]  # lines to what they say; None where there is no network for them
 
 
 class FoundDigit(NamedTuple):
@@ -173,7 +173,10 @@ def _spelt(rows: list[Row], blob_rows: list[BlobRow], unsure: set[int], ink: Ink
         return rows
     spelt: dict[int, list[Spelling]] = {}
     images: dict[int, list[Gray]] = {}
-    for (number, line), spelling in zip(lines, spell(np.stack([line.image for _, line in lines])), strict=True):
+    said = spell(np.stack([line.image for _, line in lines]))
+    if said is None:
+        return rows
+    for (number, line), spelling in zip(lines, said, strict=True):
         places = (line.x + spelling.places * line.scale - rows[number].x) * rows[number].scale
         spelt.setdefault(number, []).append(spelling._replace(places=places))
         images.setdefault(number, []).append(line.image)

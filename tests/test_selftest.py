@@ -1,0 +1,253 @@
+"""The self-test: golden outputs, and backends that are wrong, crash, hang or are not what they seem."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from edge_runtime import selftest
+from edge_runtime.bundle import load_bundle, load_lines
+from edge_runtime.errors import BackendError, ModelError
+from edge_runtime.golden import load_golden
+from edge_runtime.selftest import State, check, first_working, try_backend
+from export.golden import add
+from tests.conftest import ROOT
+
+LIBRARIES = {"litert": "ai_edge_litert", "onnx": "onnxruntime"}
+CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGILL)"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A bundle with golden arrays."""
+    folder = shutil.copytree(load_bundle("ann-nano").folder, tmp_path_factory.mktemp("bundles") / "nano")
+    assert add(load_bundle(folder)) == 20
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(made, tmp_path / "nano")
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Put code in the place of a backend's library, for processes that are started from now on."""
+    place = tmp_path / "broken"
+
+    def put(backend, code):
+        package = place / LIBRARIES[backend]
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(code + "\n")
+        monkeypatch.setenv("PYTHONPATH", f"{place}{os.pathsep}{ROOT}")
+        return place
+
+    return put
+
+
+def change(folder, edit):
+    """Edit a bundle's golden bytes and entry, and make its hash right again."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    data = bytearray((folder / "golden.bin").read_bytes())
+    entry = manifest["golden"]
+    edit(entry, data)
+    (folder / "golden.bin").write_bytes(data)
+    if isinstance(entry, dict):
+        entry["sha256"] = hashlib.sha256(data).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnx", "numpy"])
+def test_a_sound_backend_gives_the_golden_outputs(backend, folder):
+    (result,) = try_backend(backend, [load_bundle(folder)])
+    assert result == (backend, "ann-nano", State.WORKS, 0.0, "")
+
+
+def test_golden_digits_are_of_all_labels_and_clear(folder):
+    golden = load_golden(load_bundle(folder))
+    for outputs in golden.outputs.values():
+        assert outputs.argmax(1).tolist() == [label for label in range(10) for _ in range(2)]
+    assert len(np.unique(golden.images, axis=0)) == 20
+
+
+def test_adding_twice_gives_the_same_bytes(made, tmp_path, run_cli):
+    folder = shutil.copytree(made, tmp_path / "ann")  # not to be taken for the shipped one
+    first, shipped = contents(folder), contents(load_bundle("ann").folder)
+    assert "20 golden images" in run_cli("ann", module="export.golden", cwd=tmp_path).stdout
+    assert contents(folder) == first
+    assert contents(load_bundle("ann").folder) == shipped
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_bundle_of_lines_has_golden_lines(tmp_path):
+    bundle = load_lines(shutil.copytree(load_lines().folder, tmp_path / "lines"))
+    add(bundle)
+    bundle = load_lines(bundle.folder)
+    results = [try_backend(name, [bundle])[0] for name in ("litert", "onnx", "numpy")]
+    assert [result.state for result in results] == [State.WORKS, State.WORKS, State.UNSUPPORTED]
+    assert [result.steps for result in results] == [0.0, 0.0, None]
+
+
+@pytest.mark.parametrize(("off", "state"), [(1, State.WORKS), (4, State.WORKS), (5, State.FAILED), (60, State.FAILED)])
+def test_outputs_may_be_four_steps_off(folder, off, state):
+    golden = load_golden(load_bundle(folder))
+    lowest = golden.outputs["tflite_int8"].argmin()
+
+    def edit(entry, data):
+        data[golden.images.size + lowest] = (data[golden.images.size + lowest] + off) % 256
+
+    change(folder, edit)
+    result = check("litert", load_bundle(folder))
+    assert (result.state, result.steps) == (state, off)
+    assert bool(result.reason) == (state is State.FAILED)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda entry, data: entry.update(images=0),
+        lambda entry, data: entry.update(images=10**9),
+        lambda entry, data: entry.update(images="many"),
+        lambda entry, data: entry.update(images=float("inf")),
+        lambda entry, data: entry.update(path="../golden.bin"),
+        lambda entry, data: entry.update(outputs={}),
+        lambda entry, data: entry.update(outputs={"tflite_int8": "object"}),
+        lambda entry, data: entry.update(outputs=7),
+        lambda entry, data: entry.pop("outputs"),
+        lambda entry, data: entry.update(bytes=entry["bytes"] + 1),
+        lambda entry, data: data.pop(),
+    ],
+)
+def test_golden_entries_that_make_no_sense_are_refused(folder, edit):
+    change(folder, edit)
+    with pytest.raises(ModelError):
+        load_golden(load_bundle(folder))
+
+
+def test_a_changed_bit_of_the_golden_file_is_told(folder):
+    data = bytearray((folder / "golden.bin").read_bytes())
+    data[0] ^= 1
+    (folder / "golden.bin").write_bytes(data)
+    (result,) = try_backend("litert", [load_bundle(folder)])
+    assert result.state is State.FAILED
+    assert "SHA-256" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "reason"),
+    [
+        (CRASH, State.FAILED, "SIGILL: it was built for another processor"),
+        ("import sys; sys.exit(3)", State.FAILED, "exit code 3"),
+        ("raise OSError('libfoo.so: cannot open shared object file')", State.FAILED, "libfoo.so"),
+        ("raise ImportError('no GLIBC_2.34')", State.REFUSED, "no GLIBC_2.34"),
+        ("import time; time.sleep(600)", State.FAILED, "does not come to an end"),
+    ],
+)
+def test_a_broken_library_is_found_out(folder, broken, monkeypatch, code, state, reason):
+    monkeypatch.setattr(selftest, "SELF_TEST_SECONDS", 4.0 if "sleep" in code else 60.0)
+    broken("litert", code)
+    (result,) = try_backend("litert", [load_bundle(folder)])
+    assert result.state is state
+    assert reason in result.reason
+    assert "\n" not in result.reason
+
+
+def test_a_library_that_crashes_costs_no_other_model_its_test(folder, broken):
+    results = try_backend("numpy", [load_bundle(folder), load_bundle("cnn"), load_bundle("ann-small")])
+    assert [result.state for result in results] == [State.WORKS, State.UNSUPPORTED, State.WORKS]
+    broken("onnx", CRASH)
+    results = try_backend("onnx", [load_bundle(folder), load_bundle("ann-small")])
+    assert [(result.model, result.state) for result in results] == [
+        ("ann-nano", State.FAILED),
+        ("ann-small", State.FAILED),
+    ]
+
+
+def test_a_service_is_told_where_nothing_works(folder, broken, caplog):
+    broken("litert", CRASH)
+    broken("onnx", CRASH)
+    told = []
+    assert first_working(load_bundle(folder), load_lines(), tell=told.append) == "numpy"
+    assert [line.split(":")[0] for line in told] == ["the backend litert", "the backend onnx"]
+    assert first_working(load_bundle(folder), load_lines(), tell=told.append) == "numpy"
+    assert len(told) == 2  # it is remembered
+    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["notice: NumPy alone reads the digits"]
+    change(folder, lambda entry, data: data.__setitem__(slice(20 * 784, 20 * 784 + 200), bytes(200)))
+    with pytest.raises(BackendError, match=r"litert: .*SIGILL.*onnx: .*SIGILL.*numpy: .*steps off"):
+        first_working(load_bundle(folder))
+
+
+def test_a_service_is_told_of_a_model_that_is_broken_or_has_no_file_to_run(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "model_int8.tflite").write_bytes(b"\0" * manifest["files"]["tflite_int8"]["bytes"])
+    with pytest.raises(ModelError, match="SHA-256"):
+        first_working(load_bundle(folder))
+    del manifest["files"]["tflite_int8"], manifest["files"]["onnx_int8"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BackendError, match="no backend passes"):
+        first_working(load_bundle(folder))
+
+
+def test_a_watch_goes_past_a_backend_that_crashes(run_cli, broken):
+    done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=broken("litert", CRASH))
+    assert "warning: the backend litert: it ends its process with SIGILL" in done.stderr
+    assert "notice:" not in done.stderr
+    assert "123" in done.stdout
+
+
+def test_a_watch_needs_no_interpreter(run_cli, no_interpreter):
+    done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=no_interpreter)
+    assert [line.split(";")[0] for line in done.stderr.splitlines() if "notice:" in line] == [
+        "notice: NumPy alone reads the digits, which takes longer",
+        "notice: rows of digits that touch are cut apart and not read as a whole: the backend numpy does not run the "
+        "network for lines",
+    ]
+    assert "123" in done.stdout
+
+
+# `edge-digits doctor`
+
+
+def test_doctor_tests_all_models_with_all_backends(run_cli):
+    done = run_cli("doctor", "--self-test", "--json")
+    found = json.loads(done.stdout)
+    assert found["ok"]
+    assert "trying onnx" in done.stderr
+    models = {*found["models"], load_lines().name}
+    for backend in ("litert", "onnx"):
+        results = found["backends"][backend]["self_test"].values()
+        assert {result["state"] for result in results} == {"works"}
+        assert None not in [result["steps"] for result in results]  # each shipped bundle has golden outputs
+    tests = found["backends"]["numpy"]["self_test"]
+    assert {model: result["state"] for model, result in tests.items() if model.startswith("ann")} == dict.fromkeys(
+        ("ann", "ann-nano", "ann-small"), "works"
+    )
+    assert set(tests) == models
+
+
+def test_doctor_survives_a_backend_that_auto_does_not_take(run_cli, broken):
+    done = run_cli("doctor", "--self-test", before=broken("onnx", CRASH))
+    assert "backend onnx            does not work: it ends its process with SIGILL" in done.stdout
+    assert "to do: onnx: it ends its process with SIGILL" in done.stdout
+    assert "self-test numpy         cnn         not for this backend" in done.stdout
+    assert "digits can be read" in done.stdout
+
+
+def test_doctor_says_what_to_do_where_auto_takes_one_that_crashes(run_cli, broken):
+    done = run_cli("doctor", before=broken("litert", CRASH), code=1)
+    assert "to do: auto takes litert all the same: say --backend onnx, or pip uninstall ai-edge-litert" in done.stdout
+    assert "digits cannot be read here yet" in done.stdout
+
+
+def test_doctor_without_an_interpreter_finds_numpy(run_cli, no_interpreter):
+    done = run_cli("doctor", before=no_interpreter)
+    assert "the one that auto takes" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
+    assert "to do: NumPy alone is slower and runs neither cnn nor the network for lines: pip install" in done.stdout
+    assert "digits can be read" in done.stdout
