@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from arm64.device import try_installer
-from arm64.sizes import installed
+from arm64.sizes import SMALLEST, installed, parts
 from arm64.userland import PROCESSORS, RELEASES, FetchError, Processor, Userland
 from edge_runtime.drawing import draw_photograph
 from edge_runtime.drawn_page import Look, draw_page
@@ -30,6 +30,7 @@ PROGRAMS = {
 NOT_FETCHED = 75  # EX_TEMPFAIL of sysexits.h
 DIGITS = 1000
 MOST_MB = 220  # of the package and all that it needs
+LEAST_MB = 150  # of the smallest part of it that reads digits
 DELEGATE = b"Created TensorFlow Lite XNNPACK delegate"
 # The tests that stand for a device's work: decoding, normalising, bundles, every backend.
 SHORT = ("tests/test_bundle.py", "tests/test_normalise.py", "tests/test_resize.py", "tests/test_backends.py")
@@ -116,8 +117,11 @@ class Trial:
     def run(self, userland: Userland, processors: list[Processor]) -> None:
         """All checks in one userland, on its processors at the same time."""
         userland.install("--no-deps", str(self.wheel))
-        size = sum(installed(userland.site).values()) / 1e6
+        sizes = installed(userland.site)
+        size = sum(sizes.values()) / 1e6
         self.tell(userland.release.name, f"installed, at most {MOST_MB} MB", size <= MOST_MB, f"{size:.0f} MB")
+        size = sum(sizes[name] for name in SMALLEST) / 1e6
+        self.tell(userland.release.name, f"smallest part, at most {LEAST_MB} MB", size <= LEAST_MB, f"{size:.0f} MB")
         with ThreadPoolExecutor(len(processors)) as pool:
             for _ in pool.map(lambda processor: self._run_on(userland, processor), processors):
                 pass
@@ -156,6 +160,7 @@ class Trial:
             file = RESULTS.get(name, name)
             well = done.returncode == 0 and (there / file).read_bytes() == (self.here / file).read_bytes()
             self.tell(where, f"{name}, byte-equal", well, "" if well else _end(done.stderr))
+        self._smallest(userland, processor, where)
         tree = self.folder / "tree"
         folders = {tree / name: f"/work/{name}" for name in ("tests", "samples", "pyproject.toml")}
         command = [
@@ -172,6 +177,15 @@ class Trial:
         count = re.search(rb"\d+ passed", done.stdout)
         well = done.returncode == 0 and count is not None
         self.tell(where, "device tests", well, count[0].decode() if well and count else _end(done.stdout + done.stderr))
+
+    def _smallest(self, userland: Userland, processor: Processor, where: str) -> None:
+        """Read a sample where nothing else is to be imported."""
+        sample = self.folder / "tree" / "samples" / FILES[3]
+        folders = {part: f"/smallest/{part.name}" for part in parts(userland.site, SMALLEST)} | {sample: "/work/3.tiff"}
+        command = [userland.python, "-S", "-m", "edge_runtime", "classify", "/work/3.tiff"]
+        done = userland.run(processor, command, folders, "/", {"PYTHONPATH": "/smallest"})
+        well = done.returncode == 0 and b"    3  " in done.stdout
+        self.tell(where, "the smallest part reads", well, "" if well else _end(done.stderr))
 
     def _networks(self, userland: Userland, processor: Processor, where: str, there: Path) -> None:
         arguments = [f"{self.folder}/in.npz", f"{there}/out.npz"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 RUNTIME = Path(__file__).parent.parent / "requirements" / "runtime.txt"
 BUILD = {"setuptools"}  # in that file to build the package from a checkout, and not needed by its wheel
+SMALLEST = ("click", "edge-digits", "numpy", "opencv-python-headless")  # reads digits by NumPy alone
 
 
 def installed(site: Path) -> dict[str, int]:
@@ -18,6 +19,13 @@ def installed(site: Path) -> dict[str, int]:
             files = (Path(str(found.locate_file(file))) for file in found.files or ())
             sizes[_plain(found.name)] = sum(file.stat().st_size for file in files if file.is_file())
     return sizes
+
+
+def parts(site: Path, names: tuple[str, ...]) -> list[Path]:
+    """Return the files and folders at a site's top that belong to some distributions."""
+    found = (each for each in distributions(path=[str(site)]) if _plain(each.name) in names)
+    tops = {Path(str(file)).parts[0] for each in found for file in each.files or ()}
+    return [site / top for top in sorted(tops) if top not in ("..", "bin")]
 
 
 def _plain(name: str) -> str:
