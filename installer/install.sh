@@ -104,9 +104,7 @@ install_all() {
     # -s: what a user has put into a folder of his own is none of this environment.
     "$prefix/venv/bin/python" -s -m pip --disable-pip-version-check "$@" "${wheel}[mqtt]"
     say "testing it on this device"
-    set -- doctor
-    if "$prefix/venv/bin/edge-digits" doctor --help | grep -q -- --self-test; then set -- doctor --self-test; fi
-    "$prefix/venv/bin/edge-digits" "$@" || stop "it does not work here: see above"
+    "$prefix/venv/bin/edge-digits" doctor --self-test || stop "it does not work here: see above"
     ln -sf "$prefix/venv/bin/edge-digits" "$bin/edge-digits"
     if [ "$0" != "$prefix/install.sh" ]; then cp "$here/install.sh" "$prefix/install.sh"; fi
     well=yes
