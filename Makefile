@@ -6,7 +6,7 @@ PIP = -m pip --disable-pip-version-check
 PROJECT = install --quiet --no-deps --no-build-isolation
 LOCK = uv pip compile --constraint requirements/constraints.txt --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: demo test check test-tflite-runtime samples lock clean
+.PHONY: demo test check test-tflite-runtime test-arm64 pi-bundle samples lock clean
 
 demo: .venv/ready
 	.venv/bin/edge-digits classify $(filter-out %.py,$(sort $(wildcard samples/*.*)))
@@ -50,6 +50,15 @@ run-tflite-runtime: .venv-tflite-runtime/ready
 	.venv-tflite-runtime/bin/python $(PIP) $(PROJECT) --editable .
 	touch $@
 
+# Both Debian releases on both processors, and the installers; ARM64="--release bookworm" and so on for less, --long for
+# more tests.
+test-arm64: .venv-test/ready
+	.venv-test/bin/python -m arm64 --install $(ARM64)
+
+# dist/: the wheel, install.sh for a device with a network, and a .run file for each system without.
+pi-bundle: .venv-test/ready
+	.venv-test/bin/python -m installer
+
 samples: .venv-test/ready
 	.venv-test/bin/python samples/make.py
 
@@ -58,6 +67,9 @@ lock:
 	$(LOCK) --universal --python-version 3.11 pyproject.toml requirements/build.in -o requirements/runtime.txt
 	$(LOCK) --universal --python-version 3.11 --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	$(LOCK) --universal --python-version 3.11 --constraint requirements/dev.txt requirements/keras.in -o requirements/keras.txt
+	$(LOCK) --universal --python-version 3.11 --constraint requirements/dev.txt requirements/arm64.in -o requirements/arm64.txt
+	$(LOCK) --universal --python-version 3.11 --constraint requirements/dev.txt --extra mqtt pyproject.toml -o requirements/device.txt
+	$(LOCK) --universal --python-version 3.11 --no-deps requirements/device-camera.in -o requirements/device-camera.txt
 	$(LOCK) --python-version 3.11 --python-platform linux requirements/tflite-runtime.in -o requirements/tflite-runtime.txt
 
 clean:

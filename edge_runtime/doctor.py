@@ -11,6 +11,7 @@ from edge_runtime.backends import KINDS, NUMPY, is_installed
 from edge_runtime.bundle import DEFAULT, Bundle, load_bundle, load_lines, names
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.selftest import Result, State, try_backend
+from edge_runtime.system import conflicts
 from edge_runtime.versions import versions
 
 PACKAGES = ("edge-digits", "numpy", "opencv-python-headless", "click")
@@ -23,7 +24,7 @@ def examine(self_test: bool = False, tell: Callable[[str], None] = lambda line: 
     A model is read and its hash compared; each installed backend runs the golden inputs of the default one, in a
     process of its own. self_test: of all models. tell: takes a line before each backend.
     """
-    advice: list[str] = []
+    advice = conflicts()
     bundles: list[Bundle] = []
     models = {name: _model(partial(load_bundle, name), advice, bundles) for name in names()}
     lines = _model(load_lines, advice, bundles)

@@ -24,6 +24,8 @@ PROGRAMS = {  # by Debian package; any one of them will do
     "imagemagick": ("magick", "convert-im6.q16"),
     "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),  # which a user's PATH may lack
     "openssl": ("openssl",),
+    "shellcheck": ("shellcheck",),
+    "systemd": ("systemd-analyze",),
     "valgrind": ("valgrind",),
 }
 

@@ -52,7 +52,7 @@ def test_types_and_errors_know_nobody():
 
 
 def test_the_rooms_open_with_what_flows_in_and_out():
-    for room in ("edge_runtime", "train", "export", "benchmarks"):
+    for room in ("edge_runtime", "train", "export", "benchmarks", "arm64", "installer"):
         text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text()))
         assert text, room
         assert len(text.splitlines()) > 1, room

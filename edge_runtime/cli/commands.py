@@ -9,6 +9,7 @@ from edge_runtime.cli.doctor import doctor
 from edge_runtime.cli.models import models
 from edge_runtime.cli.read import read
 from edge_runtime.cli.run import debug_option
+from edge_runtime.cli.service import service
 from edge_runtime.cli.watch import watch
 
 EPILOG = """\b
@@ -20,6 +21,7 @@ Examples:
   edge-digits models
   edge-digits doctor
   edge-digits bench
+  sudo edge-digits service install
 """
 
 
@@ -30,5 +32,5 @@ def edge_digits() -> None:
     """Read handwritten digits from picture files, with an int8 network and no TensorFlow."""
 
 
-for _command in (read, watch, classify, batch_classify, models, doctor, bench):
+for _command in (read, watch, classify, batch_classify, models, doctor, bench, service):
     edge_digits.add_command(_command)

@@ -21,6 +21,7 @@ from edge_runtime.cli.status import StatusLine
 from edge_runtime.errors import UsageError
 from edge_runtime.pipeline import Reader, open_lines
 from edge_runtime.selftest import first_working
+from edge_runtime.service.notify import Notifier
 from edge_runtime.sinks.hard import HardCases
 from edge_runtime.sinks.readings.sinks import Sinks
 from edge_runtime.sinks.readings.targets import Settings
@@ -62,6 +63,7 @@ class Session:
         self._targets = sinks.targets
         self._settings = Settings(as_json=as_json, say=self._screen.say, **sinks.settings)
         self._paused = False
+        self._notifier = Notifier()
 
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
@@ -81,6 +83,7 @@ class Session:
         except KeyboardInterrupt as stop:
             code = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
         finally:
+            self._notifier.stopping()
             try:
                 self._sinks.close()
             finally:
@@ -93,12 +96,15 @@ class Session:
         refused = 0
         image: Gray | None = None  # of the newest frame
         frames = self._camera.frames()
+        self._notifier.ready()
         for frame in paced(frames, self._fps) if self._fps else frames:
             if frame is not None:
                 image = self._view.of(frame.image)
                 if not self._paused:
                     self._see(watching, frame._replace(image=image))
             self._obey(image)
+            # A source that has no frame says so: this loop goes round while its camera is away, and at no other time.
+            self._notifier.progress()
             if watching.votes.refused > refused:
                 refused = watching.votes.refused
                 self._screen.warn(f"no reading: {watching.votes.broken}")

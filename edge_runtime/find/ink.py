@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.resize import linear
+from edge_runtime.light import lit
+from edge_runtime.resize import linear, smaller
 from edge_runtime.types import Gray
 
 WORK = 3_000_000  # pixels: a larger page is first reduced by a whole factor
@@ -52,13 +53,11 @@ def find_ink(gray: Gray, factor: int = 0) -> Ink:
     """
     factor = factor or max(1, int(np.ceil(np.sqrt(gray.size / WORK))))
     if factor > 1:
-        gray = _reduced(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
+        gray = smaller(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
     if _is_light_on_dark(gray):
         gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
     paper = _paper(gray)
-    above, below = (cv2.convertScaleAbs(each, alpha=1, beta=DARK) for each in (gray, paper))
-    lit = cv2.divide(above, below, scale=255)
-    strength = np.asarray(cv2.GaussianBlur(cv2.bitwise_not(lit), (3, 3), SOFT), np.uint8)
+    strength = np.asarray(cv2.GaussianBlur(cv2.bitwise_not(lit(gray, paper, DARK, 255)), (3, 3), SOFT), np.uint8)
     mask, sure, threshold = _masks(strength, *_levels(gray, paper, strength))
     return Ink(strength, mask, sure, threshold, factor)
 
@@ -72,11 +71,7 @@ def _paper(gray: Gray) -> Gray:
 def _tiny(gray: Gray, side: int) -> Gray:
     height, width = gray.shape
     scale = side / max(height, width)
-    return gray if scale >= 1 else _reduced(gray, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
-def _reduced(gray: Gray, width: int, height: int) -> Gray:
-    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return gray if scale >= 1 else smaller(gray, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _grown(gray: Gray, shape: tuple[int, ...]) -> Gray:

@@ -8,6 +8,7 @@ import numpy as np
 from edge_runtime.bundle import LINE
 from edge_runtime.find.ink import Ink
 from edge_runtime.find.rows import BlobRow
+from edge_runtime.resize import smaller
 from edge_runtime.types import Box, Gray
 
 HEIGHT, WIDTH = LINE  # pixels
@@ -63,7 +64,10 @@ def line_image(strength: Gray) -> Gray:
     strength: uint8 (height, any), ink brighter than paper. A line that would be wider is made narrower.
     """
     across = _across(strength)
-    small = np.asarray(cv2.resize(strength, (across, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    if strength.shape[0] > HEIGHT:
+        small = smaller(strength, across, HEIGHT)
+    else:
+        small = np.asarray(cv2.resize(strength, (across, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
     paper = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((PAPER, PAPER), np.uint8))
     ink = cv2.subtract(small, cv2.blur(paper, (PAPER, PAPER)))
     full = max(FAINTEST, float(np.quantile(ink, INK)))
@@ -81,6 +85,7 @@ def _level(boxes: list[Box], height: float) -> tuple[float, tuple[float, float],
     x = np.array([box.x + box.width / 2 for box in boxes])
     y = np.array([box.y + box.height / 2 for box in boxes])
     slope = float(np.clip(np.polyfit(x, y, 1)[0], -SLOPE, SLOPE)) if len(boxes) >= LEVELLED else 0.0
+    slope = round(slope, 6)  # its last bits depend on the processor
     fall = slope * (x - x.mean())
     top = min(box.y - down for box, down in zip(boxes, fall, strict=True))
     bottom = max(box.y + box.height - down for box, down in zip(boxes, fall, strict=True))

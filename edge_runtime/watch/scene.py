@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
+from edge_runtime.light import lit
+from edge_runtime.resize import linear, smaller
 from edge_runtime.types import Box, Gray
 
 SIDE = 160  # pixels: the longer side of the reduced picture
@@ -68,11 +70,10 @@ class Scene:
         height, width = gray.shape
         factor = max(1.0, max(height, width) / SIDE)
         size = (max(1, round(width / factor)), max(1, round(height / factor)))
-        small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+        small = smaller(gray, *size)
         every = np.ascontiguousarray(small[STEP // 2 :: STEP, STEP // 2 :: STEP]) if min(size) > STEP else small
         paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
-        above, below = (cv2.convertScaleAbs(each, alpha=1, beta=DARK) for each in (small, cv2.resize(paper, size)))
-        ink = np.asarray(cv2.divide(above, below, scale=LEVEL), np.uint8)
+        ink = lit(small, linear(paper, *size), DARK, LEVEL)
         if self._usual is None or gray.shape != self._shape:  # the first, or of another size
             self._usual, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
         self._now = (ink, paper)

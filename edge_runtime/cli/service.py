@@ -1,0 +1,82 @@
+"""`edge-digits service`: a watch that starts with the system and is kept alive by systemd."""
+
+import json
+from pathlib import Path
+
+import click
+
+from edge_runtime.cli.run import debug_option
+
+EPILOG = """\b
+Examples:
+  sudo edge-digits service install --config watch.toml
+  edge-digits service status
+  sudo edge-digits service uninstall --keep-data
+
+\b
+The configuration is /etc/edge-digits/watch.toml, which only root can read; secrets may also stand in
+/etc/edge-digits/environment, as NAME=value. The service runs as a user of its own, sees cameras and the network, and
+writes /var/lib/edge-digits alone. Where it makes no progress for 10 seconds it is killed and started again.
+"""
+root_option = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/"),
+    show_default=True,
+    help="Of the system; another than / is written to, and nothing is started.",
+)
+
+
+@click.group(epilog=EPILOG)
+@debug_option
+def service() -> None:
+    """Keep `watch` running as a service of systemd."""
+
+
+@service.command()
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML; without it the one there stays.")
+@click.option("--memory", default="300M", show_default=True, metavar="SIZE", help="The most it may take.")
+@root_option
+@debug_option
+def install(config: Path | None, memory: str, root: Path) -> int:
+    """Write the unit and the configuration, and start the service; again, to renew the unit."""
+    from edge_runtime.service.install import check_memory
+    from edge_runtime.service.install import install as put
+
+    for line in put(root, config, check_memory(memory)):
+        click.echo(line)
+    return 0
+
+
+@service.command()
+@click.option("--keep-data", is_flag=True, help="Leave the configuration and what the service wrote.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@root_option
+@debug_option
+def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
+    """Stop the service and remove all of it, its configuration and readings, too."""
+    from edge_runtime.service.install import uninstall as remove
+
+    if not keep_data and not yes:
+        click.confirm("Remove the service, its configuration and its readings?", abort=True, err=True)
+    for line in remove(root, keep_data):
+        click.echo(line)
+    return 0
+
+
+@service.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@debug_option
+def status(as_json: bool) -> int:
+    """Show how the service is. Exit code 0 if it runs, else 1."""
+    from edge_runtime.service.install import status as look
+
+    found = look()
+    if as_json:
+        click.echo(json.dumps(found))
+    elif found is None:
+        click.echo("systemd does not run here")
+    else:
+        for name, value in found.items():
+            click.echo(f"{name:<24}{value}")
+    return 0 if found and found.get("ActiveState") == "active" else 1

@@ -1,0 +1,152 @@
+"""The service's files, put in their places and taken away; systemd is told where it runs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_runtime.errors import FileError, OutputError, UsageError
+from edge_runtime.service.unit import NAME, unit
+
+SERVICE = f"{NAME}.service"
+SECONDS = 100.0  # that systemctl may take: a start waits until the watch is ready
+PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "MemoryCurrent", "ActiveEnterTimestamp")
+STARTER = """\
+# What `edge-digits watch` does as a service; every option of it may stand here: edge-digits watch --help
+# After a change: systemctl restart edge-digits
+source = "0"  # /dev/video0; or "picamera2", "rtsp://...", "http://..."
+to = ["jsonl:readings.jsonl"]  # in /var/lib/edge-digits, the one folder that the service may write
+"""
+
+
+class Places(NamedTuple):
+    """Where everything is, below a root that may be another system's."""
+
+    root: Path
+
+    @property
+    def unit(self) -> Path:
+        """The unit's file."""
+        return self.root / "etc/systemd/system" / SERVICE
+
+    @property
+    def config(self) -> Path:
+        """The configuration, which only root reads."""
+        return self.root / "etc" / NAME / "watch.toml"
+
+    @property
+    def state(self) -> tuple[Path, Path]:
+        """What the service writes: systemd makes the first a link to the second."""
+        return self.root / "var/lib" / NAME, self.root / "var/lib/private" / NAME
+
+
+def install(root: Path, config: Path | None, memory: str) -> list[str]:
+    """Write unit and configuration, and start the service where systemd runs; returns lines of what was done.
+
+    config: takes the place of the one that is there; without it that one is kept, or a first one written. root: of the
+    system; another than / is only written to. Raises FileError, OutputError, UsageError.
+    """
+    places, said = Places(root), []
+    try:
+        text = None if config is None else config.read_text()
+    except (OSError, ValueError) as error:
+        raise FileError(f"{config} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from error
+    if text is not None or not places.config.exists():
+        _write(places.config, STARTER if text is None else text, 0o600)
+        said.append(f"configuration written: {places.config}")
+    else:
+        said.append(f"configuration kept: {places.config}")
+    etc = Path("/etc") / NAME
+    # sys.executable is not resolved: in an environment it is a link, and the environment is found by it.
+    prefixes = (Path(sys.prefix), Path(sys.base_prefix).resolve(), Path(__file__).resolve().parent.parent.parent)
+    _write(
+        places.unit,
+        unit(Path(sys.executable), prefixes, etc / "watch.toml", etc / "environment", memory),
+        0o644,
+    )
+    said.append(f"unit written: {places.unit}")
+    if not _runs(root):
+        said.append("systemd does not run here: the service starts when the system does, once it is enabled")
+        return said
+    for arguments in (("daemon-reload",), ("enable", SERVICE), ("restart", SERVICE)):
+        _systemctl(*arguments)
+    return [*said, "the service runs: edge-digits service status; journalctl -u edge-digits"]
+
+
+def uninstall(root: Path, keep_data: bool) -> list[str]:
+    """Stop the service and remove its files; keep_data: but for the configuration and what it wrote.
+
+    Returns lines of what was done; raises OutputError.
+    """
+    places, said = Places(root), []
+    if _runs(root) and places.unit.exists():
+        _systemctl("disable", "--now", SERVICE)
+    gone = [places.unit] if keep_data else [places.unit, places.config.parent, *places.state]
+    for path in gone:
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.exists() or path.is_symlink():
+                path.unlink()
+            else:
+                continue
+        except OSError as error:
+            raise OutputError(_refused(path, error)) from error
+        said.append(f"removed: {path}")
+    if _runs(root):
+        _systemctl("daemon-reload")
+    return said or ["nothing was installed"]
+
+
+def status() -> dict[str, str] | None:
+    """Return systemd's properties of the service, by `PROPERTIES`; None where systemd does not run."""
+    if not _runs(Path("/")):
+        return None
+    said = _systemctl("show", SERVICE, f"--property={','.join(PROPERTIES)}")
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def _runs(root: Path) -> bool:
+    return root == Path("/") and Path("/run/systemd/system").is_dir()
+
+
+def _systemctl(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["systemctl", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OutputError(f"systemctl {arguments[0]} failed: {error}") from error
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise OutputError(f"systemctl {arguments[0]} failed: {reason}")
+    return done.stdout
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Write a file whole or not at all, readable by no more than `mode` says from its first byte."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+            file.write(text)
+        new.chmod(mode)
+        new.replace(path)
+    except OSError as error:
+        raise OutputError(_refused(path, error)) from error
+
+
+def _refused(path: Path, error: OSError) -> str:
+    hint = ": run it with sudo" if isinstance(error, PermissionError) and os.geteuid() != 0 else ""
+    return f"{path} cannot be changed ({error.strerror}){hint}"
+
+
+def check_memory(text: str) -> str:
+    """Return a size as systemd writes it, 64M and up; raises UsageError."""
+    number, unit_name = text[:-1], text[-1:].upper()
+    if not number.isdecimal() or unit_name not in ("M", "G") or int(number) * (1024 if unit_name == "G" else 1) < 64:
+        raise UsageError(f"--memory is a size like 300M or 1G, 64M and up, not {text!r}")
+    return f"{int(number)}{unit_name}"

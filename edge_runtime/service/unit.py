@@ -1,0 +1,108 @@
+"""The systemd unit of a watch: a user of its own, the camera and one folder, and nothing else of the system."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+NAME = "edge-digits"
+WATCHDOG_SECONDS = 10  # without progress, and the process is killed
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+
+# A stopped process takes no other signal than SIGKILL. The configuration may hold a password: only root and, as a
+# credential, the service can read it.
+TEMPLATE = """\
+[Unit]
+Description=Read digits in front of a camera (edge-digits watch)
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={python} -m edge_runtime watch --wait --config %d/watch.toml
+LoadCredential=watch.toml:{config}
+EnvironmentFile=-{environment}
+Environment=PYTHONDONTWRITEBYTECODE=1
+WorkingDirectory=%S/{name}
+WatchdogSec={watchdog}
+WatchdogSignal=SIGKILL
+Restart=always
+RestartSec=1
+TimeoutStartSec=90
+TimeoutStopSec=10
+OOMPolicy=stop
+MemoryMax={memory}
+TasksMax=64
+
+DynamicUser=yes
+User={name}
+SupplementaryGroups=video
+StateDirectory={name}
+StateDirectoryMode=0750
+UMask=0077
+
+ProtectSystem=strict
+ProtectHome=tmpfs
+{binds}PrivateMounts=yes
+PrivateTmp=yes
+DevicePolicy=closed
+DeviceAllow=char-video4linux rw
+DeviceAllow=char-media rw
+DeviceAllow=char-dma_heap rw
+ProtectProc=invisible
+ProcSubset=all
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+PrivateUsers=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+NoNewPrivileges=yes
+RemoveIPC=yes
+KeyringMode=private
+CapabilityBoundingSet=
+AmbientCapabilities=
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path, memory: str) -> str:
+    """Return the unit's text.
+
+    python: the interpreter that has this package. prefixes: folders that it needs; those in a home, which the service
+    does not see, are shown to it read-only. config: TOML. environment: a file of NAME=value, which need not be there.
+    memory: the most it may take, as systemd writes it.
+    """
+    shown = sorted({path for path in prefixes if any(path.is_relative_to(home) for home in HOMES)})
+    return TEMPLATE.format(
+        python=_quoted(python),
+        config=_escaped(config),
+        environment=_escaped(environment),
+        name=NAME,
+        watchdog=WATCHDOG_SECONDS,
+        memory=memory,
+        binds="".join(f"BindReadOnlyPaths={_quoted(path)}\n" for path in shown),
+    )
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _quoted(path: Path) -> str:
+    """A path as systemd takes it for one word, `$` and `%` for themselves."""
+    text = _escaped(path).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{text}"' if any(each in text for each in " '\"\\;") else text

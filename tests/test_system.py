@@ -1,0 +1,39 @@
+"""The system's camera library and this environment's NumPy."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from edge_runtime.system import conflicts
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """Where a system keeps its libraries, with a picamera2, seen by this environment; call it with NumPy's version."""
+    (tmp_path / "picamera2").mkdir()
+    (tmp_path / "picamera2" / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+
+    def has(numpy):
+        info = tmp_path / f"numpy-{numpy}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: numpy\nVersion: {numpy}\n")
+        return tmp_path
+
+    return has
+
+
+def test_another_major_version_of_numpy_is_told_with_the_command_that_mends_it(system):
+    other = "1.24.2" if np.__version__.startswith("2.") else "2.2.4"
+    (line,) = conflicts(system(other))
+    assert f"{sys.executable} -m pip install 'numpy=={other}'" in line
+    assert ("'opencv-python-headless<4.12' 'ml-dtypes<0.6'" in line) == (other == "1.24.2")
+
+
+def test_the_same_major_version_is_none_of_its_business(system):
+    assert conflicts(system(f"{np.__version__.split('.')[0]}.0.1")) == []
+
+
+def test_a_system_without_a_camera_library_is_well(tmp_path):
+    assert conflicts(tmp_path) == []
