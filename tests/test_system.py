@@ -1,6 +1,7 @@
 """The system's camera library and this environment's NumPy."""
 
 import sys
+from importlib import invalidate_caches
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ def system(tmp_path, monkeypatch):
     (tmp_path / "picamera2").mkdir()
     (tmp_path / "picamera2" / "__init__.py").touch()
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)  # nothing that was imported before
+    invalidate_caches()
 
     def has(numpy):
         info = tmp_path / f"numpy-{numpy}.dist-info"
