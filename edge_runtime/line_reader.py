@@ -12,8 +12,7 @@ from edge_runtime.ctc import decode
 from edge_runtime.errors import UsageError
 from edge_runtime.types import NONE, Classification, Images
 
-WAYS = 3  # that a line is seen in
-SLANT = 0.3  # pixels to the side for each upward
+SLANTS = (0.0, -0.4, 0.4)  # pixels to the side for each upward, that a line is seen at
 
 
 class Spelling(NamedTuple):
@@ -51,14 +50,14 @@ def slanted(images: Images) -> Images:
     Hands lean more, and more differently, than the lines that the network learnt from.
     """
     size = images.shape[2], images.shape[1]
-    leaning = [np.array([[1, slant, -slant * (size[1] - 1) / 2], [0, 1, 0]]) for slant in (-SLANT, SLANT)]
+    leaning = [np.array([[1, slant, -slant * (size[1] - 1) / 2], [0, 1, 0]]) for slant in SLANTS[1:]]
     ways = [np.stack([cv2.warpAffine(image, way, size) for image in images]) for way in leaning]
     return np.concatenate([images, *ways]).astype(np.uint8, copy=False)
 
 
 def by_line(logits: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Put what was read of `slanted` lines together, line by line: (3 N, columns, 11) to (N, 3, columns, 11)."""
-    return logits.reshape(WAYS, -1, *logits.shape[1:]).swapaxes(0, 1)
+    return logits.reshape(len(SLANTS), -1, *logits.shape[1:]).swapaxes(0, 1)
 
 
 def spell(logits: NDArray[np.floating[Any]], width: int, temperature: float = 1.0) -> Spelling:

@@ -33,7 +33,7 @@ from edge_runtime.types import Box, Classification, Gray, Images
 
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
 LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
-SURE = 0.9  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
+SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
 LIKE = 1.5  # standard deviations: a digit's shape is within these
 CUT = 200  # blobs of a page that are cut, at most
 CANDIDATES = 6000  # of a page, at most
