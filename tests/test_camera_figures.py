@@ -3,13 +3,19 @@
 from benchmarks.camera import accuracy
 from benchmarks.camera.command import PARTS, wanted
 from benchmarks.camera.scenes import film, scene
-from edge_runtime import Classifier
+from edge_runtime import Classifier, Reader
 
 
 def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
     shown = list(film(scene(0)))
     assert shown[0].text == shown[-1].text == ""
     assert {each.text for each in shown} == {"", None, scene(0).text}
+
+
+def test_the_edges_of_a_sheet_on_a_dark_table_are_no_digits():
+    reader = Reader(Classifier())
+    texts = {reader.read(each.frame.image, "page").text for each in list(film(scene(36)))[45:60:3]}
+    assert texts <= {"", scene(36).text}
 
 
 def test_a_film_is_watched():

@@ -156,6 +156,19 @@ def test_frames_that_are_misread_are_outvoted():
     assert events(readings) == [("stable", "20746")]
 
 
+def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
+    class Doubting(Reader):
+        def decided(self, found):
+            page = super().decided(found)
+            if not page.digits:
+                return page
+            unclear = page.digits[2]._replace(status=Status.REJECTED, reason="low-confidence", confidence=0.5)
+            return page._replace(digits=(*page.digits[:2], unclear, *page.digits[3:]))
+
+    _, readings = play(Doubting(Classifier()), "digits=20746,move=10", 3)
+    assert readings == []
+
+
 def take(votes, texts):
     return [event.value for text in texts if (event := votes.take(text))]
 

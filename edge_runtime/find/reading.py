@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.find.blobs import Blob, Blobs, find_blobs
 from edge_runtime.find.cuts import apart, stroke_width
@@ -34,6 +35,7 @@ from edge_runtime.types import Box, Classification, Gray, Images
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
 LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
 SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
+NO_WRITING = 0.55  # mean probability of no digit: rows that hold more of it are not read as a whole
 LIKE = 1.5  # standard deviations: a digit's shape is within these
 CUT = 200  # blobs of a page that are cut, at most
 CANDIDATES = 6000  # of a page, at most
@@ -242,11 +244,16 @@ def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], li
         ]
         taken = np.stack(each, 1) if each else np.empty((len(alone), 0))
         path = spelt_path(row.candidates, taken, skipped, places, ASIDE * row.height)
-        if len(path) == len(places):
+        if len(path) == len(places) and not _is_no_writing(result.probabilities[path]):
             return path, [_one(digits, index) for index in range(len(path))], True
     taken = alone + label_costs(aspect, result.label, result.confidence, costs)
     path = best_path(row.candidates, taken, skipped)
     return path, [_one(result, index) for index in path], False
+
+
+def _is_no_writing(probabilities: NDArray[np.float32]) -> bool:
+    """Whether a row's digits, (N, 10), are none to the classifier: the network for lines has seen only writing."""
+    return len(probabilities) > 0 and float(1 - probabilities.sum(1).mean()) > NO_WRITING
 
 
 def _one(result: Classification, index: int) -> Classification:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.decide import Reason
 from edge_runtime.types import Box, Digit, Status
 
 MEMORY = 0.65  # of what the votes weigh is left with each frame: two that agree outvote all that were before
 NEAR = 0.35  # of a digit's height: one that is found so near to where it was is the same
+CONFIDENT = 0.6  # probability in a frame: a label with less is no reading
 MISSES = 2  # frames: a digit that is not found for no longer is still there
 
 
@@ -21,6 +23,7 @@ class Track:
     votes: NDArray[np.float64]  # (10,), probabilities of the frames, the older the less
     trust: float  # weight of the frames in which it was not rejected
     weight: float  # of all frames
+    last: Digit | None = None  # of the last frame in which it was found
     missed: int = 0  # frames since it was last found
 
     @property
@@ -37,6 +40,12 @@ class Track:
     def trusted(self) -> bool:
         """Whether it is a digit in most frames, and not rejected."""
         return 2 * self.trust > self.weight
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is likely a digit, and the last frame does not tell which."""
+        assert self.last is not None
+        return self.last.confidence < CONFIDENT if self.trusted else self.last.reason == Reason.LOW_CONFIDENCE
 
 
 class Tracks:
@@ -60,6 +69,10 @@ class Tracks:
         self._tracks = [track for track in self._tracks if track.missed <= MISSES]
         self._tracks.sort(key=lambda track: (track.row, track.box.x))
         return [track for track in self._tracks if track.trusted]
+
+    def doubtful(self) -> list[Track]:
+        """Return what is likely a digit, and not told which."""
+        return [track for track in self._tracks if track.doubtful and not track.missed]
 
     def forget(self) -> None:
         """Begin anew."""
@@ -86,7 +99,7 @@ def _vote(track: Track, digit: Digit) -> Track:
     track.votes = MEMORY * track.votes + np.asarray(digit.probabilities)
     track.trust = MEMORY * track.trust + (digit.status is Status.OK)
     track.weight = MEMORY * track.weight + 1
-    track.box, track.row, track.missed = digit.box, digit.row or 0, 0
+    track.box, track.row, track.last, track.missed = digit.box, digit.row or 0, digit, 0
     return track
 
 

@@ -17,6 +17,7 @@ REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the 
 SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
 MARGIN = 0.7  # of a digit's height: no further from its neighbour is a digit of the same row
 COVERED = 0.5  # of a digit's place: something lies on it
+LIKELY = 0.6  # of the height of the others: what may be a digit of their row
 LIKE = 1.5  # times as high as the others at most is a digit of their row
 EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
 OUTLINED = 0.05  # of a digit's place: the edge of something runs through it
@@ -115,6 +116,9 @@ class Watch:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True
+        rows, tall = {track.row for track in tracks}, LIKELY * max((box.height for box in self._where), default=0)
+        if any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful()):
+            return True  # a text without one of its digits would be another
         came = things.outlines & things.covered
         if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
             return True
