@@ -4,6 +4,7 @@ from benchmarks.camera import accuracy
 from benchmarks.camera.command import PARTS, wanted
 from benchmarks.camera.scenes import film, scene
 from edge_runtime import Classifier, Reader
+from edge_runtime.watch.watching import Watch
 
 
 def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
@@ -12,10 +13,10 @@ def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
     assert {each.text for each in shown} == {"", None, scene(0).text}
 
 
-def test_the_edges_of_a_sheet_on_a_dark_table_are_no_digits():
-    reader = Reader(Classifier())
-    texts = {reader.read(each.frame.image, "page").text for each in list(film(scene(36)))[45:60:3]}
-    assert texts <= {"", scene(36).text}
+def test_the_edges_of_a_sheet_on_a_dark_table_are_no_reading():
+    watch = Watch(Reader(Classifier()), "film")
+    readings = [watch.see(each.frame).reading for each in film(scene(36))]
+    assert {reading.text for reading in readings if reading} <= {"", scene(36).text}
 
 
 def test_a_film_is_watched():

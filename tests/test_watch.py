@@ -16,7 +16,7 @@ import pytest
 
 from edge_runtime import Classifier, Reader
 from edge_runtime.sources.fake import Fake, parse_plan
-from edge_runtime.types import Event, Frame
+from edge_runtime.types import Event, Frame, Status
 from edge_runtime.watch.votes import Rules, Votes
 from edge_runtime.watch.watching import Watch
 from tests.conftest import ROOT
