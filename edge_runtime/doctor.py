@@ -10,6 +10,7 @@ from edge_runtime import cpu
 from edge_runtime.backends import KINDS, NUMPY, is_installed
 from edge_runtime.bundle import DEFAULT, Bundle, load_bundle, load_lines, names
 from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.golden import load_golden
 from edge_runtime.selftest import Result, State, try_backend
 from edge_runtime.system import conflicts
 from edge_runtime.versions import versions
@@ -34,7 +35,7 @@ def examine(self_test: bool = False, tell: Callable[[str], None] = lambda line: 
     backends = {name: _backend(name, tried, advice, tell) for name, kind in KINDS.items() if kind.library}
     # The one that does not say by itself that it cannot be used.
     auto = next((name for name, found in backends.items() if found["works"] or found["misleads"]), None)
-    if not any(found["works"] for found in backends.values()):
+    if tried and not any(found["works"] for found in backends.values()):
         advice.append(f"no backend works: {KINDS['litert'].install}")
     elif auto and backends[auto]["misleads"]:
         works = next(name for name, found in backends.items() if found["works"])
@@ -69,6 +70,9 @@ def _backend(name: str, bundles: Sequence[Bundle], advice: list[str], tell: Call
     if not found["installed"]:
         found["advice"] = KINDS[name].install
         return found
+    if not bundles:
+        found["advice"] = "not tried: there is no sound model to try it with"
+        return found
     tell(f"trying {name} with {', '.join(bundle.name for bundle in bundles)}")
     results = try_backend(name, bundles)
     wrong = [result for result in results if result.state in (State.REFUSED, State.FAILED)]
@@ -98,6 +102,7 @@ def _model(load: Callable[[], Bundle], advice: list[str], sound: list[Bundle]) -
         present = {kind: file for kind, file in bundle.files.items() if kind.endswith("_int8")}
         for file in present.values():
             file.load()
+        load_golden(bundle)
         sound.append(bundle)
         return {
             "ok": True,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_runtime.types import Gray
 
 PRODUCT = 65_000  # pixels: 255 times as many are below 2**24, up to which float32 holds every whole number
+SHARES = 1_000_000  # numbers of a matrix of shares, which are kept: a thin picture's would be a thousand times as many
 BAND = 1_000_000  # pixels of a larger picture that are summed up at a time
 SUMS = 2**31 // (2 * 255)  # pixels: twice their sum fits int32
 
@@ -26,7 +27,7 @@ def smaller(gray: Gray, width: int, height: int) -> Gray:
     """
     # All weights are whole numbers, and so are all sums, whatever their order.
     area = gray.shape[0] * gray.shape[1]
-    if area <= PRODUCT:
+    if area <= PRODUCT and max(gray.shape[0] * height, gray.shape[1] * width) <= SHARES:
         sums = _shares(gray.shape[0], height) @ gray.astype(np.float32) @ _shares(gray.shape[1], width).T
         return np.asarray((sums.astype(np.int32) + area // 2) // area, np.uint8)
     if gray.shape[0] % height == 0 and gray.shape[1] % width == 0:

@@ -5,6 +5,7 @@ out in a child: `python -m edge_runtime.selftest BACKEND KIND FOLDER...` prints 
 """
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -69,6 +70,8 @@ def first_working(bundle: Bundle, *more: Bundle, tell: Callable[[str], None] = l
 
 def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> str:
     reasons = []
+    for bundle in bundles:
+        load_golden(bundle)  # a broken one is no backend's fault
     for name in installed():
         file = bundles[0].files.get(KINDS[name].model or "")
         if file is None:
@@ -119,8 +122,11 @@ def check(name: str, bundle: Bundle) -> Result:
         return Result(name, bundle.name, State.REFUSED, None, str(error))
     if wanted is None:
         return Result(name, bundle.name, State.WORKS)
-    steps = max(steps_apart(given[0], wanted), *(steps_apart(one, wanted[[at]]) for at, one in enumerate(given[1:])))
-    if not steps <= STEPS:  # a NaN is none either
+    apart = [steps_apart(given[0], wanted), *(steps_apart(one, wanted[[at]]) for at, one in enumerate(given[1:]))]
+    if any(map(math.isnan, apart)):
+        return Result(name, bundle.name, State.FAILED, None, "its outputs are no numbers")
+    steps = max(apart)
+    if steps > STEPS:
         reason = f"its outputs are {steps:.0f} steps off, and {STEPS} are allowed"
         return Result(name, bundle.name, State.FAILED, steps, reason)
     return Result(name, bundle.name, State.WORKS, steps)

@@ -79,6 +79,7 @@ install_all() {
     )
     mkdir -p "$prefix" "$bin"
     if [ ! -e "$marker" ]; then echo "$made" >"$marker"; fi
+    echo "$bin" >"$prefix/.bin"
     well=''
     trap restore EXIT
     trap 'exit 130' INT
@@ -112,7 +113,8 @@ install_all() {
     if [ -e "$unit" ] && [ "$(id -u)" = 0 ]; then
         "$prefix/venv/bin/edge-digits" service install # renews the unit, keeps the configuration, starts anew
     fi
-    source=0
+    source=0 sudo=''
+    if [ "$(id -u)" = 0 ]; then sudo='sudo '; fi
     if [ -n "$camera" ]; then source=picamera2; fi
     cat <<END
 
@@ -120,7 +122,7 @@ edge-digits is installed. What to do next:
   edge-digits classify PICTURE          read a digit
   edge-digits watch $source          read what a camera sees
   sudo $prefix/venv/bin/edge-digits service install      do so from now on, and after each start
-  sh $prefix/install.sh --uninstall     remove it all
+  ${sudo}sh $prefix/install.sh --uninstall     remove it all
 END
     case :$PATH: in *":$bin:"*) ;; *) echo "$bin is not in PATH: call $bin/edge-digits" ;; esac
 }
@@ -151,6 +153,10 @@ main() {
     else
         prefix=${PREFIX:-$HOME/.local/share/edge-digits} bin=${BIN:-$HOME/.local/bin}
     fi
+    if [ -e "$here/.edge-digits" ]; then # the copy that lies in what it installed
+        prefix=$here
+        if [ -e "$here/.bin" ]; then bin=${BIN:-$(cat "$here/.bin")}; fi
+    fi
     python=${PYTHON:-python3} unit=/etc/systemd/system/edge-digits.service
     marker=$prefix/.edge-digits # nothing is removed that this file did not make
     camera='' keep='' action=install
@@ -167,6 +173,7 @@ main() {
         esac
     done
     case $prefix$bin in *' '*) stop "PREFIX and BIN may not have a space: $prefix, $bin" ;; esac
+    case $prefix:$bin in /*:/*) ;; *) stop "PREFIX and BIN begin with /: $prefix, $bin" ;; esac
     case $action in
         install) install_all ;;
         uninstall) uninstall ;;

@@ -11,7 +11,7 @@ from edge_runtime.errors import FileError, OutputError, UsageError
 from edge_runtime.service.unit import NAME, unit
 
 SERVICE = f"{NAME}.service"
-SECONDS = 100.0  # that systemctl may take: a start waits until the watch is ready
+SECONDS = 620.0  # that systemctl may take: a start waits until the watch is ready, and backends that hang are given up
 PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "MemoryCurrent", "ActiveEnterTimestamp")
 STARTER = """\
 # What `edge-digits watch` does as a service; every option of it may stand here: edge-digits watch --help
@@ -50,7 +50,7 @@ def install(root: Path, config: Path | None, memory: str) -> list[str]:
     """
     places, said = Places(root), []
     try:
-        text = None if config is None else config.read_text()
+        text = None if config is None else config.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise FileError(f"{config} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from error
     if text is not None or not places.config.exists():
@@ -131,7 +131,7 @@ def _write(path: Path, text: str, mode: int) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
             file.write(text)
         new.chmod(mode)
         new.replace(path)

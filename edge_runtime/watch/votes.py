@@ -34,8 +34,8 @@ class Votes:
     def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
         """stable: frames one after the other, of 1 and up, that a text must stand to count."""
         self.text = ""  # the reading that holds; empty where nothing is shown
-        self.refused = 0  # texts that stood and broke a rule
-        self.broken = ""  # which rule the last of them broke
+        self.refused = 0  # texts that stood and are no reading
+        self.broken = ""  # why the last of them is none
         self._stable, self._rules = stable, rules or Rules()
         self._last: str | None = None  # the last reading that was not empty
         self._candidate = ""
@@ -52,13 +52,17 @@ class Votes:
             return None
         if text and (broken := self._rules.broken(text, self._last)):
             if self._count == self._stable:
-                self.refused += 1
-                self.broken = broken
+                self.refuse(broken)
             return None
         event = Event.GONE if not text else Event.CHANGED if self.text else Event.STABLE
         self.text, self._last = text, text or self._last
         self.pass_over()
         return event
+
+    def refuse(self, reason: str) -> None:
+        """Note why what stands there is no reading."""
+        self.refused += 1
+        self.broken = reason
 
     def pass_over(self) -> None:
         """Take a frame that says nothing: another text must begin anew."""

@@ -17,6 +17,7 @@ REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the 
 SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
 MARGIN = 0.7  # of a digit's height: no further from its neighbour is a digit of the same row
 COVERED = 0.5  # of a digit's place: something lies on it
+LONG = 2  # times as many frames as a text must stand: then it is told why there is no reading
 LIKELY = 0.6  # of the height of the others: what may be a digit of their row
 LIKE = 1.5  # times as high as the others at most is a digit of their row
 EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
@@ -42,6 +43,7 @@ class Watch:
         self._shown: list[Track] = []  # of the reading that holds
         self._where: list[Box] = []  # of the digits of the frame before
         self._holds = False  # something lies on digits of the reading that holds
+        self._lacking = 0  # frames one after the other in which a digit could not be told
         self._reads = 0  # of what seems the same page
         self._read_at = 0.0
 
@@ -93,6 +95,9 @@ class Watch:
     def _vote(self, page: Page, things: Things) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
         tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
+        if self._lacks_one(tracks):
+            self.votes.pass_over()
+            return None, 0.0
         if self._is_unsure(page, tracks, things):
             self.votes.pass_over()
             return None, 0.0
@@ -109,6 +114,17 @@ class Watch:
             self._shown = tracks
         return event
 
+    def _lacks_one(self, tracks: list[Track]) -> bool:
+        """Whether a digit of the text cannot be told: without it the text would be another."""
+        rows, tall = {track.row for track in tracks}, LIKELY * max((track.box.height for track in tracks), default=0)
+        lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful())
+        self._lacking = self._lacking + 1 if lacks else 0
+        if self._lacking == LONG * self._stable:
+            self.votes.refuse(
+                "something in its row may be a digit, and which cannot be told: light it, or leave it out with --roi"
+            )
+        return lacks
+
     def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
         """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
         before, self._where = self._where, [track.box for track in tracks]
@@ -116,9 +132,6 @@ class Watch:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True
-        rows, tall = {track.row for track in tracks}, LIKELY * max((box.height for box in self._where), default=0)
-        if any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful()):
-            return True  # a text without one of its digits would be another
         came = things.outlines & things.covered
         if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
             return True
