@@ -60,10 +60,12 @@ def device(tmp_path):
                 write_wheel(folder, version, code)
             return folder
 
-        def run(self, script, *arguments, code=0):
-            places = {"PREFIX": str(self.prefix), "BIN": str(self.bin), "PYTHON": sys.executable}
+        def run(self, script, *arguments, code=0, **places):
+            """places: other than the device's own; None for none at all."""
+            places = {"PREFIX": str(self.prefix), "BIN": str(self.bin), "PYTHON": sys.executable} | places
+            environment = os.environ | {name: place for name, place in places.items() if place}
             done = subprocess.run(
-                ["sh", script, *arguments], env=os.environ | places, capture_output=True, text=True, check=False
+                ["sh", script, *arguments], env=environment, capture_output=True, text=True, check=False
             )
             assert done.returncode == code, done.stdout + done.stderr
             return done.stdout + done.stderr
@@ -95,7 +97,7 @@ def test_a_newer_version_takes_the_place_of_an_older_unless_it_fails_and_all_of_
     (device.prefix / "venv").mkdir()
     assert "the version that was there still is" in device.run(device.folder("3.0", 1) / "install.sh", code=1)
     assert device.says() == "version 2.0\n"
-    device.run(device.prefix / "install.sh", "--uninstall")
+    device.run(device.prefix / "install.sh", "--uninstall", PREFIX=None, BIN=None)  # it knows where it lies
     assert device.left() == []
     device.run(device.folder() / "install.sh", "--uninstall", code=1)
 
@@ -108,6 +110,7 @@ def test_what_does_not_work_at_first_leaves_nothing(device):
 def test_what_cannot_be_is_refused_before_anything_is_written(device):
     assert "--uninstall" in device.run(device.folder("1.0") / "install.sh", "--remove", code=1)
     assert "must be beside" in device.run(device.folder() / "install.sh", code=1)
+    assert "begin with /" in device.run(device.folder("1.3") / "install.sh", code=1, PREFIX="here")
     other = device.folder("1.1")
     (other / "TARGET").write_text("mips Python 3.11\n")
     assert "this file is for mips" in device.run(other / "install.sh", code=1)

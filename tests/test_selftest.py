@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -251,3 +253,15 @@ def test_doctor_without_an_interpreter_finds_numpy(run_cli, no_interpreter):
     assert "the one that auto takes" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
     assert "to do: NumPy alone is slower and runs neither cnn nor the network for lines: pip install" in done.stdout
     assert "digits can be read" in done.stdout
+
+
+def test_doctor_tells_of_a_damaged_default_model(run_cli, tmp_path, monkeypatch):
+    copy = tmp_path / "package"
+    shutil.copytree(ROOT / "edge_runtime", copy / "edge_runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    model = copy / "edge_runtime/models/ann/model_int8.tflite"
+    model.write_bytes(model.read_bytes() + b"1")
+    command = [sys.executable, "-m", "edge_runtime", "doctor"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "not tried: there is no sound model" in done.stdout
+    assert "a fault of ours" not in done.stderr

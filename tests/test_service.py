@@ -195,6 +195,21 @@ def test_the_first_configuration_is_one_that_watch_takes(run_cli, tmp_path):
     assert (tmp_path / "readings.jsonl").exists()
 
 
+def test_a_renewed_unit_keeps_how_much_it_may_take(run_cli, tmp_path):
+    for options in (["--memory", "500M"], []):
+        run_cli("service", "install", "--root", tmp_path, *options)
+        assert "MemoryMax=500M\n" in (tmp_path / "etc/systemd/system/edge-digits.service").read_text()
+
+
+@pytest.mark.parametrize(("text", "reason"), [("sorce = '0'", "did you mean 'source'?"), ("source =", "is no TOML")])
+def test_a_configuration_that_watch_refuses_takes_no_other_ones_place(run_cli, tmp_path, text, reason):
+    run_cli("service", "install", "--root", tmp_path / "root")
+    kept = (tmp_path / "root/etc/edge-digits/watch.toml").read_text()
+    (tmp_path / "bad.toml").write_text(text)
+    assert reason in run_cli("service", "install", "--root", tmp_path / "root", "--config", "bad.toml", code=2).stderr
+    assert (tmp_path / "root/etc/edge-digits/watch.toml").read_text() == kept
+
+
 @pytest.mark.parametrize("size", ["300", "M", "-5M", "63M", "1T", "300M\nUser=root"])
 def test_a_memory_that_makes_no_sense_is_refused(run_cli, tmp_path, size):
     assert "--memory" in run_cli("service", "install", "--root", tmp_path, "--memory", size, code=2).stderr

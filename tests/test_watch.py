@@ -165,8 +165,9 @@ def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
             unclear = page.digits[2]._replace(status=Status.REJECTED, reason="low-confidence", confidence=0.5)
             return page._replace(digits=(*page.digits[:2], unclear, *page.digits[3:]))
 
-    _, readings = play(Doubting(Classifier()), "digits=20746,move=10", 3)
+    watch, readings = play(Doubting(Classifier()), "digits=20746,move=10", 3)
     assert readings == []
+    assert "cannot be told" in watch.votes.broken
 
 
 def take(votes, texts):

@@ -35,6 +35,11 @@ def config_option(command: click.Command) -> click.Command:
 def _load(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
     if path is None or context.resilient_parsing:
         return
+    context.default_map = {**(context.default_map or {}), **read_config(context, path)}
+
+
+def read_config(context: click.Context, path: Path) -> dict[str, Any]:
+    """Return a file's options by the names of the command's parameters, checked; raises UsageError, FileError."""
     known = {_key(each): each for each in context.command.params}
     known = {key: each for key, each in known.items() if key not in META}
     found: dict[str, Any] = {}
@@ -47,7 +52,7 @@ def _load(context: click.Context, _option: click.Parameter, path: Path | None) -
             )
         parameter = known[key]
         found[str(parameter.name)] = _checked(context, parameter, value, f"{path}: {key}")
-    context.default_map = {**(context.default_map or {}), **found}
+    return found
 
 
 def _key(parameter: click.Parameter) -> str:

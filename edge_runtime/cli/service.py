@@ -35,15 +35,19 @@ def service() -> None:
 
 @service.command()
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML; without it the one there stays.")
-@click.option("--memory", default="300M", show_default=True, metavar="SIZE", help="The most it may take.")
+@click.option("--memory", metavar="SIZE", help="The most it may take.  [default: as before, or 300M]")
 @root_option
 @debug_option
-def install(config: Path | None, memory: str, root: Path) -> int:
+def install(config: Path | None, memory: str | None, root: Path) -> int:
     """Write the unit and the configuration, and start the service; again, to renew the unit."""
+    from edge_runtime.cli.config import read_config
+    from edge_runtime.cli.watch import watch
     from edge_runtime.service.install import check_memory
     from edge_runtime.service.install import install as put
 
-    for line in put(root, config, check_memory(memory)):
+    if config is not None:  # one that watch refuses would be started for ever
+        read_config(click.Context(watch), config)
+    for line in put(root, config, memory and check_memory(memory)):
         click.echo(line)
     return 0
 

@@ -12,6 +12,7 @@ from edge_runtime.service.unit import NAME, unit
 
 SERVICE = f"{NAME}.service"
 SECONDS = 620.0  # that systemctl may take: a start waits until the watch is ready, and backends that hang are given up
+LIMIT, MEMORY = "MemoryMax=", "300M"
 PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "MemoryCurrent", "ActiveEnterTimestamp")
 STARTER = """\
 # What `edge-digits watch` does as a service; every option of it may stand here: edge-digits watch --help
@@ -42,13 +43,14 @@ class Places(NamedTuple):
         return self.root / "var/lib" / NAME, self.root / "var/lib/private" / NAME
 
 
-def install(root: Path, config: Path | None, memory: str) -> list[str]:
+def install(root: Path, config: Path | None, memory: str | None) -> list[str]:
     """Write unit and configuration, and start the service where systemd runs; returns lines of what was done.
 
-    config: takes the place of the one that is there; without it that one is kept, or a first one written. root: of the
+    config, memory: take the place of what is there; without them that is kept, or a first one written. root: of the
     system; another than / is only written to. Raises FileError, OutputError, UsageError.
     """
     places, said = Places(root), []
+    memory = memory or _memory(places.unit)
     try:
         text = None if config is None else config.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -106,6 +108,15 @@ def status() -> dict[str, str] | None:
         return None
     said = _systemctl("show", SERVICE, f"--property={','.join(PROPERTIES)}")
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def _memory(path: Path) -> str:
+    """What the unit that is there may take; at first 300 MB."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        lines = []
+    return next((line.removeprefix(LIMIT) for line in lines if line.startswith(LIMIT)), MEMORY)
 
 
 def _runs(root: Path) -> bool:
