@@ -49,7 +49,6 @@ PAGES = (
     (["1234567890"] * 2, (4056, 3040), 200, Look(touching=0.2, fall=0.6, noise=5)),
     (["314", "159"], (700, 300), 45, Look(ink=(240, 240, 240), paper=(40, 60, 50), gap=(-0.05, 0.1), texture=6)),
 )  # rows, size and digits' height in pixels, look
-
 RESULTS = {"batch-classify": "results.csv"}  # what counts of a command that also tells how long it took
 
 
@@ -155,14 +154,14 @@ class Trial:
                 "edge_runtime",
                 *(part.format(out=there, page=self.page) for part in command),
             ]
-            done = userland.run(processor, asked, {self.folder / "tree" / "samples": "/work/samples"}, "/work")
+            done = userland.run(processor, asked, {self.folder / "tree" / "samples": "/device/samples"}, "/device")
             (there / name).write_bytes(done.stdout)
             file = RESULTS.get(name, name)
             well = done.returncode == 0 and (there / file).read_bytes() == (self.here / file).read_bytes()
             self.tell(where, f"{name}, byte-equal", well, "" if well else _end(done.stderr))
         self._smallest(userland, processor, where)
         tree = self.folder / "tree"
-        folders = {tree / name: f"/work/{name}" for name in ("tests", "samples", "pyproject.toml")}
+        folders = {tree / name: f"/device/{name}" for name in ("tests", "samples", "pyproject.toml")}
         command = [
             userland.python,
             "-m",
@@ -173,7 +172,7 @@ class Trial:
             "--hypothesis-profile=ci",
             *(LONG if self.long else SHORT),
         ]
-        done = userland.run(processor, command, folders, "/work", {"EDGE_DIGITS_NO_SKIP": "1"})
+        done = userland.run(processor, command, folders, "/device", {"EDGE_DIGITS_NO_SKIP": "1"})
         count = re.search(rb"\d+ passed", done.stdout)
         well = done.returncode == 0 and count is not None
         self.tell(where, "device tests", well, count[0].decode() if well and count else _end(done.stdout + done.stderr))
@@ -181,8 +180,9 @@ class Trial:
     def _smallest(self, userland: Userland, processor: Processor, where: str) -> None:
         """Read a sample where nothing else is to be imported."""
         sample = self.folder / "tree" / "samples" / FILES[3]
-        folders = {part: f"/smallest/{part.name}" for part in parts(userland.site, SMALLEST)} | {sample: "/work/3.tiff"}
-        command = [userland.python, "-S", "-m", "edge_runtime", "classify", "/work/3.tiff"]
+        folders = {part: f"/smallest/{part.name}" for part in parts(userland.site, SMALLEST)}
+        folders[sample] = "/device/3.tiff"
+        command = [userland.python, "-S", "-m", "edge_runtime", "classify", "/device/3.tiff"]
         done = userland.run(processor, command, folders, "/", {"PYTHONPATH": "/smallest"})
         well = done.returncode == 0 and b"    3  " in done.stdout
         self.tell(where, "the smallest part reads", well, "" if well else _end(done.stderr))

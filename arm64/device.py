@@ -26,10 +26,10 @@ def try_installer(
     network = installer == "install.sh"
 
     def run(*command: str) -> "subprocess.CompletedProcess[bytes]":
-        folders = {folder: "/work", sample.parent: "/samples"}
+        folders = {folder: "/device", sample.parent: "/samples"}
         folders |= {Path(path): path for path in NETWORK if network and Path(path).exists()}
         environment = {name: value for name, value in os.environ.items() if network and name.startswith("PIP_")}
-        return userland.run(processor, command, folders, "/work", environment, network)
+        return userland.run(processor, command, folders, "/device", environment, network)
 
     run("/bin/mkdir", "-p", "/etc/systemd/system")  # which a device has; and all that is bound has its place now
     before = set(_files(userland.root))

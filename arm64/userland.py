@@ -119,7 +119,9 @@ class Userland:
             text=True,
             check=True,
         )
-        mirror = (said.stdout.split() or ["http://deb.debian.org/debian"])[0]
+        if not said.stdout.strip():
+            raise FetchError("apt knows no mirror of Debian: /etc/apt/sources.list")
+        mirror = said.stdout.split()[0]
         command = ["mmdebstrap", "--quiet", "--arch=arm64", "--variant=extract", f"--include={','.join(packages)}"]
         command += [self.release.name, str(self.root), f"deb {mirror} {self.release.name} main"]
         for _ in range(TRIES):
