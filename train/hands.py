@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train.strokes import line
+from train.strokes import bowed_through, line
 
 PEN = 2  # pixels: as MNIST's; a line's own pen comes later
 STEPS = 6  # points of a curve from one of its marks to the next
@@ -164,14 +164,7 @@ SHAPES = {
 
 
 def _curve(picture: Gray, marks: Points, random: np.random.Generator, loose: float = 0.7) -> Gray:
-    """Draw a smooth stroke (Catmull and Rom's spline) through marks (x, y), each some `loose` pixels off."""
+    """Draw a bowed stroke through marks (x, y), each some `loose` pixels off."""
     points = np.asarray(marks, np.float64) + random.normal(0, loose, (len(marks), 2))
-    ends = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
-    way = np.linspace(0, 1, STEPS, endpoint=False)[:, np.newaxis]
-    smooth = []
-    for before, start, stop, after in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
-        bend = 2 * before - 5 * start + 4 * stop - after
-        twist = 3 * start - before - 3 * stop + after
-        smooth.append(start + 0.5 * way * (stop - before + way * (bend + way * twist)))
-    line(picture, np.clip(np.vstack([*smooth, points[-1:]]), 1, 26).tolist(), PEN)
+    line(picture, np.clip(bowed_through(points, STEPS), 1, 26).tolist(), PEN)
     return picture

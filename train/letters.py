@@ -13,6 +13,7 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
+from train.strokes import bowed_through
 
 LETTERS = "ACDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
 SIGNS = "&@#%+=*?€$£§<>^~{}"
@@ -21,6 +22,7 @@ SIDE = 96  # pixels of a written picture
 BOX = 64  # pixels: height of a capital
 GRID = 10  # a capital's height in the units of the table below
 FONT_SIZE = 64  # points at 72 to the inch: pixels
+STEPS = 8  # points of a bowed stroke from one of its own to the next
 
 # A line is a letter or sign: strokes apart by ;, points x,y in tenths of a capital's height, y downward, the base line
 # at 10. A stroke that begins with ~ is bowed through its points, any other one has corners there.
@@ -168,26 +170,9 @@ def write(random: np.random.Generator) -> Gray:
 def stroke(picture: Gray, points: Points, pen: int, bowed: bool = True) -> None:
     """Draw a stroke of full ink through (n, 2) points, in pixels: bowed (Catmull and Rom's spline) or with corners."""
     if bowed and len(points) > 2:
-        points = _bowed(points)
+        points = bowed_through(points, STEPS)
     whole = np.rint(points * 16).astype(np.int32)  # OpenCV takes 4 bits after the point
     cv2.polylines(picture, [whole[:, None]], False, (255,), pen, cv2.LINE_AA, 4)
-
-
-def _bowed(points: Points) -> Points:
-    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-    way = np.linspace(0, 1, 8, endpoint=False)[:, None]
-    parts = []
-    for before, start, end, after in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        parts.append(
-            0.5
-            * (
-                2 * start
-                + (end - before) * way
-                + (2 * before - 5 * start + 4 * end - after) * way**2
-                + (3 * start - before - 3 * end + after) * way**3
-            )
-        )
-    return np.concatenate([*parts, points[-1:]])
 
 
 @cache

@@ -46,6 +46,18 @@ def line(image: Digits, points: Sequence[tuple[float, float]], pen: int) -> None
     np.maximum(image, stroke, out=image)
 
 
+def bowed_through(points: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Bow through (n, 2) points, n >= 2, with `steps` points from each to the next: Catmull and Rom's spline."""
+    padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
+    way = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    parts = []
+    for before, start, stop, after in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
+        bend = 2 * before - 5 * start + 4 * stop - after
+        twist = 3 * start - before - 3 * stop + after
+        parts.append(start + 0.5 * way * (stop - before + way * (bend + way * twist)))
+    return np.vstack([*parts, points[-1:]])
+
+
 def _add_flag(image: Digits, rng: np.random.Generator) -> None:
     """An upstroke from the left to the top of a one."""
     rows, columns = np.nonzero(image > INK)
