@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from edge_runtime.types import Gray
 
 PRODUCT = 65_000  # pixels: 255 times as many are below 2**24, up to which float32 holds every whole number
-SHARES = 1_000_000  # numbers of a matrix of shares, which are kept: a thin picture's would be a thousand times as many
+SHARES = 1_000_000  # numbers of a matrix of shares; a thin picture's would be a thousand times as many
+KEPT = 20_000  # numbers: a larger one is made each time, or those of many sizes would fill the memory
 BAND = 1_000_000  # pixels of a larger picture that are summed up at a time
 SUMS = 2**31 // (2 * 255)  # pixels: twice their sum fits int32
 
@@ -43,9 +44,17 @@ def linear(gray: Gray, width: int, height: int) -> Gray:
     return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
-@lru_cache(256)
 def _shares(before: int, after: int) -> NDArray[np.float32]:
     """How much each of `after` pixels covers of each of `before`, in units of 1/after: (after, before)."""
+    return _kept(before, after) if before * after <= KEPT else _made(before, after)
+
+
+@lru_cache(256)
+def _kept(before: int, after: int) -> NDArray[np.float32]:
+    return _made(before, after)
+
+
+def _made(before: int, after: int) -> NDArray[np.float32]:
     ends, pixels = np.arange(after + 1) * before, np.arange(before + 1) * after
     shared = np.minimum(ends[1:, None], pixels[None, 1:]) - np.maximum(ends[:-1, None], pixels[None, :-1])
     return np.asarray(np.maximum(shared, 0), np.float32)
