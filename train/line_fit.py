@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from edge_runtime.ctc import decode
 from edge_runtime.errors import OutputError
-from edge_runtime.files import Files
 from edge_runtime.find import line
 from edge_runtime.versions import versions
 from train import chance, deformation, hands, strokes
@@ -32,7 +31,9 @@ from train.fit import Course, Plan, precision_of, summary_of
 from train.learner import Learner
 from train.lines import Lines, lines
 from train.network import build
+from train.pool import code_of, write_whole
 from train.recipes import Recipe
+from train.score import Training
 
 DRAWN = 20_000  # lines of an epoch
 BLOCK = 4_000  # lines that are sorted by their widths, since short ones cost less
@@ -43,31 +44,17 @@ LOOK_SECONDS = 1.0  # between two looks for the process that trains
 SOURCES = (chance, deformation, hands, strokes, drawing, line)  # lines drawn by another version are others
 
 
-@dataclass(frozen=True)
-class LineResult:
+@dataclass(frozen=True, kw_only=True)
+class LineResult(Training):
     """One training of a network that reads lines. Shares are of generated lines that are read without a fault."""
 
-    recipe: Recipe
-    seed: int
-    epochs: int
-    final: bool  # drawn with all 60,000 digits
-    seconds: float
-    parameters: int
-    precision: str
-    summary: str  # the network, layer by layer
-    history: dict[str, list[float]]  # a value an epoch
     validation: float | None  # of lines of validation digits; None of a final training
     test: float  # of lines of test digits
-    data_sha256: str
-    versions: dict[str, str]
 
     def metrics(self) -> dict[str, Any]:
         """All figures, ready for JSON."""
-        plain = ("seed", "epochs", "final", "parameters", "precision", "data_sha256", "versions")
         return {
-            "recipe": self.recipe.name,
-            **{name: getattr(self, name) for name in plain},
-            "seconds": round(self.seconds, 2),
+            **self.facts(),
             "lines": {"drawn": DRAWN * min(self.recipe.deformed_epochs, self.epochs), "judged": JUDGED},
             "validation_lines": self.validation,
             "test_lines": self.test,
@@ -192,13 +179,9 @@ def _end_with(parent: int) -> None:
 
 def _draw(number: int, path: Path, count: int) -> Path:
     drawn = lines(*_digits, count, number)
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            np.savez(file, images=drawn.images, labels=drawn.labels)
-        Files().replace(part, path)
+        write_whole(path, partial(np.savez, images=drawn.images, labels=drawn.labels))
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
     return path
 
@@ -213,8 +196,7 @@ def _read(path: Path) -> Lines:
 
 def _key(digits: tuple[Bytes, Bytes]) -> str:
     digest = hashlib.sha256(digits[0].tobytes() + digits[1].tobytes())
-    for module in SOURCES:
-        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(code_of(SOURCES))
     return f"lines-{digest.hexdigest()[:16]}"
 
 

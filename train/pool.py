@@ -8,9 +8,12 @@ import hashlib
 import multiprocessing
 import os
 import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -71,7 +74,7 @@ class Pool:
         # Half precision, read or made: a run that finds them ends like the one that made them.
         logits = teachers.logits(self.digits(number)).astype(np.float16)
         try:
-            _write(path, logits)
+            write_whole(path, partial(np.save, arr=logits))
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
         return logits.astype(np.float32)
@@ -125,19 +128,19 @@ def _make(maker: Maker, paths: dict[int, Path], said: Connection, parent: int) -
             digits = maker.epoch(number)
             if os.getppid() != parent:
                 return
-            _write(path, digits)
+            write_whole(path, partial(np.save, arr=digits))
     except OSError as error:
         said.send_bytes(f"{error.filename or 'deformed digits'} cannot be written: {error.strerror or error}".encode())
     except KeyboardInterrupt:
         pass  # the parent says it
 
 
-def _write(path: Path, array: NDArray[np.generic]) -> None:
-    """Write a file that is whole or not there; two runs may write the same one."""
+def write_whole(path: Path, save: Callable[[BinaryIO], object]) -> None:
+    """Write a file that is whole or not there; two runs may write the same one. Raises OSError."""
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            np.save(file, array)
+            save(file)
         Files().replace(part, path)
     except OSError:
         part.unlink(missing_ok=True)
@@ -160,6 +163,10 @@ def _key(maker: Maker) -> str:
     digest = hashlib.sha256(maker.images.tobytes() + labels)
     deforms = isinstance(maker, Deformer)
     digest.update(repr((maker.seed, maker.deformation if deforms else maker.count)).encode())
-    for module in SOURCES if deforms else OTHERS:
-        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(code_of(SOURCES if deforms else OTHERS))
     return digest.hexdigest()[:16]
+
+
+def code_of(modules: Iterable[ModuleType]) -> bytes:
+    """Return the source of modules, for a name that another version of them shall not have."""
+    return b"".join(Path(str(module.__file__)).read_bytes() for module in modules)

@@ -40,40 +40,49 @@ class Score:
         }
 
 
-@dataclass(frozen=True)
-class Result:
-    """One training run: what was trained, how it went, what came out."""
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What was trained, and how it went."""
 
     recipe: Recipe
     seed: int
     epochs: int
     final: bool  # trained on all 60,000 digits
     seconds: float  # of training, without loading and the scores at the end
-    waiting_share: float  # of these, spent waiting for deformed digits: 0 to 1
     parameters: int
     precision: str  # of the products in training: float32 or bfloat16
     summary: str  # the network, layer by layer
     history: dict[str, list[float]]  # a value an epoch, by Keras' names
+    data_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """What metrics begin with, ready for JSON."""
+        plain = ("seed", "epochs", "final", "parameters", "precision", "data_sha256", "versions")
+        return {
+            "recipe": self.recipe.name,
+            **{name: getattr(self, name) for name in plain},
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Training):
+    """One training of a network that reads digits, and what came out."""
+
+    waiting_share: float  # of the seconds, spent waiting for deformed digits: 0 to 1
     train: Score
     test: Score
     validation: Score | None  # of one that is not
     teachers: list[dict[str, Any]] = field(default_factory=list)  # recipe, seed, final and SHA-256 of each
-    data_sha256: str = ""
     extra: int = 0  # digits of the user's own, among those that it was trained on
-    versions: dict[str, str] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, Any]:
         """All figures, ready for JSON; accuracies, precision, recall and F1 are fractions."""
         test, validation = self.test, self.validation
         return {
-            "recipe": self.recipe.name,
-            "seed": self.seed,
-            "epochs": self.epochs,
-            "final": self.final,
-            "seconds": round(self.seconds, 2),
+            **self.facts(),
             "waiting_share": round(self.waiting_share, 4),
-            "parameters": self.parameters,
-            "precision": self.precision,
             "test_accuracy": test.accuracy,
             "test_loss": test.loss,
             "train_accuracy": self.train.accuracy,
@@ -82,9 +91,7 @@ class Result:
             "validation_loss": validation.loss if validation else None,
             "teachers": self.teachers,
             "published": dict(self.recipe.published) if self.recipe.published else None,
-            "data_sha256": self.data_sha256,
             "extra": self.extra,
-            "versions": self.versions,
             "per_class": {"train": self.train.per_class(), "test": test.per_class()},
             "confusion": test.confusion().tolist(),
         }
