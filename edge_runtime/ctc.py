@@ -21,14 +21,14 @@ class Decoded(NamedTuple):
 
     labels: Labels
     columns: NDArray[np.float64]  # (N, 11), log probabilities where each is surest, the last one of no digit
-    starts: NDArray[np.intp]  # (N,), the first column of each
-    ends: NDArray[np.intp]  # (N,), the one after its last
+    middles: NDArray[np.float64]  # (N,), columns from the left edge
 
 
 def decode(logits: Floats) -> Decoded:
     """Read one line, seen in one way or several: logits (ways, columns, 11), the last of the 11 for no digit.
 
     Each way's likeliest column by column is held against all ways; what is likeliest in all of them together counts.
+    Each way then says where it sees these digits, and how sure it is there; the mean counts, and the middle place.
     """
     shifted = np.asarray(logits, np.float64) - logits.max(2, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(2, keepdims=True))
@@ -38,7 +38,9 @@ def decode(logits: Floats) -> Decoded:
         labels = max(read, key=lambda each: float(likelihood(probabilities, np.array(each, np.intp)).sum()))
     else:
         labels = next(iter(read))
-    return _placed(logs.mean(0), np.array(labels, np.intp))
+    chosen = np.array(labels, np.intp)
+    columns, middles = zip(*(_placed(way, chosen) for way in logs), strict=True)
+    return Decoded(chosen, np.mean(columns, 0), np.median(middles, 0))
 
 
 def likelihood(probabilities: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
@@ -71,8 +73,11 @@ def _greedy(logs: NDArray[np.float64]) -> list[int]:
     return digits
 
 
-def _placed(logs: NDArray[np.float64], labels: Labels) -> Decoded:
-    """Lay the digits along the columns, (columns, 11), in the likeliest way (Viterbi)."""
+def _placed(logs: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lay N digits along one way's columns, (columns, 11), in the likeliest manner (Viterbi).
+
+    Returns the column where each is surest, (N, 11), and the middle of those that it goes over, (N,).
+    """
     states = _states(labels)
     barred = np.where(_skips(states), 0.0, -np.inf)
     score = np.full(len(states), -np.inf)
@@ -95,7 +100,7 @@ def _placed(logs: NDArray[np.float64], labels: Labels) -> Decoded:
     surest = [
         start + int(logs[start:end, label].argmax()) for start, end, label in zip(starts, ends, labels, strict=True)
     ]
-    return Decoded(labels, logs[surest], starts, ends)
+    return logs[surest], (starts + ends) / 2
 
 
 def _states(labels: Labels) -> Labels:

@@ -69,5 +69,5 @@ def spell(logits: NDArray[np.floating[Any]], width: int, temperature: float = 1.
     weights = np.exp((decoded.columns - decoded.columns.max(1, keepdims=True)) / temperature)
     probabilities = np.asarray(weights[:, :NONE] / weights.sum(1, keepdims=True), np.float32)
     confidence = probabilities[np.arange(len(decoded.labels)), decoded.labels]
-    places = (decoded.starts + decoded.ends).astype(np.float64) * (width / logits.shape[1] / 2)
+    places = decoded.middles * (width / logits.shape[1])
     return Spelling(Classification(decoded.labels, confidence, probabilities), places)

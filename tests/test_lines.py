@@ -79,6 +79,14 @@ def test_what_is_likeliest_in_all_ways_is_read_and_lies_where_it_is():
     assert spelling.digits.confidence[0] < 0.9
 
 
+def test_ways_that_see_a_digit_in_other_columns_are_as_sure_of_it():
+    ways = np.concatenate([columns(text) for text in ("-3---8--", "---3--8-", "--3-8---")])
+    spelling = spell(ways, 80)
+    assert spelling.digits.label.tolist() == [3, 8]
+    assert (spelling.digits.confidence > 0.9).all()
+    assert spelling.places.tolist() == [25.0, 55.0]  # the middle one of three
+
+
 def test_the_likelihood_is_that_of_all_paths():
     ways = np.random.default_rng(0).dirichlet(np.ones(NONE + 1), (2, 4))
     for labels in ([], [3], [3, 3], [3, 5], [5, 3, 5]):
