@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_runtime import Classifier, Reader, read_page
+from edge_runtime.drawing import draw_digit
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.types import Status
@@ -73,6 +74,45 @@ def test_neighbours_that_touch_are_cut_apart():
         right += sum(a == b for a, b in zip(read, drawn.text.split("\n"), strict=False))
         total += 2
     assert right >= 0.6 * total, f"{right} of {total}"
+
+
+def strip(digits, width, height, seed, pen=0.09):
+    """Digits, each with its left upper corner and height, on a strip of paper."""
+    paper = np.full((height, width), 240, np.uint8)
+    for label, x, y, high in digits:
+        drawn = draw_digit(label, seed, round(high / 0.76), pen)  # a digit fills so much of its square
+        edge = round(0.12 * len(drawn))
+        window = paper[y - edge : y - edge + len(drawn), x - edge : x - edge + len(drawn)]
+        np.minimum(window, 255 - drawn[: window.shape[0], : window.shape[1]], out=window)
+    return paper
+
+
+def test_digits_stand_on_a_rule():
+    right = 0
+    for seed in range(20):
+        paper = strip([(int(label), 10 + 52 * place, 8, 40) for place, label in enumerate("3985")], 208, 64, seed, 0.11)
+        below = int(np.flatnonzero((paper < 128).any(1)).max()) + 1
+        cv2.line(paper, (0, below), (207, below), 60, 3)
+        right += text(paper) == "3985"
+    assert right >= 12, f"{right} of 20"
+
+
+def test_a_stroke_from_rule_to_rule_is_no_wall():
+    right = 0
+    for seed in range(20):
+        drawn = page(["8517"], (260, 90), 50, seed, gap=(0.05, 0.3), ink=(60, 40, 40))
+        seven = drawn.boxes[0][-1]
+        for row in (seven.y + 1, max(box.y + box.height for box in drawn.boxes[0]) - 2):
+            cv2.line(drawn.picture, (0, row), (259, row), (150, 150, 150), 1)
+        right += text(drawn.picture) == drawn.text
+    assert right >= 17, f"{right} of 20"
+
+
+def test_dirt_between_digits_parts_no_row():
+    for seed in range(5):
+        paper = strip([(1, 20, 24, 34), (4, 85, 32, 33), (6, 150, 25, 57)], 260, 110, seed)
+        cv2.line(paper, (125, 40), (131, 53), 60, 5)
+        assert "\n" not in text(paper)
 
 
 def test_a_digit_knows_where_it_is():

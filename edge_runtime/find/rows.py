@@ -82,7 +82,7 @@ def typical_height(blobs: list[Blob]) -> float:
 
 
 def _chains(blobs: list[Blob]) -> list[list[Blob]]:
-    """Link each blob to the nearest on its right that could be its neighbour; each chain is a row."""
+    """Link each blob to the nearest on either side that could be its neighbour; each chain is a row."""
     parent = list(range(len(blobs)))
 
     def root(index: int) -> int:
@@ -91,16 +91,21 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
             index = parent[index]
         return index
 
+    before, left = [-1] * len(blobs), [np.inf] * len(blobs)  # the nearest on the left so far, and how far it is
     for index, blob in enumerate(blobs):
         best, nearest = -1, np.inf
         for other in range(index + 1, len(blobs)):
             gap = blobs[other].box.x - blob.right
             if gap > GAP * blob.box.height and gap > nearest:
                 break
-            if gap < nearest and _are_neighbours(blob, blobs[other], gap):
-                best, nearest = other, gap
-        if best >= 0:
-            parent[root(best)] = root(index)
+            if gap < max(nearest, left[other]) and _are_neighbours(blob, blobs[other], gap):
+                if gap < nearest:
+                    best, nearest = other, gap
+                if gap < left[other]:
+                    before[other], left[other] = index, gap
+        for other in (best, before[index]):
+            if other >= 0:
+                parent[root(other)] = root(index)
     groups: dict[int, list[Blob]] = {}
     for index, blob in enumerate(blobs):
         groups.setdefault(root(index), []).append(blob)

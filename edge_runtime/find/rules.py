@@ -13,6 +13,7 @@ THIN = 12.0  # times: a rule's length over its thickness, at least
 NEAR = 4  # pixels: a line that ends so near to a rule ends at it
 OFF = 1.5  # pixels: a straight line's middle wavers by no more
 STRAIGHT = 0.85  # of a rule's columns at least are straight
+WIDER, BARE = 1.5, 0.6  # times a rule's usual width: where it has more it has digits on it; and what share has not
 BOLDER, BOLD = 1.4, 16.0  # times a rule's strength, and more on top: ink so much darker is a stroke's
 
 
@@ -25,9 +26,8 @@ def without_rules(mask: Gray, strength: Gray) -> tuple[Gray, Gray]:
     side = float(np.sqrt(mask.size))
     level = _lines(mask, LONG * side)
     turned = np.ascontiguousarray(mask.T)
-    upright = np.ascontiguousarray(
-        _lines(turned, TALL * side, np.ascontiguousarray(level.T) if level.any() else None).T
-    )
+    ends = np.ascontiguousarray(level.T) if level.any() else None
+    upright = np.ascontiguousarray(_lines(turned, TALL * side, ends, strength.T).T)
     strokes = np.zeros_like(mask)
     if level.any():
         strokes |= _strokes(mask & ~upright, level, strength)
@@ -44,10 +44,11 @@ def may_hold_rules(width: int, height: int, page: int) -> bool:
     return width >= LONG * side or height >= TALL * side
 
 
-def _lines(mask: Gray, least: float, ends: Gray | None = None) -> Gray:
+def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | None = None) -> Gray:
     """Lines from left to right: runs that touch one another and are long together.
 
-    least: pixels. ends: rules across; a line between two of them, or one and the page's edge, may be shorter.
+    least: pixels. ends: rules across; a line between two of them, or one and the page's edge, may be shorter where it
+    is no darker than they are. strength: the ink's, wanted with `ends`.
     """
     if mask.shape[1] <= RUN:
         return np.zeros_like(mask)
@@ -60,15 +61,21 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None) -> Gray:
     labels, stats = np.asarray(found, np.int32), np.asarray(found_stats, np.int32)
     left, wide, area = (stats[:, column] for column in (cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH, cv2.CC_STAT_AREA))
     rule = wide >= least
-    if ends is not None:
+    darkest = np.inf
+    if ends is not None and strength is not None:
         rule |= _between(labels, left, wide, ends)
+        darkest = BOLDER * float(np.median(strength[ends > 0]))
     rule &= area <= wide * (wide / THIN + 2)
     rule[0] = False
     if not rule.any():
         return np.zeros_like(mask)
     for index in np.flatnonzero(rule).tolist():
         x, y, wide_, high = stats[index, :4].tolist()
-        rule[index] = _is_straight(labels[y : y + high, x : x + wide_] == index)
+        window = np.s_[y : y + high, x : x + wide_]
+        line = labels[window] == index
+        rule[index] = _is_straight(line)
+        if wide_ < least and strength is not None:
+            rule[index] &= float(strength[window][line & (mask[window] > 0)].mean()) <= darkest
     return np.asarray((rule.astype(np.uint8) * 255)[labels] & mask, np.uint8)
 
 
@@ -77,15 +84,18 @@ def _is_straight(line: NDArray[np.bool_]) -> bool:
     rows, across = line.shape
     columns = np.arange(across, dtype=np.float64)
     counts = line.sum(0)
-    there = counts > 0
+    slim = (counts > 0) & (counts <= WIDER * np.median(counts[counts > 0]) + 1)  # where no digit stands on it
+    if slim.sum() < BARE * np.count_nonzero(counts):
+        return False
     middle = (np.arange(rows) @ line) / np.maximum(counts, 1)
+    there = slim
     for _ in range(2):  # the second time without what stands out
         bend = np.polyval(np.polyfit(columns[there], middle[there], 2), columns)
         near = np.abs(middle - bend) <= OFF
-        if near[counts > 0].mean() < STRAIGHT / 2:
+        if near[slim].mean() < STRAIGHT / 2:
             return False
-        there = near & (counts > 0)
-    return float(near[counts > 0].mean()) >= STRAIGHT
+        there = near & slim
+    return float(near[slim].mean()) >= STRAIGHT
 
 
 def _between(
