@@ -7,12 +7,13 @@ top, eights that stay open, nines with a small head and a curled tail, zeros tha
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from train.strokes import bowed_through, line
 
-PEN = 2  # pixels: as MNIST's; a line's own pen comes later
+SLIM, WIDE = 1, 2  # pens: a slim one leaves small heads open, a wide one is as MNIST's; a line's own pen comes later
 STEPS = 6  # points of a curve from one of its marks to the next
 
 Gray = NDArray[np.uint8]
@@ -24,10 +25,18 @@ def other_hand(image: Gray, label: int, random: np.random.Generator) -> Gray:
     share, draw = SHAPES.get(int(label), (0.0, None))
     if draw is None or random.random() >= share:
         return image
-    return draw(image, random)
+    drawn = draw(image, random)
+    if label and random.random() < 0.5:  # a zero is MNIST's own with a stroke more
+        return np.asarray(cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))), np.uint8)
+    return drawn
 
 
 def _one(image: Gray, random: np.random.Generator) -> Gray:
+    if random.random() < 0.12:  # as an l is, up and down in one bow
+        head, foot = random.uniform(14, 17), random.uniform(9, 12)
+        up = [(foot - random.uniform(1, 6), random.uniform(17, 23)), (random.uniform(12, 15), random.uniform(9, 13))]
+        marks = [*up, (head, 4.5), (head - random.uniform(1, 3), 4), (foot, 16), (foot + 1, 22.5), (foot + 4, 22)]
+        return _curve(np.zeros_like(image), marks, random, 0.4)
     top = (random.uniform(14, 18), random.uniform(3, 6))
     length, steep = random.uniform(4, 25), np.deg2rad(random.uniform(30, 82))
     end = (top[0] - length * np.cos(steep), top[1] + length * np.sin(steep))
@@ -47,9 +56,12 @@ def _one(image: Gray, random: np.random.Generator) -> Gray:
 
 def _two(image: Gray, random: np.random.Generator) -> Gray:
     kind = random.random()
-    if kind < 0.5:  # a head that is all but closed
+    if kind < 0.25:  # a head as round as a zero, closed by the stroke that leads down
+        left, high = random.uniform(5, 8), random.uniform(12, 15)
+        hook = [(random.uniform(15, 18), high - 2), ((left + 15) / 2, high), (left, random.uniform(7, 10))]
+    elif kind < 0.6:  # a head that is all but closed
         hook = [(random.uniform(14, 18), random.uniform(9, 12)), (random.uniform(9, 12), 12), (7.5, 8)]
-    elif kind < 0.85:
+    elif kind < 0.9:
         hook = [(random.uniform(10, 16), random.uniform(8, 11)), (8, 8)]
     else:
         hook = [(7, 8)]
@@ -66,10 +78,11 @@ def _four(image: Gray, random: np.random.Generator) -> Gray:
         return _curve(np.zeros_like(image), [(left + random.uniform(-1, 5), 4), (left, low), *bow, foot], random, 0.5)
     low = random.uniform(11, 19)
     corner = [(6, low)] if random.random() < 0.5 else [(6.5, low - 2), (9, low)]
+    start = (random.choice([8, random.uniform(8, 17)]), 4)  # upright, or as steep as the arm of a large L
     picture = _curve(
-        np.zeros_like(image), [(8, 4), *corner, (random.uniform(15, 23), low - random.uniform(-1, 2))], random
+        np.zeros_like(image), [start, *corner, (random.uniform(15, 23), low - random.uniform(-1, 2))], random
     )
-    stem = random.uniform(14, 19)
+    stem = random.uniform(max(14, start[0] + 1), 20)
     head = low - random.uniform(1, 5) if random.random() < 0.5 else random.uniform(3, low - 1)
     foot = (stem + random.normal(-1.5, 1.2), random.uniform(21, 25))
     marks = [(stem + 1, head), (stem, low), foot]
@@ -95,7 +108,7 @@ def _five(image: Gray, random: np.random.Generator) -> Gray:
 
 def _seven(image: Gray, random: np.random.Generator) -> Gray:
     right = random.uniform(17, 21)
-    short = random.uniform(0, 7) if random.random() < 0.3 else 0.0  # a top that is hardly there
+    short = random.uniform(0, 9) if random.random() < 0.3 else 0.0  # a top that is hardly there
     start = [(random.uniform(6, 9) + short, random.uniform(7, 11))] if random.random() < 0.7 else []
     peak = random.uniform(8, 10) + short
     wave = [(peak, random.uniform(4, 5.5)), ((peak + right) / 2, random.uniform(4.5, 7.5)), (right, 4.5)]
@@ -128,7 +141,7 @@ def _nine(image: Gray, random: np.random.Generator) -> Gray:
     start = -20 if random.random() < 0.4 else random.uniform(40, 200)
     turn = np.deg2rad(start - np.array([0, 70, 140, 210, 280, 350]) + random.uniform(-15, 15))
     head = [(middle[0] + wide * np.cos(angle), middle[1] + high * np.sin(angle)) for angle in turn]
-    foot = (middle[0] + random.uniform(-5, 3), random.uniform(21, 24))
+    foot = (middle[0] + random.uniform(-6, 6), random.uniform(21, 24))
     bow = random.uniform(-1, 2)
     stem = [((head[-1][0] + foot[0]) / 2 + bow, (head[-1][1] + foot[1]) / 2), foot]
     tail = [(foot[0] - 3, 24.0), (foot[0] - random.uniform(5, 8), 21.5)][: int(random.integers(0, 3))]
@@ -147,12 +160,12 @@ def _zero(image: Gray, random: np.random.Generator) -> Gray:
         (start + reach / 2, top + random.uniform(-2, 2.5)),
         (start + reach, top + random.normal(0, 2)),
     ]
-    return _curve(image.copy(), marks, random, 0.3)
+    return _curve(image.copy(), marks, random, 0.3, WIDE)
 
 
 # The share of each digit that is drawn anew, and how.
 SHAPES = {
-    0: (0.12, _zero),
+    0: (0.2, _zero),
     1: (0.5, _one),
     2: (0.45, _two),
     4: (0.5, _four),
@@ -163,8 +176,8 @@ SHAPES = {
 }
 
 
-def _curve(picture: Gray, marks: Points, random: np.random.Generator, loose: float = 0.7) -> Gray:
+def _curve(picture: Gray, marks: Points, random: np.random.Generator, loose: float = 0.7, pen: int = SLIM) -> Gray:
     """Draw a bowed stroke through marks (x, y), each some `loose` pixels off."""
     points = np.asarray(marks, np.float64) + random.normal(0, loose, (len(marks), 2))
-    line(picture, np.clip(bowed_through(points, STEPS), 1, 26).tolist(), PEN)
+    line(picture, np.clip(bowed_through(points, STEPS), 1, 26).tolist(), pen)
     return picture

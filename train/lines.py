@@ -131,7 +131,7 @@ def _written(
         text.append(int(labels[place]))
         if signs and random.random() < 0.25:
             _sign(canvas, edge, middle + slope * edge.max(), size, MIDST, random)
-    if signs and random.random() < 0.5:
+    if signs and random.random() < 0.6:
         for _ in range(int(random.integers(1, 3))):
             _sign(canvas, edge, middle + slope * edge.max(), size, ENDS, random)
     return canvas, text
@@ -219,6 +219,7 @@ def _sign(
 ) -> None:
     """A sign that is no digit, drawn after what is there."""
     kind = random.choice(SIGNS, p=shares)
+    size *= random.uniform(0.75, 1.3)
     side = int(1.2 * size) + 4
     piece = np.zeros((side, side), np.float32)
     pen = max(1, round(0.11 * size))
@@ -249,9 +250,11 @@ def _sign(
             stroke((-reach, upper), (reach, upper))
             stroke((-reach, lower), (reach, lower))
     elif kind == "hash":
+        high, wide, lean = random.uniform(0.2, 0.45), random.uniform(0.3, 0.55), random.uniform(0, 0.3)
         for at in (-0.15, 0.15):
-            stroke((at - 0.05, 0.4), (at + 0.1, -0.4))
-            stroke((-0.35, at), (0.35, at - 0.05))
+            stroke((at - lean / 2, high), (at + lean / 2, -high))
+        for at in (-0.12, 0.12) if random.random() < 0.6 else (0.0,):
+            stroke((-wide, at), (wide, at - 0.05))
     elif kind == "star":
         for angle in np.arange(3) * np.pi / 3 + random.uniform(0, 1):
             dx, dy = 0.25 * np.cos(angle), 0.25 * np.sin(angle)

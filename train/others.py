@@ -110,15 +110,31 @@ def _printed(others: Others, random: np.random.Generator) -> Gray:
 
 
 def _scribble(others: Others, random: np.random.Generator) -> Gray:
-    """Two to six strokes, straight, cornered or bowed."""
+    """Two to six strokes, straight, cornered or bowed, of one width; or of many on a patch, as a sandal has them."""
     picture = np.zeros((letters.SIDE, letters.SIDE), np.uint8)
     pen = round(random.uniform(4, 13))
+    patched = random.random() < 0.35
+    if patched:
+        _patch(picture, random)
     for _ in range(random.integers(2, 7)):
+        if patched:
+            pen = round(random.uniform(3, 15))
         start = random.uniform(16, 80, (1, 2))
         steps = random.normal(0, random.uniform(8, 35), (random.integers(1, 6), 2))
         points = np.clip(np.concatenate([start, start + np.cumsum(steps, 0)]), 6, letters.SIDE - 6)
         letters.stroke(picture, points, pen, bool(random.random() < 0.6))
     return picture
+
+
+def _patch(picture: Gray, random: np.random.Generator) -> None:
+    """Fill something long and low, flat or rising to one side."""
+    left, right = random.uniform(8, 24), random.uniform(62, 88)
+    low, high = random.uniform(40, 84, 2), random.uniform(4, 26, 2)
+    middle = (random.uniform(left, right), float(low.mean()) - random.uniform(0, 12))
+    corners = [(left, low[0]), (right, low[1]), (right, low[1] - high[1]), middle, (left, low[0] - high[0])]
+    cv2.fillPoly(picture, [np.rint(corners).astype(np.int32)], (255,))
+    if random.random() < 0.5:
+        picture[:] = picture[:, ::-1]
 
 
 def _turned(others: Others, random: np.random.Generator) -> Gray:
@@ -224,9 +240,9 @@ def _shape(others: Others, random: np.random.Generator) -> Gray:
     """One to four filled shapes, often symmetrical, with shading and pattern in them."""
     side = int(random.integers(28, 90))
     mask = np.zeros((side, side), np.uint8)
-    column = random.random() < 0.25
+    column = random.random() < 0.35
     if column:
-        _column(mask, random)
+        (_column if random.random() < 0.6 else _trunk)(mask, random)
     for _ in range(0 if column else random.integers(1, 5)):
         middle, radius = random.uniform(0.3, 0.7, 2) * side, random.uniform(0.12, 0.5, 2) * side
         if random.random() < 0.4:
@@ -265,6 +281,23 @@ def _column(mask: Gray, random: np.random.Generator) -> None:
         top, bottom = (0.3, 1.0) if random.random() < 0.8 else (0.0, 0.6)
         middle = round(side / 2)
         mask[round(top * side) : round(bottom * side), middle - slit : middle + slit + 1] = 0
+
+
+def _trunk(mask: Gray, random: np.random.Generator) -> None:
+    """Draw a block with an arm on either side, which leaves it at its upper corners."""
+    side = len(mask)
+    half, high = random.uniform(0.17, 0.28), random.uniform(0.5, 0.85)
+    top, bottom = 0.5 - high / 2, 0.5 + high / 2
+    reach, fall, thick = random.uniform(0.04, 0.2), random.uniform(0.1, 0.7) * high, random.uniform(0.08, 0.2)
+    waist = half * random.uniform(0.75, 1.2)
+    corners = [
+        *((half * random.uniform(0.3, 0.7), top), (half, top + 0.04), (half + reach, top + fall)),
+        *((half + reach - thick, top + fall + 0.03), (half - 0.02, top + min(fall, 0.25)), (waist, bottom)),
+    ]
+    right = np.array(corners) * side
+    left = right[::-1] * (-1, 1)
+    middle = (random.uniform(0.45, 0.55) * side, 0)
+    cv2.fillPoly(mask, [np.rint(np.concatenate([right, left]) + middle).astype(np.int32)], (255,))
 
 
 def _paper(others: Others, random: np.random.Generator) -> Gray:
