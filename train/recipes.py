@@ -330,7 +330,7 @@ _LINES = Recipe(
     optimizer="adamw",
     loss="ctc",
     batch=64,
-    epochs=32,
+    epochs=24,
     learning_rate=2e-3,
     warmup=1,
     weight_decay=0.01,
@@ -339,7 +339,7 @@ _LINES = Recipe(
     average=0.9995,
     validate=True,
     precision="auto",
-    deformed_epochs=18,
+    deformed_epochs=12,
     max_bytes=400_000,
 )
 
