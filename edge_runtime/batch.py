@@ -32,7 +32,7 @@ class Job:
     backend: str
     threads: int = 1
     expect: Expect = "digit"  # what is in each picture
-    lines: bool = True  # of pages: rows that cannot be told apart are read as a whole, else cut
+    lines: bool = True  # of pages: rows are read as a whole, else cut
     probabilities: bool = True  # else rows have none, which saves their way between processes
     max_error: float | None = None  # see Reader
 

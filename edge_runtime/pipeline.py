@@ -15,7 +15,7 @@ from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import MIN_HEIGHT, decide
 from edge_runtime.errors import UnsupportedModelError, UsageError
-from edge_runtime.find.reading import Found, find_digits
+from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.image import read_gray, to_gray
 from edge_runtime.line_reader import LineReader, Spelling
 from edge_runtime.normalise import normalise_all
@@ -46,7 +46,7 @@ def open_lines(backend: str) -> LineReader | None:
         return LineReader(backend=backend)
     except UnsupportedModelError:
         notice(
-            f"rows of digits that touch are cut apart and not read as a whole: the backend {backend} does not run the "
+            f"digits that touch are cut apart, as rows are not read as a whole: the backend {backend} does not run the "
             f"network for lines; {KINDS['litert'].install}"
         )
         return None
@@ -60,9 +60,9 @@ class Reader:
 
         max_error: so strictly that at most this share of the accepted digits was wrong when the model was validated,
         over 0 and at most 1; None: the bundle's default. Raises UsageError where the bundle has nothing so strict.
-        lines: what reads rows whose digits cannot be told apart. True: the network that ships with the package, opened
-        when the first such row comes, by the classifier's backend; where that does not run it, a notice says so and
-        they are cut. False: such rows are cut, and the classifier's confidence chooses.
+        lines: what reads rows as a whole. True: the network that ships with the package, opened when the first row
+        comes, by the classifier's backend; where that does not run it, a notice says so, and rows are cut. False: rows
+        are cut, and the classifier's confidence chooses.
         """
         bundle = classifier.bundle
         self._classifier = classifier
@@ -116,17 +116,28 @@ class Reader:
         """Return what was found in a page, with the decision on each digit."""
         digits: list[Digit] = []
         if found.digits:
-            columns = (np.array(column) for column in zip(*(each.reading for each in found.digits), strict=True))
+            readings, least = zip(*(self._chosen(each) for each in found.digits), strict=True)
+            columns = (np.array(column) for column in zip(*readings, strict=True))
             blank = np.zeros(len(found.digits), np.bool_)
             small = np.array([max(each.box.width, each.box.height) < MIN_HEIGHT for each in found.digits], np.bool_)
-            least = np.where([each.spelt for each in found.digits], self._line_confidence(), self._min_confidence)
-            decisions = decide(blank, small, Classification(*columns), least)
+            decisions = decide(blank, small, Classification(*columns), np.array(least))
             results = zip(decisions.labels, decisions.confidences, decisions.statuses, decisions.reasons, strict=True)
-            for each, (label, confidence, status, reason) in zip(found.digits, results, strict=True):
-                shares = tuple(each.reading.probabilities.tolist())
+            for each, reading, (label, confidence, status, reason) in zip(found.digits, readings, results, strict=True):
+                shares = tuple(reading.probabilities.tolist())
                 digits.append(Digit(label, confidence, shares, each.box, status, reason, each.row))
         dropped = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in found.dropped)
         return Page(tuple(digits), found.width, found.height, dropped)
+
+    def _chosen(self, digit: FoundDigit) -> tuple[Classification, float]:
+        """The reading that counts, and its threshold.
+
+        A digit that its row's network reads otherwise than the classifier, or that the classifier is not sure of, is
+        what the row says.
+        """
+        alone, whole = digit.reading, digit.spelt
+        if whole is None or (alone.label == whole.label and alone.confidence >= self._min_confidence):
+            return alone, self._min_confidence
+        return whole, self._line_confidence()
 
     def _line_confidence(self) -> float:
         """The threshold for digits of rows that were read as a whole; over 1 where nothing is sure enough."""

@@ -17,7 +17,7 @@ from edge_runtime.find.ink import find_ink
 from edge_runtime.find.line import line_image
 from edge_runtime.image import to_gray
 from edge_runtime.line_reader import LineReader, spell
-from edge_runtime.types import NONE
+from edge_runtime.types import NONE, Status
 from export import lines as exported
 from export.errors import ParityError
 from export.pipeline import export_run
@@ -175,6 +175,35 @@ def test_digits_read_as_a_line_know_where_they_are():
     for digit, true in zip(found.digits, page.boxes[0], strict=True):
         middle = digit.box.x + digit.box.width / 2
         assert true.x <= middle <= true.x + true.width
+
+
+def test_what_the_classifier_is_sure_of_is_held_to_its_own_threshold():
+    page = draw_page(["2074", "63058"], (640, 400), 60, 3)
+    classifier = Classifier()
+    strict = classifier.bundle.threshold(0.001).min_confidence
+    assert load_lines().threshold(0.001).min_confidence > strict
+    found = Reader(classifier, max_error=0.001).read(to_gray(page.picture), "page")
+    assert sum(digit.status is Status.OK for digit in found.digits) >= 8
+    assert all(digit.confidence >= strict for digit in found.digits if digit.status is Status.OK)
+
+
+class Counting(LineReader):
+    """Counts the lines that it is given."""
+
+    lines = 0
+
+    def read(self, images):
+        self.lines += len(images)
+        return super().read(images)
+
+
+def test_of_very_many_rows_the_unsure_ones_alone_are_read_as_a_whole():
+    few, many = draw_page(["17"] * 5, (120, 300), 40, 3), draw_page(["17"] * 70, (120, 4200), 40, 3)
+    for page, least, most in ((few, 5, 5), (many, 0, 60)):
+        reader = Counting()
+        text = Reader(Classifier(), lines=reader).read(to_gray(page.picture), "page").text
+        assert sum(a == b for a, b in zip(text.split("\n"), page.text.split("\n"), strict=True)) > 0.9 * len(page.boxes)
+        assert least <= reader.lines <= most
 
 
 # How they are drawn and learnt from

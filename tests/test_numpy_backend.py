@@ -157,7 +157,7 @@ def test_pages_are_read_without_the_network_for_lines(run_cli, no_interpreter, t
     assert any(character.isdigit() for character in done.stdout)
     first, second = done.stderr.splitlines()
     assert first.startswith(NOTICE)
-    assert second.startswith("notice: rows of digits that touch are cut apart")
+    assert second.startswith("notice: digits that touch are cut apart")
     cut = run_cli("read", "--no-lines", "--backend", "litert", touching, touching)
     assert done.stdout == cut.stdout
     (touching.parent / "pages").mkdir()

@@ -208,7 +208,7 @@ def test_a_watch_needs_no_interpreter(run_cli, no_interpreter):
     done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=no_interpreter)
     assert [line.split(";")[0] for line in done.stderr.splitlines() if "notice:" in line] == [
         "notice: NumPy alone reads the digits, which takes longer",
-        "notice: rows of digits that touch are cut apart and not read as a whole: the backend numpy does not run the "
+        "notice: digits that touch are cut apart, as rows are not read as a whole: the backend numpy does not run the "
         "network for lines",
     ]
     assert "123" in done.stdout

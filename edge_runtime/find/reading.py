@@ -1,6 +1,6 @@
 """A gray page to what was found in it: the one way through the room, from ink to the best path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -39,7 +39,7 @@ NO_WRITING = 0.55  # mean probability of no digit: rows that hold more of it are
 LIKE = 1.5  # standard deviations: a digit's shape is within these
 CUT = 200  # blobs of a page that are cut, at most
 CANDIDATES = 6000  # of a page, at most
-LINES = 60  # pictures of rows that are read as a whole, at most; a page with more holds no writing
+LINES = 60  # pictures of rows that are read as a whole, at most; a page with more unsure ones holds no writing
 NARROW = 0.45  # heights: a blob that is no wider is not cut
 
 ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
@@ -54,8 +54,8 @@ class FoundDigit(NamedTuple):
     box: Box  # pixels of the page
     row: int  # from 0
     image: Gray  # (28, 28), normalised
-    reading: Classification  # of this one image, or of its place in a row that was read as a whole
-    spelt: bool  # the latter
+    reading: Classification  # of this one image
+    spelt: Classification | None  # of its place in a row that was read as a whole
 
 
 class Found(NamedTuple):
@@ -87,8 +87,7 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
     """Find and read the digits of a page.
 
     gray: uint8 (height, width), any size, light and polarity. look: normalises and classifies; called twice at most.
-    spell: reads rows in which not all blobs are digits as they are; called once at most. None: these are cut, and
-    the confidence of the pieces decides.
+    spell: reads rows as a whole; called once at most. None: they are cut, and the confidence of the pieces decides.
     """
     ink = find_ink(gray)
     blobs = find_blobs(ink)
@@ -165,12 +164,8 @@ def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int]]:
 
 
 def _spelt(rows: list[Row], blob_rows: list[BlobRow], unsure: set[int], ink: Ink, spell: Spell) -> list[Row]:
-    """Rows with what the network for lines reads in the unsure ones."""
-    lines: list[tuple[int, Line]] = []
-    for number in sorted(unsure):
-        lines += [(number, line) for line in row_lines(blob_rows[number], ink)]
-        if len(lines) > LINES:
-            return rows
+    """Rows with what the network for lines reads in them; in the unsure ones alone where there are very many."""
+    lines = _lines(range(len(rows)), blob_rows, ink) or _lines(sorted(unsure), blob_rows, ink)
     if not lines:
         return rows
     spelt: dict[int, list[Spelling]] = {}
@@ -186,6 +181,16 @@ def _spelt(rows: list[Row], blob_rows: list[BlobRow], unsure: set[int], ink: Ink
         row._replace(spelling=_joined(spelt[number]), lines=images[number]) if number in spelt else row
         for number, row in enumerate(rows)
     ]
+
+
+def _lines(numbers: Iterable[int], rows: list[BlobRow], ink: Ink) -> list[tuple[int, Line]]:
+    """The pictures of rows, with the rows' numbers; none where they are more than `LINES`."""
+    lines: list[tuple[int, Line]] = []
+    for number in numbers:
+        lines += [(number, line) for line in row_lines(rows[number], ink)]
+        if len(lines) > LINES:
+            return []
+    return lines
 
 
 def _joined(spellings: list[Spelling]) -> Spelling:
@@ -222,17 +227,17 @@ def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[
         if not row.candidates:
             continue
         part = Classification(result.label[mine], result.confidence[mine], result.probabilities[mine])
-        path, readings, spelt = _best(row, part, costs)
-        for index, reading in zip(path, readings, strict=True):
+        path, spelt = _best(row, part, costs)
+        for index, whole in zip(path, spelt, strict=True):
             box = on_page(row.candidates[index].box, row, factor)
-            digits.append(FoundDigit(box, number, images[mine][index], reading, spelt))
+            digits.append(FoundDigit(box, number, images[mine][index], _one(part, index), whole))
         number += bool(path)
         dropped += _left_out(row, path, factor)
     return digits, dropped
 
 
-def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], list[Classification], bool]:
-    """The candidates that are the row's digits, what each of them is, and whether the row was read as a whole."""
+def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], Sequence[Classification | None]]:
+    """The candidates that are the row's digits, and what each of them is where the row was read as a whole."""
     alone = join_costs(row.candidates, row.pieces, row.height, costs)
     aspect = aspects(row.candidates)
     skipped = skip_costs(row.pieces, row.height, costs)
@@ -245,10 +250,10 @@ def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], li
         taken = np.stack(each, 1) if each else np.empty((len(alone), 0))
         path = spelt_path(row.candidates, taken, skipped, places, ASIDE * row.height)
         if len(path) == len(places) and not _is_no_writing(result.probabilities[path]):
-            return path, [_one(digits, index) for index in range(len(path))], True
+            return path, [_one(digits, index) for index in range(len(path))]
     taken = alone + label_costs(aspect, result.label, result.confidence, costs)
     path = best_path(row.candidates, taken, skipped)
-    return path, [_one(result, index) for index in path], False
+    return path, [None] * len(path)
 
 
 def _is_no_writing(probabilities: NDArray[np.float32]) -> bool:
