@@ -1,7 +1,7 @@
 """A gray page to what was found in it: the one way through the room, from ink to the best path."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ from edge_runtime.types import Box, Classification, Gray, Images
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
 LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
 SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
-NO_WRITING = 0.55  # mean probability of no digit: rows that hold more of it are not read as a whole
+NO_WRITING = 0.8  # doubt of a row: one of more is not read as a whole
 LIKE = 1.5  # standard deviations: a digit's shape is within these
 CUT = 200  # blobs of a page that are cut, at most
 CANDIDATES = 6000  # of a page, at most
@@ -249,16 +249,19 @@ def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], Se
         ]
         taken = np.stack(each, 1) if each else np.empty((len(alone), 0))
         path = spelt_path(row.candidates, taken, skipped, places, ASIDE * row.height)
-        if len(path) == len(places) and not _is_no_writing(result.probabilities[path]):
+        if len(path) == len(places) and _doubt(result.probabilities[path], digits.confidence) <= NO_WRITING:
             return path, [_one(digits, index) for index in range(len(path))]
     taken = alone + label_costs(aspect, result.label, result.confidence, costs)
     path = best_path(row.candidates, taken, skipped)
     return path, [None] * len(path)
 
 
-def _is_no_writing(probabilities: NDArray[np.float32]) -> bool:
-    """Whether a row's digits, (N, 10), are none to the classifier: the network for lines has seen only writing."""
-    return len(probabilities) > 0 and float(1 - probabilities.sum(1).mean()) > NO_WRITING
+def _doubt(alone: NDArray[np.float32], whole: NDArray[np.floating[Any]]) -> float:
+    """How far a row is from writing, 0 to 2: by the mean, what is none to the classifier and how unsure the row is.
+
+    alone: (N, 10), of its digits one by one; whole: (N,), how sure the network for lines is, which knows writing only.
+    """
+    return float(1 - alone.sum(1).mean() + 1 - whole.mean()) if len(alone) else 0.0
 
 
 def _one(result: Classification, index: int) -> Classification:
