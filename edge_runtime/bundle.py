@@ -74,6 +74,7 @@ class Bundle:
     activation: str  # softmax or sigmoid: left out of the graph, applied by the classifier
     temperature: float  # divides the logits; > 0
     min_confidence: float  # 0..1: less is rejected
+    max_none: float  # 0..1: what is no digit with more than so many times its probability is rejected
     thresholds: tuple[Threshold, ...]  # by max_error, rising; measured on digits that the network was not trained on
     shapes: Shapes
     manifest: dict[str, Any]  # all of it, as parsed
@@ -161,16 +162,17 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     activation = manifest["output"]["activation"]
     temperature = float(manifest["temperature"])
     min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
+    max_none = float(manifest["thresholds"].get("max_none", 1.0))
     thresholds = _thresholds(manifest["thresholds"].get("by_error", []))
-    shares = [min_confidence, *(value for each in thresholds for value in each)]
+    shares = [min_confidence, max_none, *(value for each in thresholds for value in each)]
     rising = all(one.max_error < other.max_error for one, other in pairwise(thresholds))
     sensible = activation in ACTIVATIONS and 1e-3 <= temperature <= 1e3 and all(0 <= share <= 1 for share in shares)
     if not sensible or not rising:
         raise ModelError(f"{where} holds an activation, a temperature or a threshold that makes no sense")
     files = {kind: model_file(entry, folder) for kind, entry in manifest["files"].items()}
     return Bundle(
-        str(manifest["name"]), folder, files, activation, temperature, min_confidence, thresholds,
-        Shapes(image, outputs), manifest,
+        str(manifest["name"]), folder, files, activation, temperature, min_confidence, max_none,
+        thresholds, Shapes(image, outputs), manifest,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
-from edge_runtime.decide import MIN_HEIGHT, decide
+from edge_runtime.decide import MIN_HEIGHT, decide, is_none
 from edge_runtime.errors import UnsupportedModelError, UsageError
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.image import read_gray, to_gray
@@ -106,7 +106,8 @@ class Reader:
         blank = np.logical_not(crops.any((1, 2)))
         # What is in a larger picture may be as small, but that is seen where pages are read alone.
         small = np.fromiter((max(size) < MIN_HEIGHT for size in sizes), np.bool_, len(sizes))
-        return decide(blank, small, self._classifier.classify(crops), self._min_confidence)
+        bundle = self._classifier.bundle
+        return decide(blank, small, self._classifier.classify(crops), self._min_confidence, bundle.max_none)
 
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page, and keep every step on the way; `decided` makes a Page of it."""
@@ -116,11 +117,11 @@ class Reader:
         """Return what was found in a page, with the decision on each digit."""
         digits: list[Digit] = []
         if found.digits:
-            readings, least = zip(*(self._chosen(each) for each in found.digits), strict=True)
+            readings, least, most = zip(*(self._chosen(each) for each in found.digits), strict=True)
             columns = (np.array(column) for column in zip(*readings, strict=True))
             blank = np.zeros(len(found.digits), np.bool_)
             small = np.array([max(each.box.width, each.box.height) < MIN_HEIGHT for each in found.digits], np.bool_)
-            decisions = decide(blank, small, Classification(*columns), np.array(least))
+            decisions = decide(blank, small, Classification(*columns), np.array(least), np.array(most))
             results = zip(decisions.labels, decisions.confidences, decisions.statuses, decisions.reasons, strict=True)
             for each, reading, (label, confidence, status, reason) in zip(found.digits, readings, results, strict=True):
                 shares = tuple(reading.probabilities.tolist())
@@ -128,28 +129,29 @@ class Reader:
         dropped = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in found.dropped)
         return Page(tuple(digits), found.width, found.height, dropped)
 
-    def _chosen(self, digit: FoundDigit) -> tuple[Classification, float]:
-        """The reading that counts, and its threshold.
+    def _chosen(self, digit: FoundDigit) -> tuple[Classification, float, float]:
+        """The reading that counts, and its thresholds.
 
         A digit that its row's network reads otherwise than the classifier, or that the classifier is not sure of, is
         what the row says.
         """
-        alone, whole = digit.reading, digit.spelt
-        if whole is None or (alone.label == whole.label and alone.confidence >= self._min_confidence):
-            return alone, self._min_confidence
-        return whole, self._line_confidence()
+        alone, whole, max_none = digit.reading, digit.spelt, self._classifier.bundle.max_none
+        sure = alone.confidence >= self._min_confidence and not is_none(alone, max_none)
+        if whole is None or (sure and alone.label == whole.label):
+            return alone, self._min_confidence, max_none
+        return whole, *self._line_limits()
 
-    def _line_confidence(self) -> float:
-        """The threshold for digits of rows that were read as a whole; over 1 where nothing is sure enough."""
+    def _line_limits(self) -> tuple[float, float]:
+        """The thresholds for digits of rows that were read as a whole; over 1 where nothing is sure enough."""
         if not isinstance(self._lines, LineReader):
-            return 0.0
+            return 0.0, 1.0
         bundle = self._lines.bundle
         if self._max_error is None:
-            return bundle.min_confidence
+            return bundle.min_confidence, bundle.max_none
         try:
-            return bundle.threshold(self._max_error).min_confidence
+            return bundle.threshold(self._max_error).min_confidence, bundle.max_none
         except UsageError:  # lines are never read so well
-            return 2.0
+            return 2.0, bundle.max_none
 
     def _spell(self, lines: Images) -> list[Spelling] | None:
         if self._lines is True:

@@ -159,7 +159,7 @@ def _confidence(manifest: dict[str, Any]) -> str:
     heat, digits = manifest["temperature"], thresholds["digits"]
     return f"""Temperature {heat:g}, fitted on {digits:,} digits that a run of the same recipe, {run["epochs"]} epochs
 on 50,000 others, was not trained on. Accepted by default from a confidence of
-{thresholds["min_confidence"]:.4f}.{shared}
+{thresholds["min_confidence"]:.4f}, and where no digit has at most {thresholds["max_none"]:.4f} of that.{shared}
 
 | wrong among the accepted, at most | least confidence | accepted |
 | ---: | ---: | ---: |

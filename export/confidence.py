@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import Threshold
 
-KEPT = 0.99  # of the validation digits, at the default threshold
+KEPT = 0.99  # of the validation digits, at the default thresholds
+UNSURE = 0.7  # of those that are not kept: they could be another digit; the others are too likely to be none
 ERRORS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500)  # of 10,000, in the table
 WIDTH = 1e-3  # of the temperature's logarithm, where the search ends
 SPAN = (np.log(0.1), np.log(10.0))  # of the temperature's logarithm, where it begins
@@ -23,6 +24,7 @@ class Confidence(NamedTuple):
 
     temperature: float  # divides the logits
     min_confidence: float  # 0..1: the default threshold
+    max_none: float  # 0..1: times the label's probability, that of no digit at most
     by_error: tuple[Threshold, ...]
     digits: int  # how many it was measured on
 
@@ -30,21 +32,25 @@ class Confidence(NamedTuple):
         """Return the manifest's entry, ready for JSON."""
         return {
             "min_confidence": self.min_confidence,
+            "max_none": self.max_none,
             "digits": self.digits,
             "by_error": [each._asdict() for each in self.by_error],
         }
 
 
-def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True) -> Confidence:
+def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, kept: float = KEPT) -> Confidence:
     """Fit the temperature and choose thresholds.
 
-    logits: (N, 10 or 11) of digits that the network was not trained on; labels: (N,), 0..9.
+    logits: (N, 10 or 11) of digits that the network was not trained on; labels: (N,), 0..9. kept: 0..1, the share of
+    these that is accepted by default.
     """
     temperature = fit_temperature(logits, labels) if softmax else 1.0
     probabilities = _softmax(logits / temperature) if softmax else _shares(logits)
     confidence, label = probabilities[:, :10].max(1), probabilities[:, :10].argmax(1)
+    none = probabilities[:, 10:].sum(1)
+    min_confidence, max_none = _limits(confidence, none / confidence, kept)
     # What is not taken for a digit is not accepted at any threshold.
-    confidence = np.where(1 - probabilities[:, :10].sum(1) > confidence, -1.0, confidence)
+    confidence = np.where(none > max_none * confidence, -1.0, confidence)
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence, wrong = confidence[order], np.cumsum(label[order] != labels[order])
     taken = np.arange(1, len(labels) + 1)
@@ -59,8 +65,20 @@ def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True) -
             if last == ends[-1]:
                 found[-1] = found[-1]._replace(min_confidence=0.0)
                 break  # all that is a digit is accepted
-    lowest = sorted_confidence[min(int(KEPT * len(labels)), ends[-1])]
-    return Confidence(round(temperature, 4), _below(lowest), tuple(found), len(labels))
+    return Confidence(round(temperature, 4), min_confidence, max_none, tuple(found), len(labels))
+
+
+def _limits(confidence: NDArray[np.float64], none: NDArray[np.float64], kept: float) -> tuple[float, float]:
+    """The least confidence and the greatest odds of no digit at which so many are kept.
+
+    confidence: (N,); none: (N,), the probability of no digit over it, all 0 where the network cannot tell.
+    """
+    if kept >= 1:
+        return 0.0, 1.0
+    unsure = (1 - kept) * (UNSURE if none.any() else 1.0)
+    lowest = _below(np.sort(confidence)[int(unsure * len(confidence))])
+    odds = np.sort(np.where(confidence >= lowest, none, np.inf))[int(kept * len(confidence)) - 1]
+    return lowest, float(min(1.0, np.ceil(odds * 1e7) / 1e7))
 
 
 def fit_temperature(logits: Logits, labels: NDArray[np.integer]) -> float:

@@ -151,4 +151,4 @@ def _confidence(logits: NDArray[np.float32], true: NDArray[np.str_]) -> Confiden
                 held[first:last] = [int(digit) for digit in text[start:stop]]
         read.append(decoded.columns)
         labels.append(held)
-    return measure(np.concatenate(read), np.concatenate(labels))._replace(min_confidence=0.0)
+    return measure(np.concatenate(read), np.concatenate(labels), kept=1.0)

@@ -68,6 +68,7 @@ def test_a_file_outside_the_folder_is_refused(folder, path):
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="hot"),
         lambda manifest: manifest.update(thresholds={"min_confidence": 1.5}),
+        lambda manifest: manifest.update(thresholds={"max_none": -0.1}),
         lambda manifest: manifest.update(thresholds={"by_error": [{"max_error": 0.1}]}),
         lambda manifest: manifest.update(thresholds={"by_error": [threshold(0.2), threshold(0.1)]}),
         lambda manifest: manifest.update(thresholds={"by_error": [threshold(0.1, coverage=2)]}),

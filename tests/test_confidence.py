@@ -31,16 +31,18 @@ def test_a_threshold_keeps_to_its_error_and_covers_what_it_says():
     sure, right = shares[:, :10].max(1), shares[:, :10].argmax(1) == labels
     assert len(found.by_error) > 3
     for each in found.by_error:
-        accepted = sure >= each.min_confidence
+        accepted = (sure >= each.min_confidence) & (shares[:, 10] <= found.max_none * sure)
         assert accepted.mean() == pytest.approx(each.coverage, abs=1e-3)
         assert (~right[accepted]).mean() <= each.max_error + 1e-4
     coverages = [each.coverage for each in found.by_error]
     assert coverages == sorted(coverages)
-    assert (sure >= found.min_confidence).mean() == pytest.approx(confidence.KEPT, abs=1e-3)
+    accepted = (sure >= found.min_confidence) & (shares[:, 10] <= found.max_none * sure)
+    assert accepted.mean() == pytest.approx(confidence.KEPT, abs=1e-3)
+    assert (sure < found.min_confidence).mean() == pytest.approx(0.7 * (1 - confidence.KEPT), abs=1e-3)
 
 
 def test_a_table_ends_where_all_is_accepted():
-    logits = np.full((1000, 11), -20.0)
+    logits = np.full((1000, 10), -20.0)
     labels = np.arange(1000) % 10
     logits[np.arange(1000), labels] = np.linspace(-19, 0, 1000)
     found = confidence.measure(logits, labels)
