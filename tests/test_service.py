@@ -8,11 +8,13 @@ import stat
 import subprocess
 import sys
 import time
+import venv
+from pathlib import Path
 
 import pytest
 
 from edge_runtime.service.notify import Notifier
-from edge_runtime.service.unit import WATCHDOG_SECONDS
+from edge_runtime.service.unit import WATCHDOG_SECONDS, unit
 from tests.conftest import ROOT, program
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
@@ -233,6 +235,26 @@ def test_systemd_finds_the_unit_clean_and_tight(run_cli, tmp_path):
     tight = subprocess.run(command, capture_output=True, text=True, check=False)  # tenths: at most 2.0
     assert tight.returncode == 0, tight.stdout
     assert "Overall exposure level" in tight.stdout
+
+
+def test_systemd_finds_an_environment_whatever_its_name(tmp_path):
+    """As systemd itself reads the unit: it looks for the program. Paths that are shown to the service are the same."""
+    analyze = program("systemd")
+    place = tmp_path / "5 $ a $USER, 20 %h; all"
+    venv.create(place / "venv", symlinks=True)
+    command = [place / "venv/bin/python", "-m", "edge_runtime", "service", "install", "--root", tmp_path]
+    paths = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, check=True, capture_output=True)
+    verify = subprocess.run(
+        [analyze, "verify", "--man=no", tmp_path / UNIT], capture_output=True, text=True, check=False
+    )
+    assert (verify.returncode, verify.stderr) == (0, "")
+    python = Path("/home/me/5 $ %h/bin/python")
+    lines = unit(python, [python.parent], Path("/c"), Path("/e"), "300M").splitlines()
+    shown = next(line.partition("=")[2] for line in lines if line.startswith("BindReadOnlyPaths="))
+    started = next(line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
+    assert shown == '"/home/me/5 $ %%h/bin"'
+    assert started.startswith(shown[:-1] + "/python")
 
 
 def test_digits_are_read_where_no_memory_may_become_code():

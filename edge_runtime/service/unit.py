@@ -103,6 +103,6 @@ def _escaped(path: Path) -> str:
 
 
 def _quoted(path: Path) -> str:
-    """A path as systemd takes it for one word, `$` and `%` for themselves."""
-    text = _escaped(path).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    """A path as systemd takes it for one word. `$` stands for itself: no variable begins a path, or names a program."""
+    text = _escaped(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if any(each in text for each in " '\"\\;") else text
