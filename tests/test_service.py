@@ -180,6 +180,9 @@ def test_installing_twice_keeps_the_configuration_and_uninstalling_leaves_nothin
     assert not (root / UNIT).exists()
     assert (root / CONFIG).exists()
     run_cli("service", "install", "--root", root)
+    wanted = root / "etc/systemd/system/multi-user.target.wants/edge-digits.service"
+    wanted.parent.mkdir()
+    wanted.symlink_to("/etc/systemd/system/edge-digits.service")  # as `systemctl --root enable` does
     (root / "var/lib/edge-digits").mkdir(parents=True)
     (root / "var/lib/edge-digits/readings.jsonl").write_text("{}\n")
     run_cli("service", "uninstall", "--root", root, "--yes")

@@ -33,6 +33,11 @@ class Places(NamedTuple):
         return self.root / "etc/systemd/system" / SERVICE
 
     @property
+    def wanted(self) -> Path:
+        """What has the unit start with the system: systemd's link to it, once it is enabled."""
+        return self.unit.parent / "multi-user.target.wants" / SERVICE
+
+    @property
     def config(self) -> Path:
         """The configuration, which only root reads."""
         return self.root / "etc" / NAME / "watch.toml"
@@ -85,7 +90,7 @@ def uninstall(root: Path, keep_data: bool) -> list[str]:
     places, said = Places(root), []
     if _runs(root) and places.unit.exists():
         _systemctl("disable", "--now", SERVICE)
-    gone = [places.unit] if keep_data else [places.unit, places.config.parent, *places.state]
+    gone = [places.wanted, places.unit] + ([] if keep_data else [places.config.parent, *places.state])
     for path in gone:
         try:
             if path.is_dir() and not path.is_symlink():
