@@ -200,6 +200,19 @@ def test_the_first_configuration_is_one_that_watch_takes(run_cli, tmp_path):
     assert (tmp_path / "readings.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "code"), [("sorce = '0'", 2), ("source =", 2), ("digits = 5", 2), ("source = 'not-there-yet.mp4'", 1)]
+)
+def test_a_configuration_that_makes_no_sense_is_not_tried_each_second(run_cli, tmp_path, text, code):
+    run_cli("service", "install", "--root", tmp_path)
+    lines = (tmp_path / UNIT).read_text().splitlines()
+    (codes,) = (line.partition("=")[2].split() for line in lines if line.startswith("RestartPreventExitStatus="))
+    assert "Restart=always" in lines
+    (tmp_path / "watch.toml").write_text(text)
+    run_cli("watch", "--wait", "--config", "watch.toml", code=code)
+    assert (str(code) in codes) == (code == 2)
+
+
 def test_a_renewed_unit_keeps_how_much_it_may_take(run_cli, tmp_path):
     for options in (["--memory", "500M"], []):
         run_cli("service", "install", "--root", tmp_path, *options)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_runtime.errors import UsageError
+
 NAME = "edge-digits"
 WATCHDOG_SECONDS = 10  # without progress, and the process is killed
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 # A stopped process takes no other signal than SIGKILL. The configuration may hold a password: only root and, as a
-# credential, the service can read it.
+# credential, the service can read it. What makes no sense there makes none after a second, either.
 TEMPLATE = """\
 [Unit]
 Description=Read digits in front of a camera (edge-digits watch)
@@ -28,6 +30,7 @@ WatchdogSec={watchdog}
 WatchdogSignal=SIGKILL
 Restart=always
 RestartSec=1
+RestartPreventExitStatus={usage}
 TimeoutStartSec=600
 TimeoutStopSec=10
 OOMPolicy=stop
@@ -93,6 +96,7 @@ def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path
         environment=_escaped(environment),
         name=NAME,
         watchdog=WATCHDOG_SECONDS,
+        usage=UsageError.exit_code,
         memory=memory,
         binds="".join(f"BindReadOnlyPaths={_quoted(path)}\n" for path in shown),
     )
