@@ -50,8 +50,8 @@ def program(package: str) -> str:
 def run_cli(tmp_path):
     """Run the real console command in a process of its own, in an empty folder."""
 
-    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120, prepare=None, before=""):
-        """before: a folder whose modules are found before any others."""
+    def run(*arguments, code=0, module="edge_runtime", cwd=tmp_path, timeout=120, prepare=None, before="", given=None):
+        """before: a folder whose modules are found before any others. given: what is typed."""
         command = [sys.executable, "-m", module, *map(str, arguments)]
         environment = os.environ | {"PYTHONPATH": f"{before}{os.pathsep}{ROOT}" if before else str(ROOT)}
         environment["PYTHONWARNINGS"] = "error"
@@ -60,6 +60,7 @@ def run_cli(tmp_path):
             cwd=cwd,
             env=environment,
             capture_output=True,
+            input=given,
             text=True,
             timeout=timeout,
             check=False,

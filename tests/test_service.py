@@ -191,6 +191,17 @@ def test_installing_twice_keeps_the_configuration_and_uninstalling_leaves_nothin
     assert "nothing was installed" in run_cli("service", "uninstall", "--root", root, "--yes").stdout
 
 
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
+def test_who_says_no_is_told_that_nothing_was_changed(run_cli, tmp_path, answer):
+    run_cli("service", "install", "--root", tmp_path)
+    told = run_cli("service", "uninstall", "--root", tmp_path, given=answer, code=1).stderr
+    assert told.endswith("nothing was changed\n")
+    assert "interrupted" not in told
+    assert (tmp_path / UNIT).exists()
+    run_cli("service", "uninstall", "--root", tmp_path, given="y\n")
+    assert not (tmp_path / UNIT).exists()
+
+
 def test_the_first_configuration_is_one_that_watch_takes(run_cli, tmp_path):
     (tmp_path / "root").mkdir()
     run_cli("service", "install", "--root", tmp_path / "root")

@@ -58,11 +58,13 @@ def install(config: Path | None, memory: str | None, root: Path) -> int:
 @root_option
 @debug_option
 def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
-    """Stop the service and remove all of it, its configuration and readings, too."""
+    """Stop the service and remove all of it, its configuration and readings, too. Exit code 1 if you say no."""
     from edge_runtime.service.install import uninstall as remove
 
-    if not keep_data and not yes:
-        click.confirm("Remove the service, its configuration and its readings?", abort=True, err=True)
+    question = "Remove the service, its configuration and its readings?"
+    if not (keep_data or yes or click.confirm(question, err=True)):
+        click.echo("nothing was changed", err=True)
+        return 1
     for line in remove(root, keep_data):
         click.echo(line)
     return 0
