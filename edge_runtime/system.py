@@ -1,6 +1,8 @@
 """Libraries that come from the system rather than from pip, and whether they go with what is installed."""
 
+import os
 import sys
+import sysconfig
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,5 +26,6 @@ def conflicts(system: Path = SYSTEM) -> list[str]:
         return []
     # Newer ones ask for NumPy 2; LiteRT needs the second.
     older = " 'opencv-python-headless<4.12' 'ml-dtypes<0.6'" if theirs.startswith("1.") else ""
-    command = f"{sys.executable} -m pip install 'numpy=={theirs}'{older}"
+    sudo = "" if os.access(sysconfig.get_path("purelib"), os.W_OK) else "sudo "
+    command = f"{sudo}{sys.executable} -m pip install 'numpy=={theirs}'{older}"
     return [f"the system's picamera2 is built for its NumPy {theirs}, and here is {ours}: {command}"]

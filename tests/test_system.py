@@ -1,5 +1,6 @@
 """The system's camera library and this environment's NumPy."""
 
+import os
 import sys
 from importlib import invalidate_caches
 
@@ -32,6 +33,13 @@ def test_another_major_version_of_numpy_is_told_with_the_command_that_mends_it(s
     (line,) = conflicts(system(other))
     assert f"{sys.executable} -m pip install 'numpy=={other}'" in line
     assert ("'opencv-python-headless<4.12' 'ml-dtypes<0.6'" in line) == (other == "1.24.2")
+
+
+@pytest.mark.parametrize(("mine", "command"), [(True, f": {sys.executable}"), (False, f": sudo {sys.executable}")])
+def test_an_environment_that_is_roots_is_mended_by_root(system, monkeypatch, mine, command):
+    monkeypatch.setattr(os, "access", lambda path, mode: mine)  # whoever runs the tests
+    (line,) = conflicts(system("1.24.2" if np.__version__.startswith("2.") else "2.2.4"))
+    assert command in line
 
 
 def test_the_same_major_version_is_none_of_its_business(system):
