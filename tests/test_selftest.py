@@ -4,8 +4,11 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,6 +205,30 @@ def test_a_watch_goes_past_a_backend_that_crashes(run_cli, broken):
     assert "warning: the backend litert: it ends its process with SIGILL" in done.stderr
     assert "notice:" not in done.stderr
     assert "123" in done.stdout
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_watch_in_its_self_test_ends_when_it_is_asked_to(broken, tmp_path, number, code):
+    """A library that hangs, and says first who it is."""
+    pid = tmp_path / "pid"
+    hang = f"""
+import os, pathlib, signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+pathlib.Path({str(pid)!r} + "~").write_text(str(os.getpid()))
+os.rename({str(pid)!r} + "~", {str(pid)!r})
+time.sleep(600)
+"""
+    environment = os.environ | {"PYTHONPATH": f"{broken('litert', hang)}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "edge_runtime", "watch", "fake:digits=123"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not pid.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (code, "")
+    runs = Path(f"/proc/{pid.read_text()}/cmdline")  # which is empty, or not there, where nothing is left behind
+    assert not runs.exists() or not runs.read_bytes()
 
 
 def test_a_watch_needs_no_interpreter(run_cli, no_interpreter):

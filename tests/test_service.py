@@ -224,6 +224,18 @@ def test_a_configuration_that_makes_no_sense_is_not_tried_each_second(run_cli, t
     assert (str(code) in codes) == (code == 2)
 
 
+def test_a_service_that_is_stopped_has_not_failed(run_cli, tmp_path):
+    run_cli("service", "install", "--root", tmp_path)
+    path = tmp_path / "notify"
+    with (
+        listening(str(path)) as listener,
+        subprocess.Popen(watch("fake:digits=5"), env=environment(path), stderr=subprocess.DEVNULL) as process,
+    ):
+        assert listener.recv(100) == b"READY=1"
+        process.terminate()
+    assert f"SuccessExitStatus={process.returncode}" in (tmp_path / UNIT).read_text().splitlines()
+
+
 def test_a_renewed_unit_keeps_how_much_it_may_take(run_cli, tmp_path):
     for options in (["--memory", "500M"], []):
         run_cli("service", "install", "--root", tmp_path, *options)

@@ -22,6 +22,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.pipeline import Reader, open_lines
 from edge_runtime.selftest import first_working
 from edge_runtime.service.notify import Notifier
+from edge_runtime.service.unit import TERMINATED
 from edge_runtime.sinks.hard import HardCases
 from edge_runtime.sinks.readings.sinks import Sinks
 from edge_runtime.sinks.readings.targets import Settings
@@ -33,8 +34,6 @@ from edge_runtime.types import Box, Command, Frame, Gray
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.votes import Rules
 from edge_runtime.watch.watching import Watch
-
-TERMINATED = 143  # 128 + SIGTERM, as shells have it
 
 
 class _Terminated(KeyboardInterrupt):
@@ -67,30 +66,38 @@ class Session:
 
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
+        code, watching = 1, None
+        try:
+            with _terminable():
+                watching = self._prepare(model, backend, threads)
+                with self._screen:
+                    self._look_on(watching, time.monotonic() + (seconds or float("inf")))
+            code = 0
+        except KeyboardInterrupt as stop:
+            code = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+        finally:
+            if watching:  # what never began has nothing to close
+                self._close(watching, code)
+        return code or (1 if self._sinks.lost else 0)
+
+    def _prepare(self, model: str | None, backend: str, threads: int) -> Watch:
         cv2.setNumThreads(threads)  # small pictures gain nothing by more, and other programs lose
         bundle = load_bundle(model)
         if backend == AUTO:  # whoever is not there to see a watch fail has one that cannot crash on this processor
             backend = first_working(bundle, load_lines(), tell=self._screen.warn)
         # The network for lines at once: what there is to notice is noticed before the screen is in use.
         reader = Reader(Classifier(bundle, backend, threads), lines=open_lines(backend) or False)
-        watching = Watch(reader, self._camera.name, self._stable, self._rules)
         self._sinks = Sinks(self._targets, self._settings)
-        code = 1
+        return Watch(reader, self._camera.name, self._stable, self._rules)
+
+    def _close(self, watching: Watch, code: int) -> None:
+        self._notifier.stopping()
         try:
-            with _terminable(), self._screen:
-                self._look_on(watching, time.monotonic() + (seconds or float("inf")))
-            code = 0
-        except KeyboardInterrupt as stop:
-            code = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+            self._sinks.close()
         finally:
-            self._notifier.stopping()
-            try:
-                self._sinks.close()
-            finally:
-                if not self._camera.close():  # a thread hangs in a driver, and Python might fall over it at its end
-                    atexit.register(os._exit, code)
-                _tell_summary(watching.figures, self._as_json)
-        return code or (1 if self._sinks.lost else 0)
+            if not self._camera.close():  # a thread hangs in a driver, and Python might fall over it at its end
+                atexit.register(os._exit, code)
+            _tell_summary(watching.figures, self._as_json)
 
     def _look_on(self, watching: Watch, ends: float) -> None:
         refused = 0

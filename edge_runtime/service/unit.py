@@ -6,6 +6,7 @@ from pathlib import Path
 from edge_runtime.errors import UsageError
 
 NAME = "edge-digits"
+TERMINATED = 143  # what `watch` ends with after SIGTERM: 128 + 15, as shells have it
 WATCHDOG_SECONDS = 10  # without progress, and the process is killed
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
@@ -31,6 +32,7 @@ WatchdogSignal=SIGKILL
 Restart=always
 RestartSec=1
 RestartPreventExitStatus={usage}
+SuccessExitStatus={terminated}
 TimeoutStartSec=600
 TimeoutStopSec=10
 OOMPolicy=stop
@@ -97,6 +99,7 @@ def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path
         name=NAME,
         watchdog=WATCHDOG_SECONDS,
         usage=UsageError.exit_code,
+        terminated=TERMINATED,
         memory=memory,
         binds="".join(f"BindReadOnlyPaths={_quoted(path)}\n" for path in shown),
     )
