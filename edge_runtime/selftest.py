@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -96,7 +96,7 @@ def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> st
 def try_backend(name: str, bundles: Sequence[Bundle]) -> list[Result]:
     """Run an installed backend over the golden inputs of each bundle, in a child process.
 
-    Where a bundle ends the child, another child goes on with the next.
+    Where a bundle ends the child, another child goes on with the next; where it hangs, nobody waits for it again.
     """
     results: list[Result] = []
     while len(results) < len(bundles):
@@ -144,18 +144,22 @@ def _child(name: str, bundles: Sequence[Bundle]) -> tuple[list[Result], str]:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=timeout, check=False
         )
-        said, fault = done.stdout, _fault(done.returncode, done.stderr)
     except subprocess.TimeoutExpired as error:
-        said, fault = error.stdout or b"", f"it does not come to an end within {timeout:.0f} s"
-    return list(_results(said.decode(errors="replace").splitlines(), name, bundles)), fault
+        found = _results(error.stdout or b"", name, bundles)
+        fault = f"it does not come to an end within {timeout:.0f} s"
+        hung = [Result(name, bundle.name, State.FAILED, None, fault) for bundle in bundles[len(found) :]]
+        return [*found, *hung], fault
+    return _results(done.stdout, name, bundles), _fault(done.returncode, done.stderr)
 
 
-def _results(lines: Iterable[str], name: str, bundles: Sequence[Bundle]) -> Iterable[Result]:
+def _results(said: bytes, name: str, bundles: Sequence[Bundle]) -> list[Result]:
     """Results from the child's lines; a library may have printed others between them."""
-    found = (line.removeprefix(MARK) for line in lines if line.startswith(MARK))
-    for bundle, line in zip(bundles, found, strict=False):
-        state, steps, reason = json.loads(line)
-        yield Result(name, bundle.name, State(state), steps, reason)
+    lines = said.decode(errors="replace").splitlines()
+    found = (json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK))
+    return [
+        Result(name, bundle.name, State(state), steps, reason)
+        for bundle, (state, steps, reason) in zip(bundles, found, strict=False)
+    ]
 
 
 def _fault(code: int, errors: bytes) -> str:

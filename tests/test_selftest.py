@@ -175,6 +175,19 @@ def test_a_library_that_crashes_costs_no_other_model_its_test(folder, broken):
     ]
 
 
+def test_a_library_that_hangs_is_waited_for_once(folder, broken, monkeypatch, tmp_path):
+    monkeypatch.setattr(selftest, "SELF_TEST_SECONDS", 2.0)
+    broken("litert", f"import time; open({str(tmp_path / 'starts')!r}, 'a').write('one '); time.sleep(600)")
+    results = try_backend("litert", [load_bundle(folder), load_lines(), load_bundle("ann-small")])
+    assert [(result.model, result.state) for result in results] == [
+        ("ann-nano", State.FAILED),
+        (load_lines().name, State.FAILED),
+        ("ann-small", State.FAILED),
+    ]
+    assert all("does not come to an end" in result.reason for result in results)
+    assert (tmp_path / "starts").read_text() == "one "
+
+
 def test_a_service_is_told_where_nothing_works(folder, broken, caplog):
     broken("litert", CRASH)
     broken("onnx", CRASH)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.backends import KINDS
+from edge_runtime.bundle import load_bundle, load_lines
+from edge_runtime.limits import SELF_TEST_SECONDS
 from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import WATCHDOG_SECONDS, unit
 from tests.conftest import ROOT, program
@@ -222,6 +225,14 @@ def test_a_configuration_that_makes_no_sense_is_not_tried_each_second(run_cli, t
     (tmp_path / "watch.toml").write_text(text)
     run_cli("watch", "--wait", "--config", "watch.toml", code=code)
     assert (str(code) in codes) == (code == 2)
+
+
+def test_a_service_may_start_where_all_backends_hang(run_cli, tmp_path):
+    run_cli("service", "install", "--root", tmp_path)
+    lines = (tmp_path / UNIT).read_text().splitlines()
+    (seconds,) = (float(line.partition("=")[2]) for line in lines if line.startswith("TimeoutStartSec="))
+    tried = [name for name, kind in KINDS.items() if kind.library]
+    assert len(tried) * len([load_bundle(), load_lines()]) * SELF_TEST_SECONDS + START_SECONDS < seconds
 
 
 def test_a_service_that_is_stopped_has_not_failed(run_cli, tmp_path):
