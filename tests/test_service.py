@@ -16,6 +16,7 @@ import pytest
 from edge_runtime.backends import KINDS
 from edge_runtime.bundle import load_bundle, load_lines
 from edge_runtime.limits import SELF_TEST_SECONDS
+from edge_runtime.service.install import install
 from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import WATCHDOG_SECONDS, unit
 from tests.conftest import ROOT, program
@@ -245,6 +246,33 @@ def test_a_service_that_is_stopped_has_not_failed(run_cli, tmp_path):
         assert listener.recv(100) == b"READY=1"
         process.terminate()
     assert f"SuccessExitStatus={process.returncode}" in (tmp_path / UNIT).read_text().splitlines()
+
+
+@pytest.fixture
+def systemctl(tmp_path, monkeypatch):
+    """A system that systemd runs: a systemctl that writes down what it was called with, and returns that."""
+    (tmp_path / "bin").mkdir()
+    script, calls = tmp_path / "bin/systemctl", tmp_path / "calls"
+    script.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    monkeypatch.setattr("edge_runtime.service.install._runs", lambda root: True)
+    return lambda: calls.read_text().splitlines()
+
+
+def test_a_renewed_service_is_started_only_if_it_ran(tmp_path, systemctl):
+    install(tmp_path, None, None)
+    started = ["daemon-reload", "enable edge-digits.service", "restart edge-digits.service"]
+    assert systemctl() == started
+    (tmp_path / UNIT).write_text("MemoryMax=200M\n")
+    install(tmp_path, None, None, renew=True)
+    assert systemctl() == [*started, "daemon-reload", "try-restart edge-digits.service"]
+    assert "MemoryMax=200M\nTasksMax=" in (tmp_path / UNIT).read_text()
+
+
+def test_what_is_not_there_is_not_renewed(run_cli, tmp_path):
+    assert "no service to renew" in run_cli("service", "install", "--renew", "--root", tmp_path, code=2).stderr
+    assert not (tmp_path / "etc").exists()
 
 
 def test_a_renewed_unit_keeps_how_much_it_may_take(run_cli, tmp_path):

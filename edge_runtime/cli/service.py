@@ -36,10 +36,11 @@ def service() -> None:
 @service.command()
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML; without it the one there stays.")
 @click.option("--memory", metavar="SIZE", help="The most it may take.  [default: as before, or 300M]")
+@click.option("--renew", is_flag=True, help="After an upgrade: what is stopped or disabled stays so.")
 @root_option
 @debug_option
-def install(config: Path | None, memory: str | None, root: Path) -> int:
-    """Write the unit and the configuration, and start the service; again, to renew the unit."""
+def install(config: Path | None, memory: str | None, renew: bool, root: Path) -> int:
+    """Write the unit and the configuration, and start the service; again, to change them."""
     from edge_runtime.cli.config import read_config
     from edge_runtime.cli.watch import watch
     from edge_runtime.service.install import check_memory
@@ -47,7 +48,7 @@ def install(config: Path | None, memory: str | None, root: Path) -> int:
 
     if config is not None:  # one that watch refuses would be started for ever
         read_config(click.Context(watch), config)
-    for line in put(root, config, memory and check_memory(memory)):
+    for line in put(root, config, memory and check_memory(memory), renew):
         click.echo(line)
     return 0
 

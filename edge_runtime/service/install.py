@@ -48,13 +48,16 @@ class Places(NamedTuple):
         return self.root / "var/lib" / NAME, self.root / "var/lib/private" / NAME
 
 
-def install(root: Path, config: Path | None, memory: str | None) -> list[str]:
+def install(root: Path, config: Path | None, memory: str | None, renew: bool = False) -> list[str]:
     """Write unit and configuration, and start the service where systemd runs; returns lines of what was done.
 
     config, memory: take the place of what is there; without them that is kept, or a first one written. root: of the
-    system; another than / is only written to. Raises FileError, OutputError, UsageError.
+    system; another than / is only written to. renew: a service that is stopped or disabled stays so. Raises FileError,
+    OutputError, UsageError.
     """
     places, said = Places(root), []
+    if renew and not places.unit.exists():
+        raise UsageError(f"there is no service to renew: {places.unit}")
     memory = memory or _memory(places.unit)
     try:
         text = None if config is None else config.read_text(encoding="utf-8")
@@ -77,8 +80,12 @@ def install(root: Path, config: Path | None, memory: str | None) -> list[str]:
     if not _runs(root):
         said.append("systemd does not run here: the service starts when the system does, once it is enabled")
         return said
-    for arguments in (("daemon-reload",), ("enable", SERVICE), ("restart", SERVICE)):
-        _systemctl(*arguments)
+    _systemctl("daemon-reload")
+    if renew:
+        _systemctl("try-restart", SERVICE)
+        return [*said, "the service was started anew if it ran: edge-digits service status"]
+    _systemctl("enable", SERVICE)
+    _systemctl("restart", SERVICE)
     return [*said, "the service runs: edge-digits service status; journalctl -u edge-digits"]
 
 
