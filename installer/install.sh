@@ -7,7 +7,8 @@ usage() {
 Usage: sh install.sh [--camera]                      install, or renew what is installed
        sh install.sh --uninstall [--keep-data]       remove it all
 
-  --camera       for a Raspberry Pi's own camera: the environment sees the system's picamera2 and takes its NumPy
+  --camera       for a Raspberry Pi's own camera: the environment sees the system's picamera2 and takes its NumPy;
+                 whoever has it keeps it when this is renewed
   --uninstall    removes the environment, the command and the service with its configuration and readings
   --keep-data    but for configuration and readings
 
@@ -58,6 +59,13 @@ constrain() {
     "$python" -c 'import numpy; print(f"numpy=={numpy.__version__}")'
 }
 
+# Whether the system's service runs what is in the prefix. Its path is as systemd wants it: % twice, perhaps in quotes.
+ours() {
+    if [ ! -e "$unit" ]; then return 1; fi
+    program=$(sed -n 's/%%/%/g; s/^ExecStart="\{0,1\}//p' "$unit")
+    [ "$(readlink -f "${program%%/venv/bin/*}")" = "$(readlink -f "$prefix")" ]
+}
+
 # Puts the environment that was there back, unless all went well.
 restore() {
     if [ -n "$well" ]; then return; fi
@@ -72,6 +80,7 @@ restore() {
 }
 
 install_all() {
+    if grep -qs '^include-system-site-packages = true' "$prefix"/venv*/pyvenv.cfg; then camera=yes; fi # as it was made
     check
     made=$(
         missing "$prefix"
@@ -110,9 +119,8 @@ install_all() {
     if [ "$0" != "$prefix/install.sh" ]; then cp "$here/install.sh" "$prefix/install.sh"; fi
     well=yes
     rm -rf "$prefix/venv.old"
-    if [ -e "$unit" ] && [ "$(id -u)" = 0 ]; then
-        "$prefix/venv/bin/edge-digits" service install # renews the unit, keeps the configuration, starts anew
-    fi
+    renew="$prefix/venv/bin/edge-digits service install --renew" # starts it anew if it runs
+    if ours && [ "$(id -u)" = 0 ]; then $renew --root "$root/"; fi
     source=0 sudo=''
     if [ "$(id -u)" = 0 ]; then sudo='sudo '; fi
     if [ -n "$camera" ]; then source=picamera2; fi
@@ -124,6 +132,7 @@ edge-digits is installed. What to do next:
   sudo $prefix/venv/bin/edge-digits service install      do so from now on, and after each start
   ${sudo}sh $prefix/install.sh --uninstall     remove it all
 END
+    if ours && [ "$(id -u)" != 0 ]; then echo "The service still runs what was there before: sudo $renew"; fi
     case :$PATH: in *":$bin:"*) ;; *) echo "$bin is not in PATH: call $bin/edge-digits" ;; esac
 }
 
@@ -136,11 +145,23 @@ uninstall_files() {
     done
 }
 
+# As `edge-digits service uninstall`, without the environment: a newer system's Python may have broken it.
+uninstall_service() {
+    running=$root/run/systemd/system
+    if [ -d "$running" ]; then systemctl disable --now edge-digits.service; fi
+    rm -f "$unit" "$(dirname "$unit")/multi-user.target.wants/edge-digits.service"
+    if [ -z "$keep" ]; then
+        rm -rf "$root/etc/edge-digits" "$root/var/lib/edge-digits" "$root/var/lib/private/edge-digits"
+    fi
+    if [ -d "$running" ]; then systemctl daemon-reload; fi
+    say "removed: the service"
+}
+
 uninstall() {
     [ -e "$marker" ] || stop "there is no edge-digits in $prefix"
-    if [ -e "$unit" ] && grep -qF "$prefix/" "$unit"; then
+    if ours; then
         [ "$(id -u)" = 0 ] || stop "the service is the system's: run this with sudo and PREFIX=$prefix BIN=$bin"
-        "$prefix/venv/bin/edge-digits" service uninstall ${keep:+--keep-data} --yes
+        uninstall_service
     fi
     uninstall_files
     say "removed: $prefix, $bin/edge-digits"
@@ -157,7 +178,8 @@ main() {
         prefix=$here
         if [ -e "$here/.bin" ]; then bin=${BIN:-$(cat "$here/.bin")}; fi
     fi
-    python=${PYTHON:-python3} unit=/etc/systemd/system/edge-digits.service
+    # ROOT: what the tests have in the place of the system's own.
+    python=${PYTHON:-python3} root=${ROOT:-} unit=${ROOT:-}/etc/systemd/system/edge-digits.service
     marker=$prefix/.edge-digits # nothing is removed that this file did not make
     camera='' keep='' action=install
     for option in "$@"; do

@@ -4,12 +4,15 @@ import base64
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from edge_runtime.service.unit import unit
 from installer.build import HEADER, INSTALLER
 from tests.conftest import program
 
@@ -19,6 +22,8 @@ def main():
     if sys.argv[1:2] == ["doctor"]:
         print("doctor of {version}")
         sys.exit({code})
+    if sys.argv[1:2] == ["service"]:
+        sys.exit(print("called:", *sys.argv[1:]))
     print("version {version}")
 """
 
@@ -44,13 +49,43 @@ def write_wheel(folder, version, code=0):
 
 @pytest.fixture
 def device(tmp_path):
-    """A folder with installers of versions, and a place to install to."""
+    """A folder with installers of versions, a place to install to, and a system with a systemctl that tells all."""
 
     class Device:
         prefix, bin = tmp_path / "system" / "opt" / "digits", tmp_path / "system" / "bin"
+        root, tools = tmp_path / "root", tmp_path / "tools"
 
         def __init__(self):
             (tmp_path / "system").mkdir()
+            (self.root / "run/systemd/system").mkdir(parents=True)
+            self.tools.mkdir()
+            self.tool("systemctl", 'echo "called: systemctl $*"')
+            self.tool("id", "echo 0")
+
+        def tool(self, name, text):
+            """A program that the installer finds before any other."""
+            (self.tools / name).write_text(f"#!/bin/sh\n{text}\n")
+            (self.tools / name).chmod(0o755)
+
+        def service(self, prefix):
+            """A service as it is written from an environment: all its files, by what they are."""
+            python = prefix / "venv/bin/python"
+            files = {
+                "unit": self.root / "etc/systemd/system/edge-digits.service",
+                "wanted": self.root / "etc/systemd/system/multi-user.target.wants/edge-digits.service",
+                "config": self.root / "etc/edge-digits/watch.toml",
+                "readings": self.root / "var/lib/private/edge-digits/readings.jsonl",
+                "state": self.root / "var/lib/edge-digits",
+            }
+            for file in files.values():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.unlink(missing_ok=True)
+            files["unit"].write_text(unit(python, [prefix], Path("/config"), Path("/environment"), "300M"))
+            files["wanted"].symlink_to(files["unit"])
+            files["config"].touch()
+            files["readings"].touch()
+            files["state"].symlink_to("private/edge-digits")
+            return files
 
         def folder(self, version=None, code=0):
             folder = tmp_path / f"from-{version}"
@@ -63,6 +98,7 @@ def device(tmp_path):
         def run(self, script, *arguments, code=0, **places):
             """places: other than the device's own; None for none at all."""
             places = {"PREFIX": str(self.prefix), "BIN": str(self.bin), "PYTHON": sys.executable} | places
+            places |= {"ROOT": str(self.root), "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
             environment = os.environ | {name: place for name, place in places.items() if place}
             done = subprocess.run(
                 ["sh", script, *arguments], env=environment, capture_output=True, text=True, check=False
@@ -128,3 +164,52 @@ def test_a_folder_with_something_else_is_left_alone(device):
     assert "set PREFIX" in device.run(device.folder("1.0") / "install.sh", code=1)
     device.run(device.folder() / "install.sh", "--uninstall", code=1)
     assert device.left() == ["digits", "opt", "precious"]
+
+
+def called(said):
+    """What the installer's programs were called with."""
+    return [line.removeprefix("called: ") for line in said.splitlines() if line.startswith("called: ")]
+
+
+def test_a_service_is_renewed_where_it_runs_what_was_installed_and_another_ones_is_left_alone(device, tmp_path):
+    elsewhere = tmp_path / "elsewhere" / device.prefix.relative_to("/")
+    device.service(elsewhere)
+    assert called(device.run(device.folder("1.0") / "install.sh")) == []
+    device.service(device.prefix)
+    renewed = f"service install --renew --root {device.root}/"
+    assert called(device.run(device.folder("2.0") / "install.sh")) == [renewed]
+    device.tool("id", "echo 1000")
+    said = device.run(device.folder("3.0") / "install.sh")
+    assert called(said) == []
+    assert f"still runs what was there before: sudo {device.prefix}/venv/bin/edge-digits service install --ren" in said
+    assert "with sudo" in device.run(device.prefix / "install.sh", "--uninstall", code=1)
+    assert device.says() == "version 3.0\n"
+    files = device.service(elsewhere)
+    assert called(device.run(device.prefix / "install.sh", "--uninstall")) == []
+    assert all(file.exists() for file in files.values())
+    assert device.left() == []
+
+
+def test_all_of_it_goes_where_the_system_has_another_python_by_now(device, tmp_path):
+    prefix = device.prefix.with_name("5%-of-$HOME")
+    device.run(device.folder("1.0") / "install.sh", PREFIX=str(prefix))
+    (prefix / "venv/bin/python").unlink()
+    (prefix / "venv/bin/python").symlink_to("/usr/bin/python3.0")
+    prefix.rename(tmp_path / "kept")
+    for options, kept in ((["--keep-data"], ["config", "readings", "state"]), ([], [])):
+        shutil.copytree(tmp_path / "kept", prefix, symlinks=True)
+        files = device.service(prefix)
+        said = device.run(prefix / "install.sh", "--uninstall", *options, PREFIX=None, BIN=None)
+        assert called(said) == ["systemctl disable --now edge-digits.service", "systemctl daemon-reload"]
+        assert [name for name, file in files.items() if os.path.lexists(file)] == kept
+        assert device.left() == []
+
+
+def test_who_has_the_systems_camera_keeps_it(device, tmp_path, monkeypatch):
+    (tmp_path / "theirs/picamera2").mkdir(parents=True)
+    (tmp_path / "theirs/picamera2/__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "theirs"))
+    device.run(device.folder("1.0") / "install.sh", "--camera")
+    device.run(device.folder("2.0") / "install.sh")
+    assert "include-system-site-packages = true" in (device.prefix / "venv/pyvenv.cfg").read_text()
+    assert (device.prefix / "venv/constraints.txt").read_text().startswith("numpy==")
