@@ -137,9 +137,11 @@ class Watch:
             return True
         kept = [track for track in self._shown if any(track is other for other in tracks)]
         self._holds = False
-        if tracks and len(kept) == len(tracks):
-            lost = (track for track in self._shown if not any(track is other for other in kept))
-            self._holds = any(overlap(things.covered, track.box, things.factor) > COVERED for track in lost)
+        if len(kept) == len(tracks):
+            lost = [track for track in self._shown if not any(track is other for other in kept)]
+            over = [overlap(things.covered, track.box, things.factor) > COVERED for track in lost]
+            # Where none is seen and all have something on them, the whole page may have gone.
+            self._holds = any(over) and (bool(tracks) or not all(over))
         return self._holds
 
 
