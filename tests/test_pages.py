@@ -14,6 +14,7 @@ from edge_runtime import Classifier, Reader, read_page
 from edge_runtime.drawing import draw_digit
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import InputError, UsageError
+from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.types import Status
 from tests.conftest import ROOT
 
@@ -113,6 +114,12 @@ def test_dirt_between_digits_parts_no_row():
         paper = strip([(1, 20, 24, 34), (4, 85, 32, 33), (6, 150, 25, 57)], 260, 110, seed)
         cv2.line(paper, (125, 40), (131, 53), 60, 5)
         assert "\n" not in text(paper)
+
+
+def test_a_hand_is_no_digit():
+    fake = Fake(parse_plan("digits=20746,fault=hand@0+30"))
+    for second in range(2, 20):
+        assert text(fake.picture(fake.started + second, 10 * second)) in ("", "20")  # what it leaves free
 
 
 def test_a_digit_knows_where_it_is():

@@ -36,6 +36,7 @@ SIDE = 40  # pixels: digits are worked on at this height, or their own where tha
 LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
 SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
 NO_WRITING = 0.8  # doubt of a row: one of more is not read as a whole
+UNREADABLE = 0.5  # mean confidence of a row that is read as a whole: one of less has no digits
 LIKE = 1.5  # standard deviations: a digit's shape is within these
 CUT = 200  # blobs of a page that are cut, at most
 CANDIDATES = 6000  # of a page, at most
@@ -243,6 +244,8 @@ def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], Se
     skipped = skip_costs(row.pieces, row.height, costs)
     if row.spelling is not None:
         digits, places = row.spelling
+        if len(places) and digits.confidence.mean() < UNREADABLE:
+            return [], []
         each = [
             alone + label_costs(aspect, np.full(len(alone), label), result.probabilities[:, label], costs)
             for label in digits.label
