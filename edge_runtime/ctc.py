@@ -24,6 +24,17 @@ class Decoded(NamedTuple):
     middles: NDArray[np.float64]  # (N,), columns from the left edge
 
 
+class _Places(NamedTuple):
+    """N digits along the columns of one way."""
+
+    labels: Labels
+    starts: NDArray[np.intp]  # (N,), the first column of each
+    ends: NDArray[np.intp]  # (N,), the one after its last
+
+    def middles(self) -> NDArray[np.float64]:
+        return (self.starts + self.ends) / 2
+
+
 def decode(logits: Floats) -> Decoded:
     """Read one line, seen in one way or several: logits (ways, columns, 11), the last of the 11 for no digit.
 
@@ -32,15 +43,20 @@ def decode(logits: Floats) -> Decoded:
     """
     shifted = np.asarray(logits, np.float64) - logits.max(2, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(2, keepdims=True))
-    read = {tuple(_greedy(way)): None for way in logs}  # a dict keeps their order: the first of equals counts
+    runs = [_runs(way) for way in logs]
+    read = {tuple(each.labels.tolist()): None for each in runs}  # a dict keeps their order: the first of equals counts
     if len(read) > 1:
         probabilities = np.exp(logs)
         labels = max(read, key=lambda each: float(likelihood(probabilities, np.array(each, np.intp)).sum()))
     else:
         labels = next(iter(read))
     chosen = np.array(labels, np.intp)
-    columns, middles = zip(*(_placed(way, chosen) for way in logs), strict=True)
-    return Decoded(chosen, np.mean(columns, 0), np.median(middles, 0))
+    placed = [
+        each if np.array_equal(each.labels, chosen) else _aligned(way, chosen)
+        for way, each in zip(logs, runs, strict=True)
+    ]
+    columns = [way[_surest(way, each)] for way, each in zip(logs, placed, strict=True)]
+    return Decoded(chosen, np.mean(columns, 0), np.median([each.middles() for each in placed], 0))
 
 
 def likelihood(probabilities: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
@@ -66,18 +82,17 @@ def likelihood(probabilities: NDArray[np.float64], labels: Labels) -> NDArray[np
     return result
 
 
-def _greedy(logs: NDArray[np.float64]) -> list[int]:
+def _runs(logs: NDArray[np.float64]) -> _Places:
+    """What is likeliest column by column: also the likeliest way to lay those digits along the columns."""
     best = logs.argmax(1)
-    starts = best[np.flatnonzero(np.diff(best, prepend=NONE))]
-    digits: list[int] = starts[starts != NONE].tolist()
-    return digits
+    starts = np.flatnonzero(np.diff(best, prepend=-1))
+    ends = np.append(starts[1:], len(best))
+    digits = best[starts] != NONE
+    return _Places(best[starts][digits], starts[digits], ends[digits])
 
 
-def _placed(logs: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lay N digits along one way's columns, (columns, 11), in the likeliest manner (Viterbi).
-
-    Returns the column where each is surest, (N, 11), and the middle of those that it goes over, (N,).
-    """
+def _aligned(logs: NDArray[np.float64], labels: Labels) -> _Places:
+    """Lay N digits along one way's columns, (columns, 11), in the likeliest manner (Viterbi)."""
     states = _states(labels)
     barred = np.where(_skips(states), 0.0, -np.inf)
     score = np.full(len(states), -np.inf)
@@ -97,10 +112,15 @@ def _placed(logs: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.float
         state -= steps[column, state]
     places = 2 * np.arange(len(labels)) + 1
     starts, ends = np.searchsorted(path, places, "left"), np.searchsorted(path, places, "right")
-    surest = [
-        start + int(logs[start:end, label].argmax()) for start, end, label in zip(starts, ends, labels, strict=True)
+    return _Places(labels, starts, ends)
+
+
+def _surest(logs: NDArray[np.float64], places: _Places) -> list[int]:
+    """The column of each digit in which it is likeliest."""
+    return [
+        start + int(logs[start:end, label].argmax())
+        for label, start, end in zip(*(each.tolist() for each in places), strict=True)
     ]
-    return logs[surest], (starts + ends) / 2
 
 
 def _states(labels: Labels) -> Labels:

@@ -197,13 +197,21 @@ class Counting(LineReader):
         return super().read(images)
 
 
-def test_of_very_many_rows_the_unsure_ones_alone_are_read_as_a_whole():
-    few, many = draw_page(["17"] * 5, (120, 300), 40, 3), draw_page(["17"] * 70, (120, 4200), 40, 3)
-    for page, least, most in ((few, 5, 5), (many, 0, 60)):
-        reader = Counting()
-        text = Reader(Classifier(), lines=reader).read(to_gray(page.picture), "page").text
-        assert sum(a == b for a, b in zip(text.split("\n"), page.text.split("\n"), strict=True)) > 0.9 * len(page.boxes)
-        assert least <= reader.lines <= most
+def lines_of(rows, **look):
+    """How many lines of a page are read as a whole, and the share of its rows that are right."""
+    page = draw_page(rows, (200, 60 * len(rows)), 40, 3, Look(**look))
+    reader = Counting()
+    text = Reader(Classifier(), lines=reader).read(to_gray(page.picture), "page").text.split("\n")
+    return reader.lines, np.mean([a == b for a, b in zip(text, page.text.split("\n"), strict=False)])
+
+
+def test_rows_are_read_as_a_whole_where_that_helps_and_there_are_not_too_many():
+    assert lines_of(["274"] * 4)[1] == 1
+    assert lines_of(["36"] * 5, touching=1.0, gap=(-0.1, 0.0))[0] == 5
+    assert lines_of(["36"] * 70, touching=1.0, gap=(-0.1, 0.0))[0] == 0
+    some, right = lines_of(["274"] * 70)
+    assert some <= 60
+    assert right > 0.9
 
 
 # How they are drawn and learnt from

@@ -35,6 +35,7 @@ from edge_runtime.types import Box, Classification, Gray, Images
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
 LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
 SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
+CERTAIN = 0.999  # probability: a row of such blobs, each in its digit's shape, needs no second look
 NO_WRITING = 0.8  # doubt of a row: one of more is not read as a whole
 UNREADABLE = 0.5  # mean confidence of a row that is read as a whole: one of less has no digits
 LIKE = 1.5  # standard deviations: a digit's shape is within these
@@ -97,9 +98,9 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
         ink = find_ink(gray, ink.factor * closer)
         blobs = find_blobs(ink)
     blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
-    rows, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
+    rows, certain, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
     if spell is not None:
-        rows = _spelt(rows, blob_rows, unsure, ink, spell)
+        rows = _spelt(rows, blob_rows, certain, unsure, ink, spell)
     left = CANDIDATES
     for number, row in enumerate(rows):
         candidates = join(row.pieces, row.height)[:left]
@@ -137,8 +138,8 @@ def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
     return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int]]:
-    """Cut blobs that do not read well as they are; returns also the numbers of their rows."""
+def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int], set[int]]:
+    """Cut blobs that do not read well as they are; returns also the rows that need no look more, and those cut."""
     asked = [
         (number, index)
         for number, row in enumerate(rows)
@@ -146,27 +147,37 @@ def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int]]:
         if piece.ink.shape[1] > NARROW * row.height and piece.ink.shape[0] > LOW * row.height
     ]
     if not asked:
-        return rows, set()
+        return rows, set(), set()
     alone = [Candidate(index, index + 1, (), _box(rows[number].pieces[index])) for number, index in asked]
     crops = [crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True)]
     _, result = look(crops)
     boxes = np.array([each.box for each in alone], np.float64)
     off = (np.log(boxes[:, 2] / boxes[:, 3]) - ASPECT[result.label]) / ASPECT_SPREAD[result.label]
     tall = boxes[:, 3] / np.array([rows[number].height for number, _ in asked])
-    sure = (result.confidence >= SURE) & (np.abs(off) < LIKE) & (tall > 0.7)
-    unsure = {place for place, is_sure in zip(asked, sure.tolist(), strict=True) if not is_sure}
+    shaped = (np.abs(off) < LIKE) & (tall > 0.7)
+    doubt = np.where(shaped, 1 - result.confidence, 1.0).tolist()
+    unsure = {place for place, each in zip(asked, doubt, strict=True) if each > 1 - SURE}
+    certain = {number for number, _ in asked} - {
+        number for (number, _), each in zip(asked, doubt, strict=True) if each > 1 - CERTAIN
+    }
     if len(unsure) > CUT:  # no writing: the widest
         unsure = set(sorted(unsure, key=lambda place: -rows[place[0]].pieces[place[1]].ink.shape[1])[:CUT])
     cut = [
         row._replace(pieces=_pieces(row, {index for number, index in unsure if number == at}))
         for at, row in enumerate(rows)
     ]
-    return cut, {number for number, _ in unsure}
+    return cut, certain, {number for number, _ in unsure}
 
 
-def _spelt(rows: list[Row], blob_rows: list[BlobRow], unsure: set[int], ink: Ink, spell: Spell) -> list[Row]:
-    """Rows with what the network for lines reads in them; in the unsure ones alone where there are very many."""
-    lines = _lines(range(len(rows)), blob_rows, ink) or _lines(sorted(unsure), blob_rows, ink)
+def _spelt(
+    rows: list[Row], blob_rows: list[BlobRow], certain: set[int], unsure: set[int], ink: Ink, spell: Spell
+) -> list[Row]:
+    """Rows with what the network for lines reads in them, but for certain ones.
+
+    Where there are very many, in the unsure ones alone.
+    """
+    asked = [number for number in range(len(rows)) if number not in certain]
+    lines = _lines(asked, blob_rows, ink) or _lines(sorted(unsure), blob_rows, ink)
     if not lines:
         return rows
     spelt: dict[int, list[Spelling]] = {}

@@ -91,25 +91,30 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
             index = parent[index]
         return index
 
-    before, left = [-1] * len(blobs), [np.inf] * len(blobs)  # the nearest on the left so far, and how far it is
-    for index, blob in enumerate(blobs):
-        best, nearest = -1, np.inf
-        for other in range(index + 1, len(blobs)):
-            gap = blobs[other].box.x - blob.right
-            if gap > GAP * blob.box.height and gap > nearest:
-                break
-            if gap < max(nearest, left[other]) and _are_neighbours(blob, blobs[other], gap):
-                if gap < nearest:
-                    best, nearest = other, gap
-                if gap < left[other]:
-                    before[other], left[other] = index, gap
-        for other in (best, before[index]):
-            if other >= 0:
+    for index in range(len(blobs)):
+        for step in (1, -1):
+            other = _neighbour(blobs, index, step)
+            if other is not None:
                 parent[root(other)] = root(index)
     groups: dict[int, list[Blob]] = {}
     for index, blob in enumerate(blobs):
         groups.setdefault(root(index), []).append(blob)
     return list(groups.values())
+
+
+def _neighbour(blobs: list[Blob], index: int, step: int) -> int | None:
+    """The nearest that could be a blob's neighbour: on its right, or on its left where the step is -1."""
+    blob, best, nearest = blobs[index], None, np.inf
+    other = index + step
+    while 0 <= other < len(blobs):
+        left, right = (blob, blobs[other]) if step > 0 else (blobs[other], blob)
+        gap = right.box.x - left.right
+        if gap > GAP * blob.box.height and gap > nearest:
+            break
+        if gap < nearest and _are_neighbours(blob, blobs[other], gap):
+            best, nearest = other, gap
+        other += step
+    return best
 
 
 def _are_neighbours(one: Blob, other: Blob, gap: float) -> bool:
