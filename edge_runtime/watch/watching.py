@@ -22,6 +22,7 @@ LIKELY = 0.6  # of the height of the others: what may be a digit of their row
 LIKE = 1.5  # times as high as the others at most is a digit of their row
 EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
 OUTLINED = 0.05  # of a digit's place: the edge of something runs through it
+SURE = 0.9  # confidence: what lies so and is less sure is no digit yet
 
 
 class Seen(NamedTuple):
@@ -131,6 +132,11 @@ class Watch:
         if any(_is_cut(track.box, page) for track in tracks):
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
+            return True
+        if any(
+            track.confidence < SURE and overlap(things.outlines, track.box, things.factor) > OUTLINED
+            for track in tracks
+        ):
             return True
         came = things.outlines & things.covered
         if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
