@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.backends import open_backend
 from edge_runtime.bundle import load_bundle, load_lines, names
 from edge_runtime.classifier import Classifier
-from edge_runtime.line_reader import slanted
+from edge_runtime.line_reader import leaning
 from edge_runtime.normalise import normalise_all
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Gray
@@ -33,7 +33,8 @@ def main(source: str, target: str) -> None:
             found[f"{model} {backend}"] = open_backend(backend, load_bundle(model))[1].run(digits)
     found |= _pages(pages)
     for backend in BACKENDS:
-        found[f"lines {backend}"] = open_backend(backend, load_lines())[1].run(slanted(found["lines of pages"]))
+        lines = np.concatenate([found["lines of pages"], leaning(found["lines of pages"])])
+        found[f"lines {backend}"] = open_backend(backend, load_lines())[1].run(lines)
     np.savez(target, **found)
 
 

@@ -1,5 +1,6 @@
 """Lines of digits to what they say, by a network that tells for each column which digit is there, or that none is."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cv2
@@ -8,12 +9,14 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_lines
-from edge_runtime.ctc import decode
+from edge_runtime.ctc import Decoded, decode
 from edge_runtime.errors import UsageError
 from edge_runtime.types import NONE, Classification, Images
 
-SLANTS = (0.0, -0.4, 0.4)  # pixels to the side for each upward, that a line is seen at
-SURE = 0.95  # confidence: a line of such digits, as it is, needs no other slants
+SLANTS = (-0.4, 0.4)  # pixels to the side for each upward, that an unsure line is seen at, too
+SURE = 0.95  # probability: a line of such digits, as it is, needs no slants
+
+Logits = NDArray[np.floating[Any]]
 
 
 class Spelling(NamedTuple):
@@ -40,40 +43,40 @@ class LineReader:
             raise UsageError(f"lines are a uint8 array (N, 32, 192), not {images.dtype} {images.shape}")
         if len(images) == 0:
             return []
-        width, heat = images.shape[2], self.bundle.temperature
-        upright = self._logits(images)
-        spellings = [spell(logits[np.newaxis], width, heat) for logits in upright]
-        unsure = [number for number, each in enumerate(spellings) if not is_sure(each)]
-        if unsure:
-            leaning = self._logits(slanted(images[unsure])[len(unsure) :])
-            for number, ways in zip(unsure, by_line(np.concatenate([upright[unsure], leaning])), strict=True):
-                spellings[number] = spell(ways, width, heat)
-        return spellings
+        return [spell(ways, images.shape[2], self.bundle.temperature) for ways in seen(self._logits, images)]
 
     def _logits(self, images: Images) -> NDArray[np.float32]:
         """What the network says: (N, columns, 11)."""
         return (self._backend.run(images).astype(np.float32) - self._backend.zero_point) * self._backend.scale
 
 
-def is_sure(spelling: Spelling) -> bool:
-    """Whether a line was read so well that other slants would not change it; never where nothing was read."""
-    return len(spelling.places) > 0 and bool(spelling.digits.confidence.min() >= SURE)
+def seen(run: Callable[[Images], Logits], images: Images) -> list[Logits]:
+    """See each of N lines as it is, and those that cannot be read surely so leaning either way, too.
 
-
-def slanted(images: Images) -> Images:
-    """Return each line as it is and leaning either way: (N, 32, 192) to (3 N, 32, 192).
-
+    run: what the network says of lines, (N, 32, 192) to (N, columns, 11). Returns for each line (1 or 3, columns, 11).
     Hands lean more, and more differently, than the lines that the network learnt from.
     """
+    upright = run(images)
+    ways = [logits[np.newaxis] for logits in upright]
+    unsure = [number for number, logits in enumerate(ways) if not _is_sure(decode(logits))]
+    if unsure:
+        others = run(leaning(images[unsure])).reshape(len(SLANTS), len(unsure), *upright.shape[1:])
+        for place, number in enumerate(unsure):
+            ways[number] = np.concatenate([ways[number], others[:, place]])
+    return ways
+
+
+def _is_sure(decoded: Decoded) -> bool:
+    """Whether other slants would not change what a line says; never where nothing was read."""
+    confidence = decoded.columns[np.arange(len(decoded.labels)), decoded.labels]
+    return len(confidence) > 0 and bool(confidence.min() >= np.log(SURE))
+
+
+def leaning(images: Images) -> Images:
+    """Return N lines leaning to one side and then to the other: (N, 32, 192) to (2 N, 32, 192)."""
     size = images.shape[2], images.shape[1]
-    leaning = [np.array([[1, slant, -slant * (size[1] - 1) / 2], [0, 1, 0]]) for slant in SLANTS[1:]]
-    ways = [np.stack([cv2.warpAffine(image, way, size) for image in images]) for way in leaning]
-    return np.concatenate([images, *ways]).astype(np.uint8, copy=False)
-
-
-def by_line(logits: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Put what was read of `slanted` lines together, line by line: (3 N, columns, 11) to (N, 3, columns, 11)."""
-    return logits.reshape(len(SLANTS), -1, *logits.shape[1:]).swapaxes(0, 1)
+    ways = [np.array([[1, slant, -slant * (size[1] - 1) / 2], [0, 1, 0]]) for slant in SLANTS]
+    return np.stack([cv2.warpAffine(image, way, size) for way in ways for image in images]).astype(np.uint8, copy=False)
 
 
 def spell(logits: NDArray[np.floating[Any]], width: int, temperature: float = 1.0) -> Spelling:

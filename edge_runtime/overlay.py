@@ -97,7 +97,7 @@ def _lines(found: Found) -> list[Picture]:
             text = "".join(map(str, row.spelling.digits.label)) or "nothing"
             line = np.hstack(row.lines)
             shown = _to_size(line, (2 * line.shape[1], 2 * line.shape[0]))
-            stages.append(_titled(f"a row, read as a whole: {text}", shown))
+            stages.append(_titled(f"a row, as the network for lines reads it: {text}", shown))
     return stages
 
 

@@ -61,8 +61,8 @@ class Reader:
         max_error: so strictly that at most this share of the accepted digits was wrong when the model was validated,
         over 0 and at most 1; None: the bundle's default. Raises UsageError where the bundle has nothing so strict.
         lines: what reads rows as a whole. True: the network that ships with the package, opened when the first row
-        comes, by the classifier's backend; where that does not run it, a notice says so, and rows are cut. False: rows
-        are cut, and the classifier's confidence chooses.
+        comes that is not certain, by the classifier's backend; where that does not run it, a notice says so, and rows
+        are cut. False: rows are cut, and the classifier's confidence chooses.
         """
         bundle = classifier.bundle
         self._classifier = classifier

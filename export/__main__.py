@@ -47,7 +47,7 @@ def command(folder: Path, out: Path, data: Path | None, validated: Path | None, 
     if thresholds := manifest["thresholds"]:
         click.echo(
             f"temperature {manifest['temperature']:g}; digits are accepted from a confidence of "
-            f"{thresholds['min_confidence']:.2%}, and where no digit has at most {thresholds['max_none']:.2%} of that"
+            f"{thresholds['min_confidence']:.2%}, and none with at most {thresholds['max_none']:.2%} of that"
         )
     click.echo(f"written to {out}")
 

@@ -157,9 +157,12 @@ def _confidence(manifest: dict[str, Any]) -> str:
         "\nIts teachers had seen these digits, which it had not."
     )  # fmt: skip
     heat, digits = manifest["temperature"], thresholds["digits"]
+    none = "" if thresholds["max_none"] == 1 else (
+        f", and where that it\nis none has at most {thresholds['max_none']:.4f} times that probability"
+    )  # fmt: skip
     return f"""Temperature {heat:g}, fitted on {digits:,} digits that a run of the same recipe, {run["epochs"]} epochs
 on 50,000 others, was not trained on. Accepted by default from a confidence of
-{thresholds["min_confidence"]:.4f}, and where no digit has at most {thresholds["max_none"]:.4f} of that.{shared}
+{thresholds["min_confidence"]:.4f}{none}.{shared}
 
 | wrong among the accepted, at most | least confidence | accepted |
 | ---: | ---: | ---: |

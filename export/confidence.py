@@ -75,8 +75,11 @@ def _limits(confidence: NDArray[np.float64], none: NDArray[np.float64], kept: fl
     """
     if kept >= 1:
         return 0.0, 1.0
-    unsure = (1 - kept) * (UNSURE if none.any() else 1.0)
+    tells = bool(none.any())
+    unsure = (1 - kept) * (UNSURE if tells else 1.0)
     lowest = _below(np.sort(confidence)[int(unsure * len(confidence))])
+    if not tells:
+        return lowest, 1.0
     odds = np.sort(np.where(confidence >= lowest, none, np.inf))[int(kept * len(confidence)) - 1]
     return lowest, float(min(1.0, np.ceil(odds * 1e7) / 1e7))
 

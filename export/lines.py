@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import LINE, Shapes, load_lines
 from edge_runtime.ctc import decode
-from edge_runtime.line_reader import by_line, slanted
+from edge_runtime.line_reader import Logits, seen
 from edge_runtime.types import NONE
 from export import bundle, card, formats, golden, onnx, parity, tflite
 from export.confidence import Confidence, measure
@@ -73,7 +74,7 @@ def export_lines(
         shapes,
         files,
         {"accuracy": {"test_lines": parity.accuracy(own, test.texts())}},
-        _confidence(by_line(parity.logits("tflite_int8", models["tflite_int8"], slanted(judged.images))), true),
+        _confidence(seen(partial(parity.logits, "tflite_int8", models["tflite_int8"]), judged.images), true),
         run.training,
         entry,
     )
@@ -135,11 +136,11 @@ looks at it again.
 """
 
 
-def _confidence(logits: NDArray[np.float32], true: NDArray[np.str_]) -> Confidence:
+def _confidence(logits: list[Logits], true: NDArray[np.str_]) -> Confidence:
     """How sure the digits of lines may be taken to be: those read, held against those that are there.
 
-    logits: (N, ways, columns, 11) of lines of validation digits; true: (N,), what they say. By default all are taken:
-    the network has said already where no digit is.
+    logits: N times (ways, columns, 11), of lines of validation digits; true: (N,), what they say. By default all
+    are taken: the network has said already where no digit is.
     """
     read, labels = [], []
     for ways, text in zip(logits, true, strict=True):

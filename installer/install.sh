@@ -8,7 +8,7 @@ Usage: sh install.sh [--camera]                      install, or renew what is i
        sh install.sh --uninstall [--keep-data]       remove it all
 
   --camera       for a Raspberry Pi's own camera: the environment sees the system's picamera2 and takes its NumPy;
-                 whoever has it keeps it when this is renewed
+                 whoever has it keeps it when this is renewed (to be rid of it: --uninstall --keep-data, and anew)
   --uninstall    removes the environment, the command and the service with its configuration and readings
   --keep-data    but for configuration and readings
 
@@ -148,7 +148,7 @@ uninstall_files() {
 # As `edge-digits service uninstall`, without the environment: a newer system's Python may have broken it.
 uninstall_service() {
     running=$root/run/systemd/system
-    if [ -d "$running" ]; then systemctl disable --now edge-digits.service; fi
+    if [ -d "$running" ]; then systemctl disable --now edge-digits.service || say "systemctl could not stop the service"; fi
     rm -f "$unit" "$(dirname "$unit")/multi-user.target.wants/edge-digits.service"
     if [ -z "$keep" ]; then
         rm -rf "$root/etc/edge-digits" "$root/var/lib/edge-digits" "$root/var/lib/private/edge-digits"
@@ -178,8 +178,8 @@ main() {
         prefix=$here
         if [ -e "$here/.bin" ]; then bin=${BIN:-$(cat "$here/.bin")}; fi
     fi
-    # ROOT: what the tests have in the place of the system's own.
-    python=${PYTHON:-python3} root=${ROOT:-} unit=${ROOT:-}/etc/systemd/system/edge-digits.service
+    # EDGE_DIGITS_ROOT: what the tests have in the place of the system's own.
+    python=${PYTHON:-python3} root=${EDGE_DIGITS_ROOT:-} unit=${EDGE_DIGITS_ROOT:-}/etc/systemd/system/edge-digits.service
     marker=$prefix/.edge-digits # nothing is removed that this file did not make
     camera='' keep='' action=install
     for option in "$@"; do

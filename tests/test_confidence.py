@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics import calibration_error
+from edge_runtime.decide import decide
+from edge_runtime.types import Classification
 from export import confidence
 
 
@@ -47,6 +49,11 @@ def test_a_table_ends_where_all_is_accepted():
     logits[np.arange(1000), labels] = np.linspace(-19, 0, 1000)
     found = confidence.measure(logits, labels)
     assert [tuple(each) for each in found.by_error] == [(0.0001, 0.0, 1.0)]
+    weights = np.exp(logits).astype(np.float32)
+    shares = weights / weights.sum(1, keepdims=True)
+    result = Classification(shares.argmax(1), shares.max(1), shares)
+    never = np.zeros(1000, bool)
+    assert "not-a-digit" not in decide(never, never, result, 0.0, found.max_none).reasons
 
 
 def test_what_is_taken_for_no_digit_is_never_covered():

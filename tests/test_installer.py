@@ -98,7 +98,7 @@ def device(tmp_path):
         def run(self, script, *arguments, code=0, **places):
             """places: other than the device's own; None for none at all."""
             places = {"PREFIX": str(self.prefix), "BIN": str(self.bin), "PYTHON": sys.executable} | places
-            places |= {"ROOT": str(self.root), "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
+            places |= {"EDGE_DIGITS_ROOT": str(self.root), "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
             environment = os.environ | {name: place for name, place in places.items() if place}
             done = subprocess.run(
                 ["sh", script, *arguments], env=environment, capture_output=True, text=True, check=False

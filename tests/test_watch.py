@@ -96,6 +96,19 @@ def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
     assert events(readings) == [("stable", "20746")]
 
 
+def test_what_lies_where_some_digits_were_does_not_hold_a_reading_for_ever(reader):
+    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), Watch(reader, "film"), []
+    whole = fake.picture(fake.started, 0)
+    empty = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, np.ones((61, 61), np.uint8))
+    page = reader.read(whole, "page")
+    (left, top, *_), last = page.digits[0].box, page.digits[2].box
+    empty[top - 20 : top + 90, left - 20 : last.x + last.width + 20] = 60
+    for number in range(60 * FPS):
+        seen = watch.see(Frame(whole if number < FPS else empty, number / FPS, number))
+        readings += [seen.reading] if seen.reading else []
+    assert events(readings) == [("stable", "20746"), ("gone", "")]
+
+
 def test_light_that_comes_and_goes_changes_no_reading(reader):
     _, readings = play(reader, "digits=63058,light=0.7", 4)
     assert events(readings) == [("stable", "63058")]

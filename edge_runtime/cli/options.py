@@ -14,7 +14,7 @@ lines_option = click.option(
     "--lines/--no-lines",
     default=True,
     show_default=True,
-    help="Read rows as a whole, too, so that digits may touch; or cut them apart.",
+    help="Read rows that are not certain as a whole, too, so that digits may touch; or cut them apart.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the interpreter."

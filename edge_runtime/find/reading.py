@@ -35,7 +35,7 @@ from edge_runtime.types import Box, Classification, Gray, Images
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
 LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
 SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
-CERTAIN = 0.999  # probability: a row of such blobs, each in its digit's shape, needs no second look
+CERTAIN = 0.999  # probability: a row whose wide blobs read so well, in their digits' shapes, needs no second look
 NO_WRITING = 0.8  # doubt of a row: one of more is not read as a whole
 UNREADABLE = 0.5  # mean confidence of a row that is read as a whole: one of less has no digits
 LIKE = 1.5  # standard deviations: a digit's shape is within these
@@ -77,7 +77,7 @@ class Row(NamedTuple):
 
     pieces: list[Piece]
     candidates: list[Candidate]
-    lines: list[Gray]  # the pictures in which it was read as a whole; none where it was cut into digits
+    lines: list[Gray]  # the pictures in which it was read as a whole, believed or not
     spelling: Spelling | None  # what it then says, places in pixels of the row
     height: float  # of its digits, at the row's scale
     scale: float  # pixels of the row along one of the ink map

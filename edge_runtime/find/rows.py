@@ -91,9 +91,10 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
             index = parent[index]
         return index
 
+    widest = max((blob.box.width for blob in blobs), default=0)
     for index in range(len(blobs)):
         for step in (1, -1):
-            other = _neighbour(blobs, index, step)
+            other = _neighbour(blobs, index, step, widest)
             if other is not None:
                 parent[root(other)] = root(index)
     groups: dict[int, list[Blob]] = {}
@@ -102,14 +103,14 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
     return list(groups.values())
 
 
-def _neighbour(blobs: list[Blob], index: int, step: int) -> int | None:
+def _neighbour(blobs: list[Blob], index: int, step: int, widest: int) -> int | None:
     """The nearest that could be a blob's neighbour: on its right, or on its left where the step is -1."""
     blob, best, nearest = blobs[index], None, np.inf
     other = index + step
     while 0 <= other < len(blobs):
         left, right = (blob, blobs[other]) if step > 0 else (blobs[other], blob)
         gap = right.box.x - left.right
-        if gap > GAP * blob.box.height and gap > nearest:
+        if gap > min(GAP / ALIKE * blob.box.height, nearest) + widest:  # they lie in the order of their middles
             break
         if gap < nearest and _are_neighbours(blob, blobs[other], gap):
             best, nearest = other, gap

@@ -48,7 +48,7 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | 
     """Lines from left to right: runs that touch one another and are long together.
 
     least: pixels. ends: rules across; a line between two of them, or one and the page's edge, may be shorter where it
-    is no darker than they are. strength: the ink's, wanted with `ends`.
+    is not much darker than they are. strength: the ink's, wanted with `ends`.
     """
     if mask.shape[1] <= RUN:
         return np.zeros_like(mask)
@@ -74,7 +74,7 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | 
         window = np.s_[y : y + high, x : x + wide_]
         line = labels[window] == index
         rule[index] = _is_straight(line)
-        if wide_ < least and strength is not None:
+        if rule[index] and wide_ < least and strength is not None:
             rule[index] &= float(strength[window][line & (mask[window] > 0)].mean()) <= darkest
     return np.asarray((rule.astype(np.uint8) * 255)[labels] & mask, np.uint8)
 

@@ -22,6 +22,7 @@ LIKELY = 0.6  # of the height of the others: what may be a digit of their row
 LIKE = 1.5  # times as high as the others at most is a digit of their row
 EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
 OUTLINED = 0.05  # of a digit's place: the edge of something runs through it
+RESTS = 30.0  # seconds: a hand on some of the digits, while none of the others is read, rests no longer
 SURE = 0.9  # confidence: what lies so and is less sure is no digit yet
 
 
@@ -44,6 +45,7 @@ class Watch:
         self._shown: list[Track] = []  # of the reading that holds
         self._where: list[Box] = []  # of the digits of the frame before
         self._holds = False  # something lies on digits of the reading that holds
+        self._seen_at = 0.0  # when a digit was read last
         self._lacking = 0  # frames one after the other in which a digit could not be told
         self._reads = 0  # of what seems the same page
         self._read_at = 0.0
@@ -96,7 +98,7 @@ class Watch:
     def _vote(self, page: Page, things: Things) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
         tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
-        if self._lacks_one(tracks):
+        if self._lacks_one(tracks, things):
             self.votes.pass_over()
             return None, 0.0
         if self._is_unsure(page, tracks, things):
@@ -115,10 +117,13 @@ class Watch:
             self._shown = tracks
         return event
 
-    def _lacks_one(self, tracks: list[Track]) -> bool:
+    def _lacks_one(self, tracks: list[Track], things: Things) -> bool:
         """Whether a digit of the text cannot be told: without it the text would be another."""
         rows, tall = {track.row for track in tracks}, LIKELY * max((track.box.height for track in tracks), default=0)
-        lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful())
+        lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful()) or any(
+            track.confidence < SURE and overlap(things.outlines, track.box, things.factor) > OUTLINED
+            for track in tracks
+        )
         self._lacking = self._lacking + 1 if lacks else 0
         if self._lacking == LONG * self._stable:
             self.votes.refuse(
@@ -129,14 +134,11 @@ class Watch:
     def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
         """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
         before, self._where = self._where, [track.box for track in tracks]
+        if tracks or not self._shown:
+            self._seen_at = self._read_at
         if any(_is_cut(track.box, page) for track in tracks):
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
-            return True
-        if any(
-            track.confidence < SURE and overlap(things.outlines, track.box, things.factor) > OUTLINED
-            for track in tracks
-        ):
             return True
         came = things.outlines & things.covered
         if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
@@ -147,7 +149,7 @@ class Watch:
             lost = [track for track in self._shown if not any(track is other for other in kept)]
             over = [overlap(things.covered, track.box, things.factor) > COVERED for track in lost]
             # Where none is seen and all have something on them, the whole page may have gone.
-            self._holds = any(over) and (bool(tracks) or not all(over))
+            self._holds = any(over) and (bool(tracks) or (not all(over) and self._read_at - self._seen_at < RESTS))
         return self._holds
 
 
