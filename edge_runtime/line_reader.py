@@ -43,27 +43,28 @@ class LineReader:
             raise UsageError(f"lines are a uint8 array (N, 32, 192), not {images.dtype} {images.shape}")
         if len(images) == 0:
             return []
-        return [spell(ways, images.shape[2], self.bundle.temperature) for ways in seen(self._logits, images)]
+        column = images.shape[2] / self.bundle.shapes.outputs[0]
+        return [spell(each, column, self.bundle.temperature) for each in seen(self._logits, images)]
 
     def _logits(self, images: Images) -> NDArray[np.float32]:
         """What the network says: (N, columns, 11)."""
         return (self._backend.run(images).astype(np.float32) - self._backend.zero_point) * self._backend.scale
 
 
-def seen(run: Callable[[Images], Logits], images: Images) -> list[Logits]:
-    """See each of N lines as it is, and those that cannot be read surely so leaning either way, too.
+def seen(run: Callable[[Images], Logits], images: Images) -> list[Decoded]:
+    """Read each of N lines as it is, and those that cannot be read surely so leaning either way, too.
 
-    run: what the network says of lines, (N, 32, 192) to (N, columns, 11). Returns for each line (1 or 3, columns, 11).
+    run: what the network says of lines, (N, 32, 192) to (N, columns, 11).
     Hands lean more, and more differently, than the lines that the network learnt from.
     """
     upright = run(images)
-    ways = [logits[np.newaxis] for logits in upright]
-    unsure = [number for number, logits in enumerate(ways) if not _is_sure(decode(logits))]
+    said = [decode(logits[np.newaxis]) for logits in upright]
+    unsure = [number for number, each in enumerate(said) if not _is_sure(each)]
     if unsure:
         others = run(leaning(images[unsure])).reshape(len(SLANTS), len(unsure), *upright.shape[1:])
         for place, number in enumerate(unsure):
-            ways[number] = np.concatenate([ways[number], others[:, place]])
-    return ways
+            said[number] = decode(np.concatenate([upright[number][np.newaxis], others[:, place]]))
+    return said
 
 
 def _is_sure(decoded: Decoded) -> bool:
@@ -79,14 +80,9 @@ def leaning(images: Images) -> Images:
     return np.stack([cv2.warpAffine(image, way, size) for way in ways for image in images]).astype(np.uint8, copy=False)
 
 
-def spell(logits: NDArray[np.floating[Any]], width: int, temperature: float = 1.0) -> Spelling:
-    """Decode one line, seen in one way or several: logits (ways, columns, 11), the last one for no digit.
-
-    width: pixels of the line image. temperature: what logits are divided by for probabilities.
-    """
-    decoded = decode(logits)
+def spell(decoded: Decoded, column: float, temperature: float = 1.0) -> Spelling:
+    """Return what a decoded line says. column: pixels of the line image. temperature: divides log probabilities."""
     weights = np.exp((decoded.columns - decoded.columns.max(1, keepdims=True)) / temperature)
     probabilities = np.asarray(weights[:, :NONE] / weights.sum(1, keepdims=True), np.float32)
     confidence = probabilities[np.arange(len(decoded.labels)), decoded.labels]
-    places = decoded.middles * (width / logits.shape[1])
-    return Spelling(Classification(decoded.labels, confidence, probabilities), places)
+    return Spelling(Classification(decoded.labels, confidence, probabilities), decoded.middles * column)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import LINE, Shapes, load_lines
-from edge_runtime.ctc import decode
-from edge_runtime.line_reader import Logits, seen
+from edge_runtime.ctc import Decoded
+from edge_runtime.line_reader import seen
 from edge_runtime.types import NONE
 from export import bundle, card, formats, golden, onnx, parity, tflite
 from export.confidence import Confidence, measure
@@ -136,15 +136,14 @@ looks at it again.
 """
 
 
-def _confidence(logits: list[Logits], true: NDArray[np.str_]) -> Confidence:
+def _confidence(lines_read: list[Decoded], true: NDArray[np.str_]) -> Confidence:
     """How sure the digits of lines may be taken to be: those read, held against those that are there.
 
-    logits: N times (ways, columns, 11), of lines of validation digits; true: (N,), what they say. By default all
-    are taken: the network has said already where no digit is.
+    lines_read: N lines of validation digits; true: (N,), what they say. By default all are taken: the network has said
+    already where no digit is.
     """
     read, labels = [], []
-    for ways, text in zip(logits, true, strict=True):
-        decoded = decode(ways)
+    for decoded, text in zip(lines_read, true, strict=True):
         said = "".join(map(str, decoded.labels))
         held = np.full(len(said), NONE)  # what is read and is not there is no digit
         for kind, first, last, start, stop in SequenceMatcher(None, said, text, autojunk=False).get_opcodes():

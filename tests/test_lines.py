@@ -10,7 +10,7 @@ import pytest
 from edge_runtime import Classifier, Reader
 from edge_runtime.backends import is_installed
 from edge_runtime.bundle import LINE, load_bundle, load_lines
-from edge_runtime.ctc import likelihood
+from edge_runtime.ctc import decode, likelihood
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.find.ink import find_ink
@@ -52,7 +52,7 @@ def columns(text: str, sure: float = 9.0):
     ],
 )
 def test_columns_are_decoded(text, said):
-    spelling = spell(columns(text), 4 * len(text))
+    spelling = spell(decode(columns(text)), 4)
     assert "".join(map(str, spelling.digits.label)) == said
     assert len(spelling.places) == len(said)
     assert spelling.digits.probabilities.shape == (len(said), 10)
@@ -60,12 +60,12 @@ def test_columns_are_decoded(text, said):
 
 
 def test_a_digit_is_where_its_columns_are():
-    spelling = spell(columns("----77----4-"), 120)
+    spelling = spell(decode(columns("----77----4-")), 10)
     assert spelling.places.tolist() == [50.0, 105.0]
 
 
 def test_what_is_missing_to_one_is_the_probability_of_no_digit():
-    spelling = spell(columns("-5-", sure=1.0), 12)
+    spelling = spell(decode(columns("-5-", sure=1.0)), 4)
     weights = np.exp([1.0, *[0.0] * 10])
     assert spelling.digits.probabilities.sum() == pytest.approx(1 - 1 / weights.sum(), abs=1e-5)
 
@@ -73,7 +73,7 @@ def test_what_is_missing_to_one_is_the_probability_of_no_digit():
 def test_what_is_likeliest_in_all_ways_is_read_and_lies_where_it_is():
     ways = np.concatenate([columns("--4-----7-", sure) for sure in (2.0, 2.0)] + [columns("--9---7---", 3.0)])
     ways[2, 2, 4] = 2.9  # the third way all but agrees
-    spelling = spell(ways, 40)
+    spelling = spell(decode(ways), 4)
     assert spelling.digits.label.tolist() == [4, 7]
     assert spelling.places.tolist() == [10.0, 34.0]
     assert spelling.digits.confidence[0] < 0.9
@@ -81,7 +81,7 @@ def test_what_is_likeliest_in_all_ways_is_read_and_lies_where_it_is():
 
 def test_ways_that_see_a_digit_in_other_columns_are_as_sure_of_it():
     ways = np.concatenate([columns(text) for text in ("-3---8--", "---3--8-", "--3-8---")])
-    spelling = spell(ways, 80)
+    spelling = spell(decode(ways), 10)
     assert spelling.digits.label.tolist() == [3, 8]
     assert (spelling.digits.confidence > 0.9).all()
     assert spelling.places.tolist() == [25.0, 55.0]  # the middle one of three
