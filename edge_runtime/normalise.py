@@ -46,7 +46,7 @@ Counts = NDArray[np.int64]
 _LEVELS = np.arange(-255, 256)  # a gray level's distance from the paper's: the slice that starts at 255 - paper
 _CUBES = _LEVELS**3
 _MIDDLES = np.arange(SIZE, dtype=np.float32) + np.float32(0.5)  # pixel i stands for the span i to i + 1
-# Times the pixels, in one product: mass and first moments. All sums are below 2**24, so float32 is exact.
+# Times the pixels: mass and first moments. All sums are below 2**24, so float32 is exact.
 _MOMENTS = np.stack([np.ones(SIZE * SIZE, np.float32), np.repeat(_MIDDLES, SIZE), np.tile(_MIDDLES, SIZE)])
 
 
@@ -97,7 +97,8 @@ def _are_normalised(digits: Images) -> NDArray[np.bool_]:
     """
     # Digits along the last axis: the processor takes many of them at once there.
     pixels = np.ascontiguousarray(digits.reshape(len(digits), -1).T)
-    mass, down, across = _MOMENTS @ pixels.astype(np.float32)
+    # No matrix product: BLAS threads would wait for one another on a busy machine.
+    mass, down, across = np.einsum("ij,jk->ik", _MOMENTS, pixels.astype(np.float32))
     down, across = down / np.maximum(mass, 1), across / np.maximum(mass, 1)
     rows, columns = pixels.reshape(SIZE, SIZE, -1).max(1), pixels.reshape(SIZE, SIZE, -1).max(0)
     full: NDArray[np.bool_] = (
@@ -226,7 +227,7 @@ def _levelled(gray: Gray) -> Gray:
     # The third moment again, but about the light nearby instead of one level for all.
     reach = 3 * max(gray.shape) // 4 | 1
     offset = cv2.subtract(gray, cv2.blur(gray, (reach, reach)), dtype=cv2.CV_64F).ravel()  # whole numbers
-    if (offset * offset) @ offset < 0:
+    if np.einsum("i,i,i->", offset, offset, offset) < 0:
         gray = np.bitwise_not(gray)
     # Taking off the opening leaves what is narrower than its square: all strokes, and no paper.
     square = np.ones((reach // 2 | 1, reach // 2 | 1), np.uint8)

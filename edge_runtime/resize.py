@@ -2,6 +2,9 @@
 
 Measured with OpenCV 5.0.0: on arm64 `INTER_LINEAR` differs from x86-64 by up to 3 levels in half of the pixels, and
 `INTER_AREA` by 1 where a mean lies halfway between two levels, unless each pixel covers whole ones.
+
+Nothing here multiplies matrices: NumPy hands products to a BLAS library whose threads wait for one another, which takes
+many times as long as the product itself while other programs use the cores. `np.einsum` never does.
 """
 
 from functools import lru_cache
@@ -13,24 +16,25 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
 
-PRODUCT = 65_000  # pixels: 255 times as many are below 2**24, up to which float32 holds every whole number
-SHARES = 1_000_000  # numbers of a matrix of shares; a thin picture's would be a thousand times as many
-KEPT = 20_000  # numbers: a larger one is made each time, or those of many sizes would fill the memory
-BAND = 1_000_000  # pixels of a larger picture that are summed up at a time
+SMALL = 65_000  # pixels: 255 times as many are below 2**24, up to which float32 holds every whole number
+KEPT = 2_000  # pixels of a side: the shares of a longer one are computed each time, or they would fill the memory
+BAND = 1_000_000  # pixels of a larger image that are summed up at a time
 SUMS = 2**31 // (2 * 255)  # pixels: twice their sum fits int32
 
 
 def smaller(gray: Gray, width: int, height: int) -> Gray:
-    """Reduce by area: each pixel the mean of what it covers, halves rounded up.
+    """Reduce by area: each pixel is the mean of what it covers, halves rounded up.
 
     gray: uint8, of any size; neither side may grow. Returns uint8 (height, width). Where each pixel covers whole ones
-    of a picture of over 65,000, OpenCV's own `INTER_AREA` is quicker and used; it rounds some halves down.
+    of an image of over 65,000, OpenCV's own `INTER_AREA` is quicker and used; it rounds some halves down.
     """
     # All weights are whole numbers, and so are all sums, whatever their order.
-    area = gray.shape[0] * gray.shape[1]
-    if area <= PRODUCT and max(gray.shape[0] * height, gray.shape[1] * width) <= SHARES:
-        sums = _shares(gray.shape[0], height) @ gray.astype(np.float32) @ _shares(gray.shape[1], width).T
-        return np.asarray((sums.astype(np.int32) + area // 2) // area, np.uint8)
+    area = gray.size
+    if area <= SMALL:
+        sums = _summed(_summed(gray, height).T, width).T.astype(np.int32)
+        sums += area // 2
+        sums //= area
+        return sums.astype(np.uint8)
     if gray.shape[0] % height == 0 and gray.shape[1] % width == 0:
         return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     step = max(1, BAND * height // area)
@@ -44,24 +48,28 @@ def linear(gray: Gray, width: int, height: int) -> Gray:
     return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
-def _shares(before: int, after: int) -> NDArray[np.float32]:
-    """How much each of `after` pixels covers of each of `before`, in units of 1/after: (after, before)."""
-    return _kept(before, after) if before * after <= KEPT else _made(before, after)
+def _summed(rows: NDArray[Any], after: int) -> NDArray[np.float32]:
+    """Sum up what each of `after` rows covers, in units of 1/after: (before, width) to (after, width)."""
+    before = rows.shape[0]
+    places, shares = _kept(before, after) if before <= KEPT else _shares(before, after)
+    covered = rows.take(places, 0).astype(np.float32, copy=False)
+    return np.asarray(np.einsum("it,itw->iw", shares, covered), np.float32)
 
 
-@lru_cache(256)
-def _kept(before: int, after: int) -> NDArray[np.float32]:
-    return _made(before, after)
+def _shares(before: int, after: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Which of `before` rows each of `after` covers, and how much of each in units of 1/after: both (after, most)."""
+    ends = np.arange(after + 1) * before
+    first, last = ends[:-1] // after, -(-ends[1:] // after)
+    places = first[:, None] + np.arange(int((last - first).max()))
+    shared = np.minimum(ends[1:, None], (places + 1) * after) - np.maximum(ends[:-1, None], places * after)
+    return np.minimum(places, before - 1), np.maximum(shared, 0).astype(np.float32)
 
 
-def _made(before: int, after: int) -> NDArray[np.float32]:
-    ends, pixels = np.arange(after + 1) * before, np.arange(before + 1) * after
-    shared = np.minimum(ends[1:, None], pixels[None, 1:]) - np.maximum(ends[:-1, None], pixels[None, :-1])
-    return np.asarray(np.maximum(shared, 0), np.float32)
+_kept = lru_cache(256)(_shares)
 
 
 def _band(gray: Gray, width: int, height: int, first: int, last: int) -> Gray:
-    """Rows `first` to `last` of the reduced picture, by differences of sums over all that is above and on the left."""
+    """Rows `first` to `last` of the reduced image, by differences of sums over all that is above and on the left."""
     before, across = gray.shape
     rows, columns = np.arange(first, last + 1) * before, np.arange(width + 1) * across
     top, bottom = first * before // height, -(-last * before // height)

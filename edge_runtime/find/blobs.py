@@ -12,21 +12,28 @@ from edge_runtime.find.rules import may_hold_rules, without_rules
 from edge_runtime.types import Box, Gray
 
 LEAST = 9  # pixels: the height of the smallest digit, a little less than 12 as a threshold cuts strokes' ends
-SPECK = 3  # pixels: what is smaller both ways is no part of a digit either
+SPECK = 3  # pixels: a blob that is smaller both ways is no part of a digit
 SURE = 3  # pixels: a stroke has at least as many that are surely ink
-MOST = 2000  # blobs: more are no writing, and only the largest are looked at
-TOLD = 1000  # blobs dropped: the largest are told of
-BORDER = 0.5  # of the page's side: a blob along the border with more is the border's
+MOST = 2000  # blobs: only the largest of more are read; more of a digit's size are a texture
+LISTED = 1000  # dropped blobs that are listed one by one, the largest; one box around all others is listed with them
+BORDER = 0.5  # of the page's side: a longer blob along the border belongs to the border
+LEAST_SHARE, MOST_SHARE = 0.3, 3.5  # of the height that is typical of the page's ink: digits are within these
 
 
-class Drop(StrEnum):
-    """Why a blob was dropped before anything was read."""
+class DropReason(StrEnum):
+    """Why a candidate was not read as a digit."""
 
     SMALL = "too-small"
     LARGE = "too-large"
     BORDER = "border"
     FAINT = "faint"
-    CROWDED = "too-many"
+    CROWDED = "too-many"  # the page has more of them than are read
+    TEXTURE = "texture"  # the page has more marks than writing has: nothing on it is read
+    SEPARATOR = "separator"
+    NON_DIGIT = "non-digit"
+
+
+Dropped = tuple[Box, DropReason]
 
 
 class Blob(NamedTuple):
@@ -49,39 +56,84 @@ class Blobs(NamedTuple):
     """The blobs of a page."""
 
     kept: list[Blob]
-    dropped: list[tuple[Box, str]]
+    dropped: list[Dropped]
     labels: NDArray[np.int32]  # (height, width)
     rules: Gray  # (height, width), 255 where printed rules were
 
 
 def find_blobs(ink: Ink) -> Blobs:
-    """Return what may be digits or parts of them."""
+    """Return what may be digits or parts of them; nothing of a texture."""
     mask, rules = ink.mask, np.zeros_like(ink.mask)
     labels, stats = _connected(mask)
     if may_hold_rules(int(stats[:, cv2.CC_STAT_WIDTH].max()), int(stats[:, cv2.CC_STAT_HEIGHT].max()), mask.size):
         mask, rules = without_rules(mask, ink.strength)
         labels, stats = _connected(mask)
-    count = len(stats)
-    left, top, width, height, area = stats.T
-    page_height, page_width = mask.shape
-    reasons = np.full(count, "", object)
-    reasons[np.maximum(width, height) < SPECK] = Drop.SMALL
+    reasons = _reasons(stats, np.bincount(labels[ink.sure > 0], minlength=len(stats)), mask.shape)
+    kept = np.flatnonzero(reasons == KEPT)[1:]
+    if len(kept) > MOST:
+        if _like_digits(stats[kept]) > MOST:
+            return Blobs([], [texture(mask.shape)], labels, rules)
+        order = kept[np.argsort(-stats[kept, cv2.CC_STAT_AREA], kind="stable")]
+        reasons[order[MOST:]] = REASONS.index(DropReason.CROWDED)
+        kept = np.sort(order[:MOST])
+    blobs = [Blob(Box(*box), area, index) for index, (*box, area) in zip(kept.tolist(), stats[kept].tolist(), strict=True)]
+    return Blobs(blobs, _listed(stats, reasons), labels, rules)
+
+
+def texture(shape: tuple[int, ...]) -> Dropped:
+    """Return the mark of a page that has more on it than is read: its whole area. shape: (height, width)."""
+    return Box(0, 0, shape[1], shape[0]), DropReason.TEXTURE
+
+
+def typical_height(heights: NDArray[np.int32], areas: NDArray[np.int32]) -> float:
+    """Return the height that half of the ink is in blobs of, or lower ones: (n,) both; 0 without blobs."""
+    if not len(heights):
+        return 0.0
+    order = np.argsort(heights)
+    ink = np.cumsum(areas[order])
+    return float(heights[order][np.searchsorted(ink, ink[-1] / 2)])
+
+
+REASONS = tuple(DropReason)
+KEPT = len(REASONS)  # in place of a reason
+
+
+def _reasons(stats: NDArray[np.int32], sure: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the number of the reason in `REASONS` that drops each blob, or `KEPT`: (n,), of paper too."""
+    left, top, width, height, _ = stats.T
+    page_height, page_width = shape
     at_edge = (left == 0) | (top == 0) | (left + width == page_width) | (top + height == page_height)
     level = (width > BORDER * page_width) & (height < 0.25 * width)
     upright = (height > BORDER * page_height) & (width < 0.1 * height)
-    reasons[at_edge & (level | upright)] = Drop.BORDER
-    reasons[np.bincount(labels[ink.sure > 0], minlength=count) < SURE] = Drop.FAINT
-    reasons[0] = ""
-    kept = np.flatnonzero(reasons == "")[1:]
-    if len(kept) > MOST:
-        order = kept[np.argsort(-area[kept], kind="stable")]
-        reasons[order[MOST:]] = Drop.CROWDED
-        kept = np.sort(order[:MOST])
-    out = np.flatnonzero(reasons != "")
-    out = out[np.argsort(-area[out], kind="stable")][:TOLD]
-    dropped = [(Box(*map(int, stats[index, :4])), str(reasons[index])) for index in out]
-    blobs = [Blob(Box(*map(int, stats[index, :4])), int(area[index]), int(index)) for index in kept]
-    return Blobs(blobs, dropped, labels, rules)
+    reasons = np.full(len(stats), KEPT, np.uint8)
+    reasons[np.maximum(width, height) < SPECK] = REASONS.index(DropReason.SMALL)
+    reasons[at_edge & (level | upright)] = REASONS.index(DropReason.BORDER)
+    reasons[sure < SURE] = REASONS.index(DropReason.FAINT)
+    reasons[0] = KEPT
+    return reasons
+
+
+def _like_digits(stats: NDArray[np.int32]) -> int:
+    """Return how many blobs have the size that is typical of all their ink."""
+    heights = stats[:, cv2.CC_STAT_HEIGHT]
+    typical = typical_height(heights, stats[:, cv2.CC_STAT_AREA])
+    return int(np.count_nonzero((heights >= LEAST_SHARE * typical) & (heights <= MOST_SHARE * typical)))
+
+
+def _listed(stats: NDArray[np.int32], reasons: NDArray[np.uint8]) -> list[Dropped]:
+    """Return the largest dropped blobs, and one box around all others."""
+    out = np.flatnonzero(reasons != KEPT)
+    out = out[np.argsort(-stats[out, cv2.CC_STAT_AREA], kind="stable")]
+    dropped = [
+        (Box(*box), REASONS[reason])
+        for box, reason in zip(stats[out[:LISTED], :4].tolist(), reasons[out[:LISTED]].tolist(), strict=True)
+    ]
+    if len(out) > LISTED:
+        left, top, width, height = stats[out[LISTED:], :4].T
+        x, y = int(left.min()), int(top.min())
+        around = Box(x, y, int((left + width).max()) - x, int((top + height).max()) - y)
+        dropped.append((around, DropReason.CROWDED))
+    return dropped
 
 
 def _connected(mask: Gray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

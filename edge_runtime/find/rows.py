@@ -3,86 +3,99 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_runtime.find.blobs import LEAST, Blob, Drop
-from edge_runtime.types import Box
+from edge_runtime.find.blobs import LEAST, LEAST_SHARE, MOST_SHARE, Blob, Dropped, DropReason, typical_height
 
-LEAST_SHARE, MOST_SHARE = 0.3, 3.5  # of the height that is typical of the page's ink: digits are within these
 GAP = 6.0  # heights: neighbours in a row are no further apart
 SLANT = 0.2  # rows rise or fall by no more than this over the gap between neighbours
 ALIKE = 0.4  # the lower of two digits in a row has at least this of the other's height
 AT_EDGE = 0.75  # of the typical height: a row with less that lies all along the page's edge is the table behind it
 LOWER = 0.6  # of a taller row's height: a row with less that lies in it is made of separators and specks
+REACH = 0.3  # of a row's height: a small blob of the row is no higher or lower than the digit beside it by more
+PAIRS = 1 << 17  # pairs of blobs that are compared at once: bounds the memory
 
 
 class BlobRow(NamedTuple):
     """One row of writing."""
 
     blobs: list[Blob]  # from left to right
-    height: float  # pixels: a digit's, the median's
+    height: float  # pixels: the median height of its digits
 
 
-def find_rows(blobs: list[Blob], width: int, height: int) -> tuple[list[BlobRow], list[tuple[Box, str]]]:
-    """Return rows from top to bottom, and what belongs to none. width, height: the page's, pixels."""
+class _Boxes(NamedTuple):
+    """The boxes of N blobs as columns, each (N,)."""
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    top: NDArray[np.float64]
+    bottom: NDArray[np.float64]
+
+
+def find_rows(blobs: list[Blob], width: int, height: int) -> tuple[list[BlobRow], list[Dropped]]:
+    """Return rows from top to bottom, and the blobs that are in no row. width, height: the page's, pixels."""
     tall = [blob for blob in blobs if blob.box.height >= LEAST]
     if not tall:
-        return [], [(blob.box, Drop.SMALL) for blob in blobs]
-    typical = typical_height(tall)
+        return [], [(blob.box, DropReason.SMALL) for blob in blobs]
+    typical = typical_height(*(np.array(column) for column in zip(*((b.box.height, b.area) for b in tall), strict=True)))
     main = [blob for blob in tall if LEAST_SHARE * typical <= blob.box.height <= MOST_SHARE * typical]
-    groups = _chains(sorted(main, key=lambda blob: blob.box.x + blob.box.width / 2))
-    rows = [BlobRow(group, float(np.median([blob.box.height for blob in group]))) for group in groups]
-    rows = _absorbed(rows)
-    dropped: list[tuple[Box, str]] = []
-    taken = {blob.label for row in rows for blob in row.blobs}
-    for row in list(rows):
-        if row.height < AT_EDGE * typical and all(_touches_edge(blob.box, width, height) for blob in row.blobs):
-            rows.remove(row)
-            dropped += [(blob.box, Drop.BORDER) for blob in row.blobs]
-    for blob in blobs:
-        if blob.label in taken:
-            continue
-        home = _row_of(blob, rows)
-        if home is None:
-            dropped.append((blob.box, Drop.LARGE if blob.box.height > MOST_SHARE * typical else Drop.SMALL))
+    rows = [BlobRow(chain, float(np.median([blob.box.height for blob in chain]))) for chain in _chains(main)]
+    dropped: list[Dropped] = []
+    kept = []
+    for row in _absorbed(rows):
+        if row.height < AT_EDGE * typical and all(_touches_edge(blob, width, height) for blob in row.blobs):
+            dropped += [(blob.box, DropReason.BORDER) for blob in row.blobs]
         else:
-            home.blobs.append(blob)
-    for row in rows:
-        row.blobs.sort(key=lambda blob: blob.box.x + blob.box.width / 2)
-    return _in_order(rows), dropped
+            kept.append(row)
+    taken = {blob.label for blob in main}
+    others = [blob for blob in blobs if blob.label not in taken]
+    for blob, home in zip(others, _homes(others, kept), strict=True):
+        if home is None:
+            reason = DropReason.LARGE if blob.box.height > MOST_SHARE * typical else DropReason.SMALL
+            dropped.append((blob.box, reason))
+        else:
+            kept[home].blobs.append(blob)
+    for row in kept:
+        row.blobs.sort(key=_middle)
+    return sorted(kept, key=lambda row: float(np.mean([blob.box.y + blob.box.height / 2 for blob in row.blobs]))), dropped
 
 
-def _touches_edge(box: Box, width: int, height: int) -> bool:
-    return box.x <= 1 or box.y <= 1 or box.x + box.width >= width - 1 or box.y + box.height >= height - 1
+def _middle(blob: Blob) -> float:
+    return blob.box.x + blob.box.width / 2
+
+
+def _touches_edge(blob: Blob, width: int, height: int) -> bool:
+    return blob.box.x <= 1 or blob.box.y <= 1 or blob.right >= width - 1 or blob.bottom >= height - 1
 
 
 def _absorbed(rows: list[BlobRow]) -> list[BlobRow]:
-    """Rows without those that are commas, dashes and parts of strokes of a taller row."""
-    kept: list[BlobRow] = []
-    for row in sorted(rows, key=lambda row: -row.height):
-        taller = [other for other in kept if row.height < LOWER * other.height]
-        homes = [_row_of(blob, taller) for blob in row.blobs]
-        if not all(homes):
-            kept.append(row)
+    """Return the rows by height, the tallest first, without those that are commas, dashes and parts of strokes.
+
+    Such a row lies in taller ones, and its blobs join them.
+    """
+    rows = sorted(rows, key=lambda row: -row.height)
+    blobs = [blob for row in rows for blob in row.blobs]
+    limits = [row.height / LOWER for row in rows for _ in row.blobs]
+    homes = iter(_homes(blobs, rows, limits))
+    kept: dict[int, BlobRow] = {}
+    into: dict[int, int] = {}  # the row that each row has joined: its first blob's
+    for number, row in enumerate(rows):
+        found = [next(homes) for _ in row.blobs]
+        if any(home is None for home in found):
+            kept[number] = row
+            into[number] = number
             continue
-        for blob, home in zip(row.blobs, homes, strict=True):
-            if home is not None:
-                home.blobs.append(blob)
-                home.blobs.sort(key=lambda each: each.box.x + each.box.width / 2)
-    return kept
-
-
-def typical_height(blobs: list[Blob]) -> float:
-    """The height that half of the ink is in blobs of, or lower ones; 0 without blobs."""
-    if not blobs:
-        return 0.0
-    heights = np.array([blob.box.height for blob in blobs])
-    order = np.argsort(heights)
-    ink = np.cumsum(np.array([blob.area for blob in blobs])[order])
-    return float(heights[order][np.searchsorted(ink, ink[-1] / 2)])
+        for blob, home in zip(row.blobs, found, strict=True):
+            kept[into[home]].blobs.append(blob)
+        into[number] = into[found[0]]
+    for row in kept.values():
+        row.blobs.sort(key=_middle)
+    return list(kept.values())
 
 
 def _chains(blobs: list[Blob]) -> list[list[Blob]]:
     """Link each blob to the nearest on either side that could be its neighbour; each chain is a row."""
+    blobs = sorted(blobs, key=_middle)
     parent = list(range(len(blobs)))
 
     def root(index: int) -> int:
@@ -91,11 +104,9 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
             index = parent[index]
         return index
 
-    widest = max((blob.box.width for blob in blobs), default=0)
-    for index in range(len(blobs)):
-        for step in (1, -1):
-            other = _neighbour(blobs, index, step, widest)
-            if other is not None:
+    for side in _neighbours(_boxes(blobs)):
+        for index, other in enumerate(side.tolist()):
+            if other >= 0:
                 parent[root(other)] = root(index)
     groups: dict[int, list[Blob]] = {}
     for index, blob in enumerate(blobs):
@@ -103,42 +114,71 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
     return list(groups.values())
 
 
-def _neighbour(blobs: list[Blob], index: int, step: int, widest: int) -> int | None:
-    """The nearest that could be a blob's neighbour: on its right, or on its left where the step is -1."""
-    blob, best, nearest = blobs[index], None, np.inf
-    other = index + step
-    while 0 <= other < len(blobs):
-        left, right = (blob, blobs[other]) if step > 0 else (blobs[other], blob)
-        gap = right.box.x - left.right
-        if gap > min(GAP / ALIKE * blob.box.height, nearest) + widest:  # they lie in the order of their middles
+def _neighbours(boxes: _Boxes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the nearest neighbour of each of N blobs on the right and on the left: both (N,), -1 for none.
+
+    boxes: in the order of their middles; equally near ones count in this order.
+    """
+    count = len(boxes.left)
+    on_right, on_left = np.full(count, -1, np.intp), np.full(count, -1, np.intp)
+    nearest = np.full(count, np.inf)  # the gap on the left of each
+    step = max(1, PAIRS // max(1, count))
+    for first in range(0, count, step):
+        ones, others = _Boxes(*(side[first : first + step, np.newaxis] for side in boxes)), slice(first + 1, count)
+        gap = _gaps(ones, _Boxes(*(side[others] for side in boxes)))
+        gap[np.tri(*gap.shape, -1, bool)] = np.inf  # itself and those before it
+        if not gap.size:
             break
-        if gap < nearest and _are_neighbours(blob, blobs[other], gap):
-            best, nearest = other, gap
-        other += step
-    return best
+        best = gap.argmin(1)
+        rows = np.arange(len(gap))
+        found = np.isfinite(gap[rows, best])
+        on_right[first : first + step][found] = best[found] + first + 1
+        last = len(gap) - 1 - gap[::-1].argmin(0)
+        gaps = gap[last, np.arange(gap.shape[1])]
+        nearer = np.isfinite(gaps) & (gaps <= nearest[others])
+        nearest[others][nearer] = gaps[nearer]
+        on_left[others][nearer] = last[nearer] + first
+    return on_right, on_left
 
 
-def _are_neighbours(one: Blob, other: Blob, gap: float) -> bool:
-    low, high = sorted((one.box.height, other.box.height))
-    if low < ALIKE * high or gap > GAP * high:
-        return False
-    overlap = min(one.bottom, other.bottom) - max(one.box.y, other.box.y)
-    return overlap + min(SLANT * max(0.0, gap), 0.4 * low) > 0.4 * low
+def _gaps(left: _Boxes, right: _Boxes) -> NDArray[np.float64]:
+    """Return the gap of each pair of blobs in pixels, below 0 where they overlap, and infinity for no neighbours."""
+    gap = right.left - left.right
+    one, other = left.bottom - left.top, right.bottom - right.top
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    overlap = np.minimum(left.bottom, right.bottom) - np.maximum(left.top, right.top)
+    near = (low >= ALIKE * high) & (gap <= GAP * high)
+    near &= overlap + np.minimum(SLANT * np.maximum(0.0, gap), 0.4 * low) > 0.4 * low
+    return np.where(near, gap, np.inf)
 
 
-def _row_of(blob: Blob, rows: list[BlobRow]) -> BlobRow | None:
-    """The row that a small blob lies in, between the heights of the digits nearest to it."""
-    for row in rows:
-        if blob.right < row.blobs[0].box.x - row.height or blob.box.x > row.blobs[-1].right + row.height:
-            continue
-        near = min(row.blobs, key=lambda each: max(each.box.x - blob.right, blob.box.x - each.right))
-        reach = 0.3 * row.height
-        if max(near.box.x - blob.right, blob.box.x - near.right) < row.height and (
-            near.box.y - reach < blob.box.y and blob.bottom < near.bottom + reach
-        ):
-            return row
-    return None
+def _homes(blobs: list[Blob], rows: list[BlobRow], limits: list[float] | None = None) -> list[int | None]:
+    """Return the number of the first row that each blob lies in, or None.
+
+    A blob lies in a row between the heights of the digit that is nearest to it. limits: each blob's row is higher.
+    """
+    if not blobs or not rows:
+        return [None] * len(blobs)
+    given, held = _boxes(blobs), _boxes([blob for row in rows for blob in row.blobs])
+    sizes = [len(row.blobs) for row in rows]
+    starts = np.cumsum([0, *sizes[:-1]])
+    numbers = np.repeat(np.arange(len(rows)), sizes)
+    heights = np.repeat([row.height for row in rows], sizes)
+    homes: list[int | None] = []
+    step = max(1, PAIRS // len(numbers))
+    for first in range(0, len(blobs), step):
+        each = _Boxes(*(side[first : first + step, np.newaxis] for side in given))
+        apart = np.maximum(held.left - each.right, each.left - held.right)
+        nearest = np.minimum.reduceat(apart, starts, 1)[:, numbers]
+        lies = (apart == nearest) & (apart < heights)
+        lies &= (held.top - REACH * heights < each.top) & (each.bottom < held.bottom + REACH * heights)
+        if limits is not None:
+            lies &= heights > np.array(limits[first : first + step])[:, np.newaxis]
+        found = numbers[lies.argmax(1)]
+        homes += [home if there else None for home, there in zip(found.tolist(), lies.any(1).tolist(), strict=True)]
+    return homes
 
 
-def _in_order(rows: list[BlobRow]) -> list[BlobRow]:
-    return sorted(rows, key=lambda row: float(np.mean([blob.box.y + blob.box.height / 2 for blob in row.blobs])))
+def _boxes(blobs: list[Blob]) -> _Boxes:
+    sides = [(blob.box.x, blob.right, blob.box.y, blob.bottom) for blob in blobs]
+    return _Boxes(*np.array(sides, np.float64).reshape(-1, 4).T)
