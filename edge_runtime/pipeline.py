@@ -158,7 +158,7 @@ class Reader:
             self._lines = open_lines(self._classifier.backend) or False
         return self._lines.read(lines) if isinstance(self._lines, LineReader) else None
 
-    def _look(self, crops: list[Gray]) -> tuple[Images, Classification]:
+    def _look(self, crops: Iterable[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)
         return images, self._classifier.classify(images)
 

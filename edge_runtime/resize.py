@@ -31,12 +31,14 @@ def smaller(gray: Gray, width: int, height: int) -> Gray:
     # All weights are whole numbers, and so are all sums, whatever their order.
     area = gray.size
     if area <= SMALL:
-        sums = _summed(_summed(gray, height).T, width).T.astype(np.int32)
+        sums = _summed(_summed(gray, height).T, width).T.astype(np.int32, order="C")
         sums += area // 2
         sums //= area
         return sums.astype(np.uint8)
     if gray.shape[0] % height == 0 and gray.shape[1] % width == 0:
         return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    if gray.shape[1] > BAND // 4:  # bands are along the other side, or one would be too large
+        return np.ascontiguousarray(smaller(gray.T, height, width).T)
     step = max(1, BAND * height // area)
     return np.concatenate(
         [_band(gray, width, height, first, min(height, first + step)) for first in range(0, height, step)]

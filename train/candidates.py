@@ -4,6 +4,7 @@ Reading by over-segmentation asks a classifier of halves of digits, of two that 
 A network that was shown nothing but digits is sure of them, too; with these it can learn what is none.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -78,9 +79,9 @@ def _look(random: np.random.Generator) -> Look:
     )
 
 
-def _unsure(crops: list[Gray]) -> tuple[Images, Classification]:
+def _unsure(crops: Iterable[Gray]) -> tuple[Images, Classification]:
     """Stands for a classifier that is sure of nothing, so that all is cut that can be."""
-    count = len(crops)
+    count = sum(1 for _ in crops)
     shares = np.full((count, 10), 0.1, np.float32)
     return np.zeros((count, 28, 28), np.uint8), Classification(np.zeros(count, np.int64), shares[:, 0], shares)
 

@@ -1,7 +1,7 @@
 """Connected ink to blobs: what may be a digit or a part of one, and what is dropped with the reason."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -76,7 +76,8 @@ def find_blobs(ink: Ink) -> Blobs:
         order = kept[np.argsort(-stats[kept, cv2.CC_STAT_AREA], kind="stable")]
         reasons[order[MOST:]] = REASONS.index(DropReason.CROWDED)
         kept = np.sort(order[:MOST])
-    blobs = [Blob(Box(*box), area, index) for index, (*box, area) in zip(kept.tolist(), stats[kept].tolist(), strict=True)]
+    boxes, areas = stats[kept, :4].tolist(), stats[kept, cv2.CC_STAT_AREA].tolist()
+    blobs = [Blob(Box(*box), *rest) for box, *rest in zip(boxes, areas, kept.tolist(), strict=True)]
     return Blobs(blobs, _listed(stats, reasons), labels, rules)
 
 
@@ -85,10 +86,13 @@ def texture(shape: tuple[int, ...]) -> Dropped:
     return Box(0, 0, shape[1], shape[0]), DropReason.TEXTURE
 
 
-def typical_height(heights: NDArray[np.int32], areas: NDArray[np.int32]) -> float:
-    """Return the height that half of the ink is in blobs of, or lower ones: (n,) both; 0 without blobs."""
-    if not len(heights):
-        return 0.0
+def typical_height(blobs: list[Blob]) -> float:
+    """Return the height that half of the ink is in blobs of, or lower ones; 0 without blobs."""
+    sizes = np.array([(blob.box.height, blob.area) for blob in blobs], np.int64).reshape(-1, 2)
+    return _typical(sizes[:, 0], sizes[:, 1]) if blobs else 0.0
+
+
+def _typical(heights: NDArray[np.integer[Any]], areas: NDArray[np.integer[Any]]) -> float:
     order = np.argsort(heights)
     ink = np.cumsum(areas[order])
     return float(heights[order][np.searchsorted(ink, ink[-1] / 2)])
@@ -116,7 +120,7 @@ def _reasons(stats: NDArray[np.int32], sure: NDArray[np.intp], shape: tuple[int,
 def _like_digits(stats: NDArray[np.int32]) -> int:
     """Return how many blobs have the size that is typical of all their ink."""
     heights = stats[:, cv2.CC_STAT_HEIGHT]
-    typical = typical_height(heights, stats[:, cv2.CC_STAT_AREA])
+    typical = _typical(heights, stats[:, cv2.CC_STAT_AREA])
     return int(np.count_nonzero((heights >= LEAST_SHARE * typical) & (heights <= MOST_SHARE * typical)))
 
 

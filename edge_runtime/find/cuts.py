@@ -4,7 +4,7 @@ A cut is the cheapest way from the top of the blob to its bottom, where ink is d
 goes between neighbours that overlap, and through the thinnest stroke where they touch.
 """
 
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
 
-ASIDE = 0.12  # strokes' worth of ink: a step of one pixel aside
+ASIDE = 0.12  # strokes' worth of ink: the cost of a step of one pixel aside
 NEAR = 0.14  # of the digits' height: cuts are at least so far apart
-DEAR = 4.5  # stroke widths: a cut through more ink is none
+DEAR = 4.5  # stroke widths: no cut goes through more ink
 SLIVER = 0.02  # of the squared height: a piece with less ink is put back to a neighbour
 SHARED = 0.6  # stroke widths of ink on the other side of a cut that are on this one, too
 MOST = 16  # cuts in one blob, the cheapest
+BARRED = 1e6  # cost of a pixel between two blobs, which no way goes through
 
 
 class Part(NamedTuple):
@@ -30,39 +31,77 @@ class Part(NamedTuple):
     crossed: float  # stroke widths of ink that the cut on its left crosses; 0 for the first
 
 
-def apart(patch: Gray, height: float, stroke: float) -> list[Part]:
-    """Cut a blob into pieces, from left to right; the arguments are those of `cut`."""
-    rows, columns = patch.shape
-    cuts = cut(patch, height, stroke)
-    across = np.arange(columns)
-    while True:
-        edges = [(np.zeros(rows, np.int64), 0.0), *cuts, (np.full(rows, columns), 0.0)]
-        parts = []
-        for start, end in pairwise(edges):
-            part = patch * ((across >= start[0][:, None]) & (across < end[0][:, None]))
-            parts.append(part)
-        if not cuts:
-            break
-        masses = [int(np.count_nonzero(part >= 128)) for part in parts]
-        least = int(np.argmin(masses))
-        if masses[least] >= SLIVER * height * height:
-            break
-        # Between its two cuts the dearer one goes.
-        sides = [index for index in (least - 1, least) if 0 <= index < len(cuts)]
-        del cuts[max(sides, key=lambda index: cuts[index][1])]
-    # Where a cut goes through ink, that ink may be a stroke of both its neighbours, as two zeros share a side.
-    shared = [np.where(_inked(patch, path), round(SHARED * stroke), 0) if crossed else 0 for path, crossed in edges]
-    parts = [
-        patch * ((across >= (start - left)[:, None]) & (across < (end + right)[:, None]))
-        for ((start, _), left), ((end, _), right) in pairwise(zip(edges, shared, strict=True))
-    ]
+class _Cuts(NamedTuple):
+    """The cuts of one blob, from left to right."""
+
+    paths: NDArray[np.int64]  # (cuts, rows), each row's first column to the right of the cut
+    crossed: NDArray[np.float64]  # (cuts,), stroke widths of ink that each crosses
+
+
+class _Ways(NamedTuple):
+    """The cheapest ways to each pixel of a blob from its first row."""
+
+    cost: NDArray[np.float32]  # (rows, columns)
+    came: NDArray[np.int8]  # (rows, columns), from -1, 0 or 1 columns aside
+
+
+def apart(patches: Sequence[Gray], heights: Sequence[float]) -> list[list[Part]]:
+    """Cut blobs into pieces, each from left to right.
+
+    patches: the ink of each, uint8 (rows, columns). heights: of the digits of each one's row, pixels.
+    """
+    if not patches:
+        return []
+    costs = [patch.astype(np.float32) / np.float32(255) for patch in patches]
+    down = _sweep(costs)
+    up = _sweep([cost[::-1] for cost in costs])
     found = []
-    for part, (_, crossed) in zip(parts, edges, strict=False):
+    for patch, cost, height, above, below in zip(patches, costs, heights, down, up, strict=True):
+        stroke = stroke_width(patch, height)
+        found.append(_parts(patch, _thinned(patch, _cuts(cost, above, below, height, stroke), height), stroke))
+    return found
+
+
+def _parts(patch: Gray, cuts: _Cuts, stroke: float) -> list[Part]:
+    rows, columns = patch.shape
+    edges = np.concatenate([np.zeros((1, rows), np.int64), cuts.paths, np.full((1, rows), columns)])
+    # Where a cut goes through ink, that ink may be a stroke of both its neighbours, as two zeros share a side.
+    shared = np.zeros_like(edges)
+    for index, path in enumerate(cuts.paths, 1):
+        shared[index] = np.where(_inked(patch, path), round(SHARED * stroke), 0)
+    parts = []
+    crossed = [0.0, *cuts.crossed.tolist()]
+    for start, end, ink in zip((edges - shared)[:-1], (edges + shared)[1:], crossed, strict=True):
+        left, right = max(0, int(start.min())), min(columns, int(end.max()))
+        across = np.arange(left, right)
+        part = patch[:, left:right] * ((across >= start[:, None]) & (across < end[:, None]))
+        if right <= left:
+            continue
         ys, xs = np.flatnonzero(part.max(1) >= 64), np.flatnonzero(part.max(0) >= 64)
         if len(ys):
             window = part[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
-            found.append(Part(window, int(xs[0]), int(ys[0]), crossed))
-    return found
+            parts.append(Part(np.ascontiguousarray(window), left + int(xs[0]), int(ys[0]), ink))
+    return parts
+
+
+def _thinned(patch: Gray, cuts: _Cuts, height: float) -> _Cuts:
+    """Return the cuts without those that make slivers."""
+    rows, columns = patch.shape
+    before = np.zeros((rows, columns + 1), np.int64)
+    np.cumsum(patch >= 128, 1, out=before[:, 1:])
+    inked = before[np.arange(rows), cuts.paths]  # (cuts, rows), ink to the left of each
+    while len(cuts.paths):
+        edges = np.concatenate([before[np.newaxis, :, 0], inked, before[np.newaxis, :, -1]])
+        masses = np.maximum(np.diff(edges, axis=0), 0).sum(1)
+        least = int(masses.argmin())
+        if masses[least] >= SLIVER * height * height:
+            break
+        # Of the cuts on its two sides the dearer one goes.
+        sides = [index for index in (least - 1, least) if 0 <= index < len(inked)]
+        out = max(sides, key=lambda index: cuts.crossed[index])
+        inked = np.delete(inked, out, 0)
+        cuts = _Cuts(np.delete(cuts.paths, out, 0), np.delete(cuts.crossed, out))
+    return cuts
 
 
 def _inked(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -74,63 +113,59 @@ def _inked(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
     )
 
 
-def cut(patch: Gray, height: float, stroke: float) -> list[tuple[NDArray[np.int64], float]]:
-    """Return cuts from left to right: each row's first column to the right of it, (rows,), and the ink it crosses.
-
-    patch: ink, uint8 (rows, columns). height: of the row's digits; stroke: width of a stroke, pixels. The ink crossed
-    is in stroke widths.
-    """
-    rows, columns = patch.shape
-    if columns < 3:
-        return []
-    cost = patch.astype(np.float32) / np.float32(255)
-    down, came = _sweep(cost)
+def _cuts(cost: NDArray[np.float32], down: _Ways, up: _Ways, height: float, stroke: float) -> _Cuts:
+    """Return the cheapest cuts. down, up: ways from the first row, and from the last one in the upturned blob."""
+    rows, columns = cost.shape
     middle = rows // 2
-    up, went = _sweep(cost[::-1])
     # The cheapest way through each pixel of the middle row.
-    through = down[middle] + up[rows - 1 - middle] - cost[middle]
+    through = down.cost[middle] + up.cost[rows - 1 - middle] - cost[middle]
     least = max(2, round(NEAR * height))
     chosen: list[int] = []
-    for column in np.argsort(through, kind="stable").tolist():
-        if through[column] > DEAR * stroke or len(chosen) == MOST:
+    order = np.argsort(through, kind="stable")
+    for column in order[through[order] <= DEAR * stroke].tolist():
+        if len(chosen) == MOST:
             break
         if least <= column < columns - least + 1 and all(abs(column - other) >= least for other in chosen):
             chosen.append(column)
-    found = []
-    for column in sorted(chosen):
-        path = np.empty(rows, np.int64)
-        path[middle] = column
-        for row in range(middle, 0, -1):
-            path[row - 1] = path[row] + came[row, path[row]]
-        for row in range(middle, rows - 1):
-            path[row + 1] = path[row] + went[rows - 1 - row, path[row]]
-        ink = float(cost[np.arange(rows), path].sum())
-        found.append((path, ink / max(stroke, 1.0)))
-    return found
+    paths = np.empty((len(chosen), rows), np.int64)
+    paths[:, middle] = sorted(chosen)
+    for row in range(middle, 0, -1):
+        paths[:, row - 1] = paths[:, row] + down.came[row, paths[:, row]]
+    for row in range(middle, rows - 1):
+        paths[:, row + 1] = paths[:, row] + up.came[rows - 1 - row, paths[:, row]]
+    crossed = [float(cost[np.arange(rows), path].sum()) / max(stroke, 1.0) for path in paths]
+    return _Cuts(paths, np.array(crossed, np.float64))
 
 
-def _sweep(cost: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Cheapest ways from the first row to each pixel, and where each came from: -1, 0 or 1 columns aside."""
-    rows, columns = cost.shape
-    total = cost.copy()
-    came = np.zeros((rows, columns), np.int8)
-    three = np.empty((3, columns), np.float32)
-    aside = np.float32(ASIDE)
-    for row in range(1, rows):
+def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Ways]:
+    """Return the cheapest ways through each blob from its first row; all blobs side by side, for speed."""
+    widths = [cost.shape[1] for cost in costs]
+    starts = np.cumsum([1, *(width + 1 for width in widths)])
+    total = np.zeros((max(cost.shape[0] for cost in costs), starts[-1]), np.float32)
+    total[:, starts - 1] = BARRED
+    for cost, start in zip(costs, starts, strict=False):
+        total[: cost.shape[0], start : start + cost.shape[1]] = cost
+    came = np.zeros(total.shape, np.int8)
+    three = np.full((3, total.shape[1]), BARRED, np.float32)
+    across, aside = np.arange(total.shape[1]), np.float32(ASIDE)
+    for row in range(1, len(total)):
         above = total[row - 1]
         three[1] = above
-        three[0, 1:], three[0, 0] = above[:-1] + aside, np.inf
-        three[2, :-1], three[2, -1] = above[1:] + aside, np.inf
+        three[0, 1:] = above[:-1] + aside
+        three[2, :-1] = above[1:] + aside
         best = three.argmin(0)
         # Straight on where it costs the same.
         best[three[1] <= three.min(0)] = 1
         came[row] = best - 1
-        total[row] += three[best, np.arange(columns)]
-    return total, came
+        total[row] += three[best, across]
+    return [
+        _Ways(total[: cost.shape[0], start : start + width], came[: cost.shape[0], start : start + width])
+        for cost, start, width in zip(costs, starts, widths, strict=False)
+    ]
 
 
 def stroke_width(patch: Gray, height: float) -> float:
-    """An estimate in pixels: a stroke's area over half its outline."""
+    """Return an estimate in pixels: a stroke's area over half its outline."""
     mask = (patch >= 128).astype(np.uint8)
     area = int(mask.sum())
     outline = area - int(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0).sum())

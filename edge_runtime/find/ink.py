@@ -15,6 +15,7 @@ from edge_runtime.resize import linear, smaller
 from edge_runtime.types import Gray
 
 WORK = 3_000_000  # pixels: a larger page is first reduced by a whole factor
+LONGEST = 20_000  # pixels: and so is one with a longer side
 TINY = 240  # pixels: the longer side of the picture that the paper is estimated on
 WINDOW = 0.3  # of the page's mean side: the median's window; strokes must fill less than half of it
 DARK = 4  # gray levels: added to page and paper, or the noise of black would be ink
@@ -51,7 +52,7 @@ def find_ink(gray: Gray, factor: int = 0) -> Ink:
 
     factor: pixels of the page along one of the ink map; 0 for what a page of its size can bear.
     """
-    factor = factor or max(1, int(np.ceil(np.sqrt(gray.size / WORK))))
+    factor = factor or max(1, int(np.ceil(np.sqrt(gray.size / WORK))), -(-max(gray.shape) // LONGEST))
     if factor > 1:
         gray = smaller(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
     if _is_light_on_dark(gray):
@@ -131,11 +132,8 @@ def _masks(strength: Gray, floor: int, level: int) -> tuple[Gray, Gray, int]:
     if level > 255:
         return np.zeros_like(strength), np.zeros_like(strength), level
     threshold, inked = (round(floor + share * (level - floor)) for share in (SHARE, INKED))
-    height, width = strength.shape
-    step = max(1, max(height, width) // TINY)
     # The strongest ink of each square, and of the squares around it.
-    down, across = min(step // 2, height - 1), min(step // 2, width - 1)
-    squares = cv2.dilate(strength, np.ones((step, step), np.uint8))[down::step, across::step]
+    squares = _strongest(strength, max(1, max(strength.shape) // TINY))
     reach = max(3, int(AROUND * np.sqrt(squares.size)) | 1)
     strongest = np.asarray(cv2.blur(cv2.dilate(squares, np.ones((reach, reach), np.uint8)), (reach, reach)), np.float64)
     local = np.clip(FAINTER * strongest, LEAST * threshold, MOST * threshold)
@@ -146,6 +144,13 @@ def _masks(strength: Gray, floor: int, level: int) -> tuple[Gray, Gray, int]:
         for level in (weak, local)
     )
     return np.asarray(mask, np.uint8), np.asarray(sure, np.uint8), threshold
+
+
+def _strongest(strength: Gray, side: int) -> Gray:
+    """Return the highest value of each square; rows and columns that fill less than half of a last one are left out."""
+    down, across = (np.arange(0, max(1, length - side // 2), side) for length in strength.shape)
+    strength = strength[: down[-1] + side, : across[-1] + side]
+    return np.asarray(np.maximum.reduceat(np.maximum.reduceat(strength, across, 1), down, 0), np.uint8)
 
 
 def _otsu(counts: NDArray[np.float64]) -> int:

@@ -11,10 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.types import Box, Gray
+from edge_runtime.types import Box, Classification, Gray
 
-JOIN = 8  # pieces in one candidate, at most
-WIDE = 1.6  # heights: no digit is wider
+JOIN = 8  # pieces in one candidate, at most, not counting small ones
+RUN = 24  # pieces in one candidate, at most, with small ones
+WIDE = 1.6  # heights: no digit of several pieces is wider
+WIDEST = 5.0  # heights: nor is one of a single piece, at any cost
 LOW = 0.35  # of the row's height: no digit is lower
 SMALL = 0.4  # of the row's height: a blob with less, both ways, may lie in a digit's box and be no part of it
 MARGIN = 0.25  # of a candidate's longer side: paper around it
@@ -45,6 +47,13 @@ class Costs(NamedTuple):
     skip_from: float = 0.4  # heights: larger pieces cost more than a speck
 
 
+class Seen(NamedTuple):
+    """What a classifier says of a crop."""
+
+    image: Gray  # (28, 28), normalised
+    reading: Classification  # of this one image
+
+
 class Piece(NamedTuple):
     """Ink at the row's own scale."""
 
@@ -54,6 +63,8 @@ class Piece(NamedTuple):
     blob: int  # which blob of the row it is of
     cut: float  # stroke widths of ink that the cut on its left crosses; 0 at a blob's own edge
     whole: bool  # it is a blob as it was found
+    seen: Seen | None = None  # how it reads by itself, where that was asked
+    sure: bool = False  # it reads so well by itself that it is a digit
 
     @property
     def right(self) -> int:
@@ -62,6 +73,10 @@ class Piece(NamedTuple):
     @property
     def bottom(self) -> int:
         return self.y + int(self.ink.shape[0])
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, int(self.ink.shape[1]), int(self.ink.shape[0]))
 
 
 class Candidate(NamedTuple):
@@ -73,24 +88,33 @@ class Candidate(NamedTuple):
     box: Box  # in the row, at its scale
 
 
-def join(pieces: list[Piece], height: float) -> list[Candidate]:
-    """Every join of neighbours that can be one digit, with the small pieces among them and without."""
+def join(pieces: list[Piece], height: float, apart: bool = False) -> list[Candidate]:
+    """Return every join of neighbours that can be one digit, with the small pieces among them and without.
+
+    apart: pieces that are sure digits by themselves join no others.
+    """
     found = []
     small = [piece.whole and max(piece.ink.shape) < SMALL * height for piece in pieces]
     for first in range(len(pieces)):
         large = 0
-        for last in range(first + 1, len(pieces) + 1):
-            large += not small[last - 1]
-            box = _around(pieces[first:last])
-            if last > first + 1 and (large > JOIN or box.width > WIDE * max(height, box.height)):
+        box, rest = pieces[first].box, None  # around all pieces, and around those that are not small
+        for last in range(first + 1, min(first + RUN, len(pieces)) + 1):
+            piece = pieces[last - 1]
+            if apart and last > first + 1 and (pieces[first].sure or piece.sure):
+                break
+            box = _around(box, piece.box)
+            if not small[last - 1]:
+                large += 1
+                rest = piece.box if rest is None else _around(rest, piece.box)
+            tall = max(height, box.height)
+            if (last > first + 1 and (large > JOIN or box.width > WIDE * tall)) or box.width > WIDEST * tall:
                 break
             if box.height < LOW * height:
                 continue
             found.append(Candidate(first, last, (), box))
-            if not small[first] and not small[last - 1] and large < last - first:
+            if rest is not None and not small[first] and not small[last - 1] and large < last - first:
                 without = tuple(index for index in range(first, last) if small[index])
-                rest = [pieces[index] for index in range(first, last) if not small[index]]
-                found.append(Candidate(first, last, without, _around(rest)))
+                found.append(Candidate(first, last, without, rest))
     return found
 
 
@@ -100,11 +124,20 @@ def members(candidate: Candidate, pieces: list[Piece]) -> list[Piece]:
     return [pieces[index] for index in span if index not in candidate.without]
 
 
+def crop_size(box: Box) -> tuple[int, int]:
+    """Return the height and width of a candidate's crop, pixels."""
+    edge = _edge(box)
+    return box.height + 2 * edge, box.width + 2 * edge
+
+
+def _edge(box: Box) -> int:
+    return 1 + round(MARGIN * max(box.width, box.height))
+
+
 def crop(candidate: Candidate, pieces: list[Piece]) -> Gray:
-    """A candidate's ink with paper around it: uint8 (height, width), bright on 0."""
-    box = candidate.box
-    edge = 1 + round(MARGIN * max(box.width, box.height))
-    canvas = np.zeros((box.height + 2 * edge, box.width + 2 * edge), np.uint8)
+    """Return a candidate's ink with paper around it: uint8 (height, width), bright on 0."""
+    box, edge = candidate.box, _edge(candidate.box)
+    canvas = np.zeros(crop_size(box), np.uint8)
     for piece in members(candidate, pieces):
         top, left = piece.y - box.y + edge, piece.x - box.x + edge
         window = canvas[top : top + piece.ink.shape[0], left : left + piece.ink.shape[1]]
@@ -223,9 +256,10 @@ def spelt_path(
     return path[::-1]
 
 
-def _around(pieces: list[Piece]) -> Box:
-    left, top = min(piece.x for piece in pieces), min(piece.y for piece in pieces)
-    return Box(left, top, max(piece.right for piece in pieces) - left, max(piece.bottom for piece in pieces) - top)
+def _around(one: Box, other: Box) -> Box:
+    left, top = min(one.x, other.x), min(one.y, other.y)
+    right, bottom = max(one.x + one.width, other.x + other.width), max(one.y + one.height, other.y + other.height)
+    return Box(left, top, right - left, bottom - top)
 
 
 def _seams(pieces: list[Piece], height: float, costs: Costs) -> float:

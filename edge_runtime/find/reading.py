@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.find.blobs import Blob, Blobs, find_blobs
-from edge_runtime.find.cuts import apart, stroke_width
+from edge_runtime.find.blobs import Blob, Blobs, Dropped, DropReason, find_blobs, texture, typical_height
+from edge_runtime.find.cuts import Part, apart
 from edge_runtime.find.ink import Ink, find_ink
 from edge_runtime.find.lattice import (
     ASPECT,
@@ -17,9 +17,11 @@ from edge_runtime.find.lattice import (
     Candidate,
     Costs,
     Piece,
+    Seen,
     aspects,
     best_path,
     crop,
+    crop_size,
     join,
     join_costs,
     label_costs,
@@ -27,7 +29,7 @@ from edge_runtime.find.lattice import (
     spelt_path,
 )
 from edge_runtime.find.line import Line, row_lines
-from edge_runtime.find.rows import BlobRow, find_rows, typical_height
+from edge_runtime.find.rows import BlobRow, find_rows
 from edge_runtime.line_reader import Spelling
 from edge_runtime.resize import smaller
 from edge_runtime.types import Box, Classification, Gray, Images
@@ -39,14 +41,21 @@ CERTAIN = 0.999  # probability: a row whose wide blobs read so well, in their di
 NO_WRITING = 0.8  # doubt of a row: one of more is not read as a whole
 UNREADABLE = 0.65  # mean confidence of a row that is read as a whole: one of less has no digits
 LIKE = 1.5  # standard deviations: a digit's shape is within these
-CUT = 200  # blobs of a page that are cut, at most
-CANDIDATES = 6000  # of a page, at most
-LINES = 60  # pictures of rows that are read as a whole, at most; a page with more unsure ones holds no writing
+WIDE = 1.4  # times as wide as high: no digit's shape is wider
+TALL = 0.7  # of its row's height: no digit is lower, if its reading alone is to count
 NARROW = 0.45  # heights: a blob that is no wider is not cut
-
 ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
 
-Look = Callable[[list[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
+# What one page may cost. A page that asks for more is a texture; the densest of handwriting asks for half as much.
+AREA = 3.0  # times the page: the area of all blobs' boxes
+CUT = 200  # blobs that are cut, the widest
+CUT_PIXELS = 1_000_000  # pixels of these
+ROW_CANDIDATES = 800  # of one row; a row of more is dropped, as the texture at a page's side is
+CANDIDATES = 2400  # of all rows
+CROP_PIXELS = 16_000_000  # pixels of their crops
+LINES = 40  # images of rows that are read as a whole; a page with more unsure ones holds no writing
+
+Look = Callable[[Iterable[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
 Spell = Callable[[Images], list[Spelling] | None]  # lines to what they say; None where there is no network for them
 
 
@@ -64,7 +73,7 @@ class Found(NamedTuple):
     """What was found in a page, with the steps on the way for those who want to see them."""
 
     digits: list[FoundDigit]  # in reading order
-    dropped: list[tuple[Box, str]]  # what is no digit, and why: pixels of the page
+    dropped: list[Dropped]  # what was not read as a digit, and why: pixels of the page
     width: int  # pixels of the page
     height: int
     ink: Ink
@@ -83,6 +92,7 @@ class Row(NamedTuple):
     scale: float  # pixels of the row along one of the ink map
     x: int  # its corner in the ink map
     y: int
+    crowded: bool = False  # it has more candidates than are read, and is dropped
 
 
 def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs | None = None) -> Found:
@@ -90,6 +100,9 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
 
     gray: uint8 (height, width), any size, light and polarity. look: normalises and classifies; called twice at most.
     spell: reads rows as a whole; called once at most. None: they are cut, and the confidence of the pieces decides.
+
+    Time and memory are bounded, whatever the image shows: a page that asks for more than the limits above is a
+    texture, and one mark that covers it is dropped.
     """
     ink = find_ink(gray)
     blobs = find_blobs(ink)
@@ -97,18 +110,20 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
     if closer > 1:
         ink = find_ink(gray, ink.factor * closer)
         blobs = find_blobs(ink)
+    found = Found([], _on_page(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])
     blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
+    area = sum(blob.box.width * blob.box.height for row in blob_rows for blob in row.blobs)
+    if area > AREA * ink.strength.size:
+        return found._replace(dropped=[texture(gray.shape)])
     rows, certain, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
+    rows = _with_candidates(rows)
+    if not _is_affordable(rows):
+        return found._replace(dropped=[texture(gray.shape)])
     if spell is not None:
         rows = _spelt(rows, blob_rows, certain, unsure, ink, spell)
-    left = CANDIDATES
-    for number, row in enumerate(rows):
-        candidates = join(row.pieces, row.height)[:left]
-        rows[number] = row._replace(candidates=candidates)
-        left -= len(candidates)
     digits, left_out = _read(rows, ink.factor, look, costs or Costs())
-    dropped = [(_scaled(box, ink.factor), reason) for box, reason in blobs.dropped + dropped]
-    return Found(digits, dropped + left_out, gray.shape[1], gray.shape[0], ink, blobs, rows)
+    dropped = found.dropped + _on_page(dropped, ink.factor) + left_out
+    return found._replace(digits=digits, dropped=dropped, rows=rows)
 
 
 def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
@@ -138,35 +153,94 @@ def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
     return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, np.ones((3, 3), np.uint8)), np.uint8)
 
 
+Place = tuple[int, int]  # a piece: the number of its row, and its own in the row
+
+
 def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int], set[int]]:
-    """Cut blobs that do not read well as they are; returns also the rows that need no look more, and those cut."""
-    asked = [
+    """Cut blobs that do not read well as they are; returns also the rows that need no other look, and those cut."""
+    wide = [
         (number, index)
         for number, row in enumerate(rows)
         for index, piece in enumerate(row.pieces)
         if piece.ink.shape[1] > NARROW * row.height and piece.ink.shape[0] > LOW * row.height
     ]
+    seen, doubts = _look_alone(rows, wide, look)
+    unsure = [place for place in wide if doubts[place] > 1 - SURE]
+    certain = {number for number, _ in wide} - {number for (number, _), doubt in doubts.items() if doubt > 1 - CERTAIN}
+    cut = _widest(unsure, rows)
+    parts = apart([rows[number].pieces[index].ink for number, index in cut], [rows[number].height for number, _ in cut])
+    of_piece = dict(zip(cut, parts, strict=True))
+    found = []
+    for number, row in enumerate(rows):
+        pieces: list[Piece] = []
+        for index, piece in enumerate(row.pieces):
+            place = number, index
+            if place in of_piece:
+                pieces += _pieces(piece, of_piece[place])
+            elif place in seen:
+                pieces.append(piece._replace(seen=seen[place], sure=doubts[place] <= 1 - SURE))
+            else:
+                pieces.append(piece)
+        found.append(row._replace(pieces=sorted(pieces, key=lambda piece: piece.x + piece.ink.shape[1] / 2)))
+    return found, certain, {number for number, _ in cut}
+
+
+def _look_alone(rows: list[Row], places: list[Place], look: Look) -> tuple[dict[Place, Seen], dict[Place, float]]:
+    """Read pieces by themselves; returns what was read, and how much doubt is left about each, 0 to 1."""
+    doubts = dict.fromkeys(places, 1.0)
+    # A piece of another shape is no digit by itself, whatever it reads like.
+    asked = [place for place in places if _has_digits_shape(rows[place[0]], place[1])]
     if not asked:
-        return rows, set(), set()
-    alone = [Candidate(index, index + 1, (), _box(rows[number].pieces[index])) for number, index in asked]
-    crops = [crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True)]
-    _, result = look(crops)
-    boxes = np.array([each.box for each in alone], np.float64)
-    off = (np.log(boxes[:, 2] / boxes[:, 3]) - ASPECT[result.label]) / ASPECT_SPREAD[result.label]
-    tall = boxes[:, 3] / np.array([rows[number].height for number, _ in asked])
-    shaped = (np.abs(off) < LIKE) & (tall > 0.7)
-    doubt = np.where(shaped, 1 - result.confidence, 1.0).tolist()
-    unsure = {place for place, each in zip(asked, doubt, strict=True) if each > 1 - SURE}
-    certain = {number for number, _ in asked} - {
-        number for (number, _), each in zip(asked, doubt, strict=True) if each > 1 - CERTAIN
-    }
-    if len(unsure) > CUT:  # no writing: the widest
-        unsure = set(sorted(unsure, key=lambda place: -rows[place[0]].pieces[place[1]].ink.shape[1])[:CUT])
-    cut = [
-        row._replace(pieces=_pieces(row, {index for number, index in unsure if number == at}))
-        for at, row in enumerate(rows)
+        return {}, doubts
+    alone = [Candidate(index, index + 1, (), rows[number].pieces[index].box) for number, index in asked]
+    images, result = look(crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True))
+    off = (aspects(alone) - ASPECT[result.label]) / ASPECT_SPREAD[result.label]
+    doubts |= zip(asked, np.where(np.abs(off) < LIKE, 1 - result.confidence, 1.0).tolist(), strict=True)
+    return {place: Seen(images[at], _one(result, at)) for at, place in enumerate(asked)}, doubts
+
+
+def _has_digits_shape(row: Row, index: int) -> bool:
+    height, width = row.pieces[index].ink.shape
+    return bool(height > TALL * row.height and width < WIDE * height)
+
+
+def _widest(places: list[Place], rows: list[Row]) -> list[Place]:
+    """Return the widest of the pieces that are to be cut, as many as one page may have."""
+    if not places:
+        return []
+    sizes = {place: rows[place[0]].pieces[place[1]].ink.shape for place in places}
+    columns = CUT_PIXELS // max(height for height, _ in sizes.values())
+    widest = sorted(places, key=lambda place: -sizes[place][1])[:CUT]
+    within = np.cumsum([sizes[place][1] for place in widest]) <= columns
+    return [place for place, fits in zip(widest, within.tolist(), strict=True) if fits]
+
+
+def _pieces(piece: Piece, parts: list[Part]) -> list[Piece]:
+    return [
+        Piece(part.ink, piece.x + part.x, piece.y + part.y, piece.blob, part.crossed, len(parts) == 1) for part in parts
     ]
-    return cut, certain, {number for number, _ in unsure}
+
+
+def _with_candidates(rows: list[Row]) -> list[Row]:
+    """Return the rows with all joins of their pieces; on a page of too many, sure digits join no other pieces."""
+    joined = [join(row.pieces, row.height) for row in rows]
+    if sum(map(len, joined)) > CANDIDATES:
+        joined = [join(row.pieces, row.height, apart=True) for row in rows]
+    return [
+        row._replace(candidates=candidates) if len(candidates) <= ROW_CANDIDATES else row._replace(crowded=True)
+        for row, candidates in zip(rows, joined, strict=True)
+    ]
+
+
+def _is_affordable(rows: list[Row]) -> bool:
+    """Whether all candidates of a page may be read."""
+    crops = [crop_size(candidate.box) for row in rows for candidate in row.candidates if _seen(candidate, row) is None]
+    return len(crops) <= CANDIDATES and sum(height * width for height, width in crops) <= CROP_PIXELS
+
+
+def _seen(candidate: Candidate, row: Row) -> Seen | None:
+    """Return what is known of a candidate that is one piece."""
+    return row.pieces[candidate.first].seen if candidate.last == candidate.first + 1 else None
 
 
 def _spelt(
@@ -176,8 +250,8 @@ def _spelt(
 
     Where there are very many, in the unsure ones alone.
     """
-    asked = [number for number in range(len(rows)) if number not in certain]
-    lines = _lines(asked, blob_rows, ink) or _lines(sorted(unsure), blob_rows, ink)
+    asked = [number for number, row in enumerate(rows) if number not in certain and not row.crowded]
+    lines = _lines(asked, blob_rows, ink) or _lines([number for number in asked if number in unsure], blob_rows, ink)
     if not lines:
         return rows
     spelt: dict[int, list[Spelling]] = {}
@@ -211,41 +285,55 @@ def _joined(spellings: list[Spelling]) -> Spelling:
     return Spelling(digits, np.concatenate([each.places for each in spellings]))
 
 
-def _pieces(row: Row, unsure: set[int]) -> list[Piece]:
-    pieces = []
-    for index, piece in enumerate(row.pieces):
-        if index not in unsure:
-            pieces.append(piece)
-            continue
-        parts = apart(piece.ink, row.height, stroke_width(piece.ink, row.height))
-        pieces += [
-            Piece(part.ink, piece.x + part.x, piece.y + part.y, piece.blob, part.crossed, len(parts) == 1)
-            for part in parts
-        ]
-    return sorted(pieces, key=lambda piece: piece.x + piece.ink.shape[1] / 2)
-
-
-def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[FoundDigit], list[tuple[Box, str]]]:
-    crops = [crop(candidate, row.pieces) for row in rows for candidate in row.candidates]
-    if not crops:
-        return [], []
-    images, result = look(crops)
+def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[FoundDigit], list[Dropped]]:
+    """Read all candidates and take the best path through each row; returns also the pieces that are on none."""
     digits: list[FoundDigit] = []
-    dropped: list[tuple[Box, str]] = []
-    at = number = 0
-    for row in rows:
-        mine = np.s_[at : at + len(row.candidates)]
-        at += len(row.candidates)
-        if not row.candidates:
+    dropped: list[Dropped] = []
+    readings = _look_at(rows, look)
+    number = 0
+    for row, (images, reading) in zip(rows, readings, strict=True):
+        if row.crowded:
+            dropped.append((on_page(_around([piece.box for piece in row.pieces]), row, factor), DropReason.CROWDED))
             continue
-        part = Classification(result.label[mine], result.confidence[mine], result.probabilities[mine])
-        path, spelt = _best(row, part, costs)
+        path, spelt = _best(row, reading, costs) if row.candidates else ([], [])
         for index, whole in zip(path, spelt, strict=True):
             box = on_page(row.candidates[index].box, row, factor)
-            digits.append(FoundDigit(box, number, images[mine][index], _one(part, index), whole))
+            digits.append(FoundDigit(box, number, images[index], _one(reading, index), whole))
         number += bool(path)
         dropped += _left_out(row, path, factor)
     return digits, dropped
+
+
+def _look_at(rows: list[Row], look: Look) -> list[tuple[Images, Classification]]:
+    """Return the normalised candidates of each row, and what they read as; those that are known are not read again."""
+    known = [[_seen(candidate, row) for candidate in row.candidates] for row in rows]
+    asked = (
+        crop(candidate, row.pieces)
+        for row, all_seen in zip(rows, known, strict=True)
+        for candidate, seen in zip(row.candidates, all_seen, strict=True)
+        if seen is None
+    )
+    images, result = look(asked)
+    at = 0
+    found = []
+    for all_seen in known:
+        new = np.array([seen is None for seen in all_seen], np.bool_)
+        mine = np.s_[at : at + int(new.sum())]
+        at = mine.stop
+        old = [seen for seen in all_seen if seen is not None]
+        columns: list[NDArray[Any]] = [images[mine], *(column[mine] for column in result)]
+        if old:
+            before = [[seen.image for seen in old], *zip(*(seen.reading for seen in old), strict=True)]
+            columns = [_merged(new, column, np.array(each)) for column, each in zip(columns, before, strict=True)]
+        found.append((columns[0], Classification(*columns[1:])))
+    return found
+
+
+def _merged(new: NDArray[np.bool_], ones: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with `ones` where `new` is true and `others` elsewhere, both in order."""
+    merged = np.empty((len(new), *others.shape[1:]), others.dtype)
+    merged[new], merged[~new] = ones, others
+    return merged
 
 
 def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], Sequence[Classification | None]]:
@@ -282,21 +370,20 @@ def _one(result: Classification, index: int) -> Classification:
     return Classification(*(column[index] for column in result))
 
 
-def _left_out(row: Row, path: list[int], factor: int) -> list[tuple[Box, str]]:
-    """The pieces that no digit of the path holds."""
+def _left_out(row: Row, path: list[int], factor: int) -> list[Dropped]:
+    """Return the pieces that no digit of the path holds."""
     held: set[int] = set()
     for index in path:
         candidate = row.candidates[index]
         held |= set(range(candidate.first, candidate.last)) - set(candidate.without)
     return [
-        (on_page(_box(piece), row, factor), "separator" if max(piece.ink.shape) < 0.6 * row.height else "no-digit")
+        (
+            on_page(piece.box, row, factor),
+            DropReason.SEPARATOR if max(piece.ink.shape) < 0.6 * row.height else DropReason.NON_DIGIT,
+        )
         for index, piece in enumerate(row.pieces)
         if index not in held
     ]
-
-
-def _box(piece: Piece) -> Box:
-    return Box(piece.x, piece.y, piece.ink.shape[1], piece.ink.shape[0])
 
 
 def on_page(box: Box, row: Row, factor: int) -> Box:
@@ -306,5 +393,11 @@ def on_page(box: Box, row: Row, factor: int) -> Box:
     return Box(round(x), round(y), max(1, round(box.width * scale)), max(1, round(box.height * scale)))
 
 
-def _scaled(box: Box, factor: int) -> Box:
-    return Box(*(side * factor for side in box))
+def _on_page(dropped: list[Dropped], factor: int) -> list[Dropped]:
+    return [(Box(*(side * factor for side in box)), reason) for box, reason in dropped]
+
+
+def _around(boxes: list[Box]) -> Box:
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return Box(left, top, right - left, bottom - top)

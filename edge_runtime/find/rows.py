@@ -37,7 +37,7 @@ def find_rows(blobs: list[Blob], width: int, height: int) -> tuple[list[BlobRow]
     tall = [blob for blob in blobs if blob.box.height >= LEAST]
     if not tall:
         return [], [(blob.box, DropReason.SMALL) for blob in blobs]
-    typical = typical_height(*(np.array(column) for column in zip(*((b.box.height, b.area) for b in tall), strict=True)))
+    typical = typical_height(tall)
     main = [blob for blob in tall if LEAST_SHARE * typical <= blob.box.height <= MOST_SHARE * typical]
     rows = [BlobRow(chain, float(np.median([blob.box.height for blob in chain]))) for chain in _chains(main)]
     dropped: list[Dropped] = []
@@ -57,11 +57,17 @@ def find_rows(blobs: list[Blob], width: int, height: int) -> tuple[list[BlobRow]
             kept[home].blobs.append(blob)
     for row in kept:
         row.blobs.sort(key=_middle)
-    return sorted(kept, key=lambda row: float(np.mean([blob.box.y + blob.box.height / 2 for blob in row.blobs]))), dropped
+    return sorted(
+        kept, key=lambda row: float(np.mean([blob.box.y + blob.box.height / 2 for blob in row.blobs]))
+    ), dropped
 
 
 def _middle(blob: Blob) -> float:
     return blob.box.x + blob.box.width / 2
+
+
+def _height_on_page(row: BlobRow) -> float:
+    return float(np.mean([blob.box.y + blob.box.height / 2 for blob in row.blobs]))
 
 
 def _touches_edge(blob: Blob, width: int, height: int) -> bool:
@@ -80,8 +86,8 @@ def _absorbed(rows: list[BlobRow]) -> list[BlobRow]:
     kept: dict[int, BlobRow] = {}
     into: dict[int, int] = {}  # the row that each row has joined: its first blob's
     for number, row in enumerate(rows):
-        found = [next(homes) for _ in row.blobs]
-        if any(home is None for home in found):
+        found = [home for _ in row.blobs if (home := next(homes)) is not None]
+        if len(found) < len(row.blobs):
             kept[number] = row
             into[number] = number
             continue
@@ -126,7 +132,7 @@ def _neighbours(boxes: _Boxes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     for first in range(0, count, step):
         ones, others = _Boxes(*(side[first : first + step, np.newaxis] for side in boxes)), slice(first + 1, count)
         gap = _gaps(ones, _Boxes(*(side[others] for side in boxes)))
-        gap[np.tri(*gap.shape, -1, bool)] = np.inf  # itself and those before it
+        gap[np.tri(gap.shape[0], gap.shape[1], -1, np.bool_)] = np.inf  # itself and those before it
         if not gap.size:
             break
         best = gap.argmin(1)
