@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_lines
-from edge_runtime.ctc import Decoded, decode
+from edge_runtime.ctc import Decoded, decode_all
 from edge_runtime.errors import UsageError
 from edge_runtime.types import NONE, Classification, Images
 
@@ -58,12 +58,13 @@ def seen(run: Callable[[Images], Logits], images: Images) -> list[Decoded]:
     Hands lean more, and more differently, than the lines that the network learnt from.
     """
     upright = run(images)
-    said = [decode(logits[np.newaxis]) for logits in upright]
+    said = decode_all(upright[:, np.newaxis])
     unsure = [number for number, each in enumerate(said) if not _is_sure(each)]
     if unsure:
         others = run(leaning(images[unsure])).reshape(len(SLANTS), len(unsure), *upright.shape[1:])
-        for place, number in enumerate(unsure):
-            said[number] = decode(np.concatenate([upright[number][np.newaxis], others[:, place]]))
+        ways = np.concatenate([upright[unsure][np.newaxis], others]).swapaxes(0, 1)
+        for number, each in zip(unsure, decode_all(ways), strict=True):
+            said[number] = each
     return said
 
 

@@ -5,6 +5,7 @@ few neighbouring pieces is a candidate digit, a piece may also be nothing (a sep
 cost, by the classifier's confidence and by a digit's shape, is what is read.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -88,34 +89,39 @@ class Candidate(NamedTuple):
     box: Box  # in the row, at its scale
 
 
-def join(pieces: list[Piece], height: float, apart: bool = False) -> list[Candidate]:
-    """Return every join of neighbours that can be one digit, with the small pieces among them and without.
+def joins(pieces: list[Piece], height: float, apart: bool = False) -> Iterator[Candidate]:
+    """Yield every join of neighbours that can be one digit, with the small pieces among them and without.
 
     apart: pieces that are sure digits by themselves join no others.
     """
-    found = []
     small = [piece.whole and max(piece.ink.shape) < SMALL * height for piece in pieces]
+    sides = [(piece.x, piece.y, piece.right, piece.bottom) for piece in pieces]
     for first in range(len(pieces)):
-        large = 0
-        box, rest = pieces[first].box, None  # around all pieces, and around those that are not small
+        left, top, right, bottom = sides[first]
+        rest: list[int] = []  # those that are not small
         for last in range(first + 1, min(first + RUN, len(pieces)) + 1):
-            piece = pieces[last - 1]
-            if apart and last > first + 1 and (pieces[first].sure or piece.sure):
+            if apart and last > first + 1 and (pieces[first].sure or pieces[last - 1].sure):
                 break
-            box = _around(box, piece.box)
+            x, y, x_end, y_end = sides[last - 1]
+            left, top, right, bottom = min(left, x), min(top, y), max(right, x_end), max(bottom, y_end)
             if not small[last - 1]:
-                large += 1
-                rest = piece.box if rest is None else _around(rest, piece.box)
-            tall = max(height, box.height)
-            if (last > first + 1 and (large > JOIN or box.width > WIDE * tall)) or box.width > WIDEST * tall:
+                rest.append(last - 1)
+            wide, tall = right - left, max(height, bottom - top)
+            if (last > first + 1 and (len(rest) > JOIN or wide > WIDE * tall)) or wide > WIDEST * tall:
                 break
-            if box.height < LOW * height:
+            if bottom - top < LOW * height:
                 continue
-            found.append(Candidate(first, last, (), box))
-            if rest is not None and not small[first] and not small[last - 1] and large < last - first:
+            yield Candidate(first, last, (), Box(left, top, wide, bottom - top))
+            if rest and not small[first] and not small[last - 1] and len(rest) < last - first:
                 without = tuple(index for index in range(first, last) if small[index])
-                found.append(Candidate(first, last, without, rest))
-    return found
+                yield Candidate(first, last, without, around([pieces[index].box for index in rest]))
+
+
+def around(boxes: list[Box]) -> Box:
+    """Return the smallest box around one box or more."""
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return Box(left, top, right - left, bottom - top)
 
 
 def members(candidate: Candidate, pieces: list[Piece]) -> list[Piece]:
@@ -254,12 +260,6 @@ def spelt_path(
             path.append(found)
             last, digit = candidates[found].first, digit - 1
     return path[::-1]
-
-
-def _around(one: Box, other: Box) -> Box:
-    left, top = min(one.x, other.x), min(one.y, other.y)
-    right, bottom = max(one.x + one.width, other.x + other.width), max(one.y + one.height, other.y + other.height)
-    return Box(left, top, right - left, bottom - top)
 
 
 def _seams(pieces: list[Piece], height: float, costs: Costs) -> float:

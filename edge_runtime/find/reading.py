@@ -1,6 +1,7 @@
 """A gray page to what was found in it: the one way through the room, from ink to the best path."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import cv2
@@ -18,12 +19,13 @@ from edge_runtime.find.lattice import (
     Costs,
     Piece,
     Seen,
+    around,
     aspects,
     best_path,
     crop,
     crop_size,
-    join,
     join_costs,
+    joins,
     label_costs,
     skip_costs,
     spelt_path,
@@ -51,9 +53,11 @@ AREA = 3.0  # times the page: the area of all blobs' boxes
 CUT = 200  # blobs that are cut, the widest
 CUT_PIXELS = 1_000_000  # pixels of these
 ROW_CANDIDATES = 800  # of one row; a row of more is dropped, as the texture at a page's side is
-CANDIDATES = 2400  # of all rows
-CROP_PIXELS = 16_000_000  # pixels of their crops
-LINES = 40  # images of rows that are read as a whole; a page with more unsure ones holds no writing
+CANDIDATES = 2400  # of all rows, not counting those that were read before
+CROP_PIXELS = 16_000_000  # pixels of these
+LINES = 60  # images of rows that are read as a whole; a page with more unsure ones holds no writing
+EFFORT = 3000  # candidates, where each such image counts as so many:
+LINE = 40
 
 Look = Callable[[Iterable[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
 Spell = Callable[[Images], list[Spelling] | None]  # lines to what they say; None where there is no network for them
@@ -116,9 +120,10 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
     if area > AREA * ink.strength.size:
         return found._replace(dropped=[texture(gray.shape)])
     rows, certain, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
-    rows = _with_candidates(rows)
-    if not _is_affordable(rows):
+    joined = _with_candidates(rows)
+    if joined is None:
         return found._replace(dropped=[texture(gray.shape)])
+    rows = joined
     if spell is not None:
         rows = _spelt(rows, blob_rows, certain, unsure, ink, spell)
     digits, left_out = _read(rows, ink.factor, look, costs or Costs())
@@ -221,21 +226,28 @@ def _pieces(piece: Piece, parts: list[Part]) -> list[Piece]:
     ]
 
 
-def _with_candidates(rows: list[Row]) -> list[Row]:
-    """Return the rows with all joins of their pieces; on a page of too many, sure digits join no other pieces."""
-    joined = [join(row.pieces, row.height) for row in rows]
-    if sum(map(len, joined)) > CANDIDATES:
-        joined = [join(row.pieces, row.height, apart=True) for row in rows]
-    return [
-        row._replace(candidates=candidates) if len(candidates) <= ROW_CANDIDATES else row._replace(crowded=True)
-        for row, candidates in zip(rows, joined, strict=True)
-    ]
+def _with_candidates(rows: list[Row]) -> list[Row] | None:
+    """Return the rows with all joins of their pieces, or None where a page has more than are read.
 
-
-def _is_affordable(rows: list[Row]) -> bool:
-    """Whether all candidates of a page may be read."""
-    crops = [crop_size(candidate.box) for row in rows for candidate in row.candidates if _seen(candidate, row) is None]
-    return len(crops) <= CANDIDATES and sum(height * width for height, width in crops) <= CROP_PIXELS
+    Where it has very many, pieces that are sure digits join no others. A row of very many is crowded, and has none.
+    """
+    for sure_apart in (False, True):
+        found = []
+        left, pixels = CANDIDATES, CROP_PIXELS
+        for row in rows:
+            candidates = list(islice(joins(row.pieces, row.height, sure_apart), ROW_CANDIDATES + 1))
+            if len(candidates) > ROW_CANDIDATES:
+                found.append(row._replace(crowded=True))
+                continue
+            found.append(row._replace(candidates=candidates))
+            sizes = [crop_size(candidate.box) for candidate in candidates if _seen(candidate, row) is None]
+            left -= len(sizes)
+            pixels -= sum(height * width for height, width in sizes)
+            if left < 0 or pixels < 0:
+                break
+        else:
+            return found
+    return None
 
 
 def _seen(candidate: Candidate, row: Row) -> Seen | None:
@@ -251,7 +263,10 @@ def _spelt(
     Where there are very many, in the unsure ones alone.
     """
     asked = [number for number, row in enumerate(rows) if number not in certain and not row.crowded]
-    lines = _lines(asked, blob_rows, ink) or _lines([number for number in asked if number in unsure], blob_rows, ink)
+    read = sum(_seen(candidate, row) is None for row in rows for candidate in row.candidates)
+    most = min(LINES, (EFFORT - read) // LINE)
+    lines = _lines(asked, blob_rows, ink, most)
+    lines = lines or _lines([number for number in asked if number in unsure], blob_rows, ink, most)
     if not lines:
         return rows
     spelt: dict[int, list[Spelling]] = {}
@@ -269,12 +284,12 @@ def _spelt(
     ]
 
 
-def _lines(numbers: Iterable[int], rows: list[BlobRow], ink: Ink) -> list[tuple[int, Line]]:
-    """The pictures of rows, with the rows' numbers; none where they are more than `LINES`."""
+def _lines(numbers: Iterable[int], rows: list[BlobRow], ink: Ink, most: int) -> list[tuple[int, Line]]:
+    """Return the images of rows, with the rows' numbers; none where they are more than `most`."""
     lines: list[tuple[int, Line]] = []
     for number in numbers:
         lines += [(number, line) for line in row_lines(rows[number], ink)]
-        if len(lines) > LINES:
+        if len(lines) > most:
             return []
     return lines
 
@@ -293,7 +308,7 @@ def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[
     number = 0
     for row, (images, reading) in zip(rows, readings, strict=True):
         if row.crowded:
-            dropped.append((on_page(_around([piece.box for piece in row.pieces]), row, factor), DropReason.CROWDED))
+            dropped.append((on_page(around([piece.box for piece in row.pieces]), row, factor), DropReason.CROWDED))
             continue
         path, spelt = _best(row, reading, costs) if row.candidates else ([], [])
         for index, whole in zip(path, spelt, strict=True):
@@ -395,9 +410,3 @@ def on_page(box: Box, row: Row, factor: int) -> Box:
 
 def _on_page(dropped: list[Dropped], factor: int) -> list[Dropped]:
     return [(Box(*(side * factor for side in box)), reason) for box, reason in dropped]
-
-
-def _around(boxes: list[Box]) -> Box:
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
-    return Box(left, top, right - left, bottom - top)
