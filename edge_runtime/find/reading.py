@@ -53,11 +53,10 @@ AREA = 3.0  # times the page: the area of all blobs' boxes
 CUT = 200  # blobs that are cut, the widest
 CUT_PIXELS = 1_000_000  # pixels of these
 ROW_CANDIDATES = 800  # of one row; a row of more is dropped, as the texture at a page's side is
-CANDIDATES = 2400  # of all rows, not counting those that were read before
+EFFORT = 3200  # candidates of all rows, not counting those that were read before
 CROP_PIXELS = 16_000_000  # pixels of these
 LINES = 60  # images of rows that are read as a whole; a page with more unsure ones holds no writing
-EFFORT = 3000  # candidates, where each such image counts as so many:
-LINE = 40
+LINE = 40  # candidates that cost as much as one such image
 
 Look = Callable[[Iterable[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
 Spell = Callable[[Images], list[Spelling] | None]  # lines to what they say; None where there is no network for them
@@ -120,12 +119,13 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
     if area > AREA * ink.strength.size:
         return found._replace(dropped=[texture(gray.shape)])
     rows, certain, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
-    joined = _with_candidates(rows)
+    lines = _lines(rows, blob_rows, certain, unsure, ink) if spell else []
+    joined = _with_candidates(rows, lines)
     if joined is None:
         return found._replace(dropped=[texture(gray.shape)])
     rows = joined
     if spell is not None:
-        rows = _spelt(rows, blob_rows, certain, unsure, ink, spell)
+        rows = _spelt(rows, [(number, line) for number, line in lines if not rows[number].crowded], spell)
     digits, left_out = _read(rows, ink.factor, look, costs or Costs())
     dropped = found.dropped + _on_page(dropped, ink.factor) + left_out
     return found._replace(digits=digits, dropped=dropped, rows=rows)
@@ -158,6 +158,7 @@ def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
     return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, np.ones((3, 3), np.uint8)), np.uint8)
 
 
+NumberedLine = tuple[int, Line]  # the number of a row, and an image of it
 Place = tuple[int, int]  # a piece: the number of its row, and its own in the row
 
 
@@ -226,22 +227,22 @@ def _pieces(piece: Piece, parts: list[Part]) -> list[Piece]:
     ]
 
 
-def _with_candidates(rows: list[Row]) -> list[Row] | None:
-    """Return the rows with all joins of their pieces, or None where a page has more than are read.
+def _with_candidates(rows: list[Row], lines: list[NumberedLine]) -> list[Row] | None:
+    """Return the rows with all joins of their pieces, or None where a page asks for more than is read.
 
-    Where it has very many, pieces that are sure digits join no others. A row of very many is crowded, and has none.
+    Where it would, pieces that are sure digits join no others. A row of very many joins is crowded, and has none.
     """
     for sure_apart in (False, True):
         found = []
-        left, pixels = CANDIDATES, CROP_PIXELS
-        for row in rows:
+        left, pixels = EFFORT, CROP_PIXELS
+        for number, row in enumerate(rows):
             candidates = list(islice(joins(row.pieces, row.height, sure_apart), ROW_CANDIDATES + 1))
             if len(candidates) > ROW_CANDIDATES:
                 found.append(row._replace(crowded=True))
                 continue
             found.append(row._replace(candidates=candidates))
             sizes = [crop_size(candidate.box) for candidate in candidates if _seen(candidate, row) is None]
-            left -= len(sizes)
+            left -= len(sizes) + LINE * sum(number == other for other, _ in lines)
             pixels -= sum(height * width for height, width in sizes)
             if left < 0 or pixels < 0:
                 break
@@ -255,25 +256,30 @@ def _seen(candidate: Candidate, row: Row) -> Seen | None:
     return row.pieces[candidate.first].seen if candidate.last == candidate.first + 1 else None
 
 
-def _spelt(
-    rows: list[Row], blob_rows: list[BlobRow], certain: set[int], unsure: set[int], ink: Ink, spell: Spell
-) -> list[Row]:
-    """Rows with what the network for lines reads in them, but for certain ones.
+def _lines(
+    rows: list[Row], blob_rows: list[BlobRow], certain: set[int], unsure: set[int], ink: Ink
+) -> list[NumberedLine]:
+    """Return the images of the rows that are to be read as a whole: all but certain ones, or where they are too many
+    the unsure ones alone; none where these are too many."""
+    asked = [number for number in range(len(rows)) if number not in certain]
+    for numbers in (asked, sorted(unsure)):
+        lines: list[NumberedLine] = []
+        for number in numbers:
+            lines += [(number, line) for line in row_lines(blob_rows[number], ink)]
+            if len(lines) > LINES:
+                break
+        else:
+            return lines
+    return []
 
-    Where there are very many, in the unsure ones alone.
-    """
-    asked = [number for number, row in enumerate(rows) if number not in certain and not row.crowded]
-    read = sum(_seen(candidate, row) is None for row in rows for candidate in row.candidates)
-    most = min(LINES, (EFFORT - read) // LINE)
-    lines = _lines(asked, blob_rows, ink, most)
-    lines = lines or _lines([number for number in asked if number in unsure], blob_rows, ink, most)
-    if not lines:
+
+def _spelt(rows: list[Row], lines: list[NumberedLine], spell: Spell) -> list[Row]:
+    """Return the rows with what the network for lines reads in them."""
+    said = spell(np.stack([line.image for _, line in lines])) if lines else None
+    if said is None:
         return rows
     spelt: dict[int, list[Spelling]] = {}
     images: dict[int, list[Gray]] = {}
-    said = spell(np.stack([line.image for _, line in lines]))
-    if said is None:
-        return rows
     for (number, line), spelling in zip(lines, said, strict=True):
         places = (line.x + spelling.places * line.scale - rows[number].x) * rows[number].scale
         spelt.setdefault(number, []).append(spelling._replace(places=places))
@@ -282,16 +288,6 @@ def _spelt(
         row._replace(spelling=_joined(spelt[number]), lines=images[number]) if number in spelt else row
         for number, row in enumerate(rows)
     ]
-
-
-def _lines(numbers: Iterable[int], rows: list[BlobRow], ink: Ink, most: int) -> list[tuple[int, Line]]:
-    """Return the images of rows, with the rows' numbers; none where they are more than `most`."""
-    lines: list[tuple[int, Line]] = []
-    for number in numbers:
-        lines += [(number, line) for line in row_lines(rows[number], ink)]
-        if len(lines) > most:
-            return []
-    return lines
 
 
 def _joined(spellings: list[Spelling]) -> Spelling:
