@@ -84,7 +84,9 @@ def _level(boxes: list[Box], height: float) -> tuple[float, tuple[float, float],
     """How much a row falls a pixel, a point in its middle, and how many pixels the picture is to be high."""
     x = np.array([box.x + box.width / 2 for box in boxes])
     y = np.array([box.y + box.height / 2 for box in boxes])
-    slope = float(np.clip(np.polyfit(x, y, 1)[0], -SLOPE, SLOPE)) if len(boxes) >= LEVELLED else 0.0
+    slope = 0.0
+    if len(boxes) >= LEVELLED and (spread := float(((x - x.mean()) ** 2).sum())) > 0:
+        slope = float(np.clip(((x - x.mean()) * (y - y.mean())).sum() / spread, -SLOPE, SLOPE))
     slope = round(slope, 6)  # its last bits depend on the processor
     fall = slope * (x - x.mean())
     top = min(box.y - down for box, down in zip(boxes, fall, strict=True))

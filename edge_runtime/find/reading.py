@@ -48,6 +48,9 @@ TALL = 0.7  # of its row's height: no digit is lower, if its reading alone is to
 NARROW = 0.45  # heights: a blob that is no wider is not cut
 ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
 
+LEVELS = np.arange(256)
+SQUARE = np.ones((3, 3), np.uint8)
+
 # What one page may cost. A page that asks for more is a texture; the densest of handwriting asks for half as much.
 AREA = 3.0  # times the page: the area of all blobs' boxes
 CUT = 200  # blobs that are cut, the widest
@@ -147,15 +150,15 @@ def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
 
 
 def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
-    """A blob's ink alone, its usual strength white, with the soft edge of a pixel around it."""
+    """Return a blob's ink alone, its usual strength white, with the soft edge of a pixel around it."""
     x, y, width, height = blob.box
     around = np.s_[y : y + height, x : x + width]
     mine = (blobs.labels[around] == blob.label).astype(np.uint8)
     strength = ink.strength[around]
-    usual = float(strength[mine > 0].mean())
+    usual = round(cv2.mean(strength, mine)[0] * blob.area) / blob.area  # the sum is a whole number
     low = 0.5 * min(ink.threshold, usual)
-    table = np.clip((np.arange(256) - low) * 255 / max(8.0, usual - low), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, np.ones((3, 3), np.uint8)), np.uint8)
+    table = np.clip((LEVELS - low) * 255 / max(8.0, usual - low), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, SQUARE), np.uint8)
 
 
 NumberedLine = tuple[int, Line]  # the number of a row, and an image of it

@@ -1,5 +1,7 @@
 """Takes printed rules, boxes and squared paper out of a page's ink, and leaves the strokes that cross them."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ NEAR = 4  # pixels: a line that ends so near to a rule ends at it
 OFF = 1.5  # pixels: a straight line's middle wavers by no more
 STRAIGHT = 0.85  # of a rule's columns at least are straight
 WIDER, BARE = 1.5, 0.6  # times a rule's usual width: where it has more it has digits on it; and what share has not
+MOST = 1000  # lines that are looked at, the longest; more are a texture and no rules
 BOLDER, BOLD = 1.4, 16.0  # times a rule's strength, and more on top: ink so much darker is a stroke's
 
 
@@ -64,12 +67,16 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | 
     darkest = np.inf
     if ends is not None and strength is not None:
         rule |= _between(labels, left, wide, ends)
-        darkest = BOLDER * float(np.median(strength[ends > 0]))
+        darkest = BOLDER * _median(strength, ends)
     rule &= area <= wide * (wide / THIN + 2)
     rule[0] = False
     if not rule.any():
         return np.zeros_like(mask)
-    for index in np.flatnonzero(rule).tolist():
+    longest = np.flatnonzero(rule)
+    if len(longest) > MOST:
+        longest = longest[np.argsort(-wide[longest], kind="stable")]
+        rule[longest[MOST:]] = False
+    for index in longest[:MOST].tolist():
         x, y, wide_, high = stats[index, :4].tolist()
         window = np.s_[y : y + high, x : x + wide_]
         line = labels[window] == index
@@ -81,21 +88,32 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | 
 
 def _is_straight(line: NDArray[np.bool_]) -> bool:
     """Tell a rule, which is straight or bent a little by a lens, from the feet of joined digits."""
-    rows, across = line.shape
-    columns = np.arange(across, dtype=np.float64)
-    counts = line.sum(0)
+    rows = line.shape[0]
+    marks = line.view(np.uint8)
+    counts = cv2.reduce(marks, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
     slim = (counts > 0) & (counts <= WIDER * np.median(counts[counts > 0]) + 1)  # where no digit stands on it
     if slim.sum() < BARE * np.count_nonzero(counts):
         return False
-    middle = (np.arange(rows) @ line) / np.maximum(counts, 1)
+    weights = marks * np.arange(rows, dtype=np.float32)[:, np.newaxis]
+    middle = cv2.reduce(weights, 0, cv2.REDUCE_SUM)[0] / np.maximum(counts, 1)
     there = slim
     for _ in range(2):  # the second time without what stands out
-        bend = np.polyval(np.polyfit(columns[there], middle[there], 2), columns)
-        near = np.abs(middle - bend) <= OFF
+        near = np.abs(middle - _parabola(middle, there)) <= OFF
         if near[slim].mean() < STRAIGHT / 2:
             return False
         there = near & slim
     return float(near[slim].mean()) >= STRAIGHT
+
+
+def _parabola(values: NDArray[np.floating[Any]], there: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the parabola of least squares through the values that are `there`, at every place: (n,)."""
+    places = np.linspace(-1, 1, len(values))
+    powers = np.stack([np.ones(len(values)), places, places * places])
+    known = powers[:, there]
+    # Sums, and no matrix product: BLAS threads would wait for one another on a busy machine.
+    products = np.einsum("in,jn->ij", known, known)
+    factors = np.linalg.solve(products + 1e-9 * np.eye(3), np.einsum("in,n->i", known, values[there]))
+    return np.asarray(np.einsum("i,in->n", factors, powers), np.float64)
 
 
 def _between(
@@ -103,16 +121,25 @@ def _between(
 ) -> NDArray[np.bool_]:
     """Tell of each line whether it goes from one rule to another: bool (n,)."""
     width = labels.shape[1]
-    found = np.zeros(len(left), np.bool_)
-    met = labels * (np.asarray(cv2.dilate(ends, np.ones((1, 2 * NEAR + 1), np.uint8))) > 0)
-    for index in np.unique(met)[1:].tolist():
-        columns = np.flatnonzero((met[:, left[index] : left[index] + wide[index]] == index).any(0)) + left[index]
-        first, last = int(columns[0]), int(columns[-1])
-        from_rule, to_rule = first <= left[index] + NEAR, last >= left[index] + wide[index] - NEAR
-        from_edge, to_edge = left[index] <= NEAR, left[index] + wide[index] >= width - NEAR
-        crossed = last - first > wide[index] // 2
-        found[index] = crossed and (from_rule or from_edge) and (to_rule or to_edge)
+    near = (np.asarray(cv2.dilate(ends, np.ones((1, 2 * NEAR + 1), np.uint8))) > 0).T
+    met, columns = labels.T[near], np.nonzero(near)[0].astype(np.int32)  # column by column
+    first, last = np.zeros(len(left), np.int32), np.zeros(len(left), np.int32)
+    last[met] = columns  # the last of those that are written to a place stays
+    first[met[::-1]] = columns[::-1]
+    from_rule, to_rule = first <= left + NEAR, last >= left + wide - NEAR
+    from_edge, to_edge = left <= NEAR, left + wide >= width - NEAR
+    crossed = last - first > wide // 2
+    found: NDArray[np.bool_] = crossed & (from_rule | from_edge) & (to_rule | to_edge)
+    found[np.bincount(met, minlength=len(left)) == 0] = False
     return found
+
+
+def _median(strength: Gray, mask: Gray) -> float:
+    """Return the median of the pixels that are not 0 in a mask."""
+    cumulated = np.bincount(strength[mask > 0], minlength=256).cumsum()
+    count = int(cumulated[-1])
+    low, high = (int(cumulated.searchsorted(place, "right")) for place in ((count - 1) // 2, count // 2))
+    return (low + high) / 2
 
 
 def _strokes(mask: Gray, lines: Gray, strength: Gray) -> Gray:
@@ -121,5 +148,5 @@ def _strokes(mask: Gray, lines: Gray, strength: Gray) -> Gray:
     starts = int(np.count_nonzero((lines[1:] > 0) & (lines[:-1] == 0))) + int(np.count_nonzero(lines[0]))
     thick = max(1, round(int(np.count_nonzero(lines)) / max(1, starts)))
     high = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2 * thick + 1, 1), np.uint8))
-    darker = BOLDER * float(np.median(strength[lines > 0])) + BOLD
+    darker = BOLDER * _median(strength, lines) + BOLD
     return np.asarray(lines & (np.asarray(high, np.uint8) | np.where(strength > darker, np.uint8(255), np.uint8(0))))
