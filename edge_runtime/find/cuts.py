@@ -5,6 +5,7 @@ goes between neighbours that overlap, and through the thinnest stroke where they
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -89,19 +90,26 @@ def _thinned(patch: Gray, cuts: _Cuts, height: float) -> _Cuts:
     rows, columns = patch.shape
     before = np.zeros((rows, columns + 1), np.int64)
     np.cumsum(patch >= 128, 1, out=before[:, 1:])
-    inked = before[np.arange(rows), cuts.paths]  # (cuts, rows), ink to the left of each
-    while len(cuts.paths):
-        edges = np.concatenate([before[np.newaxis, :, 0], inked, before[np.newaxis, :, -1]])
-        masses = np.maximum(np.diff(edges, axis=0), 0).sum(1)
-        least = int(masses.argmin())
+    # Ink to the left of each cut and of the blob's two ends, in each row.
+    edges = list(
+        np.concatenate([before[np.newaxis, :, 0], before[np.arange(rows), cuts.paths], before[np.newaxis, :, -1]])
+    )
+    masses = [_mass(*pair) for pair in pairwise(edges)]
+    kept = list(range(len(cuts.paths)))
+    while kept:
+        least = masses.index(min(masses))
         if masses[least] >= SLIVER * height * height:
             break
         # Of the cuts on its two sides the dearer one goes.
-        sides = [index for index in (least - 1, least) if 0 <= index < len(inked)]
-        out = max(sides, key=lambda index: cuts.crossed[index])
-        inked = np.delete(inked, out, 0)
-        cuts = _Cuts(np.delete(cuts.paths, out, 0), np.delete(cuts.crossed, out))
-    return cuts
+        sides = [index for index in (least - 1, least) if 0 <= index < len(kept)]
+        out = max(sides, key=lambda index: cuts.crossed[kept[index]])
+        del kept[out], edges[out + 1]
+        masses[out : out + 2] = [_mass(edges[out], edges[out + 1])]
+    return _Cuts(cuts.paths[kept], cuts.crossed[kept])
+
+
+def _mass(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
+    return int(np.maximum(right - left, 0).sum())
 
 
 def _inked(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -121,12 +129,15 @@ def _cuts(cost: NDArray[np.float32], down: _Ways, up: _Ways, height: float, stro
     through = down.cost[middle] + up.cost[rows - 1 - middle] - cost[middle]
     least = max(2, round(NEAR * height))
     chosen: list[int] = []
+    free = [least <= column < columns - least + 1 for column in range(columns)]
     order = np.argsort(through, kind="stable")
     for column in order[through[order] <= DEAR * stroke].tolist():
-        if len(chosen) == MOST:
-            break
-        if least <= column < columns - least + 1 and all(abs(column - other) >= least for other in chosen):
+        if free[column]:
             chosen.append(column)
+            near = range(max(0, column - least + 1), min(columns, column + least))
+            free[near.start : near.stop] = [False] * len(near)
+            if len(chosen) == MOST:
+                break
     paths = np.empty((len(chosen), rows), np.int64)
     paths[:, middle] = sorted(chosen)
     for row in range(middle, 0, -1):

@@ -51,15 +51,15 @@ ASIDE = 0.7  # heights: a digit's box is no further from where the network for l
 LEVELS = np.arange(256)
 SQUARE = np.ones((3, 3), np.uint8)
 
-# What one page may cost. A page that asks for more is a texture; the densest of handwriting asks for half as much.
+# What one page may cost. A page that asks for more is a texture.
 AREA = 3.0  # times the page: the area of all blobs' boxes
-CUT = 200  # blobs that are cut, the widest
+CUT = 120  # blobs that are cut, the widest
 CUT_PIXELS = 1_000_000  # pixels of these
 ROW_CANDIDATES = 800  # of one row; a row of more is dropped, as the texture at a page's side is
-EFFORT = 3200  # candidates of all rows, not counting those that were read before
-CROP_PIXELS = 16_000_000  # pixels of these
+EFFORT = 2400  # images of digits that are read, in all
+CROP_PIXELS = 16_000_000  # pixels of these, where they are of several pieces
 LINES = 60  # images of rows that are read as a whole; a page with more unsure ones holds no writing
-LINE = 40  # candidates that cost as much as one such image
+LINE = 40  # images of digits that cost as much as one of a row
 
 Look = Callable[[Iterable[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
 Spell = Callable[[Images], list[Spelling] | None]  # lines to what they say; None where there is no network for them
@@ -237,7 +237,8 @@ def _with_candidates(rows: list[Row], lines: list[NumberedLine]) -> list[Row] | 
     """
     for sure_apart in (False, True):
         found = []
-        left, pixels = EFFORT, CROP_PIXELS
+        left = EFFORT - sum(piece.seen is not None for row in rows for piece in row.pieces)
+        pixels = CROP_PIXELS
         for number, row in enumerate(rows):
             candidates = list(islice(joins(row.pieces, row.height, sure_apart), ROW_CANDIDATES + 1))
             if len(candidates) > ROW_CANDIDATES:
