@@ -186,7 +186,7 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: 
 
 def _calibration_error(bundle: Bundle, mnist: Mnist) -> float:
     """How far the int8 file's confidence is from its share of right answers, on the test digits."""
-    result = Classifier(bundle).classify(normalise_all(mnist.test_images))
+    result = Classifier(bundle).classify_normalised(normalise_all(mnist.test_images))
     return calibration_error(result.confidence, result.label == mnist.test_labels)
 
 

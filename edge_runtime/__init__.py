@@ -1,6 +1,6 @@
 """Reads handwritten digits on small computers, without TensorFlow.
 
-In: picture files, folders, arrays. Out: labels with confidence, and a reason where there is no answer.
+In: image files, folders, arrays. Out: labels with confidence, and a reason where there is no answer.
 Data flows one way: source, decode, find digits, normalise, classify, decide, sink.
 """
 
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import EdgeDigitsError
     from edge_runtime.image import decode_gray, read_gray
-    from edge_runtime.pipeline import Reader, read_page
-    from edge_runtime.types import Box, Classification, Digit, Page, Status
+    from edge_runtime.page import Page
+    from edge_runtime.pipeline import Reader, classify, read_page
+    from edge_runtime.types import Box, Classification, Digit, Status
+
+    __version__: str
 
 _HOMES = {
     "Box": "types",
@@ -20,9 +23,10 @@ _HOMES = {
     "Classifier": "classifier",
     "Digit": "types",
     "EdgeDigitsError": "errors",
-    "Page": "types",
+    "Page": "page",
     "Reader": "pipeline",
     "Status": "types",
+    "classify": "pipeline",
     "decode_gray": "image",
     "read_gray": "image",
     "read_page": "pipeline",
@@ -37,6 +41,8 @@ __all__ = [
     "Page",
     "Reader",
     "Status",
+    "__version__",
+    "classify",
     "decode_gray",
     "read_gray",
     "read_page",
@@ -44,7 +50,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a part when it is first asked for: a command that needs no pictures imports no OpenCV."""
+    """Import a part when it is first asked for: a command that needs no images imports no OpenCV."""
+    if name == "__version__":
+        from importlib.metadata import version  # takes a while, and most never ask
+
+        return version("edge-digits")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,5 +1,7 @@
 """A bundle, a backend, and the step from raw outputs to probabilities."""
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ from numpy.typing import NDArray
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundle import Bundle, load_bundle
 from edge_runtime.errors import UsageError
+from edge_runtime.inputs import Channels, ImageLike, as_gray, as_grays
+from edge_runtime.normalise import normalise_all
 from edge_runtime.types import NONE, Classification, Images
 
 ONE = (28, 28)  # the shape of a single image
@@ -15,40 +19,60 @@ UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)  # compared as they are: np.
 
 
 class Classifier:
-    """Classifies digits that are normalised already. Not safe for use by several threads at once."""
+    """Classifies images of one digit each. Threads may share one: its interpreter serves them in turn."""
 
     def __init__(self, bundle: Bundle | str | Path | None = None, backend: str = AUTO, threads: int = 1) -> None:
         """Load a model.
 
         bundle: a shipped model's name, a bundle's folder, or None for the default. backend: auto, litert,
-        tflite-runtime, onnx, numpy or fake. threads: 1..64, for the interpreter. Raises ModelError, BackendError,
-        UsageError.
+        tflite-runtime, onnx, numpy, fake, or one that another package adds. threads: 1..64, for the interpreter. Raises
+        ModelError, BackendError, UsageError.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
         self._weights = _weight_table(self.bundle, self._backend.scale, self._backend.zero_point)
+        self._turn = threading.Lock()
 
-    def classify(self, images: Images) -> Classification:
-        """Classify normalised digits, as `normalise` returns them; nothing is normalised here.
+    def classify(self, images: ImageLike | Sequence[ImageLike], channels: Channels = "bgr") -> Classification:
+        """Normalise and classify one image of a digit, or several.
 
-        images: uint8 (28, 28) or (N, 28, 28), N >= 0, ink bright on 0. Returns label, confidence and probabilities
-        of shapes () or (N,), and (10,) or (N, 10). The probabilities are calibrated: the logits are divided by the
-        bundle's temperature (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: "On calibration of modern neural networks",
-        ICML 2017). Raises UsageError for any other array.
+            Classifier().classify("seven.png").label
+
+        images: one image (a path, bytes, a binary file, an array (height, width) or with channels, a PIL image), or a
+        list of images or a stack of gray ones (N, height, width). channels: their order in arrays, "bgr" or "rgb".
+        Returns label, confidence and probabilities of shapes () or (N,), and (10,) or (N, 10). The probabilities are
+        calibrated: the logits are divided by the bundle's temperature (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: "On
+        calibration of modern neural networks", ICML 2017). Raises InputError for a file that cannot be read, and
+        UsageError for what is no image.
+        """
+        several = as_grays(images, channels)
+        if several is None:
+            return self.classify_normalised(normalise_all([as_gray(images, channels)])[0])
+        return self.classify_normalised(normalise_all(several))
+
+    def classify_normalised(self, images: Images) -> Classification:
+        """Classify digits that `normalise` or `normalise_all` returned; other images would be read wrongly.
+
+        images: uint8 (28, 28) or (N, 28, 28), N >= 0, ink bright on 0. Returns as `classify` does. Raises UsageError
+        for an array of another type or shape.
         """
         if isinstance(images, np.ndarray) and images.dtype == UINT8 and images.shape == ONE:
             return self._classify_one(images)
         if not isinstance(images, np.ndarray) or images.dtype != UINT8:
-            raise UsageError(f"images are a uint8 array, not {getattr(images, 'dtype', type(images).__name__)}")
+            found = getattr(images, "dtype", type(images).__name__)
+            raise UsageError(f"normalised images are a uint8 array, not {found}: call classify for other images")
         if images.ndim != 3 or images.shape[1:] != ONE:
-            raise UsageError(f"images are of shape (28, 28) or (N, 28, 28), not {images.shape}")
+            raise UsageError(
+                f"normalised images are of shape (28, 28) or (N, 28, 28), not {images.shape}: call classify for others"
+            )
         if len(images) == 0:
             return Classification(np.empty(0, np.int64), np.empty(0, np.float32), np.empty((0, 10), np.float32))
         return self._classify(images)
 
     def _classify_one(self, image: Images) -> Classification:
         """`_classify` with the fewest calls of NumPy: for a small network they cost more than the interpreter."""
-        outputs = self._backend.run(image[np.newaxis])
+        with self._turn:
+            outputs = self._backend.run(image[np.newaxis])
         output = outputs[0]
         weights = self._weights.take(output) if output.dtype == INT8 else self._weigh(outputs)[0]
         total = 0.0
@@ -61,7 +85,8 @@ class Classifier:
         return Classification(label, probabilities[label], probabilities)
 
     def _classify(self, images: Images) -> Classification:
-        outputs = self._backend.run(images)
+        with self._turn:
+            outputs = self._backend.run(images)
         weights = self._weights[outputs] if outputs.dtype == INT8 else self._weigh(outputs)
         # One after the other, as for one image: else the last bit would depend on the batch.
         totals = np.add.accumulate(weights, 1)[:, -1:]

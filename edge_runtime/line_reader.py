@@ -1,5 +1,6 @@
 """Lines of digits to what they say, by a network that tells for each column which digit is there, or that none is."""
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Spelling(NamedTuple):
 
 
 class LineReader:
-    """Reads lines without cutting them apart. Not safe for use by several threads at once."""
+    """Reads lines without cutting them apart. Threads may share one: its interpreter serves them in turn."""
 
     def __init__(self, bundle: Bundle | None = None, backend: str = AUTO, threads: int = 1) -> None:
         """Load a model: the one that ships with the package, or another.
@@ -36,6 +37,7 @@ class LineReader:
         """
         self.bundle = bundle or load_lines()
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
+        self._turn = threading.Lock()
 
     def read(self, images: Images) -> list[Spelling]:
         """Read lines, uint8 (N, 32, 192), N >= 0, as `line_image` returns them; raises UsageError for others."""
@@ -48,7 +50,9 @@ class LineReader:
 
     def _logits(self, images: Images) -> NDArray[np.float32]:
         """What the network says: (N, columns, 11)."""
-        return (self._backend.run(images).astype(np.float32) - self._backend.zero_point) * self._backend.scale
+        with self._turn:
+            outputs = self._backend.run(images)
+        return (outputs.astype(np.float32) - self._backend.zero_point) * self._backend.scale
 
 
 def seen(run: Callable[[Images], Logits], images: Images) -> list[Decoded]:

@@ -1,11 +1,14 @@
-"""Pictures of what was read: over the page itself, and stage by stage. Drawn with OpenCV, as `chart.py` is."""
+"""Draws what was read: over the page itself, and stage by stage. With OpenCV, as `chart.py`."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import UsageError
 from edge_runtime.find.reading import Found
-from edge_runtime.types import Box, Digit, Gray, Page, Status
+from edge_runtime.inputs import Channels, ImageLike, as_gray
+from edge_runtime.page import Page
+from edge_runtime.types import Box, Digit, Gray, Status
 
 Picture = NDArray[np.uint8]  # (height, width, 3): blue, green, red
 
@@ -15,6 +18,16 @@ PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170
 SIDE = 900  # pixels: a stage is shown no wider, and no narrower than half of it
 TILE = 84  # pixels: a crop with what was read of it
 NAMED = 40  # dropped candidates, the largest, have their reasons written beside them
+
+
+def drawn(image: ImageLike, page: Page, channels: Channels = "bgr") -> Picture:
+    """See `Page.draw`."""
+    gray = as_gray(image, channels)
+    if gray.shape != (page.height, page.width):
+        size = f"{gray.shape[1]} x {gray.shape[0]}"
+        raise UsageError(f"the page was read in an image of {page.width} x {page.height} pixels, not {size}")
+    picture = annotated(gray, page)
+    return picture if channels == "bgr" else np.ascontiguousarray(picture[..., ::-1])
 
 
 def annotated(gray: Gray, page: Page) -> Picture:

@@ -1,43 +1,62 @@
 """The one loop from gray pixels to decided digits, for every command and every caller.
 
-Nobody else calls normalise, classify and decide one after the other.
+Nothing else calls normalise, classify and decide one after the other.
 """
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import MIN_HEIGHT, decide, is_none
 from edge_runtime.errors import UnsupportedModelError, UsageError
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
-from edge_runtime.image import read_gray, to_gray
+from edge_runtime.inputs import Channels, ImageLike, as_gray
 from edge_runtime.line_reader import LineReader, Spelling
 from edge_runtime.normalise import normalise_all
-from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Page, Status
+from edge_runtime.page import Page
+from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status
 
 Expect = Literal["digit", "page"]
 
 
-def read_page(image: str | os.PathLike[str] | NDArray[np.generic], reader: "Reader | None" = None) -> Page:
+def read_page(image: ImageLike, reader: "Reader | None" = None, channels: Channels = "bgr") -> Page:
     """Find and read the digits of a page, any size and light, dark on light or light on dark.
 
-    image: a picture file, or an array (height, width), (height, width, 3) as blue, green, red, or with alpha as fourth
-    channel; uint8, or of more bits, scaled by their own range. reader: None for the default model, loaded once; it is
-    for one thread. Raises InputError for a file that cannot be read and UsageError for an array that is no picture.
+        page = read_page("note.jpg")
+        print(page.text, [digit.box for digit in page.digits])
+
+    image: a path, bytes, a binary file, an array or a PIL image, see `as_gray`. reader: None for the default model,
+    loaded once. channels: the order of an array's colours, "bgr" or "rgb". Threads may call it at the same time. Raises
+    InputError for a file that cannot be read and UsageError for what is no image.
     """
-    gray = to_gray(image) if isinstance(image, np.ndarray) else read_gray(image)
-    return (reader or _default_reader()).read(gray, "page")
+    return (reader or _default_reader()).read(image, "page", channels)
 
 
-@cache
+def classify(image: ImageLike, reader: "Reader | None" = None, channels: Channels = "bgr") -> Digit:
+    """Read the one digit of an image, anywhere in it, and decide whether the label is to be trusted.
+
+        digit = classify("seven.png")
+        print(digit.label, digit.confidence, digit.status, digit.reason)
+
+    The arguments are those of `read_page`, and so are the errors.
+    """
+    return (reader or _default_reader()).read(image, "digit", channels).digits[0]
+
+
+_default: "list[Reader]" = []
+_default_lock = threading.Lock()
+
+
 def _default_reader() -> "Reader":
-    return Reader(Classifier())
+    with _default_lock:
+        if not _default:
+            _default.append(Reader(Classifier()))
+    return _default[0]
 
 
 def open_lines(backend: str) -> LineReader | None:
@@ -53,7 +72,7 @@ def open_lines(backend: str) -> LineReader | None:
 
 
 class Reader:
-    """Reads pictures with one classifier."""
+    """Reads images with one classifier. Threads may share one."""
 
     def __init__(self, classifier: Classifier, max_error: float | None = None, lines: LineReader | bool = True) -> None:
         """Choose what is accepted, and how pages are read.
@@ -70,13 +89,19 @@ class Reader:
             bundle.min_confidence if max_error is None else bundle.threshold(max_error).min_confidence
         )
         self._lines, self._max_error = lines, max_error
+        self._opening = threading.Lock()
 
-    def read(self, gray: Gray, expect: Expect = "digit") -> Page:
-        """Read one picture: uint8 (height, width), any size and polarity, with one digit or a page of them."""
-        return self.read_many([gray], expect)[0]
+    def read(self, image: ImageLike, expect: Expect = "digit", channels: Channels = "bgr") -> Page:
+        """Read one image with one digit or a page of them, any size and polarity; see `read_page` for the arguments."""
+        return self.read_many([image], expect, channels)[0]
 
-    def read_many(self, grays: Iterable[Gray], expect: Expect = "digit") -> list[Page]:
-        """Read pictures, single digits in one call of the interpreter; each is let go of before the next comes."""
+    def read_many(
+        self, images: Iterable[ImageLike], expect: Expect = "digit", channels: Channels = "bgr"
+    ) -> list[Page]:
+        """Read images, single digits in one call of the interpreter; each is released before the next is taken."""
+        if isinstance(images, (str, bytes, os.PathLike)):
+            raise UsageError("read_many takes several images: call read for one")
+        grays = (as_gray(image, channels) for image in images)
         if expect == "page":
             return [self.decided(self.find(gray)) for gray in grays]
         if expect != "digit":
@@ -100,14 +125,14 @@ class Reader:
         return pages
 
     def decide_many(self, grays: Iterable[Gray]) -> Decisions:
-        """As `read_many`, where a whole picture is one digit and nothing but the decisions is wanted."""
+        """As `read_many` for gray images of one digit each, where only the decisions are wanted."""
         sizes: list[tuple[int, int]] = []
         crops = normalise_all(_measured(grays, sizes))
         blank = np.logical_not(crops.any((1, 2)))
         # What is in a larger picture may be as small, but that is seen where pages are read alone.
         small = np.fromiter((max(size) < MIN_HEIGHT for size in sizes), np.bool_, len(sizes))
         bundle = self._classifier.bundle
-        return decide(blank, small, self._classifier.classify(crops), self._min_confidence, bundle.max_none)
+        return decide(blank, small, self._classifier.classify_normalised(crops), self._min_confidence, bundle.max_none)
 
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page, and keep every step on the way; `decided` makes a Page of it."""
@@ -155,12 +180,14 @@ class Reader:
 
     def _spell(self, lines: Images) -> list[Spelling] | None:
         if self._lines is True:
-            self._lines = open_lines(self._classifier.backend) or False
+            with self._opening:
+                if self._lines is True:
+                    self._lines = open_lines(self._classifier.backend) or False
         return self._lines.read(lines) if isinstance(self._lines, LineReader) else None
 
     def _look(self, crops: Iterable[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)
-        return images, self._classifier.classify(images)
+        return images, self._classifier.classify_normalised(images)
 
 
 def _measured(grays: Iterable[Gray], sizes: list[tuple[int, int]]) -> Iterator[Gray]:

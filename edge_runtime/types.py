@@ -1,4 +1,4 @@
-"""The values that flow between the rooms of the house. Knows nobody."""
+"""The values that flow between the modules. Imports nothing from the package."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -57,26 +57,6 @@ class Decisions(NamedTuple):
     probabilities: NDArray[np.float32]  # (N, 10), as in Classification
     statuses: list[Status]  # ok or rejected
     reasons: list[str]  # why one was rejected, else empty
-
-
-class Page(NamedTuple):
-    """What was read in one picture."""
-
-    digits: tuple[Digit, ...]  # in reading order, ok or rejected
-    width: int  # pixels
-    height: int  # pixels
-    dropped: tuple[
-        Digit, ...
-    ] = ()  # what was found to be no digit before or while reading, with the reasons; no labels
-
-    @property
-    def text(self) -> str:
-        """The digits that are ok, rows joined by newline; a row without any is left out."""
-        rows: dict[int | None, str] = {}
-        for digit in self.digits:
-            if digit.status is Status.OK:
-                rows[digit.row] = rows.get(digit.row, "") + str(digit.label)
-        return "\n".join(rows.values())
 
 
 class Frame(NamedTuple):

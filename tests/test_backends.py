@@ -49,10 +49,10 @@ def digits(drawn_digits):
 
 def test_one_image_gives_scalars_and_many_give_rows(backend, digits):
     classifier = Classifier(backend=backend)
-    one = classifier.classify(digits[0])
+    one = classifier.classify_normalised(digits[0])
     assert (one.label.shape, one.confidence.shape, one.probabilities.shape) == ((), (), (10,))
     for count in (0, 1, 2, 5, 50):
-        many = classifier.classify(digits[:count])
+        many = classifier.classify_normalised(digits[:count])
         assert (many.label.shape, many.confidence.shape, many.probabilities.shape) == ((count,), (count,), (count, 10))
         assert many.label.dtype == np.int64
         assert many.confidence.dtype == many.probabilities.dtype == np.float32
@@ -60,13 +60,13 @@ def test_one_image_gives_scalars_and_many_give_rows(backend, digits):
 
 def test_probabilities_lack_to_one_what_is_no_digit_and_the_label_is_the_largest(backend, digits):
     classifier = Classifier(backend=backend)
-    result = classifier.classify(digits)
+    result = classifier.classify_normalised(digits)
     sums = result.probabilities.sum(1)
     assert (sums <= 1 + 1e-5).all()
     assert np.median(sums) > 0.99
     noise = np.random.default_rng(1).integers(0, 256, (20, 28, 28), np.uint8)
     if backend != "fake":
-        assert (classifier.classify(noise).probabilities.sum(1) < 0.5).mean() > 0.9
+        assert (classifier.classify_normalised(noise).probabilities.sum(1) < 0.5).mean() > 0.9
     assert (result.label == result.probabilities.argmax(1)).all()
     assert (result.confidence == result.probabilities.max(1)).all()
 
@@ -75,37 +75,37 @@ def test_probabilities_lack_to_one_what_is_no_digit_and_the_label_is_the_largest
 def test_an_image_scores_the_same_alone_and_in_any_batch(backend, digits, count):
     classifier = Classifier(backend=backend)
     images = np.resize(digits, (count, 28, 28))
-    together = classifier.classify(images)
-    apart = [classifier.classify(image) for image in images[:50]]
+    together = classifier.classify_normalised(images)
+    apart = [classifier.classify_normalised(image) for image in images[:50]]
     np.testing.assert_allclose(together.probabilities[:50], [one.probabilities for one in apart], atol=1e-6)
 
 
 def test_results_stay_the_callers_own(backend, digits):
     classifier = Classifier(backend=backend)
-    first = classifier.classify(digits[:5])
+    first = classifier.classify_normalised(digits[:5])
     kept = first.probabilities.copy()
-    classifier.classify(digits[5:10])
+    classifier.classify_normalised(digits[5:10])
     np.testing.assert_array_equal(first.probabilities, kept)
 
 
 def test_input_may_be_read_only_and_strided_and_is_left_alone(backend, digits):
     classifier = Classifier(backend=backend)
-    expected = classifier.classify(digits[::2].copy()).probabilities
+    expected = classifier.classify_normalised(digits[::2].copy()).probabilities
     strided = digits[::2]
     strided.flags.writeable = False
     before = strided.copy()
-    np.testing.assert_array_equal(classifier.classify(strided).probabilities, expected)
+    np.testing.assert_array_equal(classifier.classify_normalised(strided).probabilities, expected)
     np.testing.assert_array_equal(strided, before)
 
 
 def test_two_threads_say_the_same_as_one(real_backend, digits):
-    one, two = (Classifier(backend=real_backend, threads=threads).classify(digits) for threads in (1, 2))
+    one, two = (Classifier(backend=real_backend, threads=threads).classify_normalised(digits) for threads in (1, 2))
     np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-6)
 
 
 def test_drawn_digits_are_read(real_backend, digits, drawn_digits):
     _, labels = drawn_digits
-    assert (Classifier(backend=real_backend).classify(digits).label == labels).mean() >= 0.9
+    assert (Classifier(backend=real_backend).classify_normalised(digits).label == labels).mean() >= 0.9
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_drawn_digits_are_read(real_backend, digits, drawn_digits):
     [np.zeros((28, 28)), np.zeros((28, 28), np.int8), np.zeros((27, 28), np.uint8), np.zeros((1, 1, 28, 28), np.uint8)],
 )
 def test_other_arrays_are_refused(images):
-    with pytest.raises(UsageError, match="images are"):
-        Classifier(backend="fake").classify(images)
+    with pytest.raises(UsageError, match="normalised images are"):
+        Classifier(backend="fake").classify_normalised(images)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 65, 1.5, "2"])

@@ -16,7 +16,7 @@ def test_candidates_are_digits_and_what_is_none():
     assert found.images.dtype == np.uint8
     digits = found.labels != NONE
     assert 60 < digits.sum() < len(digits) / 2
-    read = Classifier().classify(found.images[digits]).label
+    read = Classifier().classify_normalised(found.images[digits]).label
     assert (read == found.labels[digits]).mean() > 0.85  # the truth is the truth
     again = candidates(images, labels, 25, seed=1)
     np.testing.assert_array_equal(again.images, found.images)

@@ -192,7 +192,7 @@ def test_int8_onnx_takes_uint8_and_gives_float_logits(out):
 
 @pytest.mark.parametrize(("backend", "kind"), [("litert", "tflite_int8"), ("onnx", "onnx_int8")])
 def test_the_classifier_is_as_good_as_the_manifest_promises(backend, kind, out, manifest, mnist):
-    right = Classifier(out, backend).classify(mnist.test_images).label == mnist.test_labels
+    right = Classifier(out, backend).classify_normalised(mnist.test_images).label == mnist.test_labels
     assert right.mean() == pytest.approx(manifest["files"][kind]["accuracy"]["mnist_test"])
     assert right.mean() > 0.92
 
@@ -207,8 +207,8 @@ def test_float_files_give_the_logits_of_the_trained_network(kind, out, run_folde
 
 def test_tflite_and_onnx_agree_through_the_classifier(out, mnist):
     digits = mnist.test_images
-    litert_says = Classifier(out, "litert").classify(digits)
-    onnx_says = Classifier(out, "onnx").classify(digits)
+    litert_says = Classifier(out, "litert").classify_normalised(digits)
+    onnx_says = Classifier(out, "onnx").classify_normalised(digits)
     assert np.mean(litert_says.label == onnx_says.label) > 0.995
     assert np.abs(litert_says.probabilities - onnx_says.probabilities).mean() < 0.01
 
@@ -217,8 +217,8 @@ def test_tflite_and_onnx_agree_through_the_classifier(out, mnist):
 def test_one_digit_is_read_like_the_same_digit_among_many(backend, out, mnist):
     digits = mnist.test_images[:70]
     classifier = Classifier(out, backend)
-    singles = np.stack([classifier.classify(digit).probabilities for digit in digits])
-    np.testing.assert_array_equal(classifier.classify(digits).probabilities, singles)
+    singles = np.stack([classifier.classify_normalised(digit).probabilities for digit in digits])
+    np.testing.assert_array_equal(classifier.classify_normalised(digits).probabilities, singles)
 
 
 def test_the_card_says_what_the_manifest_says_and_shows_what_is_misread(out, manifest):

@@ -13,9 +13,10 @@ from edge_runtime.drawn_page import draw_page
 from edge_runtime.errors import OutputError
 from edge_runtime.image import read_gray, to_gray
 from edge_runtime.normalise import normalise
+from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.sinks.hard import HardCases
-from edge_runtime.types import Frame, Page, Status
+from edge_runtime.types import Frame, Status
 
 
 def look(text, seed):
@@ -55,7 +56,7 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
     assert read_gray(tmp_path / "hard" / "frames" / frame).shape == gray.shape
     assert {*"0123456789", "none"} < set(names(tmp_path / "hard"))
     found = [
-        int(Classifier().classify(normalise(read_gray(tmp_path / "hard" / "unsorted" / n))).label) for n in (four, five)
+        int(Classifier().classify_normalised(normalise(read_gray(tmp_path / "hard" / "unsorted" / n))).label) for n in (four, five)
     ]
     assert found == [4, 5]  # a crop alone shows what the page did
     assert cases.saved == 2
@@ -144,7 +145,7 @@ def test_sorted_digits_are_read_and_normalised(extra):
     found = load_extra(extra)
     assert found.labels.tolist() == [3, 3, 7, 7]
     assert found.images.shape == (4, 28, 28)
-    assert Classifier().classify(found.images).label.tolist() == [3, 3, 7, 7]
+    assert Classifier().classify_normalised(found.images).label.tolist() == [3, 3, 7, 7]
 
 
 @pytest.mark.parametrize(

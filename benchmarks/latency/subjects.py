@@ -151,10 +151,10 @@ class _Ours:
         return digits
 
     def one(self, sample: NDArray[Any]) -> Any:
-        return self._classifier.classify(sample)
+        return self._classifier.classify_normalised(sample)
 
     def many(self, samples: NDArray[Any]) -> Any:
-        return self._classifier.classify(samples)
+        return self._classifier.classify_normalised(samples)
 
     def read(self, data: bytes) -> Any:
         return self._reader.read(decode_gray(data))

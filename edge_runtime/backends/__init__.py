@@ -21,7 +21,7 @@ NUMPY = "numpy"  # what auto takes where no interpreter is installed
 
 
 class Backend(Protocol):
-    """One loaded model. Not safe for use by several threads at once."""
+    """One loaded model. Its users call it from one thread at a time."""
 
     scale: float  # logits = scale * (output - zero_point); 1 for float outputs
     zero_point: int  # -128..127; 0 for float outputs

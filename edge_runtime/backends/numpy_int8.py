@@ -3,11 +3,14 @@
 Whole numbers all the way: sums are carried in float32 where a bound shows that each is exact in its 24 bits, in
 float64 elsewhere, because NumPy multiplies matrices of floats quickly and of integers slowly. Between layers they are
 scaled and rounded as XNNPACK does it, on which LiteRT runs: product of the sum and one float32 scale, rounded half to
-even ("fp32 requantization" in its sources). So outputs are LiteRT's own, bit for bit. On a busy device, several
-threads of NumPy's own wait for each other: with OPENBLAS_NUM_THREADS=1, which the command line sets, it is quicker.
+even ("fp32 requantization" in its sources). So outputs are LiteRT's own, bit for bit.
+
+A product is made of tiles that are too small for a BLAS library to start its threads for: on a busy device they wait
+for each other, and a digit takes many times as long.
 """
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,7 @@ PIXELS = Quantisation(np.float32(1.0), -128)  # of the input: pixels 0 to 255
 LOWEST, HIGHEST = -128, 127  # of int8
 EXACT = 1 << 24  # whole numbers up to here are exact in float32, sums of them in any order, too
 INT32 = (1 << 31) - 1  # interpreters sum in 32 bits
+ROWS, INPUTS, UNITS = 32, 128, 32  # of a tile at most: OpenBLAS uses one thread up to 262,144 multiplications
 MOST_SCALE = 256  # between layers: XNNPACK takes no larger one
 
 Values = NDArray[np.float32]  # (N, ...), whole numbers: the stored ones minus their zero point
@@ -32,8 +36,8 @@ Values = NDArray[np.float32]  # (N, ...), whole numbers: the stored ones minus t
 class _Prepared(NamedTuple):
     """A dense layer, ready to be multiplied."""
 
-    weights: NDArray[np.floating]  # (inputs, units), float32 or float64, whatever keeps its sums exact
-    bias: NDArray[np.floating]  # (units,)
+    weights: NDArray[np.floating]  # (tiles down, tiles across, inputs, units), float32 or float64: its sums are exact
+    bias: NDArray[np.floating]  # (units,) of the layer
     scale: NDArray[np.float32]  # (units,), from sums to steps of the output
     lowest: int  # of the output, above its zero point
     highest: int
@@ -78,7 +82,7 @@ def _prepare(layer: Dense) -> _Prepared:
     if not (scale < MOST_SCALE).all():  # a NaN is not, either
         raise ModelError("it has scales between layers that are too large")
     return _Prepared(
-        np.ascontiguousarray(layer.weights.T, exact),
+        _tiled(layer.weights.T.astype(exact)),
         layer.bias.astype(exact),
         scale,
         0 if layer.relu else LOWEST - after.zero_point,
@@ -93,7 +97,7 @@ def _apply(layer: _Prepared | Layer, values: Values) -> Values:
         return values.reshape(len(values), *layer.shape)
     assert isinstance(layer, _Prepared)
     flat = values.reshape(-1, values.shape[-1]).astype(layer.weights.dtype, copy=False)
-    sums = flat @ layer.weights
+    sums = _product(flat, layer.weights, len(layer.bias))
     sums += layer.bias
     steps = sums.astype(np.float32, copy=False)
     steps *= layer.scale
@@ -103,10 +107,33 @@ def _apply(layer: _Prepared | Layer, values: Values) -> Values:
     return outputs
 
 
+def _tiled(weights: NDArray[Any]) -> NDArray[Any]:
+    """Cut a matrix into tiles of one size, 0 where they reach beyond it: (inputs, units) to four dimensions."""
+    inputs, units = weights.shape
+    down, across = math.ceil(inputs / INPUTS), math.ceil(units / UNITS)
+    high, wide = math.ceil(inputs / down), math.ceil(units / across)
+    whole = np.zeros((down * high, across * wide), weights.dtype)
+    whole[:inputs, :units] = weights
+    return np.ascontiguousarray(whole.reshape(down, high, across, wide).transpose(0, 2, 1, 3))
+
+
+def _product(values: NDArray[Any], tiles: NDArray[Any], units: int) -> NDArray[Any]:
+    """Multiply (N, inputs) by the tiles of a matrix (inputs, units): all sums are exact, whatever their order."""
+    count, inputs = values.shape
+    down, across, high, wide = tiles.shape
+    if inputs < down * high:
+        values = np.pad(values, ((0, 0), (0, down * high - inputs)))
+    sums = np.empty((count, across, wide), values.dtype)
+    for first in range(0, count, ROWS):
+        rows = values[first : first + ROWS].reshape(-1, down, high).transpose(1, 0, 2)
+        np.matmul(rows[:, np.newaxis], tiles).sum(0, out=sums[first : first + ROWS].transpose(1, 0, 2))
+    return sums.reshape(count, across * wide)[:, :units]
+
+
 def load(model: bytes, threads: int, shapes: Shapes) -> NumpyBackend:
     """Load a .tflite model; raises UnsupportedModelError for other than dense layers, BackendError for a broken one.
 
-    threads: NumPy's library for matrices goes by its own rule, OPENBLAS_NUM_THREADS when it is loaded.
+    threads: one is used, whatever is asked for.
     """
     try:
         return NumpyBackend(model, shapes)

@@ -30,17 +30,17 @@ def main(model: str, backend: str, threads: int, seconds: float) -> None:
     encoded = [cv2.imencode(".png", digit)[1].tobytes() for digit in digits]
     began = time.perf_counter()
     classifier = Classifier(model, backend, threads)
-    classifier.classify(digits[0])
+    classifier.classify_normalised(digits[0])
     load_s = time.perf_counter() - began
     reader = Reader(classifier)
     _say("ready")
-    one = _loop(lambda index: classifier.classify(digits[index]), seconds)
+    one = _loop(lambda index: classifier.classify_normalised(digits[index]), seconds)
     _say("over")
     found = {
         "one_s": sum(one) / len(one),
         "one": _percentiles(one),
         "whole": _percentiles(_loop(lambda index: reader.read(decode_gray(encoded[index])), seconds)),
-        "batch_per_s": BATCH / float(np.median(_loop(lambda _: classifier.classify(digits), seconds))),
+        "batch_per_s": BATCH / float(np.median(_loop(lambda _: classifier.classify_normalised(digits), seconds))),
         "load_ms": 1000 * load_s,
         "peak_mib": peak_mib(),
     }

@@ -1,8 +1,9 @@
-"""`edge-digits read`: whole pages of digits, as text, JSON lines and pictures of how it came about."""
+"""`edge-digits read`: whole pages of digits, as text, JSON lines and images that show how they were read."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import cv2
@@ -18,27 +19,30 @@ from edge_runtime.cli.options import (
 )
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import InputError, OutputError
-from edge_runtime.image import read_gray
+from edge_runtime.find.blobs import DropReason
+from edge_runtime.image import DecodedImage, read_images
 from edge_runtime.overlay import Picture, annotated, explained
+from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.sinks.table import printable
-from edge_runtime.types import Digit, Page, Status
+from edge_runtime.types import Digit, Status
 
 EPILOG = """\b
 Examples:
   edge-digits read note.jpg
-  edge-digits read --json note.jpg form.png
+  edge-digits read --json note.jpg form.png scan.tif
   edge-digits read --max-error 0.001 note.jpg
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
+UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # what nothing was read of, though there may be digits
 
 
 @click.command(epilog=EPILOG)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a picture and line.")
-@click.option("--annotate", type=FOLDER, metavar="DIR", help="Write each picture with what was read drawn over it.")
-@click.option("--explain", type=FOLDER, metavar="DIR", help="Write a picture of every stage for each picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each page.")
+@click.option("--annotate", type=FOLDER, metavar="DIR", help="Write each page with what was read drawn over it.")
+@click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of every stage for each page.")
 @model_option
 @backend_option
 @threads_option
@@ -58,60 +62,82 @@ def read(
 ) -> int:
     """Find the digits in each IMAGE and print them, row by row.
 
-    Photographs and scans of any size and light, ink dark on light or light on dark. Digits that are not to be trusted
-    are left out of the text; --json tells of them and why. Exit code 1 if a picture could not be read.
+    Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
+    the first frame of an animation. Digits that are not to be trusted are left out of the text; --json lists them, and
+    the marks that were dropped, with the reasons. A page without digits is no failure: a warning says what was dropped.
+    Exit code 1 if an image could not be read.
     """
     classifier = Classifier(model, backend, threads)
     tell_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
-    pictures = [_Pictures(folder) if folder else None for folder in (annotate, explain)]
+    over, why = (_Pictures(folder) if folder else None for folder in (annotate, explain))
     failed = 0
     for path in images:
-        try:
-            gray = read_gray(path)
-            found = reader.find(gray)
-        except (InputError, MemoryError) as error:
-            failed += 1
-            reason = str(error) or "there is not enough memory for the picture"
-            click.echo(f"error: {printable(path)}: {reason}", err=True)
+        for image in _pages(path):
+            if isinstance(image, str):
+                failed += 1
+                click.echo(f"error: {printable(path)}: {image}", err=True)
+                if as_json:
+                    click.echo(json.dumps({"path": path, "error": image}))
+                continue
+            found = reader.find(image.gray)
+            page = reader.decided(found)
+            if over:
+                over.write(path, image, annotated(image.gray, page))
+            if why:
+                why.write(path, image, explained(image.gray, found, page))
+            name = printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
+            if image.note:
+                click.echo(f"note: {name}: {image.note}", err=True)
             if as_json:
-                click.echo(json.dumps({"path": path, "error": reason}))
-            continue
-        page = reader.decided(found)
-        over, why = pictures
-        if over:
-            over.write(path, annotated(gray, page))
-        if why:
-            why.write(path, explained(gray, found, page))
-        if as_json:
-            click.echo(json.dumps(_record(path, page)))
-            continue
-        if len(images) > 1:
-            click.echo(f"==> {printable(path)} <==")
-        click.echo(page.text) if page.text else click.echo(f"no digits in {printable(path)}", err=True)
+                record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict()
+                click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))
+            else:
+                if len(images) > 1 or image.pages > 1:
+                    click.echo(f"==> {name} <==")
+                if page.text:
+                    click.echo(page.text)
+            if warning := _warning(name, page, as_json):
+                click.echo(warning, err=True)
     return 1 if failed else 0
 
 
-def _record(path: str, page: Page) -> dict[str, Any]:
-    rejected = [_digit(each) for each in page.digits if each.status is Status.REJECTED]
-    rejected += [_digit(each) for each in page.dropped]
-    return {
-        "path": path,
-        "text": page.text,
-        "digits": [_digit(each) for each in page.digits if each.status is Status.OK],
-        "rejected": rejected,
-        "image": [page.width, page.height],
-    }
+def _pages(path: str) -> Iterator[DecodedImage | str]:
+    """Yield the pages of a file, and why the rest of it cannot be read."""
+    try:
+        yield from read_images(path)
+    except (InputError, MemoryError) as error:
+        yield str(error) or "there is not enough memory for the image"
 
 
-def _digit(digit: Digit) -> dict[str, Any]:
-    label = None if digit.label is None else str(digit.label)
-    record = {"label": label, "confidence": round(digit.confidence, 4), "box": list(digit.box), "row": digit.row}
-    return record | ({"reason": digit.reason} if digit.reason else {})
+def _warning(name: str, page: Page, as_json: bool) -> str:
+    """Return what a user should know of a page that is not all read; empty for nothing."""
+    unread = [each for each in page.dropped if each.reason in UNREAD]
+    if page.text and not unread:
+        return ""
+    rejected = [each for each in page.digits if each.status is Status.REJECTED]
+    dropped = unread if page.text else page.dropped
+    causes = []
+    if rejected and not page.text:
+        causes.append(f"{_counted(len(rejected), 'digit')} rejected ({_reasons(rejected)})")
+    if dropped:
+        causes.append(f"{_counted(len(dropped), 'mark')} dropped ({_reasons(dropped)})")
+    if not causes:
+        return "" if as_json else f"no digits in {name}"
+    what = "not everything was read" if page.text else "no digits"
+    return f"warning: {what} in {name}: {', '.join(causes)}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what} was" if count == 1 else f"{count:,} {what}s were"
+
+
+def _reasons(digits: Iterable[Digit]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in Counter(each.reason for each in digits).most_common())
 
 
 class _Pictures:
-    """PNG files in a folder, named after the pictures that they are of."""
+    """PNG files in a folder, named after the images that they are of."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -121,9 +147,11 @@ class _Pictures:
         except OSError as error:
             raise OutputError(f"the folder {folder} cannot be made: {error.strerror}") from error
 
-    def write(self, path: str, picture: Picture) -> None:
-        """Write one; pictures of the same name from different folders are numbered."""
+    def write(self, path: str, image: DecodedImage, picture: Picture) -> None:
+        """Write one; images of the same name from different folders are numbered."""
         name, number = Path(path).name, 1
+        if image.pages > 1:
+            name += f".page{image.page}"
         while (taken := f"{name}.png" if number == 1 else f"{name}-{number}.png") in self._names:
             number += 1
         self._names.add(taken)

@@ -11,7 +11,8 @@ import numpy as np
 
 from edge_runtime.errors import OutputError
 from edge_runtime.normalise import normalise
-from edge_runtime.types import Box, Digit, Frame, Gray, Images, Page, Status
+from edge_runtime.page import Page
+from edge_runtime.types import Box, Digit, Frame, Gray, Images, Status
 
 UNSORTED, FRAMES = "unsorted", "frames"  # folders
 SORTED = (*(str(label) for label in range(10)), "none")  # folders that a person moves pictures to

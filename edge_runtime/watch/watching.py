@@ -6,8 +6,9 @@ from statistics import median
 from typing import NamedTuple
 
 from edge_runtime.limits import STABLE_FRAMES
+from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Box, Digit, Event, Frame, Gray, Page, Reading
+from edge_runtime.types import Box, Digit, Event, Frame, Gray, Reading
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.scene import Glance, Scene, Things, overlap
 from edge_runtime.watch.tracks import Track, Tracks

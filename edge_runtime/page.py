@@ -1,0 +1,62 @@
+"""What was read in an image: as text, for JSON, and drawn over the image."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.types import Digit, Status
+
+if TYPE_CHECKING:
+    from edge_runtime.inputs import Channels, ImageLike
+
+
+class Page(NamedTuple):
+    """What was read in one image."""
+
+    digits: tuple[Digit, ...]  # in reading order, ok or rejected
+    width: int  # pixels
+    height: int  # pixels
+    dropped: tuple[Digit, ...] = ()  # candidates that were not read as digits, with the reasons; no labels
+
+    @property
+    def text(self) -> str:
+        """The digits that are ok, rows joined by newline; a row without any is left out."""
+        rows: dict[int | None, str] = {}
+        for digit in self.digits:
+            if digit.status is Status.OK:
+                rows[digit.row] = rows.get(digit.row, "") + str(digit.label)
+        return "\n".join(rows.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the page for JSON, as `edge-digits read --json` prints it.
+
+        `text`; `digits` that are ok, with `label`, `confidence`, `box` as [x, y, width, height] in pixels, and `row`;
+        `rejected` digits, with a `reason` besides; `dropped` candidates, with `box` and `reason`; and `image` as
+        [width, height].
+        """
+        return {
+            "text": self.text,
+            "digits": [_digit(each) for each in self.digits if each.status is Status.OK],
+            "rejected": [_digit(each) for each in self.digits if each.status is not Status.OK],
+            "dropped": [{"box": list(each.box), "reason": each.reason} for each in self.dropped],
+            "image": [self.width, self.height],
+        }
+
+    def draw(self, image: "ImageLike", channels: "Channels" = "bgr") -> NDArray[np.uint8]:
+        """Return the image with a box and the label around each digit: green for ok, orange for rejected.
+
+            cv2.imwrite("seen.png", read_page("note.jpg").draw("note.jpg"))
+
+        image: the one that was read, as `read_page` takes it. channels: the order of colours, in the image where it is
+        an array and in the result. Returns uint8 (height, width, 3). Raises UsageError for an image of another size.
+        """
+        from edge_runtime.overlay import drawn  # only here: overlay knows pages
+
+        return drawn(image, self, channels)
+
+
+def _digit(digit: Digit) -> dict[str, Any]:
+    label = None if digit.label is None else str(digit.label)
+    record = {"label": label, "confidence": round(digit.confidence, 4), "box": list(digit.box), "row": digit.row}
+    return record | ({"reason": digit.reason} if digit.reason else {})
