@@ -56,7 +56,8 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
     assert read_gray(tmp_path / "hard" / "frames" / frame).shape == gray.shape
     assert {*"0123456789", "none"} < set(names(tmp_path / "hard"))
     found = [
-        int(Classifier().classify_normalised(normalise(read_gray(tmp_path / "hard" / "unsorted" / n))).label) for n in (four, five)
+        int(Classifier().classify_normalised(normalise(read_gray(tmp_path / "hard" / "unsorted" / n))).label)
+        for n in (four, five)
     ]
     assert found == [4, 5]  # a crop alone shows what the page did
     assert cases.saved == 2

@@ -16,6 +16,8 @@ from edge_runtime.types import Gray
 
 WORK = 3_000_000  # pixels: a larger page is first reduced by a whole factor
 LONGEST = 20_000  # pixels: and so is one with a longer side
+CROP, HIGH = 300, 1.25  # pixels, and heights: an image with no longer side, and no wider, may be a crop that one digit
+PAPER_AROUND = 1  # fills; it gets so many times its longer side of paper on each side
 TINY = 240  # pixels: the longer side of the picture that the paper is estimated on
 WINDOW = 0.3  # of the page's mean side: the median's window; strokes must fill less than half of it
 DARK = 4  # gray levels: added to page and paper, or the noise of black would be ink
@@ -52,15 +54,31 @@ def find_ink(gray: Gray, factor: int = 0) -> Ink:
 
     factor: pixels of the page along one of the ink map; 0 for what a page of its size can bear.
     """
+    is_crop = max(gray.shape) <= CROP and gray.shape[1] <= HIGH * gray.shape[0]
     factor = factor or max(1, int(np.ceil(np.sqrt(gray.size / WORK))), -(-max(gray.shape) // LONGEST))
     if factor > 1:
         gray = smaller(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
+    height, width = gray.shape
+    around = PAPER_AROUND * max(height, width) if is_crop else 0
+    if around:
+        gray = _with_paper(gray, around)
     if _is_light_on_dark(gray):
         gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
     paper = _paper(gray)
     strength = np.asarray(cv2.GaussianBlur(cv2.bitwise_not(lit(gray, paper, DARK, 255)), (3, 3), SOFT), np.uint8)
     mask, sure, threshold = _masks(strength, *_levels(gray, paper, strength))
+    if around:
+        middle = np.s_[around : around + height, around : around + width]
+        strength, mask, sure = (np.ascontiguousarray(each[middle]) for each in (strength, mask, sure))
     return Ink(strength, mask, sure, threshold, factor)
+
+
+def _with_paper(gray: Gray, around: int) -> Gray:
+    """Return an image with paper of its own border's usual level around it."""
+    edges = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    return np.asarray(
+        cv2.copyMakeBorder(gray, *(around,) * 4, cv2.BORDER_CONSTANT, value=(float(np.median(edges)),)), np.uint8
+    )
 
 
 def _paper(gray: Gray) -> Gray:
