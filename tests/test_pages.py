@@ -269,13 +269,15 @@ def test_read_prints_the_text(run_cli, note):
 def test_read_tells_everything_as_json(run_cli, note):
     (line,) = run_cli("read", "--json", "note.png").stdout.splitlines()
     record = json.loads(line)
-    assert list(record) == ["path", "text", "digits", "rejected", "image"]
+    assert list(record) == ["path", "page", "pages", "text", "digits", "rejected", "dropped", "image"]
     assert (record["path"], record["text"], record["image"]) == ("note.png", note.text, [640, 400])
+    assert (record["page"], record["pages"]) == (1, 1)
     assert "".join(each["label"] for each in record["digits"]) == note.text.replace("\n", "")
     assert [each["row"] for each in record["digits"]] == [0] * 4 + [1] * 5
     assert all(0 < each["confidence"] <= 1 and len(each["box"]) == 4 for each in record["digits"])
-    assert record["rejected"]
-    assert all(each["reason"] for each in record["rejected"])
+    assert record["rejected"] == []
+    assert record["dropped"]
+    assert all(each["reason"] and len(each["box"]) == 4 for each in record["dropped"])
 
 
 def test_read_goes_on_after_a_picture_that_fails(run_cli, note, tmp_path):

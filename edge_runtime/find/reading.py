@@ -48,7 +48,7 @@ TALL = 0.7  # of its row's height: no digit is lower, if its reading alone is to
 NARROW = 0.45  # heights: a blob that is no wider is not cut
 ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
 
-BUSY = 30.0  # of 255: a page whose mean strength is more, and on which no ink is found, is not blank
+BUSY = 20.0  # of 255: a page whose mean strength is more, and on which no mark is found, is not blank
 LEVELS = np.arange(256)
 SQUARE = np.ones((3, 3), np.uint8)
 
@@ -113,12 +113,12 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
     """
     ink = find_ink(gray)
     blobs = find_blobs(ink)
-    closer = int(typical_height(blobs.kept) / LARGE)
-    if closer > 1:
-        ink = find_ink(gray, ink.factor * closer)
+    further = int(typical_height(blobs.kept) / LARGE)
+    if further > 1:
+        ink = find_ink(gray, ink.factor * further)
         blobs = find_blobs(ink)
     found = Found([], _on_page(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])
-    if not (blobs.kept or blobs.dropped or blobs.rules.any()) and ink.strength.mean() > BUSY:
+    if not (blobs.kept or blobs.dropped) and (further > 1 or ink.strength.mean() > BUSY):
         return found._replace(dropped=[texture(gray.shape)])
     blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
     area = sum(blob.box.width * blob.box.height for row in blob_rows for blob in row.blobs)
