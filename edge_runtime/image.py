@@ -6,7 +6,8 @@ picture is laid on the paper that its ink stands out from; 16 bits and floats ar
 
 import os
 import stat
-from typing import cast
+from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -23,6 +24,31 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".tif", ".tiff", 
 
 # A broken picture becomes our error, not a line of OpenCV's on stderr. OpenCV 5 has moved the call.
 getattr(getattr(cv2.utils, "logging", cv2), "setLogLevel")(0)  # noqa: B009
+
+
+class DecodedImage(NamedTuple):
+    """One image of a file: a page of a document, or the only image there is."""
+
+    gray: Gray  # (height, width), 0 black to 255 white
+    page: int = 1  # its number in the file, from 1
+    pages: int = 1  # pages of the file
+    note: str = ""  # one line on what was left out, such as "animation of 12 frames: the first was read"
+
+
+def read_images(
+    path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES, max_pixels: int = limits.PIXELS
+) -> Iterator[DecodedImage]:
+    """Read every page of an image file, one at a time.
+
+    The file is read when the first page is asked for. Raises InputError as `read_gray` does; a page that cannot be
+    decoded raises when its turn comes, after the pages before it.
+    """
+    yield from decode_images(read_file(path, max_bytes), max_pixels)
+
+
+def decode_images(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Iterator[DecodedImage]:
+    """Decode every page of an image file's bytes, one at a time; raises InputError as `decode_gray` does."""
+    yield DecodedImage(decode_gray(data, max_pixels))
 
 
 def read_gray(
@@ -98,6 +124,11 @@ def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.P
 def is_image_name(name: str) -> bool:
     """Tell by its suffix whether a file is to be read as a picture."""
     return name[name.rfind(".") :].lower() in SUFFIXES
+
+
+def needs_extra(name: str) -> str:
+    """Return the pip command for the extra that a file of this name needs and that is not installed, or ""."""
+    return ""
 
 
 def to_gray(pixels: NDArray[np.generic]) -> Gray:
