@@ -2,10 +2,12 @@
 
 FILE_BYTES = 32 * 1024 * 1024  # bytes: the largest picture file that is read
 PIXELS = 50_000_000  # pixels: width times height of the largest picture that is decoded
+FRAME_PIXELS = 16_000_000  # pixels: the largest frame of a video or RTSP stream; a decoder keeps several at once
 MANIFEST_BYTES = 16 * 1024 * 1024  # bytes: the largest manifest.json that is parsed
 MODEL_BYTES = 256 * 1024 * 1024  # bytes: the largest model file that is loaded
 THREADS = 64  # threads: the most an interpreter is asked for
 FILE_SECONDS = 30.0  # seconds: a worker that gives no sign of life for twice as long hangs
+CONFIG_BYTES = 1024 * 1024  # bytes: the largest configuration file that is parsed
 NAME_BYTES = 64 * 1024  # bytes: the longest path in a list
 STABLE_FRAMES = 5  # frames: a text that stands for so long is a reading
 OPEN_SECONDS = 5.0  # seconds: a camera or stream that is not open by then is given up and tried again

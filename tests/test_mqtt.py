@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import FileError, UsageError
-from edge_runtime.sinks.readings.broker import parse_broker
+from edge_runtime.sinks.readings.broker import parse_broker, read_password
 from edge_runtime.sinks.readings.sinks import Sinks
 from edge_runtime.sinks.readings.targets import Settings
 from edge_runtime.types import Command, Event, Reading
@@ -421,6 +421,13 @@ def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tm
         assert "s3cret" not in path.name
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r\nnot this\r\n"])
+def test_a_password_file_of_any_editor_holds_the_password(tmp_path, encoding, end):
+    (tmp_path / "password").write_bytes(f"s3crét päss {end}".encode(encoding))
+    assert read_password(tmp_path / "password") == "s3crét päss "
+
+
 def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(guarded, tmp_path):
     broker, cert = guarded
     for login, ca_file, reason in (
@@ -443,7 +450,17 @@ def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(g
 def test_a_password_or_certificates_that_cannot_be_read_are_one_clear_line(tmp_path):
     (tmp_path / "empty").touch()
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    for name, reason in (("none", "No such file"), ("empty", "holds no password"), ("binary", "holds no password")):
+    (tmp_path / "latin-1").write_bytes("pässword".encode("latin-1"))
+    (tmp_path / "long").write_text("x" * 65_536)
+    (tmp_path / "longer").write_text("x" * 1_000_000)
+    for name, reason in (
+        ("none", "No such file"),
+        ("empty", "holds no password"),
+        ("binary", "holds no password"),
+        ("latin-1", "save the file as UTF-8"),
+        ("long", "longer than 65,535 bytes"),
+        ("longer", "the most that is read"),
+    ):
         with pytest.raises(FileError, match=reason):
             Sinks(["mqtt://me@127.0.0.1/t"], Settings(password_file=tmp_path / name, outbox=tmp_path))
     for name in ("none", "empty", "binary"):

@@ -281,7 +281,9 @@ def test_a_renewed_unit_keeps_how_much_it_may_take(run_cli, tmp_path):
         assert "MemoryMax=500M\n" in (tmp_path / "etc/systemd/system/edge-digits.service").read_text()
 
 
-@pytest.mark.parametrize(("text", "reason"), [("sorce = '0'", "did you mean 'source'?"), ("source =", "is no TOML")])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("sorce = '0'", "did you mean 'source'?"), ("source =", "is not valid TOML")]
+)
 def test_a_configuration_that_watch_refuses_takes_no_other_ones_place(run_cli, tmp_path, text, reason):
     run_cli("service", "install", "--root", tmp_path / "root")
     kept = (tmp_path / "root/etc/edge-digits/watch.toml").read_text()

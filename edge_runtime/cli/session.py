@@ -20,6 +20,7 @@ from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
 from edge_runtime.errors import UsageError
 from edge_runtime.pipeline import Reader, open_lines
+from edge_runtime.redact import redact
 from edge_runtime.selftest import first_working
 from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import TERMINATED
@@ -164,7 +165,7 @@ class _Screen(StatusLine):
         """Say something that stays, from any thread."""
         with suppress(OSError):  # nobody reads it any more: no reason to end a thread
             self.clear()
-            click.echo(printable(line), err=True)
+            click.echo(printable(redact(line)), err=True)
 
 
 @contextmanager

@@ -14,6 +14,10 @@ class Source(Protocol):
 
     name: str  # as the user named it, without secrets
 
+    @property
+    def connected(self) -> bool:
+        """Whether pictures come; of a stored source always True."""
+
     def frames(self) -> Iterator[Frame | None]:
         """Yield frames until the source ends; once only.
 

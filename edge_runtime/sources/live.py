@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from edge_runtime import limits
-from edge_runtime.errors import EdgeDigitsError, SourceError
+from edge_runtime.errors import DamagedImageError, EdgeDigitsError, InputError, NotAnImageError, SourceError
+from edge_runtime.redact import redact
 from edge_runtime.types import Frame, Gray
 
 POLL_SECONDS = 0.25  # how often one who waits for a frame hears that there is none
@@ -27,6 +28,7 @@ class Shot(NamedTuple):
 
     image: Gray  # (height, width)
     time: float  # seconds of the monotonic clock when it was captured
+    position: float | None = None  # seconds from the beginning of a video file
 
 
 def plausible(told: float) -> float:
@@ -39,10 +41,14 @@ class Camera(Protocol):
     """An open camera. One thread opens, grabs and closes it."""
 
     def grab(self) -> Shot | None:
-        """Wait for the next picture; None where there are no more. Raises SourceError."""
+        """Wait for the next picture; None where there are no more.
+
+        Raises SourceError where the camera fails; DamagedImageError or NotAnImageError where one picture is broken and
+        the next may be whole.
+        """
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the camera."""
 
 
 class Live:
@@ -54,19 +60,24 @@ class Live:
         open_camera: Callable[[], Camera],
         tell: Callable[[str], None] = lambda line: None,
         wait: bool = False,
+        private: bool = False,
     ) -> None:
         """open_camera: opens it or raises SourceError; called again whenever it was lost.
 
         tell: gets a line, without secrets, for each thing that goes wrong. wait: a camera that cannot be opened the
-        first time is no error but waited for.
+        first time is waited for. private: what a library says of a failure may show a password, so its kind alone is
+        told.
         """
         self.name = name
         self.reconnected = 0  # times that the camera was opened again
-        self._open, self._tell, self._wait = open_camera, tell, wait
+        self.broken = 0  # pictures that could not be decoded
+        self._open, self._tell, self._wait, self._private = open_camera, tell, wait, private
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._notices: deque[str] = deque(maxlen=20)
         self._told = ("", 0.0)  # how the camera failed last, and the monotonic second when that was told
+        self._told_broken = float("-inf")  # when broken pictures were told of last
+        self._came = time.monotonic()  # when a picture came last, or this was made
         self._number = 0
         self._opened = 0
         self._error: EdgeDigitsError | None = None
@@ -104,6 +115,11 @@ class Live:
         return not any(thread.is_alive() for thread in threads)
 
     @property
+    def connected(self) -> bool:
+        """See Source.connected: False where no picture has come for READ_SECONDS."""
+        return time.monotonic() - self._came < limits.READ_SECONDS
+
+    @property
     def hung(self) -> int:
         """Threads that hang in the camera now."""
         self._hung = [each for each in self._hung if each.is_alive()]
@@ -137,6 +153,7 @@ class Live:
             if grabber is self._grabber:
                 self._newest = Frame(shot.image, shot.time, self._number)
                 self._number += 1
+                self._came = time.monotonic()
                 self._changed.notify_all()
                 if self._told[0]:
                     self._told = ("", 0.0)
@@ -144,13 +161,16 @@ class Live:
 
     def _lost(self, grabber: "_Grabber", error: Exception, pause: float) -> bool:
         """Note that the camera failed; False where that ends the source."""
-        # What a library says of its failure may hold the address with its password.
-        reason = str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {type(error).__name__}"
+        reason = str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {self._explain(error)}"
         with self._changed:
             if grabber is not self._grabber:
                 return False
             if not self._opened and not self._wait:
-                self._error = error if isinstance(error, EdgeDigitsError) else SourceError(reason)
+                if isinstance(error, EdgeDigitsError):
+                    self._error = error
+                else:
+                    self._error = SourceError(reason)
+                    self._error.__cause__ = None if self._private else error
                 self._changed.notify_all()
                 return False
         now = time.monotonic()
@@ -158,6 +178,18 @@ class Live:
             self._told = (reason, now)
             self._notices.append(f"{reason}; trying again in {pause:.1f} s and on")
         return True
+
+    def _breaks(self, error: InputError) -> None:
+        """Note a picture that cannot be decoded."""
+        self.broken += 1
+        now = time.monotonic()
+        if now - self._told_broken >= QUIET_SECONDS:
+            self._told_broken = now
+            self._notices.append(f"{self.name} sends broken pictures, {self.broken:,} so far: {error}")
+
+    def _explain(self, error: Exception) -> str:
+        kind = type(error).__name__
+        return kind if self._private or not str(error) else redact(" ".join(f"{kind}: {error}".split()))
 
 
 class _Grabber(threading.Thread):
@@ -182,7 +214,7 @@ class _Grabber(threading.Thread):
                 self._alive(limits.OPEN_SECONDS)
                 camera = self._live._opens()
                 self._alive(limits.READ_SECONDS)
-                while not self.stopped.is_set() and (shot := camera.grab()) is not None:
+                while not self.stopped.is_set() and (shot := self._grab(camera)) is not None:
                     self._live._takes(self, shot)
                     self._alive(limits.READ_SECONDS)
                     pause = BACKOFF[0]
@@ -196,9 +228,21 @@ class _Grabber(threading.Thread):
                 return
             pause = min(BACKOFF[1], pause * SLOWER)
 
+    def _grab(self, camera: Camera) -> Shot | None:
+        """The next picture that can be decoded; a camera that sends none for READ_SECONDS has failed."""
+        ends = time.monotonic() + limits.READ_SECONDS
+        while True:
+            try:
+                return camera.grab()
+            except (DamagedImageError, NotAnImageError) as error:
+                self._live._breaks(error)
+                if time.monotonic() >= ends or self.stopped.is_set():
+                    raise SourceError(f"{self._live.name} sends nothing that can be decoded: {error}") from None
+                self._alive(limits.READ_SECONDS)
+
     def _close(self, camera: Camera) -> None:
         self._alive(limits.READ_SECONDS)
         try:
             camera.close()
         except Exception as error:
-            self._live._notices.append(f"{self._live.name} could not be closed: {type(error).__name__}")
+            self._live._notices.append(f"{self._live.name} could not be closed: {self._live._explain(error)}")

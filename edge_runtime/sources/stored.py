@@ -16,13 +16,18 @@ class Stored:
         self._open = open_camera
         self._closed = False
 
+    @property
+    def connected(self) -> bool:
+        """See Source.connected."""
+        return True
+
     def frames(self) -> Iterator[Frame | None]:
         """See Source.frames. A frame's time is when it was decoded."""
         camera = self._open()
         number = 0
         try:
             while not self._closed and (shot := camera.grab()) is not None:
-                yield Frame(shot.image, time.monotonic(), number)
+                yield Frame(shot.image, time.monotonic(), number, shot.position)
                 number += 1
         finally:
             camera.close()

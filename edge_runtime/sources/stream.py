@@ -1,4 +1,4 @@
-"""Network cameras: RTSP, and MJPEG over HTTP."""
+"""Network cameras over RTSP."""
 
 import cv2
 

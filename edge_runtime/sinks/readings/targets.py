@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.redact import BROKER_FORM, redact_argument
 from edge_runtime.sinks import ReadingSink
 from edge_runtime.sinks.readings.broker import parse_broker, read_password
 
-FORMS = "stdout, jsonl:FILE, sqlite:FILE, csv:FILE, mqtt://[USER@]HOST[:PORT]/TOPIC, mqtts://..."
+FORMS = f"stdout, jsonl:FILE, sqlite:FILE, csv:FILE, {BROKER_FORM}, mqtts://..."
 
 
 def _to_stderr(line: str) -> None:
@@ -52,12 +53,13 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     if kind in ("mqtt", "mqtts"):
         return _open_mqtt(text, settings)
     if kind not in ("jsonl", "sqlite", "csv"):
-        raise UsageError(f"no sink {text!r}; there are {FORMS}")
+        raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
     if not rest or "\0" in rest:
         raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")
     path = Path(rest)
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} is a folder, or lies in none: name a file in a folder that is there")
+        reason = "is a folder, or is in a folder that does not exist: name a file in an existing folder"
+        raise UsageError(f"{redact_argument(rest)} {reason}")
     if kind == "jsonl":
         from edge_runtime.sinks.readings.jsonl import JsonLinesSink
 
