@@ -14,6 +14,7 @@ OPEN_SECONDS = 5.0  # seconds: a camera or stream that is not open by then is gi
 READ_SECONDS = 3.0  # seconds: a stream that gives no picture for so long is closed and opened again
 HANG_SECONDS = 1.5  # seconds: whoever overdraws the two above by so much hangs, and is replaced
 HUNG = 8  # threads: the most that may hang in a source at once; then the watch ends with an error
+LOOK_SECONDS = 60.0  # seconds: a watch that takes longer to read a frame, or to write a reading, hangs and ends
 MODEL_TABLES = 1024  # tensors, operators or buffers of a model file that we read ourselves
 LAYER_VALUES = 1 << 20  # values between two layers of such a model, for one image or a batch of them
 GOLDEN_BYTES = 1024 * 1024  # bytes: the largest file of golden inputs and outputs

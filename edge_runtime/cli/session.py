@@ -1,13 +1,16 @@
 """A watch from its start to its end: source, watch, sinks, the terminal and the signals, put together."""
 
 import atexit
+import hashlib
 import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import click
 import cv2
@@ -18,7 +21,8 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.limits import LOOK_SECONDS
 from edge_runtime.pipeline import Reader, open_lines
 from edge_runtime.redact import redact
 from edge_runtime.selftest import first_working
@@ -26,15 +30,24 @@ from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import TERMINATED
 from edge_runtime.sinks.hard import HardCases
 from edge_runtime.sinks.readings.sinks import Sinks
-from edge_runtime.sinks.readings.targets import Settings
+from edge_runtime.sinks.readings.targets import Settings, state_folder
 from edge_runtime.sinks.table import printable
 from edge_runtime.sources.opened import open_source
 from edge_runtime.sources.pace import paced
 from edge_runtime.sources.view import View
 from edge_runtime.types import Box, Command, Frame, Gray
 from edge_runtime.watch.figures import Figures
-from edge_runtime.watch.votes import Rules
+from edge_runtime.watch.memory import Memory
+from edge_runtime.watch.meter import Rules
 from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.worker import Worker
+
+END_SECONDS = 1.0  # for what is under way to end by itself
+SLOW_SECONDS = 5.0  # a frame that takes longer to read is told of
+REPEAT_SECONDS = 60.0  # before the same reason is told again
+REPORT_SECONDS = 0.5  # between two reports to the sinks
+
+T = TypeVar("T")
 
 
 class _Terminated(KeyboardInterrupt):
@@ -54,22 +67,30 @@ class Session:
         wait: bool,
         as_json: bool,
         sinks: Chosen,
+        state: Path | None = None,
     ) -> None:
         """The arguments are the command's; raises UsageError and FileError for a source that makes no sense."""
         self._screen = _Screen()
-        self._camera = open_source(source, self._screen.warn, wait)
+        self._camera = open_source(source, self._screen.warn, wait, fps)
         self._view, self._stable, self._rules, self._fps, self._as_json = view, stable, rules, fps, as_json
+        self._memory = self._remember(state) if rules.compare else None
         self._hard = HardCases(say=self._screen.say, **sinks.hard) if sinks.hard else None
         self._targets = sinks.targets
         self._settings = Settings(as_json=as_json, say=self._screen.say, **sinks.settings)
         self._paused = False
         self._notifier = Notifier()
+        self._worker = Worker()
+        self._image: Gray | None = None  # of the newest frame
+        self._refused = 0  # readings that were told of
+        self._told: dict[str, float] = {}  # when a reason was told last, monotonic seconds
+        self._reported = float("-inf")  # when the sinks heard last how it goes
+        self._slow = False
 
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
         code, watching = 1, None
         try:
-            with _terminable():
+            with _terminable(), _on_signal(signal.SIGUSR1, lambda: watching and watching.accept()):
                 watching = self._prepare(model, backend, threads)
                 with self._screen:
                     self._look_on(watching, time.monotonic() + (seconds or float("inf")))
@@ -89,56 +110,99 @@ class Session:
         # The network for lines at once: what there is to notice is noticed before the screen is in use.
         reader = Reader(Classifier(bundle, backend, threads), lines=open_lines(backend) or False)
         self._sinks = Sinks(self._targets, self._settings)
-        return Watch(reader, self._camera.name, self._stable, self._rules)
+        last = self._memory.load() if self._memory else None
+        return Watch(reader, self._camera.name, self._stable, self._rules, last)
+
+    def _remember(self, state: Path | None) -> Memory | None:
+        """Where a meter's last reading is kept; two watches of one camera have a file each, as their parts differ."""
+        try:
+            if state is None:
+                place = f"{self._camera.name} {self._view} {self._rules.digits}"
+                digest = hashlib.sha256(place.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+                state = state_folder() / f"meter-{digest}.json"
+        except OutputError as error:
+            self._screen.warn(f"a meter's last reading is not kept: {error}; or name a file with --state")
+            return None
+        return Memory(state, self._screen.warn)
 
     def _close(self, watching: Watch, code: int) -> None:
         self._notifier.stopping()
         try:
+            self._save(watching)
             self._sinks.close()
         finally:
-            if not self._camera.close():  # a thread hangs in a driver, and Python might fall over it at its end
+            idle = self._worker.is_idle(END_SECONDS)
+            # A thread hangs in a driver or a library, and Python might fall over it at its end.
+            if not self._camera.close() or not idle:
                 atexit.register(os._exit, code)
             _tell_summary(watching.figures, self._as_json)
 
     def _look_on(self, watching: Watch, ends: float) -> None:
-        refused = 0
-        image: Gray | None = None  # of the newest frame
         frames = self._camera.frames()
         self._notifier.ready()
         for frame in paced(frames, self._fps) if self._fps else frames:
             if frame is not None:
-                image = self._view.of(frame.image)
+                self._image = self._view.of(frame.image)
                 if not self._paused:
-                    self._see(watching, frame._replace(image=image))
-            self._obey(image)
-            # A source that has no frame says so: this loop goes round while its camera is away, and at no other time.
-            self._notifier.progress()
-            if watching.votes.refused > refused:
-                refused = watching.votes.refused
-                self._screen.warn(f"no reading: {watching.votes.broken}")
-            if self._screen.due():
-                shown = watching.votes.text.replace("\n", " / ")
-                self._screen.show(f"{_rates(watching.figures)}  {shown}")
+                    self._see(watching, frame._replace(image=self._image))
+            # A source that has no frame says so: this loop goes round while its camera is away, too.
+            self._keep_going(watching)
             if time.monotonic() >= ends:
                 return
 
+    def _keep_going(self, watching: Watch) -> None:
+        """What is done at each turn of the loop, and while it waits for the worker: the sign of life is this."""
+        self._notifier.progress()
+        self._obey(watching)
+        now, votes = time.monotonic(), watching.votes
+        if votes.refused > self._refused:
+            self._refused = votes.refused
+            if now - self._told.get(votes.problem, float("-inf")) >= REPEAT_SECONDS:
+                self._told = {votes.problem: now}
+                self._screen.warn(f"no reading: {votes.problem}")
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            self._sinks.status(self._camera.connected, votes.problem)
+        if self._screen.due():
+            self._screen.show(f"{_rates(watching.figures)}  {votes.text.replace(chr(10), ' / ')}")
+
     def _see(self, watching: Watch, frame: Frame) -> None:
-        seen = watching.see(frame)
+        began = time.monotonic()
+        seen = self._aside(watching, lambda: watching.see(frame), "reading a frame")
+        took = time.monotonic() - began
+        if took > SLOW_SECONDS and not self._slow:
+            self._slow = True
+            hint = "choose the part with the digits with --roi, or let the camera send smaller images"
+            self._screen.warn(f"reading a frame took {took:.0f} s: {hint}")
         if seen.reading is not None:
+            reading = seen.reading
             self._screen.clear()
             with _undisturbed():  # or some sinks would have it, and others not
-                self._sinks.write(seen.reading)
+                self._aside(watching, lambda: self._sinks.write(reading), "writing a reading")
+                self._save(watching)
             if self._sinks.pictures:
                 self._sinks.picture(frame.image)
         if self._hard and seen.page:
-            self._hard.look(frame, seen.page)
+            hard, page = self._hard, seen.page
+            self._aside(watching, lambda: hard.look(frame, page), "keeping hard digits")
 
-    def _obey(self, image: Gray | None) -> None:
+    def _aside(self, watching: Watch, call: Callable[[], T], what: str) -> T:
+        """Do what may take long on the worker's thread, while the loop gives signs of life; but not for ever."""
+        return self._worker.run(call, lambda: self._keep_going(watching), LOOK_SECONDS, what)
+
+    def _save(self, watching: Watch) -> None:
+        if self._memory and watching.votes.last:
+            self._memory.save(watching.votes.last)
+
+    def _obey(self, watching: Watch) -> None:
         """Do what was asked for from afar."""
         for command in self._sinks.commands():
-            if command is Command.SNAPSHOT and image is not None:
-                self._sinks.picture(image)
-            elif command is not Command.SNAPSHOT:
+            if command is Command.SNAPSHOT:
+                if self._image is not None:
+                    self._sinks.picture(self._image)
+            elif command is Command.ACCEPT:
+                watching.accept()
+            else:
                 self._paused = command is Command.PAUSE
                 self._screen.say("paused" if self._paused else "going on")
 
@@ -180,6 +244,16 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _on_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
+    """Do something when a signal comes."""
+    before = signal.signal(number, lambda number, frame: act() and None)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """`edge-digits watch`: readings of what stands in front of a camera, for as long as it runs."""
 
+from pathlib import Path
+
 import click
 
 from edge_runtime.cli.config import config_option
@@ -60,7 +62,18 @@ EDGE_DIGITS_SOURCE in the environment takes its place.
 )
 @click.option("--digits", type=click.IntRange(1), metavar="N", help="A meter's: readings have N digits.")
 @click.option("--only-upward", is_flag=True, help="A meter's: no reading is less than the last.")
-@click.option("--largest-step", type=click.IntRange(0), metavar="N", help="A meter's: none is further from the last.")
+@click.option(
+    "--largest-step",
+    type=click.IntRange(0),
+    metavar="N",
+    help="A meter's: largest accepted change between two readings; N more for each minute without a reading.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where a meter's last reading is kept over restarts.  [default: ~/.local/state/edge-digits/meter-....json]",
+)
 @click.option("--wait", is_flag=True, help="Wait for a camera that is not there yet; otherwise that is an error.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="N", help="End after N seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Readings as JSON lines on standard output, the summary last.")
@@ -78,6 +91,7 @@ def watch(
     digits: int | None,
     only_upward: bool,
     largest_step: int | None,
+    state: Path | None,
     wait: bool,
     seconds: float | None,
     as_json: bool,
@@ -96,8 +110,9 @@ def watch(
     # Imported here: no other command needs cameras.
     from edge_runtime.cli.session import Session, part
     from edge_runtime.sources.view import View
-    from edge_runtime.watch.votes import Rules
+    from edge_runtime.watch.meter import Rules
 
     view = View(part(roi) if roi else None, int(rotate))
-    session = Session(source, view, stable, Rules(digits, only_upward, largest_step), fps, wait, as_json, sinks)
+    rules = Rules(digits, only_upward, largest_step)
+    session = Session(source, view, stable, rules, fps, wait, as_json, sinks, state)
     return session.run(model, backend, threads, seconds)

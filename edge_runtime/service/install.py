@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,19 @@ def status() -> dict[str, str] | None:
         return None
     said = _systemctl("show", SERVICE, f"--property={','.join(PROPERTIES)}")
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def accept() -> None:
+    """Ask the running service to accept what its meter shows; raises OutputError where none runs, or it may not."""
+    found = status()
+    process = int((found or {}).get("MainPID", "0"))
+    if process <= 0:
+        raise OutputError("the service does not run")
+    try:
+        os.kill(process, signal.SIGUSR1)
+    except OSError as error:
+        hint = ": run it with sudo" if isinstance(error, PermissionError) else ""
+        raise OutputError(f"the service cannot be asked ({error.strerror}){hint}") from error
 
 
 def _memory(path: Path) -> str:

@@ -9,9 +9,10 @@ from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Box, Digit, Event, Frame, Gray, Page, Reading
 from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.meter import Last, Rules
 from edge_runtime.watch.scene import Glance, Scene, Things, overlap
 from edge_runtime.watch.tracks import Track, Tracks
-from edge_runtime.watch.votes import Rules, Votes
+from edge_runtime.watch.votes import Votes
 
 REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the same
 SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
@@ -36,10 +37,20 @@ class Seen(NamedTuple):
 class Watch:
     """Makes readings of the frames of one source, in order."""
 
-    def __init__(self, reader: Reader, source: str, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
-        """reader: for this thread. source: its name for readings, without secrets. stable: frames, see Votes."""
+    def __init__(
+        self,
+        reader: Reader,
+        source: str,
+        stable: int = STABLE_FRAMES,
+        rules: Rules | None = None,
+        last: Last | None = None,
+    ) -> None:
+        """source: its name for readings, without secrets. stable: frames, see Votes. last: an earlier watch's reading.
+
+        One thread at a time may call; `accept` is for any.
+        """
         self.figures = Figures()
-        self.votes = Votes(stable, rules)
+        self.votes = Votes(stable, rules, last)
         self._reader, self._source, self._stable = reader, source, stable
         self._scene, self._tracks = Scene(), Tracks()
         self._shown: list[Track] = []  # of the reading that holds
@@ -47,24 +58,36 @@ class Watch:
         self._holds = False  # something lies on digits of the reading that holds
         self._seen_at = 0.0  # when a digit was read last
         self._lacking = 0  # frames one after the other in which a digit could not be told
+        self._cut = 0  # frames one after the other in which a digit touched the picture's edge
+        self._tracks_read: list[Track] = []  # of the frame that was read last
+        self._accept = False
         self._reads = 0  # of what seems the same page
         self._read_at = 0.0
 
+    def accept(self) -> None:
+        """Take the next text that stands as a reading, whatever a meter's rules say; for any thread."""
+        self._accept = True
+
     def see(self, frame: Frame) -> Seen:
         """Take a frame, of any size, and say what came of it."""
+        if self._accept:
+            self._accept = False
+            self.votes.accept()
         glance = self._scene.look(frame.image, frame.time, self._holds)
         page, event, confidence = None, None, 0.0
         if glance.inked is None:
             self._tracks.forget()
             self._scene.keep()
             self._reads, self._where, self._holds = 0, [], False
-            event = self._take([])
+            event, confidence = self._take([], frame.time)
         elif self._is_worth_reading(glance, frame.time):
             self._reads = 1 if glance.changed else self._reads + 1
             self._read_at = frame.time
             self._scene.keep()
             page = self._read(frame.image, glance.inked)
-            event, confidence = self._vote(page, self._scene.things())
+            event, confidence = self._vote(page, self._scene.things(), frame.time)
+        else:
+            event, confidence = self._noted(self.votes.again(frame.time), self._tracks_read)
         now = time.monotonic()
         self.figures.add(frame.number, frame.time, now, page is not None)
         if event is None:
@@ -82,6 +105,7 @@ class Watch:
                 age=age,
                 source=self._source,
                 frame=frame.number,
+                position=frame.position,
             ),
         )
 
@@ -95,7 +119,7 @@ class Watch:
         """A page that does not change is read until it had every chance to be stable, and then now and then."""
         return glance.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
 
-    def _vote(self, page: Page, things: Things) -> tuple[Event | None, float]:
+    def _vote(self, page: Page, things: Things, now: float) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
         tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
         if self._lacks_one(tracks, things):
@@ -104,18 +128,22 @@ class Watch:
         if self._is_unsure(page, tracks, things):
             self.votes.pass_over()
             return None, 0.0
-        return self._take(tracks), min((track.confidence for track in tracks), default=0.0)
+        return self._take(tracks, now)
 
-    def _take(self, tracks: list[Track]) -> Event | None:
-        """Count what the digits of a frame say; an event makes the scene what it is now."""
+    def _take(self, tracks: list[Track], now: float) -> tuple[Event | None, float]:
+        """Count what the digits of a frame say; returns the event and its confidence."""
         rows: dict[int, str] = {}
         for track in tracks:
             rows[track.row] = rows.get(track.row, "") + str(track.label)
-        event = self.votes.take("\n".join(rows.values()))
+        self._tracks_read = tracks
+        return self._noted(self.votes.take("\n".join(rows.values()), now), tracks)
+
+    def _noted(self, event: Event | None, tracks: list[Track]) -> tuple[Event | None, float]:
+        """An event makes the scene what it is now; returns it and its confidence."""
         if event is not None:
             self._scene.take_over()
             self._shown = tracks
-        return event
+        return event, min((track.confidence for track in tracks), default=0.0)
 
     def _lacks_one(self, tracks: list[Track], things: Things) -> bool:
         """Whether a digit of the text cannot be told: without it the text would be another."""
@@ -126,9 +154,7 @@ class Watch:
         )
         self._lacking = self._lacking + 1 if lacks else 0
         if self._lacking == LONG * self._stable:
-            self.votes.refuse(
-                "something in its row may be a digit, and which cannot be told: light it, or leave it out with --roi"
-            )
+            self.votes.refuse("ambiguous digit in the row: improve the light, or exclude it with --roi")
         return lacks
 
     def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
@@ -136,7 +162,11 @@ class Watch:
         before, self._where = self._where, [track.box for track in tracks]
         if tracks or not self._shown:
             self._seen_at = self._read_at
-        if any(_is_cut(track.box, page) for track in tracks):
+        cut = any(_is_cut(track.box, page) for track in tracks)
+        self._cut = self._cut + 1 if cut else 0
+        if self._cut == LONG * self._stable:
+            self.votes.refuse("a digit touches the edge of the picture: make --roi larger, or move the camera")
+        if cut:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True

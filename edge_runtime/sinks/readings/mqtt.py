@@ -1,8 +1,8 @@
 """Readings to an MQTT broker: the only file that imports paho-mqtt (the extra `mqtt`).
 
-Below the topic of the readings there are TOPIC/availability (online or offline, the last will), TOPIC/command (what
-somebody asks of the watch) and TOPIC/picture. A reading goes to the outbox first and leaves it when the broker has
-acknowledged it, so it arrives at least once, in order, and repeats carry the same id.
+Below the topic of the readings there are TOPIC/availability (online while pictures come, else offline; the last will),
+TOPIC/problem (why what is shown is no reading), TOPIC/command and TOPIC/picture. A reading goes to the outbox first and
+leaves it when the broker has acknowledged it, so it arrives at least once, in order, and repeats carry the same id.
 
 Threads: the watch's calls `write` and never waits for the network; paho's own has the connection; ours takes messages
 from the outbox to paho. What happens on paho's thread reaches ours through a queue, since paho holds locks then.
@@ -26,7 +26,7 @@ import cv2
 
 from edge_runtime.errors import FileError, MissingLibraryError, OutputError
 from edge_runtime.sinks.readings.broker import Broker
-from edge_runtime.sinks.readings.home_assistant import OFFLINE, ONLINE, discovery
+from edge_runtime.sinks.readings.home_assistant import OFFLINE, ONLINE, Number, discovery
 from edge_runtime.sinks.readings.outbox import Outbox
 from edge_runtime.sinks.readings.record import record
 from edge_runtime.sinks.table import printable
@@ -63,14 +63,18 @@ class MqttSink:
         prefix: str = "homeassistant",
         ca_file: Path | None = None,
         pictures: bool = False,
+        number: Number | None = None,
     ) -> None:
         """Begin to connect; a broker that is not there is tried again for ever.
 
         outbox: is closed with the sink. say: gets one line for each change of the connection. prefix: of Home
         Assistant's discovery, empty for none. ca_file: certificates to trust instead of the system's. pictures: each
-        reading is to be followed by one. Raises FileError for certificates that cannot be read.
+        reading is to be followed by one. number: what the reading counts, for Home Assistant. Raises FileError for
+        certificates that cannot be read.
         """
         self.pictures = pictures
+        self._number = number or Number()
+        self._status = (True, "")  # whether pictures come, and why what is shown is no reading
         self._broker, self._outbox, self._say, self._prefix = broker, outbox, say, prefix
         self._topic = broker.topic
         self._commands: deque[Command] = deque(maxlen=COMMANDS)
@@ -108,6 +112,13 @@ class MqttSink:
         small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
         data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
         self._client.publish(f"{self._topic}/picture", data, qos=0, retain=True)
+
+    def status(self, connected: bool, problem: str) -> None:
+        """See RemoteSink.status."""
+        if (connected, problem) != self._status:
+            self._status = (connected, problem)
+            if self._connected.is_set():
+                self._publish_status()
 
     def close(self) -> None:
         """See ReadingSink.close. What does not go out in CLOSE_SECONDS waits in the outbox for the next watch."""
@@ -211,8 +222,8 @@ class MqttSink:
         client.subscribe(f"{self._topic}/command", qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/status", qos=1)
+        self._connected.set()  # first: a status that changes meanwhile is sent
         self._announce()
-        self._connected.set()
         self._tell(f"connected to {self._broker.name}")
 
     def _on_connect_fail(self, _client: "paho.Client", _data: Any) -> None:
@@ -246,11 +257,17 @@ class MqttSink:
 
         At most once each: what a connection loses, the next one brings.
         """
-        for topic, config in discovery(self._prefix, self._topic).items() if self._prefix else ():
+        for topic, config in discovery(self._prefix, self._topic, self._number).items() if self._prefix else ():
             self._client.publish(topic, json.dumps(config), qos=0, retain=True)
-        self._client.publish(f"{self._topic}/availability", ONLINE, qos=0, retain=True)
+        self._publish_status()
         self._repeat = True
         self._signals.put(LOOK)
+
+    def _publish_status(self) -> None:
+        connected, problem = self._status
+        self._client.publish(f"{self._topic}/availability", ONLINE if connected else OFFLINE, qos=0, retain=True)
+        payload = {"problem": "ON" if problem else "OFF", "reason": problem}
+        self._client.publish(f"{self._topic}/problem", json.dumps(payload), qos=0, retain=True)
 
     def _tell(self, line: str) -> None:
         """Say it, unless it is what was said last."""

@@ -67,6 +67,11 @@ class Sinks:
         for sink in self._remote:
             sink.picture(gray)
 
+    def status(self, connected: bool, problem: str) -> None:
+        """See RemoteSink.status; of no effect where nothing has changed, so it may be called often."""
+        for sink in self._remote:
+            sink.status(connected, problem)
+
     def close(self) -> None:
         """Flush and end all of them, and tell what was lost; `lost` says whether something was."""
         for name, count in self.lost.items():

@@ -13,6 +13,7 @@ from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.redact import BROKER_FORM, redact_argument
 from edge_runtime.sinks import ReadingSink
 from edge_runtime.sinks.readings.broker import parse_broker, read_password
+from edge_runtime.sinks.readings.home_assistant import Number
 
 FORMS = f"stdout, jsonl:FILE, sqlite:FILE, csv:FILE, {BROKER_FORM}, mqtts://..."
 
@@ -35,6 +36,10 @@ class Settings:
     ca_file: Path | None = None  # certificates that mqtts trusts; None: the system's
     discovery: str = "homeassistant"  # prefix of Home Assistant's discovery; empty: none
     pictures: bool = False  # a picture after each reading, to sinks that take them
+    unit: str = ""  # of the reading, for Home Assistant, as what follows: see home_assistant.Number
+    device_class: str = ""
+    state_class: str = ""
+    decimals: int | None = None
     say: Callable[[str], None] = _to_stderr  # gets one line for what goes wrong meanwhile, from any thread
 
 
@@ -85,14 +90,20 @@ def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{broker.host}-{broker.topic}")[:80]
     outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.say)
     try:
-        return MqttSink(broker, outbox, settings.say, settings.discovery, settings.ca_file, settings.pictures)
+        number = Number(settings.unit, settings.device_class, settings.state_class, settings.decimals)
+        return MqttSink(broker, outbox, settings.say, settings.discovery, settings.ca_file, settings.pictures, number)
     except BaseException:
         outbox.close()
         raise
 
 
 def state_folder() -> Path:
-    """Where what waits is kept: `edge-digits` in $XDG_STATE_HOME or in ~/.local/state (XDG base directories, 0.8)."""
+    """Where what waits is kept: systemd's folder for a service, or `edge-digits` in $XDG_STATE_HOME or ~/.local/state.
+
+    Raises OutputError where there is none of these.
+    """
+    if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): several are parted by colons
+        return Path(service.partition(":")[0])
     if own := os.environ.get("XDG_STATE_HOME"):
         return Path(own) / "edge-digits"
     try:
