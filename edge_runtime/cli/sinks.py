@@ -1,4 +1,4 @@
-"""Options of where the readings of a watch go."""
+"""Options for where the readings of a watch go."""
 
 import re
 from collections.abc import Callable

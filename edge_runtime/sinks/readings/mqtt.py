@@ -24,21 +24,21 @@ from typing import Any
 
 import cv2
 
-from edge_runtime.errors import FileError, MissingLibraryError, OutputError
+from edge_runtime.errors import FileError, OutputError
 from edge_runtime.sinks.readings.broker import Broker
 from edge_runtime.sinks.readings.home_assistant import OFFLINE, ONLINE, Number, discovery
 from edge_runtime.sinks.readings.outbox import Outbox
 from edge_runtime.sinks.readings.record import record
 from edge_runtime.sinks.table import printable
 from edge_runtime.types import Command, Gray, Reading
+from edge_runtime.versions import import_failure
 
 try:
     from paho.mqtt import client as paho
     from paho.mqtt.enums import CallbackAPIVersion
-except ImportError:
-    raise MissingLibraryError(
-        "mqtt:// needs paho-mqtt: pip install paho-mqtt, or the extra edge-digits[mqtt]"
-    ) from None
+except Exception as error:
+    install = "pip install paho-mqtt, or the extra edge-digits[mqtt]"
+    raise import_failure("mqtt://", "paho-mqtt", install, error) from error
 
 WINDOW = 64  # readings under way to the broker at once; paho keeps them over a new connection
 COMMANDS = 16  # commands that wait for the watch; older ones are dropped
