@@ -367,12 +367,10 @@ def test_a_password_opens_a_camera(guarded):
 
 
 @pytest.mark.parametrize("option", ["--json", "--debug"])
-def test_a_password_is_told_nobody(guarded, option):
+def test_a_password_is_told_nobody(run_here, guarded, option):
     place = f"127.0.0.1:{guarded.server_port}/cam"
     url = f"http://user:wrong-{SECRET}@{place}?pwd={SECRET}"
-    command = [sys.executable, "-m", "edge_runtime", "watch", url, option]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    done = run_here("watch", url, option, "--backend", "litert", code=1)
     assert f"error: http://{place} cannot be opened" in done.stderr
     assert SECRET not in done.stdout + done.stderr
 
