@@ -21,14 +21,14 @@ def _version(distribution: str) -> str:
         return "unknown"
 
 
-def import_failure(purpose: str, distribution: str, install: str, error: Exception) -> MissingLibraryError:
+def import_failure(purpose: str, module: str, distribution: str, install: str, error: Exception) -> MissingLibraryError:
     """Return an error that says why a library cannot be imported, and what to do.
 
-    purpose: what needs it. distribution: its name to pip. install: the command where it is missing. error: what the
-    import raised; a library that is too old, or that lacks a part of its own, raises ImportError, too.
+    purpose: what needs it. module: its name in Python. distribution: its name to pip. install: the command where it is
+    missing. error: what the import raised; a library that is too old, or that lacks a part, raises ImportError, too.
     """
     found = _version(distribution)
-    if found == "unknown" and isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and error.name and f"{module}.".startswith(f"{error.name}."):
         return MissingLibraryError(f"{purpose} needs {distribution}: {install}")
     return MissingLibraryError(
         f"{purpose} cannot be used: {distribution} {found} is installed, and importing it fails ({explain(error)}): "

@@ -455,7 +455,7 @@ def test_files_that_are_none_are_told_so(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no video that can be decoded"):
         some(open_source(str(tmp_path / "film.mp4")), 1)
-    with pytest.raises(FileError, match="holds no picture"):
+    with pytest.raises(FileError, match="holds no image"):
         some(open_source(str(tmp_path / "empty")), 1)
 
 

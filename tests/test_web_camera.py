@@ -202,9 +202,9 @@ ZEROS = bytes(1 << 16)
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (endless(MJPEG + b"--frame\r\nContent-Length: 2147483648\r\n\r\n", ZEROS), "announces a picture of 2,147"),
-        (endless(MJPEG + b"--frame\r\nContent-Length: " + b"9" * 4000 + b"\r\n\r\n", ZEROS), "announces a picture"),
-        (endless(OK + b"Content-Type: image/jpeg\r\nContent-Length: 2147483648\r\n\r\n", ZEROS), "announces a picture"),
+        (endless(MJPEG + b"--frame\r\nContent-Length: 2147483648\r\n\r\n", ZEROS), "announces an image of 2,147"),
+        (endless(MJPEG + b"--frame\r\nContent-Length: " + b"9" * 4000 + b"\r\n\r\n", ZEROS), "announces an image"),
+        (endless(OK + b"Content-Type: image/jpeg\r\nContent-Length: 2147483648\r\n\r\n", ZEROS), "announces an image"),
         (endless(MJPEG + b"--frame\r\n", b"X-More: " + b"1" * 100 + b"\r\n"), "sends a part with an endless header"),
         (endless(OK + b"Content-Type: video/mp4\r\n\r\n", ZEROS), "sends video/mp4, not MJPEG"),
         (endless(OK + b"Content-Type: text/html\r\n\r\n", b"<html>"), "sends text/html"),
@@ -224,10 +224,10 @@ def test_what_has_no_bounds_is_refused_at_its_header(serve, answer, reason):
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (endless(OK + b"Content-Type: image/jpeg\r\n\r\n", ZEROS), "announces a picture"),
-        (endless(MJPEG + b"--frame\r\n\r\n", ZEROS), "announces a picture"),
-        (endless(MJPEG, ZEROS), "(announces|sends no picture)"),
-        (endless(MJPEG + b"--frame\r\n\r\n", b"--" * 1000), "announces a picture"),
+        (endless(OK + b"Content-Type: image/jpeg\r\n\r\n", ZEROS), "announces an image"),
+        (endless(MJPEG + b"--frame\r\n\r\n", ZEROS), "announces an image"),
+        (endless(MJPEG, ZEROS), "(announces|sends no image)"),
+        (endless(MJPEG + b"--frame\r\n\r\n", b"--" * 1000), "announces an image"),
     ],
 )
 def test_what_never_ends_is_refused_when_it_is_too_much(serve, monkeypatch, answer, reason):
@@ -292,7 +292,7 @@ def test_one_broken_picture_costs_that_picture_and_is_told(serve):
         next(frames)
         assert time.monotonic() < ends
     assert source.reconnected == 0
-    assert [line for line in told if "sends broken pictures" in line] == told
+    assert [line for line in told if "sends broken images" in line] == told
     assert len(told) == 1
     source.close()
     stop.set()

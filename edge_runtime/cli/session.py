@@ -1,4 +1,4 @@
-"""A watch from its start to its end: source, watch, sinks, the terminal and the signals, put together."""
+"""One run of `edge-digits watch`: source, watch, sinks, terminal and signals, put together."""
 
 import atexit
 import hashlib
@@ -105,9 +105,9 @@ class Session:
     def _prepare(self, model: str | None, backend: str, threads: int) -> Watch:
         cv2.setNumThreads(threads)  # small pictures gain nothing by more, and other programs lose
         bundle = load_bundle(model)
-        if backend == AUTO:  # whoever is not there to see a watch fail has one that cannot crash on this processor
+        if backend == AUTO:  # one that crashes on this processor would end the watch when nobody is there
             backend = first_working(bundle, load_lines(), tell=self._screen.warn)
-        # The network for lines at once: what there is to notice is noticed before the screen is in use.
+        # The line recogniser at once: its notices come before the status line is in use.
         reader = Reader(Classifier(bundle, backend, threads), lines=open_lines(backend) or False)
         self._sinks = Sinks(self._targets, self._settings)
         last = self._memory.load() if self._memory else None
@@ -145,13 +145,13 @@ class Session:
                 self._image = self._view.of(frame.image)
                 if not self._paused:
                     self._see(watching, frame._replace(image=self._image))
-            # A source that has no frame says so: this loop goes round while its camera is away, too.
+            # A source without a frame yields None: this loop runs while the camera is away, too.
             self._keep_going(watching)
             if time.monotonic() >= ends:
                 return
 
     def _keep_going(self, watching: Watch) -> None:
-        """What is done at each turn of the loop, and while it waits for the worker: the sign of life is this."""
+        """What is done in each turn of the loop and while it waits for the worker, the sign of life above all."""
         self._notifier.progress()
         self._obey(watching)
         now, votes = time.monotonic(), watching.votes
@@ -187,7 +187,7 @@ class Session:
             self._aside(watching, lambda: hard.look(frame, page), "keeping hard digits")
 
     def _aside(self, watching: Watch, call: Callable[[], T], what: str) -> T:
-        """Do what may take long on the worker's thread, while the loop gives signs of life; but not for ever."""
+        """Do what may take long on the worker's thread while the loop gives signs of life, up to LOOK_SECONDS."""
         return self._worker.run(call, lambda: self._keep_going(watching), LOOK_SECONDS, what)
 
     def _save(self, watching: Watch) -> None:
@@ -195,7 +195,7 @@ class Session:
             self._memory.save(watching.votes.last)
 
     def _obey(self, watching: Watch) -> None:
-        """Do what was asked for from afar."""
+        """Do what was asked for over the network."""
         for command in self._sinks.commands():
             if command is Command.SNAPSHOT:
                 if self._image is not None:
@@ -208,7 +208,7 @@ class Session:
 
 
 def part(text: str) -> Box:
-    """Return the part of a picture that X,Y,WIDTH,HEIGHT says; raises UsageError."""
+    """Return the part of an image that X,Y,WIDTH,HEIGHT names; raises UsageError."""
     try:
         part = Box(*map(int, text.split(",")))
     except (TypeError, ValueError):
@@ -219,22 +219,22 @@ def part(text: str) -> Box:
 
 
 class _Screen(StatusLine):
-    """The terminal: a line that tells how it goes, and warnings that stay."""
+    """The terminal: a status line, and warnings that stay."""
 
     def warn(self, line: str) -> None:
-        """Say what goes wrong."""
+        """Print a warning."""
         self.say(f"warning: {line}")
 
     def say(self, line: str) -> None:
-        """Say something that stays, from any thread."""
-        with suppress(OSError):  # nobody reads it any more: no reason to end a thread
+        """Print a line that stays, from any thread."""
+        with suppress(OSError):  # a closed standard error must not end a thread
             self.clear()
             click.echo(printable(redact(line)), err=True)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the loop as Ctrl-C does."""
+    """Make SIGTERM end the loop as Ctrl-C does."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise _Terminated
@@ -258,7 +258,7 @@ def _on_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C wait until the block is done."""
+    """Delay SIGTERM and Ctrl-C until the block is done."""
     came: list[int] = []
     before = {
         number: signal.signal(number, lambda number, frame: came.append(number))

@@ -22,12 +22,13 @@ Readings go to any number of --to
   mqtt://[USER@]HOST[:PORT]/TOPIC, mqtts://...
                            an MQTT broker, with Home Assistant's discovery; readings wait in --outbox while it is away.
                            The password is in EDGE_DIGITS_MQTT_PASSWORD, --password-file, or the address in --config.
+New files can be read by their owner and group (0640).
 """
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the options say; the defaults are those of `sinks.readings.targets.Settings`."""
+    """The chosen options; the defaults are those of `sinks.readings.targets.Settings`."""
 
     targets: tuple[str, ...]
     settings: dict[str, Any]  # of Settings, by name
@@ -51,7 +52,7 @@ def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_targets(context: click.Context, parameter: click.Parameter, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a password that all users of the machine may read in the list of its processes."""
+    """Refuse a password that other users of the machine could read in the list of processes."""
     from edge_runtime.sinks.readings.broker import PASSWORD, has_password
 
     shown = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE

@@ -22,7 +22,7 @@ def require() -> None:
         import pyarrow.parquet  # noqa: F401
     except Exception as error:
         install = "pip install pyarrow, or the extra edge-digits[parquet]"
-        raise import_failure("Parquet", "pyarrow", install, error) from error
+        raise import_failure("Parquet", "pyarrow", "pyarrow", install, error) from error
 
 
 def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:

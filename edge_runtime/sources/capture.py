@@ -24,10 +24,10 @@ class Capture:
         captured: Callable[[float], float] | None = None,
         film: bool = False,
     ) -> None:
-        """Open what OpenCV can; raises SourceError, which names `name` alone.
+        """Open what OpenCV can; raises SourceError, which shows only `name`.
 
         settings: pairs of a CAP_PROP and its value, which must be known at opening. captured: from CAP_PROP_POS_MSEC of
-        a picture to the monotonic second when it was captured; by default that is when it came. film: that property is
+        a frame to the monotonic second when it was captured; by default that is when it came. film: that property is
         the position in a video file.
         """
         self._name, self._captured, self._film = name, captured, film
@@ -45,7 +45,7 @@ class Capture:
         now, milliseconds = time.monotonic(), self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if self._captured is not None:
             now = self._captured(milliseconds)
-        # Of a stream without times it is always 0.
+        # In a stream without timestamps it is always 0.
         position = milliseconds / 1000 if self._film and (milliseconds > 0 or not self._grabbed) else None
         self._grabbed = True
         there, pixels = self._capture.retrieve()

@@ -1,7 +1,7 @@
-"""A camera that goes on: the newest picture, whatever becomes of the camera.
+"""Live cameras: the newest frame, through failures and reconnections.
 
-A thread of its own grabs all the time, so that no driver or network can keep old pictures for later. It opens the
-camera again when that fails, and is itself replaced when it hangs: a thread inside a driver cannot be ended.
+A thread grabs all the time, so that no driver or network can queue old frames. It opens the camera again when it
+fails, and is itself replaced when it hangs: a thread inside a driver cannot be ended.
 """
 
 import threading
@@ -15,35 +15,35 @@ from edge_runtime.errors import DamagedImageError, EdgeDigitsError, InputError, 
 from edge_runtime.redact import redact
 from edge_runtime.types import Frame, Gray
 
-POLL_SECONDS = 0.25  # how often one who waits for a frame hears that there is none
+POLL_SECONDS = 0.25  # how often a consumer that waits for a frame gets None
 BACKOFF = (1.0, 5.0)  # seconds before a camera is opened again, at first and at most
 SLOWER = 1.5  # times as long each time that it fails
-OLD_SECONDS = 10.0  # no driver keeps a picture for so long
-QUIET_SECONDS = 300.0  # a camera that fails as it did is not told of again for so long
+OLD_SECONDS = 10.0  # no driver keeps an image for so long
+QUIET_SECONDS = 300.0  # the same failure is not reported again for so long
 END_SECONDS = 1.0  # for the thread to end by itself
 
 
 class Shot(NamedTuple):
-    """A picture as a camera gives it."""
+    """An image as a camera gives it."""
 
     image: Gray  # (height, width)
     time: float  # seconds of the monotonic clock when it was captured
     position: float | None = None  # seconds from the beginning of a video file
 
 
-def plausible(told: float) -> float:
-    """Return a driver's monotonic second of a picture that just came, or now where it must be of another clock."""
+def plausible(timestamp: float) -> float:
+    """Return a driver's timestamp of a new image, or the current time if it cannot be of the monotonic clock."""
     now = time.monotonic()
-    return told if 0 <= now - told < OLD_SECONDS else now
+    return timestamp if 0 <= now - timestamp < OLD_SECONDS else now
 
 
 class Camera(Protocol):
     """An open camera. One thread opens, grabs and closes it."""
 
     def grab(self) -> Shot | None:
-        """Wait for the next picture; None where there are no more.
+        """Wait for the next image; None where there are no more.
 
-        Raises SourceError where the camera fails; DamagedImageError or NotAnImageError where one picture is broken and
+        Raises SourceError where the camera fails; DamagedImageError or NotAnImageError where one image is broken and
         the next may be whole.
         """
 
@@ -70,14 +70,14 @@ class Live:
         """
         self.name = name
         self.reconnected = 0  # times that the camera was opened again
-        self.broken = 0  # pictures that could not be decoded
+        self.broken = 0  # images that could not be decoded
         self._open, self._tell, self._wait, self._private = open_camera, tell, wait, private
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._notices: deque[str] = deque(maxlen=20)
-        self._told = ("", 0.0)  # how the camera failed last, and the monotonic second when that was told
-        self._told_broken = float("-inf")  # when broken pictures were told of last
-        self._came = time.monotonic()  # when a picture came last, or this was made
+        self._told = ("", 0.0)  # the last failure that was reported, and when
+        self._told_broken = float("-inf")  # when broken images were reported last
+        self._came = time.monotonic()  # when an image came last, or this object was made
         self._number = 0
         self._opened = 0
         self._error: EdgeDigitsError | None = None
@@ -116,7 +116,7 @@ class Live:
 
     @property
     def connected(self) -> bool:
-        """See Source.connected: False where no picture has come for READ_SECONDS."""
+        """See Source.connected: False where no image has come for READ_SECONDS."""
         return time.monotonic() - self._came < limits.READ_SECONDS
 
     @property
@@ -180,12 +180,12 @@ class Live:
         return True
 
     def _breaks(self, error: InputError) -> None:
-        """Note a picture that cannot be decoded."""
+        """Note an image that cannot be decoded."""
         self.broken += 1
         now = time.monotonic()
         if now - self._told_broken >= QUIET_SECONDS:
             self._told_broken = now
-            self._notices.append(f"{self.name} sends broken pictures, {self.broken:,} so far: {error}")
+            self._notices.append(f"{self.name} sends broken images, {self.broken:,} so far: {error}")
 
     def _explain(self, error: Exception) -> str:
         kind = type(error).__name__
@@ -193,13 +193,13 @@ class Live:
 
 
 class _Grabber(threading.Thread):
-    """Opens and grabs until it is stopped, or replaced because it hangs."""
+    """Opens and grabs until it is stopped or, if it hangs, replaced."""
 
     def __init__(self, live: Live) -> None:
         super().__init__(daemon=True, name="grabber")
         self._live = live
         self.stopped = threading.Event()
-        self.due = 0.0  # monotonic: no sign of life by then is a hang
+        self.due = 0.0  # monotonic second: without progress by then, it hangs
         self._alive(limits.OPEN_SECONDS)
 
     def _alive(self, allowed: float) -> None:
@@ -229,7 +229,7 @@ class _Grabber(threading.Thread):
             pause = min(BACKOFF[1], pause * SLOWER)
 
     def _grab(self, camera: Camera) -> Shot | None:
-        """The next picture that can be decoded; a camera that sends none for READ_SECONDS has failed."""
+        """Return the next image that can be decoded; a camera that sends none for READ_SECONDS has failed."""
         ends = time.monotonic() + limits.READ_SECONDS
         while True:
             try:

@@ -33,7 +33,7 @@ except Exception as error:  # ValueError, for example, where it was built for an
     raise _failure(error) from error
 
 SIZE = (640, 480)  # pixels, width and height: digits of 12 pixels are read
-SETTLE_SECONDS = 2.0  # until the exposure has settled, which is no reading's business
+SETTLE_SECONDS = 2.0  # until the exposure has settled
 
 
 class PiCamera:
@@ -51,7 +51,7 @@ class PiCamera:
                 f"{self._name} cannot be opened; another program may have it ({explain(error)})"
             ) from error
         try:
-            # Without a queue, a request is filled after it is asked for: no old pictures.
+            # Without a queue, a request is filled after it is made: no old frames.
             small = {"size": SIZE, "format": "YUV420"}
             self._camera.configure(
                 self._camera.create_video_configuration({"size": SIZE}, lores=small, buffer_count=4, queue=False)

@@ -1,4 +1,4 @@
-"""Pictures that are stored: all of them, one after the other, and then an end."""
+"""Stored images and videos: every frame in order, and then the end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from edge_runtime.types import Frame
 
 
 class Stored:
-    """Implements Source over what loses nothing by waiting: no thread, no frame dropped."""
+    """Implements Source for what can wait: no thread, no frame dropped."""
 
     def __init__(self, name: str, open_camera: Callable[[], Camera]) -> None:
         """open_camera: opens it or raises an error of ours; called once."""

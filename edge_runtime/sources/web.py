@@ -1,7 +1,7 @@
-"""Network cameras over HTTP: MJPEG, and addresses that give one picture a request.
+"""Network cameras over HTTP: MJPEG, and snapshot addresses that give one image per request.
 
-Everything is bounded: a picture's bytes at its header, lines and redirects by number, and each step by a time that no
-trickle of bytes can prolong. No message shows the address.
+Everything is bounded: an image's bytes at its header, header lines and redirects by number, and each step by a time
+that slowly sent bytes cannot prolong. No message shows the address.
 """
 
 import io
@@ -22,8 +22,8 @@ from edge_runtime.sources.live import Shot
 
 BLOCK = 64 * 1024  # bytes read at once
 LINE_BYTES = 8 * 1024  # bytes: the longest line of a part's header
-LINES = 64  # lines of a part's header
-PAUSE_SECONDS = (0.2, 1.0)  # between two requests for single pictures: at least, and at most
+LINES = 64  # lines of a part's header, at most
+PAUSE_SECONDS = (0.2, 1.0)  # between two requests for single images: at least, and at most
 REASONS = {
     401: "it refuses the user or password (401)",
     403: "it forbids this (403)",
@@ -37,15 +37,15 @@ class WebCamera:
     """Implements Camera."""
 
     def __init__(self, url: str, name: str, fps: float | None = None) -> None:
-        """Connect and read the first picture; raises SourceError, which names `name` in the address's place.
+        """Connect and read the first image; raises SourceError, which shows `name` instead of the address.
 
-        fps: pictures a second that are wanted, at most; single pictures are asked for no more often.
+        fps: images a second that are wanted, at most; single images are not requested more often.
         """
         self._name = name
         self._clock = _Clock()
         self._clock.allow(limits.OPEN_SECONDS)
         self._pause = min(PAUSE_SECONDS[1], max(PAUSE_SECONDS[0], 1 / fps if fps else 0.0))
-        self._parts: _Parts | None = None  # None where each picture is a request of its own
+        self._parts: _Parts | None = None  # None where each image is a request of its own
         self._asked = 0.0
         try:
             parts = urlsplit(url)
@@ -63,13 +63,13 @@ class WebCamera:
             self._first: Shot | None = self._next()
         except InputError as error:
             self.close()
-            raise SourceError(f"{name} cannot be opened: what it sends is no picture: {error}") from None
+            raise SourceError(f"{name} cannot be opened: what it sends is not an image: {error}") from None
         except SourceError as error:
             self.close()
             raise SourceError(f"{name} cannot be opened: {error}") from None
         if self._first is None:
             self.close()
-            raise SourceError(f"{name} cannot be opened: it sends no picture")
+            raise SourceError(f"{name} cannot be opened: it sends no image")
 
     def grab(self) -> Shot | None:
         """See Camera.grab."""
@@ -90,7 +90,7 @@ class WebCamera:
             self._parts.close()
 
     def _next(self) -> Shot | None:
-        """The next picture; raises SourceError for what ends the connection, InputError for a broken picture."""
+        """Return the next image; raises SourceError for what ends the connection, InputError for a broken image."""
         try:
             data = self._parts.next() if self._parts is not None else self._request()
         except HTTPError as error:
@@ -105,7 +105,7 @@ class WebCamera:
         return None if data is None else Shot(decode_gray(data), time.monotonic())
 
     def _request(self) -> bytes | None:
-        """Ask for a picture; where a stream comes, its first one."""
+        """Request an image; where a stream comes, return its first one."""
         self._asked = time.monotonic()
         response: HTTPResponse = self._opener.open(urllib.request.Request(self._url), timeout=self._clock.left())
         body = _Body(response)
@@ -115,7 +115,7 @@ class WebCamera:
                 return self._parts.next()
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if kind.startswith(("video/", "audio/", "text/html")) and kind.isprintable():
-                raise SourceError(f"it sends {kind[:40]}, not MJPEG or a picture: try its rtsp:// address")
+                raise SourceError(f"it sends {kind[:40]}, not MJPEG or an image: try its rtsp:// address")
             length = response.headers.get("Content-Length", "")
             return body.all(int(length) if length.isdecimal() else None)
         finally:
@@ -152,7 +152,7 @@ class _Parts:
 
 
 class _Body:
-    """What a server sends, in pieces that are asked for, none larger than a picture file may be."""
+    """What a server sends, in pieces of bounded size."""
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
@@ -219,11 +219,11 @@ class _Body:
 
 
 def _too_large(length: int) -> TooLargeError:
-    return TooLargeError(f"it announces a picture of {length:,} bytes; at most {limits.FILE_BYTES:,} are read")
+    return TooLargeError(f"it announces an image of {length:,} bytes; at most {limits.FILE_BYTES:,} are read")
 
 
 def _reason(error: Exception) -> str:
-    """Why a request failed, in words of ours: those of a library may hold the address."""
+    """Why a request failed, in our own words: those of a library may show the address."""
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
         error = error.reason
     if isinstance(error, TimeoutError):
@@ -235,11 +235,11 @@ def _reason(error: Exception) -> str:
     return f"it asks for something unknown ({type(error).__name__})"
 
 
-# The standard library's client, with one limit on the time of everything that happens to a picture.
+# The standard library's client, with one limit on the time that an image may take.
 
 
 class _Clock:
-    """When what is under way must be done."""
+    """When the current step must be finished."""
 
     def __init__(self) -> None:
         self._ends = 0.0

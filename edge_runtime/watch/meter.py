@@ -1,4 +1,4 @@
-"""What is known of a meter, and whether a text can be its next reading."""
+"""What a user says of a meter, and whether a text can be its next reading."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ MOST_DIGITS = 100  # a meter has no more
 class Rules(NamedTuple):
     """What a user says of a meter."""
 
-    digits: int | None = None  # how many it has; readings have as many, and after 99999 comes 00000
-    only_upward: bool = False  # it never shows less than before
-    largest_step: int | None = None  # it never shows more or less than before by more than this, and by this a minute
+    digits: int | None = None  # number of digits; 99999 is followed by 00000
+    only_upward: bool = False  # a reading is not less than the one before
+    largest_step: int | None = None  # largest change between two readings, and for each minute without one
 
     @property
     def compare(self) -> bool:
@@ -24,14 +24,14 @@ class Last(NamedTuple):
     """The last reading of a meter."""
 
     text: str  # digits, rows joined by newline
-    time: float  # seconds of the monotonic clock when the meter was seen to show it last
+    time: float  # seconds of the monotonic clock when it was seen last
 
 
 class Meter:
     """Compares what a meter shows with its last reading."""
 
     def __init__(self, rules: Rules, last: Last | None = None) -> None:
-        """last: of an earlier watch; one that does not have the meter's number of digits does not count."""
+        """last: of an earlier watch; ignored if it does not have the meter's number of digits."""
         self.rules = rules
         self.last = last if last and not self.malformed(last.text) else None
 
@@ -58,15 +58,15 @@ class Meter:
         return ""
 
     def accept(self, text: str, now: float) -> None:
-        """Take a text as the last reading, or note that the meter shows it still."""
+        """Take a text as the last reading, or note that it was seen again."""
         self.last = Last(text, now)
 
     def forget(self) -> None:
-        """Take whatever comes next as the first reading."""
+        """Take the next reading as the first."""
         self.last = None
 
     def _step(self, text: str, last: Last, allowed: int | None) -> int:
-        """How far the meter went: past its end and on from 0, or back, where that is a small step."""
+        """The change since the last reading; over the end of the range where that way is short."""
         step = _number(text) - _number(last.text)
         if self.rules.digits is None:
             return step

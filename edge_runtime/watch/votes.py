@@ -1,4 +1,4 @@
-"""From a text a frame to events: a text counts when it has stood for some frames, and until another has."""
+"""From one text per frame to events: a text is the reading once enough frames show it, until another is."""
 
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.types import Event
@@ -6,31 +6,31 @@ from edge_runtime.watch.meter import Last, Meter, Rules
 
 __all__ = ["Rules", "Votes"]
 
-PATIENCE = 10  # times as many frames as a text must stand: one that breaks a rule for so long is right
-AGREE = 3  # texts, each a possible reading after the one before: together they are right, and the last reading is wrong
+PATIENCE = 10  # times --stable frames, and a text that breaks a rule is accepted
+AGREE = 3  # texts, each a possible reading after the one before it, prove the last reading wrong
 
 
 class Votes:
-    """Takes a text a frame and says when that is an event.
+    """Takes one text per frame and tells when that is an event.
 
-    A text that breaks a meter's rule is no reading. It becomes one, as a correction, when it has stood PATIENCE times
-    as long as any other must, or when it is the last of AGREE such texts that follow from one another: then the reading
-    before was wrong, or the meter is another one.
+    A text that breaks a meter's rule is refused. It is accepted as a correction when it has been shown for PATIENCE
+    times as many frames as any other text needs, or when it is the last of AGREE refused texts that follow from one
+    another: then the reading before was wrong, or the meter was exchanged.
     """
 
     def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None, last: Last | None = None) -> None:
-        """stable: frames one after the other, of 1 and up, that a text must stand. last: an earlier watch's reading."""
+        """stable: frames in a row, 1 and up, that must show a text. last: the last reading of an earlier watch."""
         self.text = ""  # the reading that holds; empty where nothing is shown
-        self.refused = 0  # texts that stood and are no reading
-        self.problem = ""  # why what is shown is no reading; empty where it is one
+        self.refused = 0  # texts that were stable and were refused
+        self.problem = ""  # why what is shown is not accepted; empty where it is
         self._stable, self._meter = stable, Meter(rules or Rules(), last)
-        self._latest: str | None = None  # what the last frame said, None where it said nothing
+        self._latest: str | None = None  # text of the last frame; None where that told nothing
         self._candidate = ""
-        self._count = 0  # frames that the candidate has stood
-        self._held = 0  # frames one after the other that said what holds
-        self._rival: Last | None = None  # a text that stood, and breaks a rule
-        self._for = 0  # frames that said so since, less those that said something else
-        self._agreeing = 0  # such texts that followed from one another
+        self._count = 0  # frames in a row that show the candidate
+        self._held = 0  # frames in a row that show the reading
+        self._rival: Last | None = None  # the last text that was stable and was refused
+        self._for = 0  # frames that show it since, less those that show another text
+        self._agreeing = 0  # refused texts in a row that follow from one another
 
     @property
     def last(self) -> Last | None:
@@ -71,22 +71,22 @@ class Votes:
         return Event.CORRECTED if corrects else event
 
     def again(self, now: float) -> Event | None:
-        """Take a frame that was not read, as it shows what the one before did."""
+        """Take a frame that was not read because it is like the one before."""
         if self._latest is not None and (self._latest == self.text or self._rival_is(self._latest)):
             return self.take(self._latest, now)
         return None
 
     def accept(self) -> None:
-        """Take the next text that stands as a reading, whatever came before."""
+        """Accept the next stable text, whatever the reading before was."""
         self._meter.forget()
 
     def refuse(self, reason: str) -> None:
-        """Note why what stands there is no reading."""
+        """Note why what is shown is not accepted."""
         self.refused += 1
         self.problem = reason
 
     def pass_over(self) -> None:
-        """Take a frame that says nothing: another text must begin anew."""
+        """Take a frame that tells nothing: frames are counted from 0 again."""
         self._candidate, self._count, self._held, self._latest = "", 0, 0, None
 
     def _weigh(self, text: str, now: float) -> None:
@@ -97,7 +97,7 @@ class Votes:
             self._rival = self._rival._replace(time=now) if same else self._rival
 
     def _agree(self, text: str, now: float) -> None:
-        """Take a text that breaks a rule for the rival, if it is well-formed."""
+        """Make a refused text the rival, if it is well-formed."""
         if self._meter.malformed(text) or self._rival_is(text):
             return
         follows = self._rival is not None and not self._meter.broken(text, now, self._rival)

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Runs calls that may take long. A thread inside a library cannot be ended: one that hangs is left alone."""
+    """Runs calls that may take long. A thread inside a library cannot be stopped: one that hangs is abandoned."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -54,7 +54,7 @@ class Worker:
         return result
 
     def is_idle(self, seconds: float) -> bool:
-        """Wait for a call that was left alone to end; False where it does not."""
+        """Wait for a call that was abandoned; False if it does not end."""
         return self._done.wait(seconds)
 
     def _work(self) -> None:

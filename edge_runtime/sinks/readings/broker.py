@@ -1,4 +1,4 @@
-"""Where an MQTT broker is and what it is told of us: the target's text, taken apart and checked."""
+"""The address of an MQTT broker, parsed and checked."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from edge_runtime.redact import BROKER_FORM, ENCODE, redact, redact_argument
 from edge_runtime.text import read_text
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}  # as IANA has them
-PASSWORD = "EDGE_DIGITS_MQTT_PASSWORD"  # name of the environment's variable
-PASSWORD_BYTES = 65_535  # bytes: more has no place in MQTT's CONNECT
+PASSWORD = "EDGE_DIGITS_MQTT_PASSWORD"  # environment variable
+PASSWORD_BYTES = 65_535  # bytes: the most that MQTT's CONNECT has room for
 PASSWORD_FILE_BYTES = 4 * PASSWORD_BYTES + 1_024  # bytes: the file may be UTF-16
 TOPIC_BYTES = 1_024  # bytes; MQTT has room for 65,535
 
@@ -25,7 +25,7 @@ class Broker:
     port: int
     topic: str
     tls: bool
-    user: str = ""  # empty: nobody in particular
+    user: str = ""  # empty for none
     password: str = field(default="", repr=False)
 
     @property
@@ -36,13 +36,13 @@ class Broker:
 
 
 def parse_broker(text: str) -> Broker:
-    """Take apart mqtt://[user[:password]@]host[:port]/topic; a letter that ends a part is written as %XX.
+    """Parse mqtt://[user[:password]@]host[:port]/topic; special characters are written as %XX.
 
     Raises UsageError, which does not show the password.
     """
     if "://" not in text:
         raise UsageError(f"{redact_argument(text)!r} is no broker: it looks like {BROKER_FORM}; {ENCODE}")
-    # Cut by hand at the last @: what is wrong with the rest must not be told with a password in it.
+    # Split at the last @ first: an error message about the rest must not show a password.
     scheme, _, rest = text.partition("://")
     login, _, place = rest.rpartition("@")
     address = f"{scheme}://{place}"
@@ -68,12 +68,12 @@ def parse_broker(text: str) -> Broker:
 
 
 def has_password(text: str) -> bool:
-    """Tell whether a target's text shows a password."""
+    """Tell whether a target contains a password."""
     return text.startswith(("mqtt://", "mqtts://")) and ":" in text.partition("://")[2].rpartition("@")[0]
 
 
 def read_password(file: Path | None) -> str:
-    """Return the password in a file, its first line, or else that in the environment; empty where there is none.
+    """Return the password: the first line of a file, or else the environment variable; empty where there is none.
 
     Raises FileError.
     """

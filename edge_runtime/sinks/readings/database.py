@@ -1,4 +1,4 @@
-"""SQLite files as the sinks use them: what is committed survives a kill and a loss of power."""
+"""SQLite files of sinks: what is committed survives a kill and a loss of power."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""What makes Home Assistant show a watch by itself: MQTT discovery.
+"""MQTT discovery for Home Assistant.
 
 Each entity is announced by a retained message on PREFIX/COMPONENT/DEVICE/ENTITY/config, in the form that Home
 Assistant's MQTT integration documents.
@@ -44,7 +44,7 @@ class Number(NamedTuple):
 
 
 def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str, Config]:
-    """Return what announces a watch, by topic. topic: where its readings go; the other topics are below it."""
+    """Return the discovery messages of a watch by topic. topic: of its readings; the other topics are below it."""
     device = _device_id(topic)
     sensors: dict[str, Config] = {
         "reading": {"name": "Reading", "json_attributes_topic": topic, **(number or Number()).sensor()},
@@ -107,5 +107,5 @@ def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str
 
 
 def _device_id(topic: str) -> str:
-    """The same for the same topic, and of letters that may stand in a discovery topic."""
+    """An id of the topic, of characters that a discovery topic may have."""
     return f"edge_digits_{re.sub(r'[^A-Za-z0-9]+', '_', topic)}_{hashlib.sha256(topic.encode()).hexdigest()[:6]}"

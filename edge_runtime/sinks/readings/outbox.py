@@ -12,15 +12,15 @@ from typing import NamedTuple
 from edge_runtime.errors import OutputError
 from edge_runtime.sinks.readings.database import Database
 
-MEMORY = 1_000  # messages that wait in memory while the disk is full; each has a few hundred bytes
-RETRY_SECONDS = 1.0  # between two tries to write on a full disk
+MEMORY = 1_000  # messages that wait in memory while the file cannot be written; each has a few hundred bytes
+RETRY_SECONDS = 1.0  # between two tries to write after one that failed
 TABLE = "CREATE TABLE IF NOT EXISTS outbox (place INTEGER PRIMARY KEY, payload BLOB NOT NULL)"
 
 
 class Message(NamedTuple):
-    """One that waits."""
+    """A message that waits."""
 
-    place: int  # rises with each message
+    place: int  # increases with each message
     payload: bytes
 
 
@@ -35,13 +35,13 @@ class Outbox:
     def __init__(self, path: Path, limit: int, say: Callable[[str], None]) -> None:
         """limit: messages that may wait on the disk. Raises OutputError where the file cannot be opened."""
         self.path = path
-        self.dropped = 0  # messages of this process that were given up
+        self.dropped = 0  # messages that were lost in this process
         self._limit, self._say = limit, say
         self._lock = threading.Lock()
         self._memory: deque[Message] = deque()
-        self._taken: set[int] = set()  # places of what the broker has, and a disk that is full still holds
-        self._stuck = self._full = False  # the disk; this box
-        self._tried = 0.0  # seconds of the monotonic clock, when the disk was found full
+        self._taken: set[int] = set()  # places of messages that the broker has and the file still holds
+        self._stuck = self._full = False  # the file cannot be written; it holds as many messages as it may
+        self._tried = 0.0  # monotonic second of the last write that failed
         self._on_disk = self._before = self._last = 0
         self._file = Database(path, self._prepare, own=True, rescue=self._rescue)
 
@@ -51,14 +51,14 @@ class Outbox:
             return self._on_disk + len(self._memory) - len(self._taken)
 
     def put(self, payload: bytes) -> None:
-        """Add a message: on the disk when this returns, unless that is full."""
+        """Add a message: on the disk when this returns, if that can be written."""
         with self._lock:
             self._last += 1
             self._memory.append(Message(self._last, payload))
             self._save()
 
     def waiting(self, after: int, most: int) -> list[Message]:
-        """Return the first messages behind the place `after`, in order; raises OutputError."""
+        """Return the first messages after the place `after`, in order; raises OutputError."""
         with self._lock:
             with self._file.read() as connection:
                 rows = connection.execute(
@@ -69,7 +69,7 @@ class Outbox:
             return (found + [each for each in self._memory if each.place > after])[:most]
 
     def remove(self, places: Sequence[int]) -> None:
-        """Take messages out that the broker has."""
+        """Remove messages that the broker has."""
         with self._lock:
             in_memory = {each.place for each in self._memory}
             self._taken.update(set(places) - in_memory)
@@ -77,19 +77,19 @@ class Outbox:
             self._save()
 
     def close(self) -> None:
-        """Close the file; raises OutputError where messages were given up, or have no place but memory."""
+        """Close the file; raises OutputError where messages were lost, or are only in memory."""
         with self._lock:
             self._tried = float("-inf")
             self._save()
             lost = self.dropped + len(self._memory)
-            if self._stuck and not self._file.is_there():  # what waits in a file without a name goes with it
+            if self._stuck and not self._file.is_there():  # what waits in a file without a name is lost with it
                 lost += self._on_disk - len(self._taken)
             self._file.close()
         if lost:
             raise OutputError(f"{self.path}: {lost:,} readings that waited are lost: there was no room for them")
 
     def _save(self) -> None:
-        """Bring the disk up to date; where that fails, it stays as it was, and the next try has more to do."""
+        """Update the file; if that fails it stays as it was, and the next try writes more."""
         stuck = self._stuck
         if stuck and time.monotonic() - self._tried < RETRY_SECONDS:
             self._bound()
@@ -110,13 +110,13 @@ class Outbox:
             self._say(f"{self.path} can be written again, and holds what waited in memory; {self.dropped:,} were lost")
 
     def _bound(self) -> None:
-        """Give up the oldest of too many in memory."""
+        """Drop the oldest of too many messages in memory."""
         while len(self._memory) > MEMORY:
             self._memory.popleft()
             self.dropped += 1
 
     def _write(self, connection: sqlite3.Connection) -> int:
-        """Write it all or nothing; returns how many messages are on the disk then."""
+        """Write all or nothing; returns how many messages are in the file then."""
         run = connection.execute
         missing, self._before = self._before - self._on_disk, 0
         if missing > 0:  # the file was damaged and is another one now
@@ -142,7 +142,7 @@ class Outbox:
         self._last = max(self._last, last)
 
     def _rescue(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-        """Bring what waits in a file that lost its name to the one that has it now; what waits there comes after it."""
+        """Copy the messages of a file that was removed to the new one; messages that are in that come after them."""
         copied = 0
 
         def rows() -> Iterator[tuple[int, bytes]]:
@@ -178,7 +178,7 @@ def _count(connection: sqlite3.Connection) -> tuple[int, int]:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of a block's statements or none."""
+    """Execute all statements of a block or none."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,4 +1,4 @@
-"""A reading as the machine-readable sinks write it, the same names everywhere."""
+"""A reading as the machine-readable sinks write it, with the same names everywhere."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ def record(reading: Reading) -> Record:
         "confidence": round(reading.confidence, 4),
         "time": iso(reading.time),
         "age": round(reading.age, 3),
-        "source": reading.source.encode("utf-8", "backslashreplace").decode(),  # a path may hold what is no UTF-8
+        "source": reading.source.encode("utf-8", "backslashreplace").decode(),  # a path may not be UTF-8
         "frame": reading.frame,
         "position": None if reading.position is None else round(reading.position, 3),
     }

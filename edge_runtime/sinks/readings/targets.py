@@ -1,4 +1,4 @@
-"""A sink of a target's text, as an option or a line of a configuration has it."""
+"""Opens the sink that an option or a configuration names."""
 
 import hashlib
 import os
@@ -19,35 +19,35 @@ FORMS = f"stdout, jsonl:FILE, sqlite:FILE, csv:FILE, {BROKER_FORM}, mqtts://..."
 
 
 def _to_stderr(line: str) -> None:
-    with suppress(OSError, ValueError):  # nobody listens any more: no reason to end a thread
+    with suppress(OSError, ValueError):  # a closed standard error must not end a thread
         print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What sinks are told beside their targets."""
+    """Settings of sinks beside their targets."""
 
     as_json: bool = False  # stdout gets JSON lines, not lines for people
     jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a file of JSON lines is rotated
     jsonl_keep: int = 5  # rotated files that stay
     outbox: Path | None = None  # folder for readings that wait for a broker; None: the user's state folder
-    outbox_max: int = 100_000  # readings that may wait there, about 300 bytes each
+    outbox_max: int = 100_000  # readings that may wait there, of about 300 bytes each
     password_file: Path | None = None  # the broker's password; None: in the environment
     ca_file: Path | None = None  # certificates that mqtts trusts; None: the system's
-    discovery: str = "homeassistant"  # prefix of Home Assistant's discovery; empty: none
-    pictures: bool = False  # a picture after each reading, to sinks that take them
+    discovery: str = "homeassistant"  # prefix of Home Assistant's discovery; empty for none
+    pictures: bool = False  # send an image after each reading to sinks that take one
     unit: str = ""  # of the reading, for Home Assistant, as what follows: see home_assistant.Number
     device_class: str = ""
     state_class: str = ""
     decimals: int | None = None
-    say: Callable[[str], None] = _to_stderr  # gets one line for what goes wrong meanwhile, from any thread
+    say: Callable[[str], None] = _to_stderr  # gets one line for each problem, from any thread
 
 
 def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     """Open the sink that a target names, one of FORMS.
 
-    Raises UsageError for a target that makes no sense, OutputError for one that cannot be written, FileError for a
-    password or certificates that cannot be read, and MissingLibraryError.
+    Raises UsageError for an invalid target, OutputError for one that cannot be written, FileError for a password or
+    certificates that cannot be read, and MissingLibraryError.
     """
     settings = settings or Settings()
     kind, _, rest = text.partition(":")
@@ -98,9 +98,10 @@ def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
 
 
 def state_folder() -> Path:
-    """Where what waits is kept: systemd's folder for a service, or `edge-digits` in $XDG_STATE_HOME or ~/.local/state.
+    """Return the folder of the outbox and the state files.
 
-    Raises OutputError where there is none of these.
+    It is systemd's folder of a service, or `edge-digits` in $XDG_STATE_HOME or in ~/.local/state. Raises OutputError
+    where there is none of these.
     """
     if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): several are parted by colons
         return Path(service.partition(":")[0])
@@ -109,9 +110,9 @@ def state_folder() -> Path:
     try:
         return Path.home() / ".local" / "state" / "edge-digits"
     except RuntimeError:
-        raise OutputError("there is no home folder for readings that wait: name a folder with --outbox") from None
+        raise OutputError("there is no home folder for the state of a watch: name a folder with --outbox") from None
 
 
 def public(target: str) -> str:
-    """Return a target's text without user and password; raises UsageError for a broker that makes no sense."""
+    """Return a target without user and password; raises UsageError for an invalid broker."""
     return parse_broker(target).name if target.startswith(("mqtt://", "mqtts://")) else target
