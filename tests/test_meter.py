@@ -4,11 +4,13 @@ import json
 import stat
 import time
 
+import cv2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import Classifier, Reader
+from edge_runtime.drawn_page import draw_page
 from edge_runtime.fake_files import FakeDisk
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.types import Frame
@@ -299,3 +301,17 @@ def test_a_watch_that_starts_again_knows_the_last_reading(run_here, tmp_path, mo
     assert readings("123", 2.5)[0] == [("corrected", "123")], "20 frames at 20 a second"
     assert readings("007", 0.7, "--state", tmp_path / "mine")[0] == [("stable", "007")]
     assert json.loads((tmp_path / "mine").read_bytes())["text"] == "007"
+
+
+def test_a_file_is_read_from_its_beginning_and_remembers_nothing_unless_it_is_asked_to(run_here, tmp_path, monkeypatch):
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    (tmp_path / "film").mkdir()
+    for number, digits in enumerate(["123"] * 3 + ["456"] * 4):
+        page = draw_page([digits], (320, 240), 50, 3).picture
+        cv2.imwrite(str(tmp_path / "film" / f"{number}.png"), page)
+    command = ("watch", "film", "--only-upward", "--stable", 2, "--backend", "litert")
+    for _ in range(2):
+        assert "stable  123" in run_here(*command).stdout
+    assert not (tmp_path / "state").exists()
+    run_here(*command, "--state", "mine")
+    assert "less than 456" in run_here(*command, "--state", "mine").stderr

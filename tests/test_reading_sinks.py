@@ -32,7 +32,7 @@ from edge_runtime.types import Event, Reading
 from tests.conftest import ROOT
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
-KILLS = 200 if LONG else 4
+KILLS = 200 if LONG else 3
 FILES = ("jsonl", "csv", "sqlite")
 NOBODY = 65534  # Debian's user without rights
 

@@ -3,6 +3,7 @@
 import base64
 import http.server
 import importlib
+import json
 import signal
 import socket
 import subprocess
@@ -253,6 +254,14 @@ def test_what_is_stored_is_given_whole(kind, pictures, request):
         seen = cv2.resize(frames[number].image, (80, 60))
         apart = [float(np.abs(seen.astype(int) - each).mean()) for each in small]
         assert apart[number] <= min(apart) + 0.1
+
+
+def test_a_reading_of_a_video_tells_where_in_it_it_was(run_here, film):
+    lines = run_here("watch", film, "--json", "--backend", "litert").stdout.splitlines()
+    (reading,) = map(json.loads, lines[:-1])
+    assert (reading["text"], reading["frame"], reading["position"]) == (DIGITS, 4, 0.16)
+    line = run_here("watch", film, "--backend", "litert").stdout
+    assert line.endswith(" ms old, at 0.16 s\n")
 
 
 def test_a_slow_consumer_gets_the_newest_picture(pictures):

@@ -34,6 +34,7 @@ from edge_runtime.sinks.readings.targets import Settings, state_folder
 from edge_runtime.sinks.table import printable
 from edge_runtime.sources.opened import open_source
 from edge_runtime.sources.pace import paced
+from edge_runtime.sources.stored import Stored
 from edge_runtime.sources.view import View
 from edge_runtime.types import Box, Command, Frame, Gray
 from edge_runtime.watch.figures import Figures
@@ -73,7 +74,9 @@ class Session:
         self._screen = _Screen()
         self._camera = open_source(source, self._screen.warn, wait, fps)
         self._view, self._stable, self._rules, self._fps, self._as_json = view, stable, rules, fps, as_json
-        self._memory = self._remember(state) if rules.compare else None
+        # A file is read from its beginning each time: its last reading is none to go on from.
+        stored = isinstance(self._camera, Stored)
+        self._memory = self._remember(state) if rules.compare and (state or not stored) else None
         self._hard = HardCases(say=self._screen.say, **sinks.hard) if sinks.hard else None
         self._targets = sinks.targets
         self._settings = Settings(as_json=as_json, say=self._screen.say, **sinks.settings)
@@ -139,6 +142,8 @@ class Session:
 
     def _look_on(self, watching: Watch, ends: float) -> None:
         frames = self._camera.frames()
+        if isinstance(self._camera, Stored):  # whose next frame may take long to decode; a camera has its own thread
+            frames = self._patiently(watching, frames)
         self._notifier.ready()
         for frame in paced(frames, self._fps) if self._fps else frames:
             if frame is not None:
@@ -149,6 +154,11 @@ class Session:
             self._keep_going(watching)
             if time.monotonic() >= ends:
                 return
+
+    def _patiently(self, watching: Watch, frames: Iterator[Frame | None]) -> Iterator[Frame | None]:
+        """Yield frames that are decoded on the worker's thread."""
+        while (frame := self._aside(watching, lambda: next(frames, None), "decoding a frame")) is not None:
+            yield frame
 
     def _keep_going(self, watching: Watch) -> None:
         """What is done in each turn of the loop and while it waits for the worker, the sign of life above all."""

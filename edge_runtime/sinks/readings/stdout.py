@@ -65,4 +65,5 @@ class StdoutSink:
 def _line(reading: Reading) -> str:
     clock = datetime.fromtimestamp(reading.time).strftime("%H:%M:%S")
     shown = reading.text.replace("\n", " / ") or "-"
-    return f"{clock}  {reading.event:<7} {shown:<16}{reading.confidence:>7.1%}  {1000 * reading.age:.0f} ms old"
+    line = f"{clock}  {reading.event:<7} {shown:<16}{reading.confidence:>7.1%}  {1000 * reading.age:.0f} ms old"
+    return line if reading.position is None else f"{line}, at {reading.position:.2f} s"
