@@ -81,11 +81,13 @@ def test_each_file_holds_every_reading_with_the_same_names(tmp_path, kind):
 
 
 def test_people_get_a_line_each(capsys):
-    write("stdout", [reading(1), reading(2, "12\n7"), reading(3, "", Event.GONE)])
-    first, second, third = (line.split() for line in capsys.readouterr().out.splitlines())
+    film = reading(4, event=Event.CORRECTED)._replace(position=12.3456)
+    write("stdout", [reading(1), reading(2, "12\n7"), reading(3, "", Event.GONE), film])
+    first, second, third, fourth = (line.split() for line in capsys.readouterr().out.splitlines())
     assert first[1:] == ["changed", "12345", "98.8%", "31", "ms", "old"]
     assert second[2:6] == ["12", "/", "7", "98.8%"]
     assert third[1:3] == ["gone", "-"]
+    assert fourth[1:] == ["corrected", "12345", "98.8%", "31", "ms", "old,", "at", "12.35", "s"]
 
 
 def test_programs_get_json_on_standard_output(capsys):

@@ -270,6 +270,18 @@ def test_a_renewed_service_is_started_only_if_it_ran(tmp_path, systemctl):
     assert "MemoryMax=200M\nTasksMax=" in (tmp_path / UNIT).read_text()
 
 
+def test_the_running_service_is_asked_to_accept_what_its_meter_shows(run_here, tmp_path, systemctl):
+    code = "import signal; signal.pthread_sigmask(0, {10}); print('up', flush=True); print(signal.sigwait({10}))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        (tmp_path / "bin/systemctl").write_text(f"#!/bin/sh\necho MainPID={process.pid}\n")
+        assert "is accepted" in run_here("service", "accept").stdout
+        assert "10" in process.communicate(timeout=60)[0]
+    for pid, reason in ((0, "the service does not run"), (process.pid, "No such process")):
+        (tmp_path / "bin/systemctl").write_text(f"#!/bin/sh\necho MainPID={pid}\n")
+        assert reason in run_here("service", "accept", code=1).stderr
+
+
 def test_what_is_not_there_is_not_renewed(run_here, tmp_path):
     assert "no service to renew" in run_here("service", "install", "--renew", "--root", tmp_path, code=2).stderr
     assert not (tmp_path / "etc").exists()

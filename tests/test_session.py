@@ -22,6 +22,7 @@ from edge_runtime.watch.worker import Worker
 SCALED = 2.0  # seconds: the watchdog's time here; what is slow is slow in the same ratio
 RATIO = SCALED / WATCHDOG_SECONDS
 READ = ("--backend", "litert", "--stable", "1")
+FAKE = "fake:digits=123,width=320,height=240,size=40,fps=5"
 
 
 class Systemd:
@@ -89,7 +90,7 @@ def texts(done):
 def test_a_frame_that_takes_longer_than_the_watchdogs_time_is_read_and_nobody_is_killed(run_here, systemd, slow):
     found = systemd(SCALED)
     slow(22 * RATIO)  # what a texture once took, beside the real watchdog's ten seconds
-    done = run_here("watch", "fake:digits=123", "--seconds", "1", "--json", *READ)
+    done = run_here("watch", FAKE, "--seconds", "1", "--json", *READ)
     assert texts(done) == ["123"]
     assert found.kills == 0
     assert found.said.count("WATCHDOG=1") > 3
@@ -98,7 +99,7 @@ def test_a_frame_that_takes_longer_than_the_watchdogs_time_is_read_and_nobody_is
 def test_a_slow_frame_is_told_with_what_to_do(run_here, slow, monkeypatch):
     monkeypatch.setattr(session, "SLOW_SECONDS", 0.1)
     slow(0.3)
-    said = run_here("watch", "fake:digits=123", "--seconds", "1", *READ).stderr
+    said = run_here("watch", FAKE, "--seconds", "1", *READ).stderr
     assert said.count("warning: reading a frame took 0 s: choose the part with the digits with --roi") == 1
 
 
@@ -108,7 +109,7 @@ def test_a_frame_that_is_never_read_is_no_sign_of_life_and_ends_the_watch(run_he
     monkeypatch.setattr(session.atexit, "register", lambda *call: exits.append(call))
     found = systemd(SCALED)
     slow(4)
-    done = run_here("watch", "fake:digits=123", *READ, code=1)
+    done = run_here("watch", FAKE, *READ, code=1)
     assert "error: reading a frame has not come to an end in 0 s: it hangs" in done.stderr
     assert found.said[-1] == "STOPPING=1"
     assert exits == [(os._exit, 1)], "the thread that hangs is not waited for"
@@ -137,7 +138,7 @@ def test_a_disk_that_takes_long_starves_no_watchdog(run_here, systemd, monkeypat
 
     monkeypatch.setattr(JsonLinesSink, "write", slowly)
     found = systemd(SCALED)
-    run_here("watch", "fake:digits=123", "--seconds", "1", "--to", "jsonl:r.jsonl", *READ)
+    run_here("watch", FAKE, "--seconds", "1", "--to", "jsonl:r.jsonl", *READ)
     assert found.kills == 0
 
 
@@ -147,7 +148,7 @@ def test_a_signal_ends_a_watch_that_reads_a_slow_frame(run_here, slow, monkeypat
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     began = time.monotonic()
-    run_here("watch", "fake:digits=123", *READ, code=143)
+    run_here("watch", FAKE, *READ, code=143)
     assert time.monotonic() - began < 4, "it waits for the frame"
 
 
@@ -160,7 +161,7 @@ def test_what_a_meter_shows_is_accepted_when_a_signal_asks_for_it(run_here, monk
             os.kill(os.getpid(), signal.SIGUSR1)
 
     monkeypatch.setattr(session._Screen, "warn", ask)
-    plan = "fake:digits=456|123,change=1,fps=10,noise=0"
+    plan = "fake:digits=456|123,change=1,fps=10,noise=0,width=320,height=240,size=40"
     done = run_here("watch", plan, "--seconds", "1.9", "--only-upward", "--json", "--state", "s", *READ)
     events = [(json.loads(line)["event"], json.loads(line)["text"]) for line in done.stdout.splitlines()[:-1]]
     assert events == [("stable", "456"), ("changed", "123")]

@@ -93,7 +93,7 @@ def test_a_hand_on_an_empty_page_gives_no_reading(reader):
 
 
 def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
-    _, readings = play(reader, "digits=20746,fault=hand@1+30", 22)
+    _, readings = play(reader, "digits=20746,fault=hand@1+30", 18)
     assert events(readings) == [("stable", "20746")]
 
 
@@ -104,8 +104,8 @@ def test_what_lies_where_some_digits_were_does_not_hold_a_reading_for_ever(reade
     page = reader.read(whole, "page")
     (left, top, *_), last = page.digits[0].box, page.digits[2].box
     empty[top - 20 : top + 90, left - 20 : last.x + last.width + 20] = 60
-    for number in range(60 * FPS):
-        seen = watch.see(Frame(whole if number < FPS else empty, number / FPS, number))
+    for number in range(300):  # a minute
+        seen = watch.see(Frame(whole if number < 8 else empty, number / 5, number))
         readings += [seen.reading] if seen.reading else []
     assert events(readings) == [("stable", "20746"), ("gone", "")]
 

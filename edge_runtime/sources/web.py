@@ -336,6 +336,18 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
+class _Basic(urllib.request.HTTPBasicAuthHandler):
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        fp.close()  # or its connection would stay open
+        return super().http_error_401(req, fp, code, msg, headers)
+
+
+class _Digest(urllib.request.HTTPDigestAuthHandler):
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        fp.close()
+        return super().http_error_401(req, fp, code, msg, headers)
+
+
 def _opener(clock: _Clock, url: str, login: tuple[str, str] | None) -> urllib.request.OpenerDirector:
     """What follows redirects, to http and https alone, and logs in where the address's own host asks for it."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -350,8 +362,8 @@ def _opener(clock: _Clock, url: str, login: tuple[str, str] | None) -> urllib.re
         urllib.request.HTTPDefaultErrorHandler(),
         _Redirects(),
         urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPBasicAuthHandler(passwords),
-        urllib.request.HTTPDigestAuthHandler(passwords),
+        _Basic(passwords),
+        _Digest(passwords),
     ):
         opener.add_handler(handler)
     opener.addheaders = [("User-Agent", "edge-digits")]
