@@ -36,7 +36,7 @@ from edge_runtime.sources.opened import open_source
 from edge_runtime.sources.pace import paced
 from edge_runtime.sources.stored import Stored
 from edge_runtime.sources.view import View
-from edge_runtime.types import Box, Command, Frame, Gray
+from edge_runtime.types import Box, Command, Frame, Gray, Reading
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.memory import Memory
 from edge_runtime.watch.meter import Rules
@@ -44,7 +44,7 @@ from edge_runtime.watch.watching import Watch
 from edge_runtime.watch.worker import Worker
 
 END_SECONDS = 1.0  # for what is under way to end by itself
-SLOW_SECONDS = 5.0  # a frame that takes longer to read is told of
+SLOW_SECONDS = 5.0  # a frame that takes longer to read is reported
 REPEAT_SECONDS = 60.0  # before the same reason is told again
 REPORT_SECONDS = 0.5  # between two reports to the sinks
 
@@ -74,26 +74,27 @@ class Session:
         self._screen = _Screen()
         self._camera = open_source(source, self._screen.warn, wait, fps)
         self._view, self._stable, self._rules, self._fps, self._as_json = view, stable, rules, fps, as_json
-        # A file is read from its beginning each time: its last reading is none to go on from.
+        # A video or a folder starts at its beginning each time: there is no reading to continue from.
         stored = isinstance(self._camera, Stored)
         self._memory = self._remember(state) if rules.compare and (state or not stored) else None
         self._hard = HardCases(say=self._screen.say, **sinks.hard) if sinks.hard else None
         self._targets = sinks.targets
         self._settings = Settings(as_json=as_json, say=self._screen.say, **sinks.settings)
         self._paused = False
+        self._asked: list[Command] = []  # by signals
         self._notifier = Notifier()
         self._worker = Worker()
         self._image: Gray | None = None  # of the newest frame
-        self._refused = 0  # readings that were told of
-        self._told: dict[str, float] = {}  # when a reason was told last, monotonic seconds
-        self._reported = float("-inf")  # when the sinks heard last how it goes
+        self._refused = 0  # refusals that were reported
+        self._told: dict[str, float] = {}  # when the last reason was reported, monotonic seconds
+        self._reported = float("-inf")  # when the sinks got the status last
         self._slow = False
 
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
         code, watching = 1, None
         try:
-            with _terminable(), _on_signal(signal.SIGUSR1, lambda: watching and watching.accept()):
+            with _terminable(), _on_signal(signal.SIGUSR1, lambda: self._asked.append(Command.ACCEPT)):
                 watching = self._prepare(model, backend, threads)
                 with self._screen:
                     self._look_on(watching, time.monotonic() + (seconds or float("inf")))
@@ -188,13 +189,16 @@ class Session:
             reading = seen.reading
             self._screen.clear()
             with _undisturbed():  # or some sinks would have it, and others not
-                self._aside(watching, lambda: self._sinks.write(reading), "writing a reading")
-                self._save(watching)
+                self._aside(watching, lambda: self._write(watching, reading), "writing a reading")
             if self._sinks.pictures:
                 self._sinks.picture(frame.image)
         if self._hard and seen.page:
             hard, page = self._hard, seen.page
             self._aside(watching, lambda: hard.look(frame, page), "keeping hard digits")
+
+    def _write(self, watching: Watch, reading: Reading) -> None:
+        self._sinks.write(reading)
+        self._save(watching)
 
     def _aside(self, watching: Watch, call: Callable[[], T], what: str) -> T:
         """Do what may take long on the worker's thread while the loop gives signs of life, up to LOOK_SECONDS."""
@@ -205,13 +209,15 @@ class Session:
             self._memory.save(watching.votes.last)
 
     def _obey(self, watching: Watch) -> None:
-        """Do what was asked for over the network."""
-        for command in self._sinks.commands():
+        """Do what was asked for over the network or by a signal."""
+        asked, self._asked = self._asked, []
+        for command in [*self._sinks.commands(), *asked]:
             if command is Command.SNAPSHOT:
                 if self._image is not None:
                     self._sinks.picture(self._image)
             elif command is Command.ACCEPT:
                 watching.accept()
+                self._screen.say("the next stable text is accepted")
             else:
                 self._paused = command is Command.PAUSE
                 self._screen.say("paused" if self._paused else "going on")

@@ -57,10 +57,11 @@ class Votes:
         corrects = False
         if text and (broken := self._meter.malformed(text) or self._meter.broken(text, now)):
             if self._count == self._stable:
-                self.refuse(broken)
                 self._agree(text, now)
-            corrects = self._agreeing >= AGREE or (self._rival_is(text) and self._for >= PATIENCE * self._stable)
+            corrects = self._rival_is(text) and (self._agreeing >= AGREE or self._for >= PATIENCE * self._stable)
             if not corrects:
+                if self._count == self._stable:
+                    self.refuse(broken)
                 return None
         event = Event.GONE if not text else Event.CHANGED if self.text else Event.STABLE
         self.text, self.problem = text, ""
@@ -82,8 +83,8 @@ class Votes:
 
     def refuse(self, reason: str) -> None:
         """Note why what is shown is not accepted."""
-        self.refused += 1
         self.problem = reason
+        self.refused += 1
 
     def pass_over(self) -> None:
         """Take a frame that tells nothing: frames are counted from 0 again."""
