@@ -12,7 +12,7 @@
     ├── BackendError        no interpreter, or it failed                (RuntimeError)
     │   └── UnsupportedModelError   it works, and does not run this model
     ├── OutputError         a result cannot be written                  (OSError)
-    └── MissingLibraryError a library of an extra is not installed      (ImportError)
+    └── MissingLibraryError a library of an extra is missing or broken  (ImportError)
 
 `train` and `export` add their own leaves. Each message is one line that says what is wrong and, where
 there is something to be done, what to do.
@@ -72,4 +72,10 @@ class OutputError(EdgeDigitsError, OSError):
 
 
 class MissingLibraryError(EdgeDigitsError, ImportError):
-    """A library that only some of the package's users need is not installed."""
+    """A library that only some of the package's users need is not installed, or cannot be imported."""
+
+
+def explain(error: BaseException) -> str:
+    """Return what an error of a library says, with its kind, in one line of at most 300 characters."""
+    kind = type(error).__name__
+    return " ".join(f"{kind}: {error}".split())[:300].removesuffix(":")

@@ -4,13 +4,18 @@ import fcntl
 import os
 from pathlib import Path
 
+READINGS_MODE = 0o640  # of files that hold readings, less what the process's umask takes away
+
 
 class Files:
     """The system's own files. Everything here raises OSError; what is written is complete or an error."""
 
-    def open(self, path: Path) -> int:
-        """Open a file for writing at its end, made if it is missing, never through a link; returns its handle."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    def open(self, path: Path, mode: int = 0o666) -> int:
+        """Open a file for writing at its end, never through a link; returns its handle.
+
+        mode: permissions of a file that is missing and made, less the process's umask.
+        """
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
 
     def lock(self, handle: int) -> bool:
         """Keep an open file from other processes that ask for it in this way; False where one has it."""
@@ -45,11 +50,15 @@ class Files:
     def replace(self, source: Path, target: Path) -> None:
         """Give a file another's name at once, and wait until the name is on the disk."""
         source.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.sync_folder(target.parent)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Wait until the names in a folder are on the disk."""
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)
 
     def remove(self, path: Path) -> None:
         """Remove a file, which may be gone already."""

@@ -65,6 +65,7 @@ class Frame(NamedTuple):
     image: Gray  # (height, width)
     time: float  # seconds of the monotonic clock (`time.monotonic`) when it was captured
     number: int  # counts the source's frames from 0; a gap is frames that were dropped
+    position: float | None = None  # seconds from the beginning of a video file; None where there is no such time
 
 
 class Event(StrEnum):
@@ -72,6 +73,7 @@ class Event(StrEnum):
 
     STABLE = "stable"  # there was none, and now there is one
     CHANGED = "changed"  # another one than before
+    CORRECTED = "corrected"  # it breaks a meter's rule, and so much speaks for it that it replaces the one before
     GONE = "gone"  # nothing is shown any more
 
 
@@ -86,6 +88,7 @@ class Reading(NamedTuple):
     age: float  # seconds from that capture to the decision
     source: str  # the source as the user named it, without secrets
     frame: int  # number of that frame
+    position: float | None = None  # seconds from the beginning of a video file to that frame; else None
 
 
 class Command(StrEnum):
@@ -94,6 +97,7 @@ class Command(StrEnum):
     PAUSE = "pause"  # read no more frames
     RESUME = "resume"
     SNAPSHOT = "snapshot"  # show what the camera sees
+    ACCEPT = "accept"  # take the next reading whatever a meter's rules say of it: the meter is another one
 
 
 class Row(NamedTuple):

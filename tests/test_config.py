@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_runtime.cli.config import config_option
-from edge_runtime.errors import EdgeDigitsError, FileError, UsageError
+from edge_runtime.errors import EdgeDigitsError, UsageError
 
 
 @config_option
@@ -110,10 +110,10 @@ def test_what_is_missing_in_both_is_asked_for(run):
         ("[stable]\nx = 1", "stable: a table is no whole number"),
         ("[mqtt]\nto = 'x'", "there is no option 'mqtt'"),
         ("model = 2026-01-01", "model: 2026-01-01 is no text"),
-        ("stable = ", "is no TOML: Invalid value"),
-        ("stable = 3\nstable = 4", "is no TOML: Cannot overwrite a value"),
-        (b"\xff\xfe", "is no TOML"),
-        ("a = " + "[" * 5000, "is no TOML"),
+        ("stable = ", "is not valid TOML: Invalid value"),
+        ("stable = 3\nstable = 4", "is not valid TOML: Cannot overwrite a value"),
+        (b"stable = 3\nmodel = '\xff'", "line 2: not valid UTF-8: save the file as UTF-8"),
+        ("a = " + "[" * 5000, "is not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line_with_the_key(run, text, reason):
@@ -135,5 +135,12 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(run, tmp_path):
     for path, reason in ((tmp_path / "none.toml", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(EdgeDigitsError, match=reason):
             command.main(["0", "--config", str(path)], standalone_mode=False)
-    with pytest.raises(FileError, match="is over"):
+    with pytest.raises(UsageError, match="has over 1,048,576 bytes"):
         run("#" * (1 << 21), "0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_windows_editors_are_read_as_meant(run, encoding, end):
+    found = run(EVERYTHING.replace('"hard"', '"härd"').replace("\n", end).encode(encoding))
+    assert (found["stable"], found["save_hard"]) == (7, Path("härd"))

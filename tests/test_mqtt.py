@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import FileError, UsageError
-from edge_runtime.sinks.readings.broker import parse_broker
+from edge_runtime.sinks.readings.broker import parse_broker, read_password
+from edge_runtime.sinks.readings.record import record
 from edge_runtime.sinks.readings.sinks import Sinks
 from edge_runtime.sinks.readings.targets import Settings
 from edge_runtime.types import Command, Event, Reading
+from tests import home_assistant
 from tests.conftest import ROOT, program, skip
 from tests.mosquitto import Line, Listener, Mosquitto, free_port, wait_until
 
@@ -76,6 +78,7 @@ def test_a_reading_arrives_with_its_schema_and_stays_for_who_comes_later(broker,
         "age": 0.03,
         "source": "fake:",
         "frame": 7,
+        "position": None,
     }
     late = Listener(broker.port, TOPIC)
     wait_until(lambda: late.messages)
@@ -184,6 +187,7 @@ def test_restarts_of_the_broker_lose_nothing(broker, listener, watch):
 WRITER = """
 import sys
 from pathlib import Path
+from edge_runtime.sinks.readings.record import record
 from edge_runtime.sinks.readings.sinks import Sinks
 from edge_runtime.sinks.readings.targets import Settings
 from edge_runtime.types import Event, Reading
@@ -232,37 +236,108 @@ def check_all(payloads, numbers):
 # Home Assistant
 
 
+ENTITIES = 11
+
+
+def configs(listener):
+    """What was announced, by topic, in the order in which it came."""
+    found = {}
+    for topic, payload, _ in list(listener.messages):
+        if topic.startswith("homeassistant/") and topic.endswith("/config"):
+            found.setdefault(topic, []).append(json.loads(payload))
+    return found
+
+
+def announced(listener):
+    """The entities, by component and name."""
+    wait_until(lambda: len(configs(listener)) == ENTITIES)
+    for topic, (config, *_) in configs(listener).items():
+        home_assistant.check(topic, config)
+    return {topic.split("/")[1] + " " + topic.split("/")[3]: each for topic, (each, *_) in configs(listener).items()}
+
+
 def test_home_assistant_discovers_a_watch_and_hears_of_it_again_when_it_begins(broker, listener, watch):
     sinks = watch(broker.port)
     sinks.write(reading(1))
-
-    def configs():
-        found = {}
-        for topic, payload, _ in list(listener.messages):
-            if topic.startswith("homeassistant/") and topic.endswith("/config"):
-                found.setdefault(topic, []).append(json.loads(payload))
-        return found
-
-    wait_until(lambda: len(configs()) == 8 and listener.on(TOPIC))
-    entities = {topic.split("/")[1] + " " + topic.split("/")[3]: each for topic, (each, *_) in configs().items()}
+    entities = announced(listener)
     assert set(entities) == {
-        *("sensor reading", "sensor confidence", "sensor age", "sensor time"),
-        *("button pause", "button resume", "button snapshot", "image picture"),
+        *("sensor reading", "sensor confidence", "sensor age", "sensor time", "image picture"),
+        *("button pause", "button resume", "button snapshot", "button accept"),
+        *("binary_sensor camera", "binary_sensor problem"),
     }
-    for entity in entities.values():
-        assert entity["availability_topic"] == f"{TOPIC}/availability"
+    for name, entity in entities.items():
+        assert entity.get("availability_topic") == (None if name == "binary_sensor camera" else f"{TOPIC}/availability")
         assert entity["device"] == entities["sensor reading"]["device"]
-    assert len({entity["unique_id"] for entity in entities.values()}) == 8
+    assert len({entity["unique_id"] for entity in entities.values()}) == ENTITIES
     assert entities["sensor reading"]["state_topic"] == entities["sensor reading"]["json_attributes_topic"] == TOPIC
     assert entities["button pause"]["command_topic"] == f"{TOPIC}/command"
     assert entities["image picture"]["image_topic"] == f"{TOPIC}/picture"
+    wait_until(lambda: listener.on(TOPIC))
     late = Listener(broker.port, "homeassistant/#")  # all retained
-    wait_until(lambda: len(late.messages) == 8)
+    wait_until(lambda: len(late.messages) == ENTITIES)
     late.close()
     listener.publish("homeassistant/status", "online")
-    wait_until(lambda: all(len(each) == 2 for each in configs().values()))
+    wait_until(lambda: all(len(each) == 2 for each in configs(listener).values()))
     wait_until(lambda: listener.ids(TOPIC) == ["id-1", "id-1"])  # what it shows is there again, too
     assert listener.on(f"{TOPIC}/availability") == [b"online", b"online"]
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "shown"),
+    [
+        ({}, {}, {"01234": "01234", "01\n34": "01 34", "": ""}),
+        (
+            {"unit": "m³", "device_class": "water", "state_class": "total_increasing", "decimals": 3},
+            {"unit_of_measurement": "m³", "device_class": "water", "state_class": "total_increasing"}
+            | {"suggested_display_precision": 3},
+            {"01234": "1.234", "00000": "0.0", "01\n34": "0.134", "": "None", "99999999": "99999.999"},
+        ),
+        ({"unit": "kWh"}, {"unit_of_measurement": "kWh"}, {"01234": "1234", "01\n34": "134", "": "None", "0": "0"}),
+        ({"decimals": 0}, {"suggested_display_precision": 0}, {"01234": "1234", "": "None"}),
+        ({"state_class": "measurement"}, {"state_class": "measurement"}, {"01234": "1234"}),
+    ],
+)
+def test_a_reading_is_a_number_where_it_is_said_what_it_counts(broker, listener, watch, options, config, shown):
+    watch(broker.port, **options)
+    sensor = announced(listener)["sensor reading"]
+    optional = {"unit_of_measurement", "device_class", "state_class", "suggested_display_precision"}
+    assert {name: value for name, value in sensor.items() if name in optional} == config
+    for text, value in shown.items():
+        assert home_assistant.render(sensor["value_template"], record(reading(1, text))) == value
+
+
+def test_home_assistant_sees_that_the_camera_is_away_and_why_there_is_no_reading(broker, listener, watch):
+    sinks = watch(broker.port)
+    entities = announced(listener)
+    camera, problem = entities["binary_sensor camera"], entities["binary_sensor problem"]
+    assert (camera["device_class"], problem["device_class"]) == ("connectivity", "problem")
+
+    def states():
+        """What Home Assistant shows: the camera, whether the reading is available, the problem and its reason."""
+        payload = json.loads(listener.on(problem["state_topic"])[-1])
+        shown = listener.on(camera["state_topic"])[-1].decode()
+        available = listener.on(entities["sensor reading"]["availability_topic"])[-1] == b"online"
+        return (
+            {camera["payload_on"]: "on", camera["payload_off"]: "off"}[shown],
+            available,
+            home_assistant.render(problem["value_template"], payload),
+            payload["reason"],
+        )
+
+    wait_until(lambda: listener.on(problem["state_topic"]))
+    assert states() == ("on", True, "OFF", "")
+    for connected, reason in ((False, ""), (True, "less than 500"), (True, ""), (False, "less than 500")):
+        for _ in range(3):  # it may be said often
+            sinks.status(connected, reason)
+        wanted = ("on" if connected else "off", connected, "ON" if reason else "OFF", reason)
+        wait_until(lambda: states() == wanted)  # noqa: B023
+    assert listener.on(f"{TOPIC}/availability") == [b"online", b"offline", b"online", b"online", b"offline"]
+    late = Listener(broker.port, f"{TOPIC}/#")  # retained
+    wait_until(lambda: len(late.messages) == 2)
+    late.close()
+    listener.publish("homeassistant/status", "online")
+    wait_until(lambda: len(listener.on(f"{TOPIC}/problem")) == 6)
+    assert states() == ("off", False, "ON", "less than 500"), "as it is, not as it was at first"
 
 
 def test_a_broker_that_forgot_everything_is_told_again(tmp_path, watch):
@@ -278,7 +353,7 @@ def test_a_broker_that_forgot_everything_is_told_again(tmp_path, watch):
     listener = Listener(broker.port)
     wait_until(lambda: listener.ids(TOPIC) == ["id-1"])
     wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online"])
-    assert sum(topic.endswith("/config") for topic, _, _ in listener.messages) == 8
+    assert sum(topic.endswith("/config") for topic, _, _ in listener.messages) == ENTITIES
     listener.close()
     sinks.close()
     broker.stop()
@@ -289,7 +364,7 @@ def test_discovery_may_have_another_prefix_or_none(broker, listener, watch):
     watch(broker.port, discovery="", topic="b")
     wait_until(lambda: listener.on("a/availability") and listener.on("b/availability"))
     topics = {topic for topic, _, _ in listener.messages}
-    assert sum(topic.startswith("ha/") for topic in topics) == 8
+    assert sum(topic.startswith("ha/") for topic in topics) == ENTITIES
     assert not [topic for topic in topics if topic.startswith("homeassistant")]
     assert not [payload for _, payload, _ in listener.messages if b'"b/' in payload]
 
@@ -302,14 +377,14 @@ def test_commands_reach_the_watch_in_order_and_nothing_else_does(broker, listene
     sinks = watch(broker.port, said)
     wait_until(lambda: listener.on(f"{TOPIC}/availability"))
     assert sinks.commands() == []
-    for text in ("pause", "resume", "explode\x1b[2J", " SNAPSHOT\n"):
+    for text in ("pause", "resume", "explode\x1b[2J", " SNAPSHOT\n", "accept"):
         listener.publish(f"{TOPIC}/command", text)
     listener.publish(f"{TOPIC}/command", b"\xff" * 100_000)
     found = []
-    wait_until(lambda: found.extend(sinks.commands()) or len(found) == 3)
-    assert found == [Command.PAUSE, Command.RESUME, Command.SNAPSHOT]
+    wait_until(lambda: found.extend(sinks.commands()) or len(found) == 4)
+    assert found == [Command.PAUSE, Command.RESUME, Command.SNAPSHOT, Command.ACCEPT]
     wait_until(lambda: len(said) == 3)
-    assert said[1] == f"no command 'explode\\x1b[2j' on {TOPIC}/command: there are pause, resume, snapshot"
+    assert said[1] == f"no command 'explode\\x1b[2j' on {TOPIC}/command: there are pause, resume, snapshot, accept"
     assert len(said[2]) < 300
 
 
@@ -421,6 +496,13 @@ def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tm
         assert "s3cret" not in path.name
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r\nnot this\r\n"])
+def test_a_password_file_of_any_editor_holds_the_password(tmp_path, encoding, end):
+    (tmp_path / "password").write_bytes(f"s3crét päss {end}".encode(encoding))
+    assert read_password(tmp_path / "password") == "s3crét päss "
+
+
 def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(guarded, tmp_path):
     broker, cert = guarded
     for login, ca_file, reason in (
@@ -443,7 +525,17 @@ def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(g
 def test_a_password_or_certificates_that_cannot_be_read_are_one_clear_line(tmp_path):
     (tmp_path / "empty").touch()
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    for name, reason in (("none", "No such file"), ("empty", "holds no password"), ("binary", "holds no password")):
+    (tmp_path / "latin-1").write_bytes("pässword".encode("latin-1"))
+    (tmp_path / "long").write_text("x" * 65_536)
+    (tmp_path / "longer").write_text("x" * 1_000_000)
+    for name, reason in (
+        ("none", "No such file"),
+        ("empty", "holds no password"),
+        ("binary", "holds no password"),
+        ("latin-1", "save the file as UTF-8"),
+        ("long", "longer than 65,535 bytes"),
+        ("longer", "the most that is read"),
+    ):
         with pytest.raises(FileError, match=reason):
             Sinks(["mqtt://me@127.0.0.1/t"], Settings(password_file=tmp_path / name, outbox=tmp_path))
     for name in ("none", "empty", "binary"):

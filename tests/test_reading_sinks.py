@@ -5,10 +5,14 @@ import csv
 import json
 import os
 import random
+import resource
+import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -16,18 +20,21 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.errors import EdgeDigitsError, MissingLibraryError, OutputError, UsageError
-from edge_runtime.files import Files
+from edge_runtime.fake_files import FakeDisk
 from edge_runtime.sinks.readings.csv import CsvSink
 from edge_runtime.sinks.readings.jsonl import JsonLinesSink
 from edge_runtime.sinks.readings.outbox import MEMORY, Outbox
+from edge_runtime.sinks.readings.record import COLUMNS
 from edge_runtime.sinks.readings.sinks import Sinks
+from edge_runtime.sinks.readings.stdout import StdoutSink
 from edge_runtime.sinks.readings.targets import Settings, open_sink
 from edge_runtime.types import Event, Reading
 from tests.conftest import ROOT
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
-KILLS = 200 if LONG else 4
+KILLS = 200 if LONG else 3
 FILES = ("jsonl", "csv", "sqlite")
+NOBODY = 65534  # Debian's user without rights
 
 
 def reading(number, text="12345", event=Event.CHANGED, source="fake:"):
@@ -41,7 +48,7 @@ def read(kind, path):
     if kind == "csv":
         with path.open(newline="") as file:
             return list(csv.DictReader(file))
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute("SELECT * FROM readings ORDER BY frame")]
 
@@ -62,7 +69,7 @@ def test_each_file_holds_every_reading_with_the_same_names(tmp_path, kind):
     write(f"{kind}:{path}", [reading(1, event=Event.STABLE), reading(2, "12\n7"), reading(3, "", Event.GONE)])
     write(f"{kind}:{path}", [reading(4, source='=cmd|x,\n"')])  # a second watch goes on
     rows = read(kind, path)
-    assert [list(row) for row in rows] == [["id", "event", "text", "confidence", "time", "age", "source", "frame"]] * 4
+    assert [list(row) for row in rows] == [list(COLUMNS)] * 4
     assert [row["id"] for row in rows] == ["id-1", "id-2", "id-3", "id-4"]
     assert [row["event"] for row in rows] == ["stable", "changed", "gone", "changed"]
     assert [row["text"] for row in rows] == ["12345", "12 7" if kind == "csv" else "12\n7", "", "12345"]
@@ -74,11 +81,13 @@ def test_each_file_holds_every_reading_with_the_same_names(tmp_path, kind):
 
 
 def test_people_get_a_line_each(capsys):
-    write("stdout", [reading(1), reading(2, "12\n7"), reading(3, "", Event.GONE)])
-    first, second, third = (line.split() for line in capsys.readouterr().out.splitlines())
+    film = reading(4, event=Event.CORRECTED)._replace(position=12.3456)
+    write("stdout", [reading(1), reading(2, "12\n7"), reading(3, "", Event.GONE), film])
+    first, second, third, fourth = (line.split() for line in capsys.readouterr().out.splitlines())
     assert first[1:] == ["changed", "12345", "98.8%", "31", "ms", "old"]
     assert second[2:6] == ["12", "/", "7", "98.8%"]
     assert third[1:3] == ["gone", "-"]
+    assert fourth[1:] == ["corrected", "12345", "98.8%", "31", "ms", "old,", "at", "12.35", "s"]
 
 
 def test_programs_get_json_on_standard_output(capsys):
@@ -132,7 +141,12 @@ def test_a_file_that_is_moved_away_is_begun_anew(tmp_path, remove):
         ("printer", "no sink 'printer'; there are stdout, jsonl:FILE"),
         ("jsonl", "needs a file's name"),
         ("csv:", "needs a file's name"),
-        ("sqlite:missing/r.sqlite", "name a file in a folder that is there"),
+        ("sqlite:missing/r.sqlite", "name a file in an existing folder"),
+        ("csv:mqtt://me:secret@broker/t", "name a file in an existing folder"),
+        ("mqtt:me:secret@broker/t", "is no broker"),
+        ("mqtt//me:secret@broker/t", "there are stdout"),
+        ("MQTT://me:secret@broker/t", "there are stdout"),
+        ("mqtt://me:se/cret?@broker/t?secret", "is no broker"),
         ("jsonl:/tmp", "is a folder"),
         ("mqtt://", "it looks like mqtt://[USER@]HOST[:PORT]/TOPIC"),
         ("mqtt:broker/topic", "it looks like"),
@@ -211,6 +225,7 @@ def test_a_pipe_is_refused_and_does_not_hang(tmp_path, kind):
 
 WRITER = """
 import sys
+from edge_runtime.sinks.readings.stdout import StdoutSink
 from edge_runtime.sinks.readings.targets import Settings, open_sink
 from edge_runtime.types import Event, Reading
 kind, path, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -257,23 +272,9 @@ def test_a_line_that_a_loss_of_power_cut_short_is_taken_off(tmp_path, kind, monk
         assert ids == [f"id-{n + 1}" for n in range(lines)] + ["id-3"]
 
 
-class FullDisk(Files):
-    """The system's files on a disk that has room for so many bytes more, and takes half a line of what is too much."""
-
-    def __init__(self, room):
-        self.room = room
-
-    def write(self, handle, data):
-        if len(data) > self.room:
-            super().write(handle, data[: len(data) // 2])
-            raise OSError(28, os.strerror(28))
-        self.room -= len(data)
-        super().write(handle, data)
-
-
 @pytest.mark.parametrize("kind", [JsonLinesSink, CsvSink])
 def test_a_full_disk_leaves_whole_lines_and_goes_on_when_there_is_room(tmp_path, kind):
-    path, disk = tmp_path / "r", FullDisk(400)
+    path, disk = tmp_path / "r", FakeDisk(400)
     sink = kind(path, *((0, 0) if kind is JsonLinesSink else ()), files=disk)
     with pytest.raises(OutputError, match="No space left on device"):
         for number in range(10):
@@ -312,11 +313,8 @@ def test_when_standard_output_is_gone_the_others_have_the_reading_and_are_closed
         sinks = Sinks(["stdout", f"jsonl:{tmp_path / 'b'}"])
         with pytest.raises(BrokenPipeError):
             sinks.write(reading(1))
-        with pytest.raises(BrokenPipeError):
-            sinks.close()
+        sinks.close()
         monkeypatch.undo()
-        with contextlib.suppress(BrokenPipeError):
-            gone.close()
     assert [row["id"] for row in read("jsonl", tmp_path / "b")] == ["id-1"]
     open_sink(f"jsonl:{tmp_path / 'b'}").close()  # its lock is free
 
@@ -327,6 +325,318 @@ def test_if_one_cannot_be_opened_none_stays_open(tmp_path):
     open_sink(f"jsonl:{tmp_path / 'a'}").close()  # its lock is free
     with pytest.raises(UsageError, match="named twice"):
         Sinks([f"csv:{tmp_path / 'a'}", f"csv:{tmp_path / 'a'}"])
+
+
+# What happens to the files while a watch runs: one contract over all sinks
+
+
+class Journal:
+    """A sink of one kind in a folder, written through the same door as a watch does; the outbox stands for MQTT."""
+
+    def __init__(self, kind, folder):
+        self.kind, self.folder, self.path, self.said = kind, folder, folder / "readings", []
+        self.keeps = kind == "outbox"  # what cannot be written yet waits, and what was removed is written again
+        folder.mkdir()
+        self.open()
+
+    def open(self):
+        if self.keeps:
+            self._box = Outbox(self.path, 100, self.said.append)
+        else:
+            self._sinks = Sinks([f"{self.kind}:{self.path}"], Settings(say=self.said.append))
+
+    def write(self, number):
+        if self.keeps:
+            self._box.put(json.dumps({"id": f"id-{number}"}).encode())
+        else:
+            self._sinks.write(reading(number))
+
+    def close(self):
+        self._box.close() if self.keeps else self._sinks.close()
+
+    @property
+    def lost(self):
+        return self._box.dropped if self.keeps else sum(self._sinks.lost.values())
+
+    def ids(self, path=None):
+        if not self.keeps:
+            return [row["id"] for row in read(self.kind, path or self.path)]
+        with contextlib.closing(sqlite3.connect(path or self.path)) as connection:
+            return [json.loads(row[0])["id"] for row in connection.execute("SELECT payload FROM outbox ORDER BY place")]
+
+    def files(self):
+        """The file with what SQLite keeps beside it."""
+        return sorted(self.folder.glob("readings*"))
+
+
+@pytest.fixture(params=[*FILES, "outbox"])
+def journal(request, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_runtime.sinks.readings.outbox.RETRY_SECONDS", 0.0)
+    return Journal(request.param, tmp_path / "folder")
+
+
+@contextlib.contextmanager
+def full(room=0):
+    """No file grows beyond `room` bytes: the kernel refuses it, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def ordinary_user(*paths):
+    """Permissions hold for us, too."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in paths:
+        os.chown(path, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@contextlib.contextmanager
+def open_to_all(path):
+    """pytest's folders are closed to other users: open them up to the system's temporary one for a while."""
+    folders = [path, *path.parents[: path.parents.index(Path(tempfile.gettempdir()))]]
+    before = [folder.stat().st_mode for folder in folders]
+    for folder in folders:
+        folder.chmod(0o755)
+    try:
+        yield
+    finally:
+        for folder, mode in zip(folders, before, strict=True):
+            folder.chmod(mode)
+
+
+def check(journal, kept, lost, told):
+    """After the fault, and after another start: these readings and no others, what was lost is counted and told."""
+    journal.close()
+    wanted = [f"id-{number}" for number in kept]
+    assert journal.ids() == wanted
+    assert b"\0\0" not in journal.path.read_bytes() or journal.kind in ("sqlite", "outbox")
+    assert journal.lost == lost
+    assert any(told in line for line in journal.said) or not told, journal.said
+    journal.open()
+    journal.write(99)
+    journal.close()
+    assert journal.ids() == [*wanted, "id-99"]
+
+
+def test_a_folder_that_is_removed_costs_what_comes_meanwhile_and_is_told(journal):
+    journal.write(1)
+    shutil.rmtree(journal.folder)
+    journal.write(2)
+    journal.folder.mkdir(exist_ok=True)
+    journal.write(3)
+    kept, lost, told = ([1, 2, 3], 0, "was removed") if journal.keeps else ([3], 1, "cannot be written")
+    check(journal, kept, lost, told)
+
+
+def test_a_file_that_is_removed_is_made_again(journal):
+    journal.write(1)
+    for path in journal.files():
+        path.unlink()
+    journal.write(2)
+    check(journal, [1, 2] if journal.keeps else [2], 0, "was removed" if journal.keeps else "")
+
+
+def test_the_file_alone_may_be_removed(journal):
+    journal.write(1)
+    journal.path.unlink()
+    journal.write(2)
+    check(journal, [1, 2] if journal.keeps else [2], 0, "")
+
+
+def test_a_file_that_is_moved_away_is_whole_and_a_new_one_is_begun(journal):
+    journal.write(1)
+    journal.path.rename(journal.folder / "old")
+    journal.write(2)
+    assert journal.ids(journal.folder / "old") == ["id-1"]
+    check(journal, [1, 2] if journal.keeps else [2], 0, "")
+
+
+def test_an_earlier_copy_in_the_files_place_is_gone_on_with(journal, tmp_path):
+    journal.write(1)
+    journal.close()
+    shutil.copy(journal.path, tmp_path / "copy")
+    journal.open()
+    journal.write(2)
+    os.replace(tmp_path / "copy", journal.path)  # noqa: PTH105
+    journal.write(3)
+    journal.close()
+    assert journal.ids() == (["id-1", "id-2", "id-1", "id-3"] if journal.keeps else ["id-1", "id-3"]) or (
+        journal.keeps and sorted(journal.ids()) == ["id-1", "id-1", "id-2", "id-3"]
+    )
+    assert journal.lost == 0
+
+
+def test_what_takes_the_files_place_and_is_none_of_ours_is_left_alone(journal, tmp_path):
+    journal.write(1)
+    (tmp_path / "notes").write_text("my notes\n" * 1000)
+    os.replace(tmp_path / "notes", journal.path)  # noqa: PTH105
+    journal.write(2)
+    journal.write(3)
+    assert journal.path.read_text() == "my notes\n" * 1000
+    journal.path.unlink()
+    journal.write(4)
+    check(journal, [1, 2, 3, 4] if journal.keeps else [4], 0 if journal.keeps else 2, str(journal.path))
+
+
+def test_a_disk_that_is_full_costs_what_comes_meanwhile_and_is_told(journal):
+    journal.write(1)
+    with full():
+        journal.write(2)
+        journal.write(3)
+    journal.write(4)
+    check(journal, [1, 2, 3, 4] if journal.keeps else [1, 4], 0 if journal.keeps else 2, "cannot be written")
+
+
+@pytest.mark.parametrize("room", [0, 1, 30, 90])
+def test_a_file_that_is_moved_away_while_the_disk_is_full_is_begun_whole(journal, room):
+    for number in range(1, 21):
+        journal.write(number)
+    journal.path.rename(journal.folder / "old")
+    with full(room):
+        journal.write(21)
+    journal.write(22)
+    check(journal, [*range(1, 23)] if journal.keeps else [22], 0 if journal.keeps else 1, "cannot be written")
+
+
+@pytest.mark.parametrize("journal", ["jsonl", "csv"], indirect=True)
+def test_a_text_that_is_cut_short_in_its_place_is_gone_on_with(journal):
+    for number in range(1, 6):
+        journal.write(number)
+    os.truncate(journal.path, 0)
+    journal.write(6)
+    os.truncate(journal.path, journal.path.stat().st_size - 5)
+    journal.write(7)
+    check(journal, [7], 0, "")
+
+
+@pytest.mark.parametrize("journal", ["sqlite", "outbox"], indirect=True)
+def test_a_database_that_is_overwritten_in_its_place_is_gone_on_with_when_it_is_mended(journal):
+    for number in range(1, 6):
+        journal.write(number)
+    journal.path.write_bytes(b"no database " * 1000)
+    journal.write(6)
+    journal.write(7)
+    for path in journal.files():
+        path.unlink()
+    journal.write(8)
+    journal.close()
+    assert "id-8" in journal.ids()
+
+
+@pytest.mark.parametrize("journal", ["sqlite", "outbox"], indirect=True)
+def test_a_databases_log_may_be_removed_and_a_kill_loses_nothing(journal, tmp_path):
+    journal.write(1)
+    journal.path.with_name("readings-wal").unlink()
+    journal.write(2)
+    shutil.copytree(journal.folder, tmp_path / "after a kill")
+    assert journal.ids(tmp_path / "after a kill" / "readings") == ["id-1", "id-2"]
+    check(journal, [1, 2], 0, "")
+
+
+def test_a_folder_that_becomes_read_only_costs_what_comes_meanwhile_and_is_told(journal, tmp_path):
+    tmp_path.chmod(0o755)
+    with open_to_all(tmp_path), ordinary_user(journal.folder, *journal.files()):
+        journal.write(1)
+        journal.path.rename(journal.folder / "old")
+        journal.folder.chmod(0o555)
+        journal.write(2)
+        journal.folder.chmod(0o755)
+        journal.write(3)
+        kept, lost = ([1, 2, 3], 0) if journal.keeps else ([3], 1)
+        check(journal, kept, lost, "Permission denied" if journal.kind in ("csv", "jsonl") else "cannot be written")
+
+
+def test_standard_output_on_a_full_disk_costs_what_comes_meanwhile_and_is_told(tmp_path):
+    said = []
+    with (tmp_path / "out").open("w") as stream:
+        sink = StdoutSink(stream, as_json=True)
+        sink.write(reading(1))
+        room = (tmp_path / "out").stat().st_size + 20  # half a line
+        with full(room), pytest.raises(OutputError, match="standard output cannot be written: File too large"):
+            sink.write(reading(2))
+        sink.write(reading(3))
+        sink.close()
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in (lines[0], lines[-1])] == ["id-1", "id-3"]
+    assert len(lines) == 3
+    assert said == []
+
+
+def test_standard_output_that_goes_to_a_removed_file_is_told(tmp_path):
+    with (tmp_path / "out").open("w") as stream:
+        sink = StdoutSink(stream)
+        sink.write(reading(1))
+        (tmp_path / "out").unlink()
+        with pytest.raises(OutputError, match="a file that was removed"):
+            sink.write(reading(2))
+    with tempfile.TemporaryFile("w+") as stream:  # one that never had a name
+        StdoutSink(stream).write(reading(1))
+        stream.seek(0)
+        assert "12345" in stream.read()
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o640), (0o077, 0o600), (0o000, 0o640)])
+def test_others_may_not_read_the_files(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        journals = [Journal(kind, tmp_path / kind) for kind in (*FILES, "outbox")]
+        for journal in journals:
+            journal.write(1)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for each in journals for path in each.files()}
+    finally:
+        os.umask(before)
+    assert set(modes.values()) == {mode}, modes
+    assert {"readings", "readings-wal"} <= set(modes)
+
+
+# Files of version 0.1 lack the column `position`
+
+
+def test_a_csv_file_of_an_earlier_version_is_given_the_new_column(tmp_path):
+    path = tmp_path / "r.csv"
+    head = "id,event,text,confidence,time,age,source,frame\n"
+    path.write_text(f'{head}a,stable,1,0.9,t,0.1,\'=x,7\nb,changed,2,0.8,t,0.1,"x, y",8\nc,chan')
+    path.chmod(0o600)
+    write(f"csv:{path}", [reading(3)._replace(position=12.3456)])
+    rows = read("csv", path)
+    assert [row["id"] for row in rows] == ["a", "b", "id-3"]
+    assert [row["position"] for row in rows] == ["", "", "12.346"]
+    assert (rows[0]["source"], rows[1]["source"]) == ("'=x", "x, y")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_without_room_an_earlier_csv_file_stays_as_it_is(tmp_path):
+    path = tmp_path / "r.csv"
+    text = "id,event,text,confidence,time,age,source,frame\n" + "a,stable,1,0.9,t,0.1,x,7\n" * 100
+    path.write_text(text)
+    with full(1000), pytest.raises(OutputError, match="cannot be given the new ones"):
+        open_sink(f"csv:{path}")
+    assert path.read_text() == text
+    assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_a_sqlite_file_of_an_earlier_version_is_given_the_new_column(tmp_path):
+    path = tmp_path / "r.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE readings (id TEXT PRIMARY KEY, event TEXT NOT NULL, text TEXT NOT NULL, confidence REAL NOT "
+            "NULL, time TEXT NOT NULL, age REAL NOT NULL, source TEXT NOT NULL, frame INTEGER NOT NULL)"
+        )
+        connection.execute("INSERT INTO readings VALUES ('a', 'stable', '1', 0.9, 't', 0.1, 'x', 7)")
+    write(f"sqlite:{path}", [reading(3)._replace(position=1.5)])
+    assert [(row["id"], row["position"]) for row in read("sqlite", path)] == [("a", None), ("id-3", 1.5)]
 
 
 # The outbox
@@ -391,7 +701,7 @@ def test_an_outbox_serves_threads(tmp_path):
 
 
 FULL_DISK = """
-import resource, signal, sys, time
+import os, resource, signal, sys, time
 from pathlib import Path
 from edge_runtime.sinks.readings.outbox import MEMORY, Outbox
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -410,7 +720,8 @@ time.sleep(1.1)  # it does not try all the time
 box.put(b"last")
 print(len(box), box.dropped, sep="\\n")
 print(*said, sep="\\n")
-box._connection.close()  # as a kill would
+sys.stdout.flush()
+os._exit(0)  # as a kill would
 """
 
 

@@ -32,7 +32,11 @@ def test_every_link_and_picture_is_there():
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", tables.REPORT, *(ROOT / "docs").glob("*.md")):
         text = page.read_text(encoding="utf-8")
         for name in re.findall(r"\]\(([^):]+)\)", text):
-            assert (page.parent / name).exists(), name
+            path, _, heading = name.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), name
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if heading else []
+            assert not heading or heading in [each.lower().replace(" ", "-") for each in headings], name
         for name in re.findall(r"`((?:edge_runtime|tests|train|samples|requirements|benchmarks)/[\w./-]*)`", text):
             assert (ROOT / name).exists(), name
 

@@ -169,75 +169,75 @@ def test_a_stopped_process_is_killed_and_started_again(tmp_path):
             supervisor.process.wait()
 
 
-def test_installing_twice_keeps_the_configuration_and_uninstalling_leaves_nothing(run_cli, tmp_path):
+def test_installing_twice_keeps_the_configuration_and_uninstalling_leaves_nothing(run_here, tmp_path):
     root, mine = tmp_path / "root", tmp_path / "mine.toml"
     root.mkdir()
-    run_cli("service", "install", "--root", root)
+    run_here("service", "install", "--root", root)
     assert stat.S_IMODE((root / CONFIG).stat().st_mode) == 0o600
     mine.write_text('source = "rtsp://camera.local/stream"\n')
-    run_cli("service", "install", "--root", root, "--config", mine)
-    said = run_cli("service", "install", "--root", root, "--memory", "1g").stdout
+    run_here("service", "install", "--root", root, "--config", mine)
+    said = run_here("service", "install", "--root", root, "--memory", "1g").stdout
     assert "configuration kept" in said
     assert (root / CONFIG).read_text() == mine.read_text()
     assert "MemoryMax=1G\n" in (root / UNIT).read_text()
-    run_cli("service", "uninstall", "--root", root, "--keep-data")
+    run_here("service", "uninstall", "--root", root, "--keep-data")
     assert not (root / UNIT).exists()
     assert (root / CONFIG).exists()
-    run_cli("service", "install", "--root", root)
+    run_here("service", "install", "--root", root)
     wanted = root / "etc/systemd/system/multi-user.target.wants/edge-digits.service"
     wanted.parent.mkdir()
     wanted.symlink_to("/etc/systemd/system/edge-digits.service")  # as `systemctl --root enable` does
     (root / "var/lib/edge-digits").mkdir(parents=True)
     (root / "var/lib/edge-digits/readings.jsonl").write_text("{}\n")
-    run_cli("service", "uninstall", "--root", root, "--yes")
+    run_here("service", "uninstall", "--root", root, "--yes")
     assert [path for path in root.rglob("*") if not path.is_dir()] == []
     assert not (root / "etc/edge-digits").exists()
-    assert "nothing was installed" in run_cli("service", "uninstall", "--root", root, "--yes").stdout
+    assert "nothing was installed" in run_here("service", "uninstall", "--root", root, "--yes").stdout
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])
-def test_who_says_no_is_told_that_nothing_was_changed(run_cli, tmp_path, answer):
-    run_cli("service", "install", "--root", tmp_path)
-    told = run_cli("service", "uninstall", "--root", tmp_path, given=answer, code=1).stderr
+def test_who_says_no_is_told_that_nothing_was_changed(run_here, tmp_path, answer):
+    run_here("service", "install", "--root", tmp_path)
+    told = run_here("service", "uninstall", "--root", tmp_path, given=answer, code=1).stderr
     assert told.endswith("nothing was changed\n")
     assert "interrupted" not in told
     assert (tmp_path / UNIT).exists()
-    run_cli("service", "uninstall", "--root", tmp_path, given="y\n")
+    run_here("service", "uninstall", "--root", tmp_path, given="y\n")
     assert not (tmp_path / UNIT).exists()
 
 
-def test_the_first_configuration_is_one_that_watch_takes(run_cli, tmp_path):
+def test_the_first_configuration_is_one_that_watch_takes(run_here, tmp_path):
     (tmp_path / "root").mkdir()
-    run_cli("service", "install", "--root", tmp_path / "root")
+    run_here("service", "install", "--root", tmp_path / "root")
     text = (tmp_path / "root" / CONFIG).read_text().replace('"0"', '"fake:digits=5"')
     (tmp_path / "watch.toml").write_text(text)
-    run_cli("watch", "--wait", "--config", "watch.toml", "--backend", "fake", "--seconds", "1")
+    run_here("watch", "--wait", "--config", "watch.toml", "--backend", "fake", "--seconds", "0.5")
     assert (tmp_path / "readings.jsonl").exists()
 
 
 @pytest.mark.parametrize(
     ("text", "code"), [("sorce = '0'", 2), ("source =", 2), ("digits = 5", 2), ("source = 'not-there-yet.mp4'", 1)]
 )
-def test_a_configuration_that_makes_no_sense_is_not_tried_each_second(run_cli, tmp_path, text, code):
-    run_cli("service", "install", "--root", tmp_path)
+def test_a_configuration_that_makes_no_sense_is_not_tried_each_second(run_here, tmp_path, text, code):
+    run_here("service", "install", "--root", tmp_path)
     lines = (tmp_path / UNIT).read_text().splitlines()
     (codes,) = (line.partition("=")[2].split() for line in lines if line.startswith("RestartPreventExitStatus="))
     assert "Restart=always" in lines
     (tmp_path / "watch.toml").write_text(text)
-    run_cli("watch", "--wait", "--config", "watch.toml", code=code)
+    run_here("watch", "--wait", "--config", "watch.toml", code=code)
     assert (str(code) in codes) == (code == 2)
 
 
-def test_a_service_may_start_where_all_backends_hang(run_cli, tmp_path):
-    run_cli("service", "install", "--root", tmp_path)
+def test_a_service_may_start_where_all_backends_hang(run_here, tmp_path):
+    run_here("service", "install", "--root", tmp_path)
     lines = (tmp_path / UNIT).read_text().splitlines()
     (seconds,) = (float(line.partition("=")[2]) for line in lines if line.startswith("TimeoutStartSec="))
     tried = [name for name, kind in KINDS.items() if kind.library]
     assert len(tried) * len([load_bundle(), load_lines()]) * SELF_TEST_SECONDS + START_SECONDS < seconds
 
 
-def test_a_service_that_is_stopped_has_not_failed(run_cli, tmp_path):
-    run_cli("service", "install", "--root", tmp_path)
+def test_a_service_that_is_stopped_has_not_failed(run_here, tmp_path):
+    run_here("service", "install", "--root", tmp_path)
     path = tmp_path / "notify"
     with (
         listening(str(path)) as listener,
@@ -270,41 +270,55 @@ def test_a_renewed_service_is_started_only_if_it_ran(tmp_path, systemctl):
     assert "MemoryMax=200M\nTasksMax=" in (tmp_path / UNIT).read_text()
 
 
-def test_what_is_not_there_is_not_renewed(run_cli, tmp_path):
-    assert "no service to renew" in run_cli("service", "install", "--renew", "--root", tmp_path, code=2).stderr
+def test_the_running_service_is_asked_to_accept_what_its_meter_shows(run_here, tmp_path, systemctl):
+    code = "import signal; signal.pthread_sigmask(0, {10}); print('up', flush=True); print(signal.sigwait({10}))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        (tmp_path / "bin/systemctl").write_text(f"#!/bin/sh\necho MainPID={process.pid}\n")
+        assert "is accepted" in run_here("service", "accept").stdout
+        assert "10" in process.communicate(timeout=60)[0]
+    for pid, reason in ((0, "the service does not run"), (process.pid, "No such process")):
+        (tmp_path / "bin/systemctl").write_text(f"#!/bin/sh\necho MainPID={pid}\n")
+        assert reason in run_here("service", "accept", code=1).stderr
+
+
+def test_what_is_not_there_is_not_renewed(run_here, tmp_path):
+    assert "no service to renew" in run_here("service", "install", "--renew", "--root", tmp_path, code=2).stderr
     assert not (tmp_path / "etc").exists()
 
 
-def test_a_renewed_unit_keeps_how_much_it_may_take(run_cli, tmp_path):
+def test_a_renewed_unit_keeps_how_much_it_may_take(run_here, tmp_path):
     for options in (["--memory", "500M"], []):
-        run_cli("service", "install", "--root", tmp_path, *options)
+        run_here("service", "install", "--root", tmp_path, *options)
         assert "MemoryMax=500M\n" in (tmp_path / "etc/systemd/system/edge-digits.service").read_text()
 
 
-@pytest.mark.parametrize(("text", "reason"), [("sorce = '0'", "did you mean 'source'?"), ("source =", "is no TOML")])
-def test_a_configuration_that_watch_refuses_takes_no_other_ones_place(run_cli, tmp_path, text, reason):
-    run_cli("service", "install", "--root", tmp_path / "root")
+@pytest.mark.parametrize(
+    ("text", "reason"), [("sorce = '0'", "did you mean 'source'?"), ("source =", "is not valid TOML")]
+)
+def test_a_configuration_that_watch_refuses_takes_no_other_ones_place(run_here, tmp_path, text, reason):
+    run_here("service", "install", "--root", tmp_path / "root")
     kept = (tmp_path / "root/etc/edge-digits/watch.toml").read_text()
     (tmp_path / "bad.toml").write_text(text)
-    assert reason in run_cli("service", "install", "--root", tmp_path / "root", "--config", "bad.toml", code=2).stderr
+    assert reason in run_here("service", "install", "--root", tmp_path / "root", "--config", "bad.toml", code=2).stderr
     assert (tmp_path / "root/etc/edge-digits/watch.toml").read_text() == kept
 
 
 @pytest.mark.parametrize("size", ["300", "M", "-5M", "63M", "1T", "300M\nUser=root"])
-def test_a_memory_that_makes_no_sense_is_refused(run_cli, tmp_path, size):
-    assert "--memory" in run_cli("service", "install", "--root", tmp_path, "--memory", size, code=2).stderr
+def test_a_memory_that_makes_no_sense_is_refused(run_here, tmp_path, size):
+    assert "--memory" in run_here("service", "install", "--root", tmp_path, "--memory", size, code=2).stderr
     assert not (tmp_path / "etc").exists()
 
 
-def test_what_cannot_be_read_or_written_is_one_line(run_cli, tmp_path):
-    run_cli("service", "install", "--root", tmp_path, "--config", tmp_path / "none.toml", code=1)
+def test_what_cannot_be_read_or_written_is_one_line(run_here, tmp_path):
+    run_here("service", "install", "--root", tmp_path, "--config", tmp_path / "none.toml", code=1)
     (tmp_path / "etc").write_text("a file")
-    assert "cannot be changed" in run_cli("service", "install", "--root", tmp_path, code=1).stderr
+    assert "cannot be changed" in run_here("service", "install", "--root", tmp_path, code=1).stderr
 
 
-def test_systemd_finds_the_unit_clean_and_tight(run_cli, tmp_path):
+def test_systemd_finds_the_unit_clean_and_tight(run_here, tmp_path):
     analyze = program("systemd")
-    run_cli("service", "install", "--root", tmp_path)
+    run_here("service", "install", "--root", tmp_path)
     verify = subprocess.run(
         [analyze, "verify", "--man=no", tmp_path / UNIT], capture_output=True, text=True, check=False
     )

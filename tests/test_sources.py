@@ -3,6 +3,7 @@
 import base64
 import http.server
 import importlib
+import json
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 from edge_runtime import Classifier, Reader, limits
 from edge_runtime.errors import FileError, InputError, MissingLibraryError, SourceError, TooLargeError, UsageError
-from edge_runtime.sources import live
+from edge_runtime.sources import live, web
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.sources.live import Live, Shot
 from edge_runtime.sources.opened import open_source, without_secrets
@@ -116,7 +117,7 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-KINDS = ("folder", "film", "http", "rtsp, jpeg", "rtsp, h264", "fake", "picamera2")
+KINDS = ("folder", "film", "http", "http, one by one", "rtsp, jpeg", "rtsp, h264", "fake", "picamera2")
 
 
 @pytest.fixture(params=KINDS)
@@ -130,6 +131,9 @@ def text(request, pictures):
     elif kind == "http":
         with mjpeg(pictures) as (url, _):
             yield url
+    elif kind == "http, one by one":
+        request.getfixturevalue("monkeypatch").setattr(web, "PAUSE_SECONDS", (0.02, 0.02))
+        yield f"http://user:{SECRET}@127.0.0.1:{request.getfixturevalue('guarded').server_port}/shot.jpg"
     elif kind.startswith("rtsp"):
         with rtsp(pictures, kind.split()[1]) as (url, _):
             yield url
@@ -242,12 +246,20 @@ def test_what_is_stored_is_given_whole(kind, pictures, request):
     source = open_source(str(pictures if kind == "folder" else request.getfixturevalue("film")))
     frames = some(source, 1000)
     assert [frame.number for frame in frames] == list(range(50))
+    wanted = [None] * 50 if kind == "folder" else [pytest.approx(number / 25) for number in range(50)]
+    assert [frame.position for frame in frames] == wanted
     # In order: each is nearest to the picture that it was made of.
     small = [cv2.resize(cv2.imread(str(path), 0), (80, 60)) for path in sorted(pictures.glob("*.jpg"))]
     for number in (0, 7, 20, 49):
         seen = cv2.resize(frames[number].image, (80, 60))
         apart = [float(np.abs(seen.astype(int) - each).mean()) for each in small]
         assert apart[number] <= min(apart) + 0.1
+
+
+def test_a_reading_of_a_video_tells_where_in_it_it_was(run_here, film):
+    lines = run_here("watch", film, "--json", "--backend", "litert").stdout.splitlines()
+    (reading,) = map(json.loads, lines[:-1])
+    assert (reading["text"], reading["frame"], reading["position"]) == (DIGITS, 4, 0.16)
 
 
 def test_a_slow_consumer_gets_the_newest_picture(pictures):
@@ -315,7 +327,7 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch):
 
 
 class Guarded(http.server.BaseHTTPRequestHandler):
-    """MJPEG for those who know the password."""
+    """MJPEG, or a picture a request, for those who know the password."""
 
     def do_GET(self):
         if self.headers.get("Authorization") != "Basic " + base64.b64encode(f"user:{SECRET}".encode()).decode():
@@ -324,6 +336,11 @@ class Guarded(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(200)
+        if self.path == "/shot.jpg":
+            self.send_header("Content-Type", "image/jpeg")
+            self.end_headers()
+            self.wfile.write(self.server.picture)
+            return
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
         try:
@@ -357,12 +374,10 @@ def test_a_password_opens_a_camera(guarded):
 
 
 @pytest.mark.parametrize("option", ["--json", "--debug"])
-def test_a_password_is_told_nobody(guarded, option):
+def test_a_password_is_told_nobody(run_here, guarded, option):
     place = f"127.0.0.1:{guarded.server_port}/cam"
     url = f"http://user:wrong-{SECRET}@{place}?pwd={SECRET}"
-    command = [sys.executable, "-m", "edge_runtime", "watch", url, option]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    done = run_here("watch", url, option, "--backend", "litert", code=1)
     assert f"error: http://{place} cannot be opened" in done.stderr
     assert SECRET not in done.stdout + done.stderr
 
@@ -375,15 +390,51 @@ def test_a_password_is_told_nobody(guarded, option):
         ("rtsp://10.0.0.2:554/user=admin_password=pw_channel=1.sdp", "rtsp://10.0.0.2:554/..."),
         ("rtsp://us%40er:p%3Aw@[fe80::1]:8554/a#pw", "rtsp://[fe80::1]:8554/a"),
         ("https://pw@cam/", "https://cam/"),
+        # A password that is not percent-encoded: everything up to the last @ may belong to it.
+        ("rtsp://admin:pw/12@cam.local/live", "rtsp://cam.local/live"),
+        ("rtsp://admin:12/pw@cam.local/live", "rtsp://cam.local/live"),
+        ("rtsp://admin:12?pw@cam.local:554/live", "rtsp://cam.local:554/live"),
+        ("rtsp://admin:12#pw@cam.local", "rtsp://cam.local"),
+        ("rtsp://u:pw@pw/pw@cam.local/live", "rtsp://cam.local/live"),
+        ("rtsp://u:pw pw@cam.local/live", "rtsp://cam.local/live"),
+        ("rtsp://u:pẅ/pẅ@cam.local/live", "rtsp://cam.local/live"),
+        ("http://user@pw@cam/a", "http://cam/a"),
+        # Or the @ is in a query, and what follows it is no host.
+        ("http://cam/video.cgi?user=admin&pwd=pw@pw", "http://..."),
+        ("http://u:pw@cam/video.cgi?pwd=pw@pw", "http://..."),
     ],
 )
 def test_addresses_are_told_without_secrets(url, name):
     assert without_secrets(url) == name
 
 
+@pytest.mark.parametrize("url", ["rtsp://u:pw/pw@cam:pw/", "rtsp://u:pw@", "rtsp://u:pw@c am/", "rtsp://u@:1/"])
+def test_an_address_without_a_host_is_one_line_that_says_how_to_write_it(url):
+    with pytest.raises(UsageError, match=r"write / as %2F, \? as %3F, # as %23 and @ as %40$") as caught:
+        without_secrets(url)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+@pytest.mark.parametrize("login", ["admin:12/{}", "admin:12?{}", "admin:1#{}", "a@b:{}", "u:{0}@x/{0}", "{} x:1/"])
+def test_a_password_that_is_not_encoded_is_told_nowhere_and_how_to_write_it_is(scheme, login, monkeypatch):
+    monkeypatch.setattr(limits, "OPEN_SECONDS", 0.3)
+    url = f"{scheme}://{login.format(SECRET)}@127.0.0.1:9/live"
+    source = open_source(url)
+    with pytest.raises(SourceError, match=r"cannot be opened.*write / as %2F") as caught:
+        some(source, 1)
+    assert SECRET not in source.name + str(caught.value)
+    assert "admin" not in source.name + str(caught.value)
+    source.close()
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
+        (f"rtsp//admin:{SECRET}@cam/live", FileError),
+        (f"rtsp:/admin:{SECRET}@cam/live", FileError),
+        (f"admin:{SECRET}@cam", UsageError),
+        (f"rtps://admin:{SECRET}@cam/live", UsageError),
         ("", UsageError),
         ("a\0b", UsageError),
         ("camera", UsageError),
@@ -411,7 +462,7 @@ def test_files_that_are_none_are_told_so(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no video that can be decoded"):
         some(open_source(str(tmp_path / "film.mp4")), 1)
-    with pytest.raises(FileError, match="holds no picture"):
+    with pytest.raises(FileError, match="holds no image"):
         some(open_source(str(tmp_path / "empty")), 1)
 
 
@@ -547,16 +598,18 @@ def test_every_fault_heals(fault, monkeypatch):
     assert source.close()
 
 
-def test_an_error_that_nobody_foresaw_is_told_by_its_kind_alone():
+def test_an_error_that_nobody_foresaw_is_told_without_what_may_be_a_password():
     def opened():
-        raise RuntimeError(f"rtsp://user:{SECRET}@camera")
+        raise RuntimeError(f"no rtsp://user:{SECRET}@camera,\nto be sure")
 
     with pytest.raises(SourceError, match=r"^camera failed: RuntimeError$"):
+        some(Live("camera", opened, private=True), 1)
+    with pytest.raises(SourceError, match=r"^camera failed: RuntimeError: no rtsp://\.\.\.@camera, to be sure$"):
         some(Live("camera", opened), 1)
 
 
 def test_pictures_that_are_too_large_are_refused(film, monkeypatch):
-    monkeypatch.setattr(limits, "PIXELS", 640 * 480 - 1)
+    monkeypatch.setattr(limits, "FRAME_PIXELS", 640 * 480 - 1)
     with pytest.raises(TooLargeError, match="640 x 480 pixels"):
         some(open_source(str(film)), 1)
 

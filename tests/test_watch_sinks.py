@@ -1,9 +1,11 @@
 """`edge-digits watch` with its sinks and its configuration, in processes of its own."""
 
+import contextlib
 import csv
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +22,7 @@ from tests.conftest import ROOT
 from tests.mosquitto import Listener, Mosquitto, free_port, wait_until
 
 TWO = "fake:digits=123|456,change=1.5,fps=10"  # one number for a while, then another, over and over
-QUICK = ("--stable", 2)  # frames
+QUICK = ("--stable", 2, "--backend", "litert")  # frames; nothing that need be tried in a process of its own
 
 
 @pytest.fixture
@@ -51,9 +53,9 @@ def end(job, how=signal.SIGTERM):
     return job.returncode, printed, said
 
 
-def test_every_sink_gets_every_reading(run_cli, tmp_path):
+def test_every_sink_gets_every_reading(run_here, tmp_path):
     to = ["--to", "stdout", "--to", "jsonl:r.jsonl", "--to", "csv:r.csv", "--to", "sqlite:r.sqlite"]
-    done = run_cli("watch", TWO, "--seconds", 4, "--json", *to, "--save-hard", "hard", "--save-hard-below", 1, *QUICK)
+    done = run_here("watch", TWO, "--seconds", 4, "--json", *to, "--save-hard", "hard", "--save-hard-below", 1, *QUICK)
     printed = [json.loads(line) for line in done.stdout.splitlines()][:-1]
     assert [each["text"] for each in printed][:2] == ["123", "456"]
     assert [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()] == printed
@@ -66,13 +68,13 @@ def test_every_sink_gets_every_reading(run_cli, tmp_path):
     assert list((tmp_path / "hard" / "frames").glob("*.jpg"))
 
 
-def test_everything_may_stand_in_a_file(run_cli, tmp_path):
+def test_everything_may_stand_in_a_file(run_here, tmp_path):
     (tmp_path / "watch.toml").write_text(
-        f'source = "{TWO}"\nto = ["csv:r.csv"]\nseconds = 1.5\ndigits = 3\nstable = 2\n'
+        f'source = "{TWO}"\nto = ["csv:r.csv"]\nseconds = 1.5\ndigits = 3\nstable = 2\nbackend = "litert"\n'
     )
-    assert run_cli("watch", "--config", "watch.toml").stdout == ""
+    assert run_here("watch", "--config", "watch.toml").stdout == ""
     assert "123" in (tmp_path / "r.csv").read_text()
-    assert "123" in run_cli("watch", "--config", "watch.toml", "--to", "stdout").stdout
+    assert "123" in run_here("watch", "--config", "watch.toml", "--to", "stdout").stdout
 
 
 @pytest.mark.parametrize(
@@ -84,16 +86,16 @@ def test_everything_may_stand_in_a_file(run_cli, tmp_path):
         ("to = 'mqtt://me:s3cret@broker'", "'mqtt://broker' has no topic"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_one_line(run_cli, tmp_path, text, reason):
+def test_what_is_wrong_in_the_file_is_one_line(run_here, tmp_path, text, reason):
     (tmp_path / "watch.toml").write_text(text)
-    said = run_cli("watch", "fake:", "--config", "watch.toml", code=2).stderr
+    said = run_here("watch", "fake:", "--config", "watch.toml", code=2).stderr
     assert reason in said
     assert "s3cret" not in said
     assert len(said.splitlines()) == 1
 
 
-def test_a_password_on_the_command_line_is_refused_with_what_to_do(run_cli):
-    said = run_cli("watch", "fake:", "--to", "mqtt://me:s3cret@127.0.0.1/t", code=2).stderr
+def test_a_password_on_the_command_line_is_refused_with_what_to_do(run_here):
+    said = run_here("watch", "fake:", "--to", "mqtt://me:s3cret@127.0.0.1/t", code=2).stderr
     assert "--password-file or EDGE_DIGITS_MQTT_PASSWORD" in said
     assert "s3cret" not in said
 
@@ -101,7 +103,9 @@ def test_a_password_on_the_command_line_is_refused_with_what_to_do(run_cli):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_soon_with_all_readings_kept_though_the_broker_is_away(start, tmp_path, how):
     address = f"mqtt://me:s3cret@127.0.0.1:{free_port()}/t"
-    (tmp_path / "watch.toml").write_text(f'source = "{TWO}"\nto = ["jsonl:r.jsonl", "{address}"]\nstable = 2\n')
+    (tmp_path / "watch.toml").write_text(
+        f'source = "{TWO}"\nto = ["jsonl:r.jsonl", "{address}"]\nstable = 2\nbackend = "litert"\n'
+    )
     job = start("--config", "watch.toml")
     path = tmp_path / "r.jsonl"
     wait_until(lambda: path.exists() and len(path.read_text().splitlines()) == 2)
@@ -140,18 +144,44 @@ def test_it_obeys_commands_of_the_broker(start, tmp_path):
     broker.stop()
 
 
-def test_a_sink_that_cannot_be_written_any_more_is_told_and_ends_in_failure(start, tmp_path):
-    job = start(TWO, "--to", "sqlite:r.sqlite", "--to", "jsonl:r.jsonl", *QUICK)
+def test_a_folder_that_is_removed_while_a_watch_runs_is_told_and_ends_in_failure(start, tmp_path):
+    (tmp_path / "data").mkdir()
+    targets = [f"{kind}:data/r.{kind}" for kind in ("sqlite", "csv", "jsonl")]
+    to = [word for target in [*targets, "jsonl:r.jsonl"] for word in ("--to", target)]
+    job = start(TWO, *to, "--seconds", 4.2, *QUICK)
     path = tmp_path / "r.jsonl"
     wait_until(lambda: path.exists() and path.read_text())
-    blocker = sqlite3.connect(tmp_path / "r.sqlite", isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
+    shutil.rmtree(tmp_path / "data")
     wait_until(lambda: len(path.read_text().splitlines()) == 2)
-    blocker.execute("COMMIT")
-    wait_until(lambda: len(path.read_text().splitlines()) == 3)
-    _, _, said = end(job)
-    assert "error: r.sqlite cannot be written: another process is using it" in said
-    assert "1 readings were lost at sqlite:r.sqlite" in said
+    (tmp_path / "data").mkdir()
+    _, said = job.communicate(timeout=30)
+    assert job.returncode == 1
+    for target in targets:
+        assert f"error: {target.partition(':')[2]} cannot be written: " in said
+        assert f"{target} works again; 1 readings were lost there" in said
+        assert f"error: 1 readings were lost at {target}" in said
+    third = json.loads(path.read_text().splitlines()[2])
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "r.sqlite")) as connection:
+        assert connection.execute("SELECT id, text FROM readings").fetchall() == [(third["id"], "123")]
+    assert third["id"] in (tmp_path / "data" / "r.csv").read_text()
+
+
+def test_a_broker_is_told_that_the_camera_is_away_and_that_a_reading_is_refused(start, tmp_path):
+    broker = Mosquitto(tmp_path / "broker")
+    listener = Listener(broker.port)
+    plan = "fake:digits=456|123,change=1,fps=10,fault=disconnect@2+60"
+    job = start(plan, "--to", f"mqtt://127.0.0.1:{broker.port}/m", "--only-upward", "--state", "s", *QUICK)
+    problems = [{"problem": "OFF", "reason": ""}, {"problem": "ON", "reason": "less than 456"}]
+    wait_until(lambda: [json.loads(each) for each in listener.on("m/problem")][:2] == problems)
+    listener.publish("m/command", "accept")
+    wait_until(lambda: [json.loads(each)["text"] for each in listener.on("m")] == ["456", "123"])
+    wait_until(lambda: listener.on("m/availability")[-1] == b"offline")
+    assert listener.on("m/availability")[0] == b"online"
+    assert job.poll() is None
+    assert end(job)[0] == 143
+    assert json.loads((tmp_path / "s").read_bytes())["text"] == "123"
+    listener.close()
+    broker.stop()
 
 
 # What docs/sinks.md says

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Bundle, Shapes
-from edge_runtime.errors import BackendError, ModelError, UsageError
+from edge_runtime.errors import BackendError, ModelError, UsageError, explain
 from edge_runtime.limits import THREADS
 from edge_runtime.types import Images
 
@@ -120,9 +120,9 @@ def _open(name: str, bundle: Bundle, threads: int) -> Backend:
     model = bundle.file(kind.model).load() if kind.model else b""
     try:
         load = cast(Callable[[bytes, int, Shapes], Backend], import_module(f"{__name__}.{kind.module}").load)
-    except ImportError as error:
+    except Exception as error:  # whatever a library raises that was built for another processor or NumPy
         raise BackendError(
-            f"the backend {name} is installed and cannot be imported ({error}): {kind.install}"
+            f"the backend {name} is installed and cannot be imported ({explain(error)}): {kind.install}"
         ) from error
     backend = load(model, threads, bundle.shapes)
     if backend.outputs != bundle.shapes.outputs:

@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Shape, Shapes
-from edge_runtime.errors import BackendError, ModelError
+from edge_runtime.errors import BackendError, ModelError, explain
 from edge_runtime.types import Images
 
 BATCH = 256  # images: bounds the memory of the layers between
@@ -56,4 +56,4 @@ def load(model: bytes, threads: int, shapes: Shapes) -> OnnxBackend:
     except ModelError:
         raise
     except Exception as error:  # onnxruntime's own errors share no base but Exception
-        raise BackendError(f"ONNX Runtime refuses the model: {str(error).splitlines()[0]}") from error
+        raise BackendError(f"ONNX Runtime refuses the model: {explain(error)}") from error

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Shape
-from edge_runtime.errors import BackendError, ModelError
+from edge_runtime.errors import BackendError, ModelError, explain
 from edge_runtime.types import Images
 
 BATCH = 64  # digits: larger batches are no faster, and memory stays the same for any N; fewer of larger images
@@ -89,4 +89,4 @@ def load_tflite(interpreter_class: Any, model: bytes, threads: int, image: Shape
     except (ValueError, RuntimeError) as error:
         if isinstance(error, ModelError):
             raise
-        raise BackendError(f"the interpreter refuses the model: {str(error).splitlines()[0]}") from error
+        raise BackendError(f"the interpreter refuses the model: {explain(error)}") from error

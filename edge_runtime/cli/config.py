@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from edge_runtime.errors import FileError, UsageError
+from edge_runtime.limits import CONFIG_BYTES
+from edge_runtime.text import read_text
 
-CONFIG_BYTES = 1024 * 1024  # bytes: the largest file that is parsed
 META = frozenset({"config", "debug", "help", "version"})  # options that are about the command, not its work
 
 
@@ -63,16 +64,13 @@ def _key(parameter: click.Parameter) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            data = file.read(CONFIG_BYTES + 1)
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > CONFIG_BYTES:
-        raise FileError(f"{path} is over {CONFIG_BYTES:,} bytes: no configuration of ours")
-    try:
-        return tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and TOMLDecodeError are ValueErrors
-        raise UsageError(f"{path} is no TOML: {error}") from None
+        return tomllib.loads(read_text(path, CONFIG_BYTES))
+    except FileError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        raise UsageError(str(error)) from None  # it can be read, and makes no sense
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
 def _checked(context: click.Context, parameter: click.Parameter, value: Any, where: str) -> Any:

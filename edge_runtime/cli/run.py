@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.redact import redact
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -38,7 +39,9 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
         _drop_stdout()
         code = 1
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(redact(shown.getvalue()), err=True, nl=False)  # what was typed may be an address with a password
         code = error.exit_code
     except EdgeDigitsError as error:
         _say(f"error: {error}", debug)
@@ -58,8 +61,8 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
 
 def _say(line: str, debug: bool) -> None:
     if debug:
-        traceback.print_exc()
-    click.echo(" ".join(line.split()), err=True)
+        click.echo(redact(traceback.format_exc()), err=True, nl=False)
+    click.echo(" ".join(redact(line).split()), err=True)
 
 
 def _drop_stdout() -> None:

@@ -11,6 +11,7 @@ EPILOG = """\b
 Examples:
   sudo edge-digits service install --config watch.toml
   edge-digits service status
+  sudo edge-digits service accept
   sudo edge-digits service uninstall --keep-data
 
 \b
@@ -68,6 +69,20 @@ def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
         return 1
     for line in remove(root, keep_data):
         click.echo(line)
+    return 0
+
+
+@service.command()
+@debug_option
+def accept() -> int:
+    """Accept what the meter shows as its reading, whatever it showed before: after it was exchanged, for example.
+
+    The same is the command `accept` over MQTT, and the signal SIGUSR1 to a watch that is no service.
+    """
+    from edge_runtime.service.install import accept as ask
+
+    ask()
+    click.echo("the next text that stands is accepted")
     return 0
 
 

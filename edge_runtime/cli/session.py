@@ -1,13 +1,16 @@
-"""A watch from its start to its end: source, watch, sinks, the terminal and the signals, put together."""
+"""One run of `edge-digits watch`: source, watch, sinks, terminal and signals, put together."""
 
 import atexit
+import hashlib
 import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import click
 import cv2
@@ -18,22 +21,34 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.limits import LOOK_SECONDS
 from edge_runtime.pipeline import Reader, open_lines
+from edge_runtime.redact import redact
 from edge_runtime.selftest import first_working
 from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import TERMINATED
 from edge_runtime.sinks.hard import HardCases
 from edge_runtime.sinks.readings.sinks import Sinks
-from edge_runtime.sinks.readings.targets import Settings
+from edge_runtime.sinks.readings.targets import Settings, state_folder
 from edge_runtime.sinks.table import printable
 from edge_runtime.sources.opened import open_source
 from edge_runtime.sources.pace import paced
+from edge_runtime.sources.stored import Stored
 from edge_runtime.sources.view import View
-from edge_runtime.types import Box, Command, Frame, Gray
+from edge_runtime.types import Box, Command, Frame, Gray, Reading
 from edge_runtime.watch.figures import Figures
-from edge_runtime.watch.votes import Rules
+from edge_runtime.watch.memory import Memory
+from edge_runtime.watch.meter import Rules
 from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.worker import Worker
+
+END_SECONDS = 1.0  # for what is under way to end by itself
+SLOW_SECONDS = 5.0  # a frame that takes longer to read is reported
+REPEAT_SECONDS = 60.0  # before the same reason is told again
+REPORT_SECONDS = 0.5  # between two reports to the sinks
+
+T = TypeVar("T")
 
 
 class _Terminated(KeyboardInterrupt):
@@ -53,22 +68,33 @@ class Session:
         wait: bool,
         as_json: bool,
         sinks: Chosen,
+        state: Path | None = None,
     ) -> None:
         """The arguments are the command's; raises UsageError and FileError for a source that makes no sense."""
         self._screen = _Screen()
-        self._camera = open_source(source, self._screen.warn, wait)
+        self._camera = open_source(source, self._screen.warn, wait, fps)
         self._view, self._stable, self._rules, self._fps, self._as_json = view, stable, rules, fps, as_json
+        # A video or a folder starts at its beginning each time: there is no reading to continue from.
+        stored = isinstance(self._camera, Stored)
+        self._memory = self._remember(state) if rules.compare and (state or not stored) else None
         self._hard = HardCases(say=self._screen.say, **sinks.hard) if sinks.hard else None
         self._targets = sinks.targets
         self._settings = Settings(as_json=as_json, say=self._screen.say, **sinks.settings)
         self._paused = False
+        self._asked: list[Command] = []  # by signals
         self._notifier = Notifier()
+        self._worker = Worker()
+        self._image: Gray | None = None  # of the newest frame
+        self._refused = 0  # refusals that were reported
+        self._told: dict[str, float] = {}  # when the last reason was reported, monotonic seconds
+        self._reported = float("-inf")  # when the sinks got the status last
+        self._slow = False
 
     def run(self, model: str | None, backend: str, threads: int, seconds: float | None) -> int:
         """Watch until the source ends, `seconds` are over or a signal comes; returns the exit code."""
         code, watching = 1, None
         try:
-            with _terminable():
+            with _terminable(), _on_signal(signal.SIGUSR1, lambda: self._asked.append(Command.ACCEPT)):
                 watching = self._prepare(model, backend, threads)
                 with self._screen:
                     self._look_on(watching, time.monotonic() + (seconds or float("inf")))
@@ -83,67 +109,122 @@ class Session:
     def _prepare(self, model: str | None, backend: str, threads: int) -> Watch:
         cv2.setNumThreads(threads)  # small pictures gain nothing by more, and other programs lose
         bundle = load_bundle(model)
-        if backend == AUTO:  # whoever is not there to see a watch fail has one that cannot crash on this processor
+        if backend == AUTO:  # one that crashes on this processor would end the watch when nobody is there
             backend = first_working(bundle, load_lines(), tell=self._screen.warn)
-        # The network for lines at once: what there is to notice is noticed before the screen is in use.
+        # The line recogniser at once: its notices come before the status line is in use.
         reader = Reader(Classifier(bundle, backend, threads), lines=open_lines(backend) or False)
         self._sinks = Sinks(self._targets, self._settings)
-        return Watch(reader, self._camera.name, self._stable, self._rules)
+        last = self._memory.load() if self._memory else None
+        return Watch(reader, self._camera.name, self._stable, self._rules, last)
+
+    def _remember(self, state: Path | None) -> Memory | None:
+        """Where a meter's last reading is kept; two watches of one camera have a file each, as their parts differ."""
+        try:
+            if state is None:
+                place = f"{self._camera.name} {self._view} {self._rules.digits}"
+                digest = hashlib.sha256(place.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+                state = state_folder() / f"meter-{digest}.json"
+        except OutputError as error:
+            self._screen.warn(f"a meter's last reading is not kept: {error}; or name a file with --state")
+            return None
+        return Memory(state, self._screen.warn)
 
     def _close(self, watching: Watch, code: int) -> None:
         self._notifier.stopping()
         try:
+            self._save(watching)
             self._sinks.close()
         finally:
-            if not self._camera.close():  # a thread hangs in a driver, and Python might fall over it at its end
+            idle = self._worker.is_idle(END_SECONDS)
+            # A thread hangs in a driver or a library, and Python might fall over it at its end.
+            if not self._camera.close() or not idle:
                 atexit.register(os._exit, code)
             _tell_summary(watching.figures, self._as_json)
 
     def _look_on(self, watching: Watch, ends: float) -> None:
-        refused = 0
-        image: Gray | None = None  # of the newest frame
         frames = self._camera.frames()
+        if isinstance(self._camera, Stored):  # whose next frame may take long to decode; a camera has its own thread
+            frames = self._patiently(watching, frames)
         self._notifier.ready()
         for frame in paced(frames, self._fps) if self._fps else frames:
             if frame is not None:
-                image = self._view.of(frame.image)
+                self._image = self._view.of(frame.image)
                 if not self._paused:
-                    self._see(watching, frame._replace(image=image))
-            self._obey(image)
-            # A source that has no frame says so: this loop goes round while its camera is away, and at no other time.
-            self._notifier.progress()
-            if watching.votes.refused > refused:
-                refused = watching.votes.refused
-                self._screen.warn(f"no reading: {watching.votes.broken}")
-            if self._screen.due():
-                shown = watching.votes.text.replace("\n", " / ")
-                self._screen.show(f"{_rates(watching.figures)}  {shown}")
+                    self._see(watching, frame._replace(image=self._image))
+            # A source without a frame yields None: this loop runs while the camera is away, too.
+            self._keep_going(watching)
             if time.monotonic() >= ends:
                 return
 
+    def _patiently(self, watching: Watch, frames: Iterator[Frame | None]) -> Iterator[Frame | None]:
+        """Yield frames that are decoded on the worker's thread."""
+        while (frame := self._aside(watching, lambda: next(frames, None), "decoding a frame")) is not None:
+            yield frame
+
+    def _keep_going(self, watching: Watch) -> None:
+        """What is done in each turn of the loop and while it waits for the worker, the sign of life above all."""
+        self._notifier.progress()
+        self._obey(watching)
+        now, votes = time.monotonic(), watching.votes
+        if votes.refused > self._refused:
+            self._refused = votes.refused
+            if now - self._told.get(votes.problem, float("-inf")) >= REPEAT_SECONDS:
+                self._told = {votes.problem: now}
+                self._screen.warn(f"no reading: {votes.problem}")
+        if now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            self._sinks.status(self._camera.connected, votes.problem)
+        if self._screen.due():
+            self._screen.show(f"{_rates(watching.figures)}  {votes.text.replace(chr(10), ' / ')}")
+
     def _see(self, watching: Watch, frame: Frame) -> None:
-        seen = watching.see(frame)
+        began = time.monotonic()
+        seen = self._aside(watching, lambda: watching.see(frame), "reading a frame")
+        took = time.monotonic() - began
+        if took > SLOW_SECONDS and not self._slow:
+            self._slow = True
+            hint = "choose the part with the digits with --roi, or let the camera send smaller images"
+            self._screen.warn(f"reading a frame took {took:.0f} s: {hint}")
         if seen.reading is not None:
+            reading = seen.reading
             self._screen.clear()
             with _undisturbed():  # or some sinks would have it, and others not
-                self._sinks.write(seen.reading)
+                self._aside(watching, lambda: self._write(watching, reading), "writing a reading")
             if self._sinks.pictures:
                 self._sinks.picture(frame.image)
         if self._hard and seen.page:
-            self._hard.look(frame, seen.page)
+            hard, page = self._hard, seen.page
+            self._aside(watching, lambda: hard.look(frame, page), "keeping hard digits")
 
-    def _obey(self, image: Gray | None) -> None:
-        """Do what was asked for from afar."""
-        for command in self._sinks.commands():
-            if command is Command.SNAPSHOT and image is not None:
-                self._sinks.picture(image)
-            elif command is not Command.SNAPSHOT:
+    def _write(self, watching: Watch, reading: Reading) -> None:
+        self._sinks.write(reading)
+        self._save(watching)
+
+    def _aside(self, watching: Watch, call: Callable[[], T], what: str) -> T:
+        """Do what may take long on the worker's thread while the loop gives signs of life, up to LOOK_SECONDS."""
+        return self._worker.run(call, lambda: self._keep_going(watching), LOOK_SECONDS, what)
+
+    def _save(self, watching: Watch) -> None:
+        if self._memory and watching.votes.last:
+            self._memory.save(watching.votes.last)
+
+    def _obey(self, watching: Watch) -> None:
+        """Do what was asked for over the network or by a signal."""
+        asked, self._asked = self._asked, []
+        for command in [*self._sinks.commands(), *asked]:
+            if command is Command.SNAPSHOT:
+                if self._image is not None:
+                    self._sinks.picture(self._image)
+            elif command is Command.ACCEPT:
+                watching.accept()
+                self._screen.say("the next stable text is accepted")
+            else:
                 self._paused = command is Command.PAUSE
                 self._screen.say("paused" if self._paused else "going on")
 
 
 def part(text: str) -> Box:
-    """Return the part of a picture that X,Y,WIDTH,HEIGHT says; raises UsageError."""
+    """Return the part of an image that X,Y,WIDTH,HEIGHT names; raises UsageError."""
     try:
         part = Box(*map(int, text.split(",")))
     except (TypeError, ValueError):
@@ -154,22 +235,22 @@ def part(text: str) -> Box:
 
 
 class _Screen(StatusLine):
-    """The terminal: a line that tells how it goes, and warnings that stay."""
+    """The terminal: a status line, and warnings that stay."""
 
     def warn(self, line: str) -> None:
-        """Say what goes wrong."""
+        """Print a warning."""
         self.say(f"warning: {line}")
 
     def say(self, line: str) -> None:
-        """Say something that stays, from any thread."""
-        with suppress(OSError):  # nobody reads it any more: no reason to end a thread
+        """Print a line that stays, from any thread."""
+        with suppress(OSError):  # a closed standard error must not end a thread
             self.clear()
-            click.echo(printable(line), err=True)
+            click.echo(printable(redact(line)), err=True)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the loop as Ctrl-C does."""
+    """Make SIGTERM end the loop as Ctrl-C does."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise _Terminated
@@ -182,8 +263,18 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
+def _on_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
+    """Do something when a signal comes."""
+    before = signal.signal(number, lambda number, frame: act() and None)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C wait until the block is done."""
+    """Delay SIGTERM and Ctrl-C until the block is done."""
     came: list[int] = []
     before = {
         number: signal.signal(number, lambda number, frame: came.append(number))

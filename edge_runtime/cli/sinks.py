@@ -1,5 +1,6 @@
-"""Options of where the readings of a watch go."""
+"""Options for where the readings of a watch go."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edge_runtime.errors import UsageError
+from edge_runtime.sinks.readings.home_assistant import STATE_CLASSES
 
 FILE = click.Path(path_type=Path)
 HELP = """\b
@@ -20,12 +22,13 @@ Readings go to any number of --to
   mqtt://[USER@]HOST[:PORT]/TOPIC, mqtts://...
                            an MQTT broker, with Home Assistant's discovery; readings wait in --outbox while it is away.
                            The password is in EDGE_DIGITS_MQTT_PASSWORD, --password-file, or the address in --config.
+New files can be read by their owner and group (0640).
 """
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the options say; the defaults are those of `sinks.readings.targets.Settings`."""
+    """The chosen options; the defaults are those of `sinks.readings.targets.Settings`."""
 
     targets: tuple[str, ...]
     settings: dict[str, Any]  # of Settings, by name
@@ -49,7 +52,7 @@ def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_targets(context: click.Context, parameter: click.Parameter, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a password that all users of the machine may read in the list of its processes."""
+    """Refuse a password that other users of the machine could read in the list of processes."""
     from edge_runtime.sinks.readings.broker import PASSWORD, has_password
 
     shown = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
@@ -61,6 +64,14 @@ def _check_targets(context: click.Context, parameter: click.Parameter, targets: 
     return targets or ("stdout",)
 
 
+def _check_device_class(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch("[a-z0-9_]*", value):
+        raise click.BadParameter(
+            "a device class is one of Home Assistant's for sensors, such as water", context, parameter
+        )
+    return value
+
+
 _SETTINGS = (
     "jsonl_bytes",
     "jsonl_keep",
@@ -70,6 +81,10 @@ _SETTINGS = (
     "ca_file",
     "discovery",
     "pictures",
+    "unit",
+    "device_class",
+    "state_class",
+    "decimals",
 )
 _OPTIONS = (
     click.option(
@@ -106,6 +121,27 @@ _OPTIONS = (
         show_default=True,
         metavar="PREFIX",
         help="Of Home Assistant's discovery; empty for none.",
+    ),
+    click.option("--unit", default="", metavar="UNIT", help="Home Assistant: unit of the reading, such as m³ or kWh."),
+    click.option(
+        "--device-class",
+        default="",
+        metavar="CLASS",
+        callback=_check_device_class,
+        help="Home Assistant: device class of the reading, such as water, gas or energy.",
+    ),
+    click.option(
+        "--state-class",
+        type=click.Choice(["", *STATE_CLASSES]),
+        default="",
+        metavar="CLASS",
+        help=f"Home Assistant: state class of the reading: {', '.join(STATE_CLASSES)}.",
+    ),
+    click.option(
+        "--decimals",
+        type=click.IntRange(0, 18),
+        metavar="N",
+        help="Home Assistant: the last N digits of the reading are decimals.",
     ),
     click.option("--pictures", is_flag=True, help="Send the camera's picture to the broker with each reading."),
     click.option(

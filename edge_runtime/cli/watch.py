@@ -1,5 +1,7 @@
 """`edge-digits watch`: readings of what stands in front of a camera, for as long as it runs."""
 
+from pathlib import Path
+
 import click
 
 from edge_runtime.cli.config import config_option
@@ -14,28 +16,31 @@ Examples:
   edge-digits watch rtsp://camera.local/stream --fps 5 --digits 5 --only-upward
   edge-digits watch picamera2 --roi 120,200,400,100 --rotate 180
   edge-digits watch http://camera.local:8080/video --json
+  edge-digits watch http://camera.local/capture.jpg --fps 1
   edge-digits watch film.mp4 --to stdout --to csv:readings.csv
-  edge-digits watch 0 --to mqtt://broker.local/meters/water --digits 5 --only-upward
+  edge-digits watch 0 --to mqtt://broker.local/meters/water --digits 5 --only-upward --unit m³ --device-class water
   edge-digits watch --config watch.toml
   edge-digits watch fake:digits=12345,move=20,fault=hand@5+2
 
 \b
 SOURCE is one of
-  0 or /dev/video0        a camera at USB or such (Video4Linux)
+  0 or /dev/video0        a USB camera or another one of Video4Linux
   picamera2, picamera2:1  a Raspberry Pi's own camera (apt install python3-picamera2)
   rtsp://, rtsps://       a network camera
-  http://, https://       MJPEG over HTTP
-  a file                  a video; each of its frames is looked at
-  a folder                of pictures, in the order of their names; with --fps, so many a second
-  fake:...                drawn digits, and whatever may befall a camera. digits=123|456 (one after the other, each for
+  http://, https://       a network camera: MJPEG, or a picture per request, of which at most 5 a second are asked for;
+                          certificates are not checked
+  a file                  a video; every frame is read
+  a folder                images, in the order of their names; with --fps, so many a second
+  fake:...                a simulated camera with fault injection. digits=123|456 (one after the other, each for
                           change=SECONDS), fps, width, height, size (of a digit), move (pixels), noise, light (0 to 1),
-                          seed, fault=KIND@START+LENGTH (seconds; stall, eof, raise, black, disconnect, hand; many
-                          times), every=SECONDS (faults begin anew)
+                          seed, fault=KIND@START+LENGTH (seconds; stall, eof, raise, black, disconnect, hand; may be
+                          repeated), every=SECONDS (the faults start again)
 
 {HELP}
 \b
-An address with a password can be seen by other users of the machine as long as it is an argument:
-EDGE_DIGITS_SOURCE in the environment takes its place.
+Other users of the machine can see an address on the command line, with its password: put it into
+EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user name or password, write
+/ as %2F, ? as %3F, # as %23 and @ as %40.
 """
 
 
@@ -43,25 +48,34 @@ EDGE_DIGITS_SOURCE in the environment takes its place.
 @click.command(epilog=EPILOG)
 @click.argument("source", envvar="EDGE_DIGITS_SOURCE")
 @sink_options
-@click.option("--roi", metavar="X,Y,W,H", help="Look at this part alone, in pixels of the camera's picture.")
+@click.option("--roi", metavar="X,Y,W,H", help="Read only this part, in pixels of the camera's picture.")
 @click.option(
     "--rotate", type=click.Choice(["0", "90", "180", "270"]), default="0", show_default=True, help="Turn clockwise."
 )
-@click.option(
-    "--fps", type=click.FloatRange(0, min_open=True), metavar="N", help="Look at no more than N frames a second."
-)
+@click.option("--fps", type=click.FloatRange(0, min_open=True), metavar="N", help="Read at most N frames a second.")
 @click.option(
     "--stable",
     type=click.IntRange(1, 1000),
     default=STABLE_FRAMES,
     show_default=True,
     metavar="N",
-    help="Frames that a text must stand to be a reading, or nothing for the reading to go.",
+    help="Frames in a row that must show a text before it is a reading, or nothing before the reading is gone.",
 )
-@click.option("--digits", type=click.IntRange(1), metavar="N", help="A meter's: readings have N digits.")
-@click.option("--only-upward", is_flag=True, help="A meter's: no reading is less than the last.")
-@click.option("--largest-step", type=click.IntRange(0), metavar="N", help="A meter's: none is further from the last.")
-@click.option("--wait", is_flag=True, help="Wait for a camera that is not there yet; otherwise that is an error.")
+@click.option("--digits", type=click.IntRange(1), metavar="N", help="For meters: a reading has N digits.")
+@click.option("--only-upward", is_flag=True, help="For meters: a reading is not less than the one before.")
+@click.option(
+    "--largest-step",
+    type=click.IntRange(0),
+    metavar="N",
+    help="For meters: largest accepted change between two readings; N more for each minute without a reading.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="For meters: file of the last reading, for restarts.  [default: ~/.local/state/edge-digits/meter-*.json]",
+)
+@click.option("--wait", is_flag=True, help="Wait for a camera that cannot be opened yet; by default that is an error.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="N", help="End after N seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Readings as JSON lines on standard output, the summary last.")
 @model_option
@@ -78,6 +92,7 @@ def watch(
     digits: int | None,
     only_upward: bool,
     largest_step: int | None,
+    state: Path | None,
     wait: bool,
     seconds: float | None,
     as_json: bool,
@@ -85,19 +100,21 @@ def watch(
     backend: str,
     threads: int,
 ) -> int:
-    """Read the digits in front of a camera, and say when a reading is stable, changes or goes.
+    """Read the digits in front of a camera, and report when a reading is stable, changes or is gone.
 
-    A reading counts when it has stood for --stable frames. One that is covered, cut off by the picture's edge or in
-    motion there keeps its last value; a blank page shows nothing. A camera that fails is opened again after 1 to 5
-    seconds, for ever. Unless --backend names one, the first backend that passes the self-test on this device reads.
-    A summary goes to standard error at the end. Exit code 0 at the end of a file, 130 after
-    Ctrl-C, 143 after SIGTERM, 1 if the source cannot be opened or a reading cannot be written.
+    A reading counts when --stable frames in a row show it. While digits are covered, cut off by the picture's edge or
+    in motion there, the last reading holds; a blank page shows nothing. A camera that fails is opened again after 1 to
+    5 seconds, without end. Unless --backend names one, the first backend that passes the self-test on this device
+    reads. The rules for meters, and how to get past them, are in docs/sinks.md. A summary goes to standard error at the
+    end. Exit code 0 at the end of a file, 130 after Ctrl-C, 143 after SIGTERM, 1 if the source cannot be opened or a
+    reading could not be written.
     """
     # Imported here: no other command needs cameras.
     from edge_runtime.cli.session import Session, part
     from edge_runtime.sources.view import View
-    from edge_runtime.watch.votes import Rules
+    from edge_runtime.watch.meter import Rules
 
     view = View(part(roi) if roi else None, int(rotate))
-    session = Session(source, view, stable, Rules(digits, only_upward, largest_step), fps, wait, as_json, sinks)
+    rules = Rules(digits, only_upward, largest_step)
+    session = Session(source, view, stable, rules, fps, wait, as_json, sinks, state)
     return session.run(model, backend, threads, seconds)

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from edge_runtime.errors import FileError, OutputError, UsageError
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.limits import CONFIG_BYTES
 from edge_runtime.service.unit import NAME, unit
+from edge_runtime.text import read_text
 
 SERVICE = f"{NAME}.service"
 SECONDS = 620.0  # that systemctl may take: a start waits until the watch is ready, and backends that hang are given up
@@ -59,10 +62,7 @@ def install(root: Path, config: Path | None, memory: str | None, renew: bool = F
     if renew and not places.unit.exists():
         raise UsageError(f"there is no service to renew: {places.unit}")
     memory = memory or _memory(places.unit)
-    try:
-        text = None if config is None else config.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise FileError(f"{config} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from error
+    text = None if config is None else read_text(config, CONFIG_BYTES)
     if text is not None or not places.config.exists():
         _write(places.config, STARTER if text is None else text, 0o600)
         said.append(f"configuration written: {places.config}")
@@ -120,6 +120,19 @@ def status() -> dict[str, str] | None:
         return None
     said = _systemctl("show", SERVICE, f"--property={','.join(PROPERTIES)}")
     return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def accept() -> None:
+    """Ask the running service to accept what its meter shows; raises OutputError where none runs, or it may not."""
+    found = status()
+    process = int((found or {}).get("MainPID", "0"))
+    if process <= 0:
+        raise OutputError("the service does not run")
+    try:
+        os.kill(process, signal.SIGUSR1)
+    except OSError as error:
+        hint = ": run it with sudo" if isinstance(error, PermissionError) else ""
+        raise OutputError(f"the service cannot be asked ({error.strerror}){hint}") from error
 
 
 def _memory(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a service tells systemd, by its protocol of datagrams: sd_notify(3)."""
+"""What a service tells systemd: the protocol of sd_notify(3)."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ SHARE = 4  # times within the watchdog's time that it is fed, at most
 
 
 class Notifier:
-    """Tells systemd how it goes; says nothing where no systemd listens."""
+    """Sends messages to systemd; does nothing where no systemd listens."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """environment: has NOTIFY_SOCKET, a path or `@name`, and WATCHDOG_USEC and WATCHDOG_PID, or not."""
@@ -20,29 +20,29 @@ class Notifier:
         self._fed = float("-inf")
 
     def ready(self) -> None:
-        """Say that the service does its work."""
+        """Tell that the service is ready."""
         self._send("READY=1")
 
     def progress(self) -> None:
-        """Feed the watchdog: to be called from the work itself, never from a clock. Cheap, however often."""
+        """Feed the watchdog. To be called from the main loop, never from a timer; cheap, however often."""
         if self._address and self._pause and time.monotonic() - self._fed >= self._pause:
             self._fed = time.monotonic()
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Say that the service ends on purpose."""
+        """Tell that the service is stopping."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        # systemd restarts itself, too: the next message finds it.
+        # systemd may be restarting: the next message reaches it.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto(message.encode(), socket.MSG_DONTWAIT, self._address)
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:
-    """Seconds until systemd takes the process for hung; 0 where nobody watches it."""
+    """Seconds until systemd kills a silent process; 0 without a watchdog."""
     pid = environment.get("WATCHDOG_PID", "")
     if pid and pid != str(os.getpid()):
         return 0.0

@@ -1,4 +1,4 @@
-"""The systemd unit of a watch: a user of its own, the camera and one folder, and nothing else of the system."""
+"""The systemd unit of a watch: its own user, the camera and one folder, and nothing else of the system."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,11 +7,11 @@ from edge_runtime.errors import UsageError
 
 NAME = "edge-digits"
 TERMINATED = 143  # what `watch` ends with after SIGTERM: 128 + 15, as shells have it
-WATCHDOG_SECONDS = 10  # without progress, and the process is killed
+WATCHDOG_SECONDS = 10  # without a sign of life, and the process is killed
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 # A stopped process takes no other signal than SIGKILL. The configuration may hold a password: only root and, as a
-# credential, the service can read it. What makes no sense there makes none after a second, either.
+# credential, the service can read it. A wrong configuration is not tried again.
 TEMPLATE = """\
 [Unit]
 Description=Read digits in front of a camera (edge-digits watch)
@@ -87,9 +87,9 @@ WantedBy=multi-user.target
 def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path, memory: str) -> str:
     """Return the unit's text.
 
-    python: the interpreter that has this package. prefixes: folders that it needs; those in a home, which the service
-    does not see, are shown to it read-only. config: TOML. environment: a file of NAME=value, which need not be there.
-    memory: the most it may take, as systemd writes it.
+    python: the interpreter that has this package. prefixes: folders that it needs; those in a home folder, which is
+    hidden from the service, are mounted read-only. config: TOML. environment: an optional file of NAME=value. memory:
+    its limit, as systemd writes it.
     """
     shown = sorted({path for path in prefixes if any(path.is_relative_to(home) for home in HOMES)})
     return TEMPLATE.format(

@@ -30,7 +30,7 @@ class ReadingSink(Protocol):
 
 @runtime_checkable
 class RemoteSink(ReadingSink, Protocol):
-    """A sink that somebody listens to who may answer. Nothing here waits for anybody."""
+    """A sink with a listener that may send commands. No call here waits."""
 
     pictures: bool  # whether each reading is to be followed by a picture
 
@@ -38,4 +38,7 @@ class RemoteSink(ReadingSink, Protocol):
         """Return what was asked for since the last call, in order."""
 
     def picture(self, gray: Gray) -> None:
-        """Show what the camera sees; lost without a word where nobody is there."""
+        """Show what the camera sees; nothing happens where nobody is there."""
+
+    def status(self, connected: bool, problem: str) -> None:
+        """Show whether pictures come from the camera, and why what it shows is no reading; empty where it is one."""

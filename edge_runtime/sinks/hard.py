@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge_runtime.errors import OutputError
+from edge_runtime.files import READINGS_MODE
 from edge_runtime.normalise import normalise
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Digit, Frame, Gray, Images, Status
@@ -105,6 +106,7 @@ class HardCases:
         """Write a picture that is whole or not there."""
         part = path.with_name(".part")
         try:
+            part.touch(READINGS_MODE)
             part.write_bytes(cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
             part.replace(path)
         except OSError:

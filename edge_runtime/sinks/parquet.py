@@ -8,21 +8,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge_runtime.errors import MissingLibraryError, OutputError
+from edge_runtime.errors import OutputError
 from edge_runtime.sinks.formats import JsonLines
 from edge_runtime.types import Row
+from edge_runtime.versions import import_failure
 
 GROUP = 50_000  # rows in one group of the file
 
 
 def require() -> None:
-    """Raise MissingLibraryError where pyarrow is not installed."""
+    """Raise MissingLibraryError where pyarrow is not installed, or cannot be imported."""
     try:
         import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        raise MissingLibraryError(
-            "Parquet needs pyarrow: pip install pyarrow, or the extra edge-digits[parquet]"
-        ) from None
+    except Exception as error:
+        install = "pip install pyarrow, or the extra edge-digits[parquet]"
+        raise import_failure("Parquet", "pyarrow", "pyarrow", install, error) from error
 
 
 def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:

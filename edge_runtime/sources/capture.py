@@ -1,4 +1,4 @@
-"""OpenCV's VideoCapture as a camera: the only file that uses it, for devices, streams and video files."""
+"""OpenCV's VideoCapture as a camera: the only file that uses it, for devices, RTSP streams and video files."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,13 +22,16 @@ class Capture:
         backend: int,
         settings: Sequence[int] = (),
         captured: Callable[[float], float] | None = None,
+        film: bool = False,
     ) -> None:
-        """Open what OpenCV can; raises SourceError, which names `name` alone.
+        """Open what OpenCV can; raises SourceError, which shows only `name`.
 
         settings: pairs of a CAP_PROP and its value, which must be known at opening. captured: from CAP_PROP_POS_MSEC of
-        a picture to the monotonic second when it was captured; by default that is when it came.
+        a frame to the monotonic second when it was captured; by default that is when it came. film: that property is
+        the position in a video file.
         """
-        self._name, self._captured = name, captured
+        self._name, self._captured, self._film = name, captured, film
+        self._grabbed = False
         self._capture = cv2.VideoCapture(what, backend, list(settings))
         if not self._capture.isOpened():
             self._capture.release()
@@ -39,21 +42,24 @@ class Capture:
         """See Camera.grab."""
         if not self._capture.grab():
             return None
-        now = time.monotonic()
+        now, milliseconds = time.monotonic(), self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if self._captured is not None:
-            now = self._captured(self._capture.get(cv2.CAP_PROP_POS_MSEC))
+            now = self._captured(milliseconds)
+        # In a stream without timestamps it is always 0.
+        position = milliseconds / 1000 if self._film and (milliseconds > 0 or not self._grabbed) else None
+        self._grabbed = True
         there, pixels = self._capture.retrieve()
         if not there or pixels is None:
             return None
         self._check(*pixels.shape[:2])
-        return Shot(to_gray(np.asarray(pixels)), now)
+        return Shot(to_gray(np.asarray(pixels)), now, position)
 
     def close(self) -> None:
         """See Camera.close."""
         self._capture.release()
 
     def _check(self, height: int, width: int) -> None:
-        if height * width > limits.PIXELS:
+        if height * width > limits.FRAME_PIXELS:
             self._capture.release()
             size = f"{width:,} x {height:,}"
-            raise TooLargeError(f"{self._name} has {size} pixels; at most {limits.PIXELS:,} are decoded")
+            raise TooLargeError(f"{self._name} has {size} pixels; at most {limits.FRAME_PIXELS:,} are decoded")

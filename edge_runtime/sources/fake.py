@@ -1,6 +1,6 @@
-"""A camera that is none: a drawn page that moves, and whatever may befall a camera, on demand.
+"""Simulated camera with fault injection: a drawn page that moves.
 
-For tests, trials and demonstrations of what comes after a camera; it implements the real interface.
+For tests and demonstrations; it implements the real interface.
 """
 
 import time
@@ -20,24 +20,24 @@ from edge_runtime.sources.live import Shot
 from edge_runtime.types import Gray
 
 SYNTAX = "fake:digits=12345,fps=30,fault=stall@5+2"
-GRAINS = 4  # pictures of noise, which take turns
-HAND_SECONDS = 0.6  # until a hand is where it goes
+GRAINS = 4  # images of noise, used in turn
+HAND_SECONDS = 0.6  # that a hand takes to reach its place
 SWING = (0.9, 1.3)  # radians a second: how the page moves across and down
 
 
 class Fault(StrEnum):
-    """What befalls a camera."""
+    """What can be injected."""
 
-    STALL = "stall"  # it gives nothing, and whoever waits for it, waits
-    EOF = "eof"  # it ends, and cannot be opened
-    RAISE = "raise"  # whatever is asked of it fails with an error that nobody foresaw
-    BLACK = "black"  # it sees nothing
-    DISCONNECT = "disconnect"  # it fails as a camera does whose plug is pulled
-    HAND = "hand"  # a hand comes into the picture and leaves
+    STALL = "stall"  # grab() blocks
+    EOF = "eof"  # the stream ends, and cannot be opened
+    RAISE = "raise"  # every call raises an unexpected error
+    BLACK = "black"  # the image is black
+    DISCONNECT = "disconnect"  # the camera fails as if it was unplugged
+    HAND = "hand"  # a hand comes into the image and leaves
 
 
-class Trouble(NamedTuple):
-    """A fault and when it comes."""
+class TimedFault(NamedTuple):
+    """A fault and when it occurs."""
 
     fault: Fault
     start: float  # seconds since the fake was made, or since its faults began anew
@@ -46,7 +46,7 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fake shows, and what befalls it."""
+    """What a fake camera shows, and its faults."""
 
     digits: tuple[str, ...] = ("20746",)  # rows; one after the other where there are several, of which any may be empty
     change: float = 3.0  # seconds that each is shown
@@ -54,33 +54,33 @@ class Plan:
     width: int = 640  # pixels
     height: int = 480
     size: int = 60  # pixels: a digit's height
-    move: float = 0.0  # pixels to each side that the page swings
+    move: float = 0.0  # pixels that the page moves to each side
     noise: float = 2.0  # gray levels, standard deviation
-    light: float = 0.0  # 0..1: how much of the light comes and goes
+    light: float = 0.0  # 0..1: share of the light that comes and goes
     seed: int = 3
-    every: float = 0.0  # seconds after which the faults begin anew; 0 for never
-    faults: tuple[Trouble, ...] = ()
+    every: float = 0.0  # seconds after which the faults start again; 0 for never
+    faults: tuple[TimedFault, ...] = ()
 
 
 def parse_plan(text: str) -> Plan:
-    """Return the plan that a source's name says: what follows `fake:`, as in `digits=123|456,fault=stall@5+2`.
+    """Parse the part of a source's name behind `fake:`, such as `digits=123|456,fault=stall@5+2`.
 
-    Several digits are parted by `|`. A fault is KIND@START+LENGTH and may be given many times. Raises UsageError.
+    `|` separates rows of digits. A fault is KIND@START+LENGTH and may be given many times. Raises UsageError.
     """
     values: dict[str, object] = {}
-    troubles: list[Trouble] = []
+    faults: list[TimedFault] = []
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
         if not equals or key not in PARTS:
             raise UsageError(f"fake has no {key!r}; it is {SYNTAX}, with any of {', '.join(PARTS)}")
         try:
             if key == "fault":
-                troubles.append(_trouble(value))
+                faults.append(_timed_fault(value))
             else:
                 values[key] = PARTS[key](value)
         except ValueError as error:
             raise UsageError(f"fake:{part} makes no sense; it is {SYNTAX}") from error
-    plan = Plan(**values, faults=tuple(troubles))  # type: ignore[arg-type]
+    plan = Plan(**values, faults=tuple(faults))  # type: ignore[arg-type]
     if not (0 < plan.fps <= 1000 and 16 <= min(plan.width, plan.height) <= max(plan.width, plan.height) <= 8192):
         raise UsageError("fake: fps is over 0 and at most 1000, width and height are 16 to 8192")
     if not (4 <= plan.size <= plan.height and 0 <= plan.noise <= 100 and 0 <= plan.light <= 1 and plan.change > 0):
@@ -102,19 +102,19 @@ PARTS: Mapping[str, Callable[[str], object]] = {
 }
 
 
-def _trouble(value: str) -> Trouble:
+def _timed_fault(value: str) -> TimedFault:
     kind, at, times = value.partition("@")
     start, _, length = times.partition("+")
     if not at:
         raise ValueError(value)
-    return Trouble(Fault(kind), float(start), float(length or "inf"))
+    return TimedFault(Fault(kind), float(start), float(length or "inf"))
 
 
 class Fake:
-    """What stands in front of the camera and befalls it, on its own clock: it outlives the camera's being opened."""
+    """The scene in front of the camera and the camera's faults, on a clock that goes on when it is opened again."""
 
     def __init__(self, plan: Plan) -> None:
-        """Draws all pages: a camera takes no time to see them."""
+        """Draws all pages, so that grabbing one takes no time."""
         self._plan = plan
         random = np.random.default_rng(plan.seed)
         shape = (plan.height, plan.width)
@@ -124,10 +124,10 @@ class Fake:
         self.started, self._opened = time.monotonic(), False
 
     def open(self) -> "FakeCamera":
-        """Open the camera; raises SourceError while it cannot be. Its clock begins with the first time."""
+        """Open the camera; raises SourceError while a fault prevents it. The clock starts at the first call."""
         if not self._opened:
             self.started, self._opened = time.monotonic(), True
-        self.suffer(opening=True)
+        self.inject(opening=True)
         return FakeCamera(self, self._plan.fps)
 
     def text(self, at: float) -> str:
@@ -136,7 +136,7 @@ class Fake:
         return digits[int((at - self.started) / self._plan.change) % len(digits)]
 
     def fault(self, at: float) -> tuple[Fault, float, float] | None:
-        """What befalls the camera at a monotonic second, when that began, and when it ends."""
+        """Return the fault at a monotonic second, when it began and when it ends; None for none."""
         since = at - self.started
         every = self._plan.every
         rounds = (since // every, since // every - 1) if every else (0.0,)  # one may reach into the next
@@ -146,8 +146,8 @@ class Fake:
                     return fault, self.started + begins, self.started + begins + length
         return None
 
-    def suffer(self, opening: bool = False) -> bool:
-        """Let what is due befall the caller; True where the camera has ended."""
+    def inject(self, opening: bool = False) -> bool:
+        """Block or raise as the fault of this moment does; returns True where the stream has ended."""
         found = self.fault(time.monotonic())
         if found is None or found[0] in (Fault.BLACK, Fault.HAND):
             return False
@@ -163,7 +163,7 @@ class Fake:
         return True
 
     def picture(self, at: float, number: int) -> Gray:
-        """What is seen at a monotonic second: uint8 (height, width)."""
+        """Return the image at a monotonic second: uint8 (height, width)."""
         plan = self._plan
         found = self.fault(at)
         if found and found[0] is Fault.BLACK:
@@ -178,7 +178,7 @@ class Fake:
         return np.asarray(np.clip(view + self._grains[number % GRAINS], 0, 255), np.uint8)
 
     def _under_hand(self, view: NDArray[np.int16], since: float) -> NDArray[np.int16]:
-        """A view with a hand that comes from the right, lies over half of it, and leaves as it came."""
+        """Draw a hand over a view: it comes from the right, covers half of it, and leaves to the right."""
         width = view.shape[1]
         left = width - round(0.6 * width * min(1.0, since / HAND_SECONDS))
         part = np.s_[:, : width - left]
@@ -188,7 +188,7 @@ class Fake:
 
 
 def _page(text: str, plan: Plan) -> NDArray[np.int16]:
-    """A page with a margin to swing in; without digits, its ink is the paper's."""
+    """Draw a page with a margin to move in; without digits, the ink has the colour of the paper."""
     look = Look(gap=(0.3, 0.6), fall=0.2)
     if not text:
         look = replace(look, ink=look.paper)
@@ -199,7 +199,7 @@ def _page(text: str, plan: Plan) -> NDArray[np.int16]:
 
 
 def _hand(plan: Plan) -> NDArray[np.int16]:
-    """A hand with its arm to the right, 0 around it: as large as the picture."""
+    """Draw a hand with its arm to the right, 0 around it: as large as the image."""
     picture = np.zeros((plan.height, plan.width), np.uint8)
     tall, wide = plan.height, plan.width
     palm, middle, thick = round(0.32 * wide), tall // 2, max(2, round(0.11 * tall))
@@ -212,7 +212,7 @@ def _hand(plan: Plan) -> NDArray[np.int16]:
         knuckle = ((tip[0] + root[0]) // 2, (tip[1] + root[1]) // 2)
         cv2.ellipse(picture, knuckle, (max(1, thick // 6), max(1, thick // 3)), 0, 0, 360, (120,), 2, cv2.LINE_AA)
     inside = cv2.erode((picture > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    shade = cv2.GaussianBlur(picture, (0, 0), max(1.0, 0.02 * tall))  # darker at its edges, as what is round
+    shade = cv2.GaussianBlur(picture, (0, 0), max(1.0, 0.02 * tall))  # darker at its edges, as round things are
     return np.asarray(np.where(inside, shade, np.where(picture > 0, 0.75 * shade, 0)), np.int16)
 
 
@@ -227,7 +227,7 @@ class FakeCamera:
     def grab(self) -> Shot | None:
         """See Camera.grab."""
         time.sleep(max(0.0, self._due - time.monotonic()))
-        if self._fake.suffer():
+        if self._fake.inject():
             return None
         now = time.monotonic()
         self._due = max(self._due + self._step, now - self._step)

@@ -1,7 +1,7 @@
-"""A camera that goes on: the newest picture, whatever becomes of the camera.
+"""Live cameras: the newest frame, through failures and reconnections.
 
-A thread of its own grabs all the time, so that no driver or network can keep old pictures for later. It opens the
-camera again when that fails, and is itself replaced when it hangs: a thread inside a driver cannot be ended.
+A thread grabs all the time, so that no driver or network can queue old frames. It opens the camera again when it
+fails, and is itself replaced when it hangs: a thread inside a driver cannot be ended.
 """
 
 import threading
@@ -11,38 +11,44 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from edge_runtime import limits
-from edge_runtime.errors import EdgeDigitsError, SourceError
+from edge_runtime.errors import DamagedImageError, EdgeDigitsError, InputError, NotAnImageError, SourceError
+from edge_runtime.redact import redact
 from edge_runtime.types import Frame, Gray
 
-POLL_SECONDS = 0.25  # how often one who waits for a frame hears that there is none
+POLL_SECONDS = 0.25  # how often a consumer that waits for a frame gets None
 BACKOFF = (1.0, 5.0)  # seconds before a camera is opened again, at first and at most
 SLOWER = 1.5  # times as long each time that it fails
-OLD_SECONDS = 10.0  # no driver keeps a picture for so long
-QUIET_SECONDS = 300.0  # a camera that fails as it did is not told of again for so long
+OLD_SECONDS = 10.0  # no driver keeps an image for so long
+QUIET_SECONDS = 300.0  # the same failure is not reported again for so long
 END_SECONDS = 1.0  # for the thread to end by itself
 
 
 class Shot(NamedTuple):
-    """A picture as a camera gives it."""
+    """An image as a camera gives it."""
 
     image: Gray  # (height, width)
     time: float  # seconds of the monotonic clock when it was captured
+    position: float | None = None  # seconds from the beginning of a video file
 
 
-def plausible(told: float) -> float:
-    """Return a driver's monotonic second of a picture that just came, or now where it must be of another clock."""
+def plausible(timestamp: float) -> float:
+    """Return a driver's timestamp of a new image, or the current time if it cannot be of the monotonic clock."""
     now = time.monotonic()
-    return told if 0 <= now - told < OLD_SECONDS else now
+    return timestamp if 0 <= now - timestamp < OLD_SECONDS else now
 
 
 class Camera(Protocol):
     """An open camera. One thread opens, grabs and closes it."""
 
     def grab(self) -> Shot | None:
-        """Wait for the next picture; None where there are no more. Raises SourceError."""
+        """Wait for the next image; None where there are no more.
+
+        Raises SourceError where the camera fails; DamagedImageError or NotAnImageError where one image is broken and
+        the next may be whole.
+        """
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the camera."""
 
 
 class Live:
@@ -54,19 +60,24 @@ class Live:
         open_camera: Callable[[], Camera],
         tell: Callable[[str], None] = lambda line: None,
         wait: bool = False,
+        private: bool = False,
     ) -> None:
         """open_camera: opens it or raises SourceError; called again whenever it was lost.
 
         tell: gets a line, without secrets, for each thing that goes wrong. wait: a camera that cannot be opened the
-        first time is no error but waited for.
+        first time is waited for. private: what a library says of a failure may show a password, so its kind alone is
+        told.
         """
         self.name = name
         self.reconnected = 0  # times that the camera was opened again
-        self._open, self._tell, self._wait = open_camera, tell, wait
+        self.broken = 0  # images that could not be decoded
+        self._open, self._tell, self._wait, self._private = open_camera, tell, wait, private
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._notices: deque[str] = deque(maxlen=20)
-        self._told = ("", 0.0)  # how the camera failed last, and the monotonic second when that was told
+        self._told = ("", 0.0)  # the last failure that was reported, and when
+        self._told_broken = float("-inf")  # when broken images were reported last
+        self._came = time.monotonic()  # when an image came last, or this object was made
         self._number = 0
         self._opened = 0
         self._error: EdgeDigitsError | None = None
@@ -104,6 +115,11 @@ class Live:
         return not any(thread.is_alive() for thread in threads)
 
     @property
+    def connected(self) -> bool:
+        """See Source.connected: False where no image has come for READ_SECONDS."""
+        return time.monotonic() - self._came < limits.READ_SECONDS
+
+    @property
     def hung(self) -> int:
         """Threads that hang in the camera now."""
         self._hung = [each for each in self._hung if each.is_alive()]
@@ -137,6 +153,7 @@ class Live:
             if grabber is self._grabber:
                 self._newest = Frame(shot.image, shot.time, self._number)
                 self._number += 1
+                self._came = time.monotonic()
                 self._changed.notify_all()
                 if self._told[0]:
                     self._told = ("", 0.0)
@@ -144,13 +161,16 @@ class Live:
 
     def _lost(self, grabber: "_Grabber", error: Exception, pause: float) -> bool:
         """Note that the camera failed; False where that ends the source."""
-        # What a library says of its failure may hold the address with its password.
-        reason = str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {type(error).__name__}"
+        reason = str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {self._explain(error)}"
         with self._changed:
             if grabber is not self._grabber:
                 return False
             if not self._opened and not self._wait:
-                self._error = error if isinstance(error, EdgeDigitsError) else SourceError(reason)
+                if isinstance(error, EdgeDigitsError):
+                    self._error = error
+                else:
+                    self._error = SourceError(reason)
+                    self._error.__cause__ = None if self._private else error
                 self._changed.notify_all()
                 return False
         now = time.monotonic()
@@ -159,15 +179,27 @@ class Live:
             self._notices.append(f"{reason}; trying again in {pause:.1f} s and on")
         return True
 
+    def _breaks(self, error: InputError) -> None:
+        """Note an image that cannot be decoded."""
+        self.broken += 1
+        now = time.monotonic()
+        if now - self._told_broken >= QUIET_SECONDS:
+            self._told_broken = now
+            self._notices.append(f"{self.name} sends broken images, {self.broken:,} so far: {error}")
+
+    def _explain(self, error: Exception) -> str:
+        kind = type(error).__name__
+        return kind if self._private or not str(error) else redact(" ".join(f"{kind}: {error}".split()))
+
 
 class _Grabber(threading.Thread):
-    """Opens and grabs until it is stopped, or replaced because it hangs."""
+    """Opens and grabs until it is stopped or, if it hangs, replaced."""
 
     def __init__(self, live: Live) -> None:
         super().__init__(daemon=True, name="grabber")
         self._live = live
         self.stopped = threading.Event()
-        self.due = 0.0  # monotonic: no sign of life by then is a hang
+        self.due = 0.0  # monotonic second: without progress by then, it hangs
         self._alive(limits.OPEN_SECONDS)
 
     def _alive(self, allowed: float) -> None:
@@ -182,7 +214,7 @@ class _Grabber(threading.Thread):
                 self._alive(limits.OPEN_SECONDS)
                 camera = self._live._opens()
                 self._alive(limits.READ_SECONDS)
-                while not self.stopped.is_set() and (shot := camera.grab()) is not None:
+                while not self.stopped.is_set() and (shot := self._grab(camera)) is not None:
                     self._live._takes(self, shot)
                     self._alive(limits.READ_SECONDS)
                     pause = BACKOFF[0]
@@ -196,9 +228,21 @@ class _Grabber(threading.Thread):
                 return
             pause = min(BACKOFF[1], pause * SLOWER)
 
+    def _grab(self, camera: Camera) -> Shot | None:
+        """Return the next image that can be decoded; a camera that sends none for READ_SECONDS has failed."""
+        ends = time.monotonic() + limits.READ_SECONDS
+        while True:
+            try:
+                return camera.grab()
+            except (DamagedImageError, NotAnImageError) as error:
+                self._live._breaks(error)
+                if time.monotonic() >= ends or self.stopped.is_set():
+                    raise SourceError(f"{self._live.name} sends nothing that can be decoded: {error}") from None
+                self._alive(limits.READ_SECONDS)
+
     def _close(self, camera: Camera) -> None:
         self._alive(limits.READ_SECONDS)
         try:
             camera.close()
         except Exception as error:
-            self._live._notices.append(f"{self._live.name} could not be closed: {type(error).__name__}")
+            self._live._notices.append(f"{self._live.name} could not be closed: {self._live._explain(error)}")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from edge_runtime.errors import FileError, UsageError
+from edge_runtime.errors import FileError, SourceError, UsageError
+from edge_runtime.redact import ENCODE, SOURCE_FORM, needs_encoding, public_address, redact_argument
 from edge_runtime.sources import Source
 from edge_runtime.sources.live import Camera, Live
 from edge_runtime.sources.stored import Stored
@@ -16,16 +16,17 @@ KINDS = "0, /dev/video0, picamera2, picamera2:1, rtsp://..., http://..., a video
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
-def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False) -> Source:
+def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False, fps: float | None = None) -> Source:
     """Return the source that a text names; nothing is opened before its first frame is asked for.
 
-    tell, wait: see Live. Raises UsageError where the text names none, and FileError for a file that is not there.
+    tell, wait: see Live. fps: frames a second that are wanted at most; a camera that gives one picture a request is
+    asked no more often. Raises UsageError where the text names none, and FileError for a file that is not there.
     """
     if not text or "\0" in text:
         raise UsageError(f"the source has no name: it is {KINDS}")
     scheme = text.partition("://")[0].lower()
     if "://" in text and scheme in SCHEMES:
-        return Live(without_secrets(text), _stream(text), tell, wait)
+        return Live(without_secrets(text), partial(_address, scheme, text, fps), tell, wait, private=True)
     if "://" in text:
         raise UsageError(f"a source's address begins with {', '.join(SCHEMES)}, not {scheme!r}")
     if device := re.fullmatch(r"(?:/dev/video)?(\d{1,3})", text):
@@ -41,34 +42,38 @@ def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False) -
         return Stored(text, partial(_pictures, path, tell))
     if path.is_file():
         return Stored(text, partial(_video, path))
+    shown = redact_argument(text)
     if "/" not in text and "." not in text:
-        raise UsageError(f"{text!r} names no source: it is {KINDS}")
-    raise FileError(f"there is no file or folder {text}")
+        raise UsageError(f"{shown!r} names no source: it is {KINDS}")
+    raise FileError(f"there is no file or folder {shown}")
 
 
 def without_secrets(url: str) -> str:
-    """Return an address without user, password, query, and without a path that may hold them, as some cameras' do."""
+    """Return an address for people, as `public_address`; raises UsageError where it has no host."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+        return public_address(url)
     except ValueError:
-        raise UsageError("the source's address makes no sense: scheme://user:password@host:port/path") from None
-    if not host:
-        raise UsageError("the source's address has no host: scheme://user:password@host:port/path")
-    path = "/..." if set("=@&;") & set(parts.path) else parts.path
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path}"
+        form = f"{SOURCE_FORM}; {ENCODE}"
+        raise UsageError(f"the source's address has no valid host and port: it is {form}") from None
 
 
 # Each kind is imported when it is opened, on the thread that opens it: a fake camera needs no video library.
 
 
-def _stream(url: str) -> Callable[[], Camera]:
-    def opened() -> Camera:
+def _address(scheme: str, url: str, fps: float | None) -> Camera:
+    name = without_secrets(url)
+    try:
+        if scheme in ("http", "https"):
+            from edge_runtime.sources.web import WebCamera
+
+            return WebCamera(url, name, fps)
         from edge_runtime.sources.stream import open_stream
 
-        return open_stream(url, without_secrets(url))
-
-    return opened
+        return open_stream(url, name)
+    except SourceError as error:
+        if needs_encoding(url):
+            raise SourceError(f"{error}; {ENCODE}") from None
+        raise
 
 
 def _device(number: int) -> Camera:

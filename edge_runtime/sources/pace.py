@@ -8,7 +8,7 @@ from edge_runtime.types import Frame
 
 
 def paced(frames: Iterator[Frame | None], fps: float) -> Iterator[Frame | None]:
-    """Yield at most `fps` frames a second; while it waits, a live source goes on to newer ones and a file stands still.
+    """Yield at most `fps` frames a second. Meanwhile a live source goes on to newer frames, and a file waits.
 
     Yields None while it waits, as a source does.
     """

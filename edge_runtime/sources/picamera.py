@@ -6,18 +6,34 @@ from typing import Any
 import numpy as np
 
 from edge_runtime import limits
-from edge_runtime.errors import MissingLibraryError, SourceError
+from edge_runtime.errors import MissingLibraryError, SourceError, explain
 from edge_runtime.sources.live import Shot, plausible
+from edge_runtime.system import conflicts
+
+PACKAGES = {"libcamera": "python3-libcamera", "pykms": "python3-kms++", "av": "python3-av", "prctl": "python3-prctl"}
+
+
+def _failure(error: Exception) -> MissingLibraryError:
+    """Why picamera2 cannot be imported, and the command that mends it."""
+    module = error.name if isinstance(error, ModuleNotFoundError) else None
+    if module == "picamera2":
+        mend = "apt install python3-picamera2, and a venv with --system-site-packages"
+        return MissingLibraryError(f"picamera2 is not installed: {mend}")
+    mend = "; ".join(conflicts())
+    if not mend and module is not None:
+        package = PACKAGES.get(module.partition(".")[0])
+        mend = f"sudo apt install {package}" if package else "sudo apt install --reinstall python3-picamera2"
+    reason = f"picamera2 is installed, and importing it fails ({explain(error)})"
+    return MissingLibraryError(f"{reason}: {mend or 'edge-digits doctor shows what is installed'}")
+
 
 try:
     import picamera2
-except ImportError:
-    raise MissingLibraryError(
-        "picamera2 is not installed: apt install python3-picamera2, and a venv with --system-site-packages"
-    ) from None
+except Exception as error:  # ValueError, for example, where it was built for another NumPy
+    raise _failure(error) from error
 
 SIZE = (640, 480)  # pixels, width and height: digits of 12 pixels are read
-SETTLE_SECONDS = 2.0  # until the exposure has settled, which is no reading's business
+SETTLE_SECONDS = 2.0  # until the exposure has settled
 
 
 class PiCamera:
@@ -28,10 +44,14 @@ class PiCamera:
         self._name = f"picamera2:{number}"
         try:
             self._camera: Any = picamera2.Picamera2(number)
-        except (IndexError, RuntimeError) as error:
-            raise SourceError(f"there is no camera {self._name}, or another program has it") from error
+        except IndexError as error:
+            raise SourceError(f"there is no camera {self._name}: libcamera-hello --list-cameras shows all") from error
+        except RuntimeError as error:
+            raise SourceError(
+                f"{self._name} cannot be opened; another program may have it ({explain(error)})"
+            ) from error
         try:
-            # Without a queue, a request is filled after it is asked for: no old pictures.
+            # Without a queue, a request is filled after it is made: no old frames.
             small = {"size": SIZE, "format": "YUV420"}
             self._camera.configure(
                 self._camera.create_video_configuration({"size": SIZE}, lores=small, buffer_count=4, queue=False)
@@ -39,7 +59,7 @@ class PiCamera:
             self._camera.start()
         except Exception as error:
             self._camera.close()
-            raise SourceError(f"{self._name} cannot be started: {error}") from error
+            raise SourceError(f"{self._name} cannot be started ({explain(error)})") from error
         self._settled = time.monotonic() + SETTLE_SECONDS
 
     def grab(self) -> Shot | None:

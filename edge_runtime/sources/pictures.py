@@ -1,4 +1,4 @@
-"""A folder of pictures as the frames of a film, in the order of their paths."""
+"""A folder of images as the frames of a video, in the order of their paths."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from edge_runtime.sources.live import Shot
 
 
 class Pictures:
-    """Implements Camera; a picture that cannot be read is told of and left out."""
+    """Implements Camera; an image that cannot be read is reported and skipped."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
         """Raises FileError where there is no such folder."""
@@ -20,7 +20,7 @@ class Pictures:
         self._read = 0
 
     def grab(self) -> Shot | None:
-        """See Camera.grab; raises FileError where a folder holds not a single picture."""
+        """See Camera.grab; raises FileError where no image of the folder can be read."""
         for path in self._paths:
             try:
                 image = read_gray(self._folder / path)
@@ -30,7 +30,7 @@ class Pictures:
             self._read += 1
             return Shot(image, time.monotonic())
         if not self._read:
-            raise FileError(f"{self._folder} holds no picture that can be read")
+            raise FileError(f"{self._folder} holds no image that can be read")
         return None
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Pictures that are stored: all of them, one after the other, and then an end."""
+"""Stored images and videos: every frame in order, and then the end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from edge_runtime.types import Frame
 
 
 class Stored:
-    """Implements Source over what loses nothing by waiting: no thread, no frame dropped."""
+    """Implements Source for what can wait: no thread, no frame dropped."""
 
     def __init__(self, name: str, open_camera: Callable[[], Camera]) -> None:
         """open_camera: opens it or raises an error of ours; called once."""
@@ -16,13 +16,18 @@ class Stored:
         self._open = open_camera
         self._closed = False
 
+    @property
+    def connected(self) -> bool:
+        """See Source.connected."""
+        return True
+
     def frames(self) -> Iterator[Frame | None]:
         """See Source.frames. A frame's time is when it was decoded."""
         camera = self._open()
         number = 0
         try:
             while not self._closed and (shot := camera.grab()) is not None:
-                yield Frame(shot.image, time.monotonic(), number)
+                yield Frame(shot.image, time.monotonic(), number, shot.position)
                 number += 1
         finally:
             camera.close()

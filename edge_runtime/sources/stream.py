@@ -1,4 +1,4 @@
-"""Network cameras: RTSP, and MJPEG over HTTP."""
+"""Network cameras over RTSP."""
 
 import cv2
 
@@ -7,11 +7,11 @@ from edge_runtime.sources.capture import Capture
 
 
 def open_stream(url: str, name: str) -> Capture:
-    """Open an address; raises SourceError, which names `name` in its place."""
+    """Open an address; raises SourceError, which shows `name` instead."""
     settings = (
         *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * limits.OPEN_SECONDS)),
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * limits.READ_SECONDS)),
-        # Decoding on several threads would keep a picture back on each.
+        # Each thread of the decoder would hold back one frame.
         *(cv2.CAP_PROP_N_THREADS, 1),
     )
     return Capture(name, url, cv2.CAP_FFMPEG, settings)

@@ -1,4 +1,4 @@
-"""The part of a picture that is looked at, and which way up."""
+"""The part of an image that is read, and its rotation."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from edge_runtime.types import Box, Gray
 
 
 class View(NamedTuple):
-    """Cuts and turns pictures."""
+    """Crops and rotates images."""
 
-    part: Box | None = None  # pixels of the camera's picture; None for all of it
-    turn: int = 0  # degrees clockwise, after cutting: 0, 90, 180 or 270
+    part: Box | None = None  # pixels of the camera's image; None for all of it
+    turn: int = 0  # degrees clockwise, after cropping: 0, 90, 180 or 270
 
     def of(self, gray: Gray) -> Gray:
-        """Return the view of a picture, (height, width); raises UsageError where the part is not in it."""
+        """Return the view of an image, (height, width); raises UsageError where the part is not in it."""
         if self.part is not None:
             x, y, width, height = self.part
             if y + height > gray.shape[0] or x + width > gray.shape[1]:

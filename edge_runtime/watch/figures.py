@@ -4,16 +4,16 @@ from collections import deque
 from typing import Any
 
 LATEST = 4096  # frames whose latency is kept
-RATE_SECONDS = 2.0  # that the frame rate is taken over
+RATE_SECONDS = 2.0  # over which the frame rate is measured
 
 
 class Figures:
-    """Counts, in a memory that does not grow."""
+    """Counts, in bounded memory."""
 
     def __init__(self) -> None:
-        self.frames = 0  # that were looked at
-        self.read = 0  # of them, that were read and not skipped as unchanged or blank
-        self.dropped = 0  # that a live source gave and newer ones replaced
+        self.frames = 0  # that were examined
+        self.read = 0  # of these, read and not skipped as unchanged or blank
+        self.dropped = 0  # of a live source, replaced by newer ones
         self.readings = 0  # events
         self._first: float | None = None
         self._next = 0
@@ -32,13 +32,13 @@ class Figures:
             self._latencies.append(now - captured)
 
     def rate(self, now: float) -> float:
-        """Frames a second, lately."""
+        """Return the frames a second of the last RATE_SECONDS."""
         lately = sum(time > now - RATE_SECONDS for time in self._times)
         since = now - (self._first or now)
         return lately / max(1e-9, min(RATE_SECONDS, since)) if lately > 1 else 0.0
 
     def latency(self) -> tuple[float, float, float] | None:
-        """p50, p90 and p99 of the seconds from capture to decision, of the latest frames that were read."""
+        """Return p50, p90 and p99 of the seconds from capture to decision, of the latest frames that were read."""
         if not self._latencies:
             return None
         ordered = sorted(self._latencies)
@@ -46,7 +46,7 @@ class Figures:
         return p50, p90, p99
 
     def summary(self, now: float) -> dict[str, Any]:
-        """All of it, ready for JSON; milliseconds for latency, None where no frame was read."""
+        """Return all counts, ready for JSON; latency in milliseconds, None where no frame was read."""
         seconds = now - (self._first or now)
         latency = self.latency()
         return {

@@ -1,7 +1,7 @@
-"""A cheap look at each frame: whether there is ink, whether anything has changed, and what lies on the page.
+"""A cheap test of each frame: whether there is ink, whether anything has changed, and what lies on the page.
 
-All on a much reduced picture: a median of every third pixel takes ink out of it and leaves paper with what is larger
-than strokes; what the picture is as a share of that is ink in any light, however the light changes.
+All on a much reduced image: a median of every third pixel removes ink and leaves paper and objects larger than strokes.
+The image divided by that is ink, independent of the light.
 """
 
 from typing import NamedTuple
@@ -15,43 +15,43 @@ from edge_runtime.light import lit
 from edge_runtime.resize import linear, smaller
 from edge_runtime.types import Box, Gray
 
-SIDE = 160  # pixels: the longer side of the reduced picture
-STEP = 3  # pixels of the reduced picture along one of the paper's; not averaged, or ink would tint it
+SIDE = 160  # pixels: the longer side of the reduced image
+STEP = 3  # pixels of the reduced image along one of the paper's; not averaged, or ink would tint it
 WINDOW = 7  # pixels of the paper: the median's window; strokes fill less than half of it
-LEVEL = 128  # paper's level when it is divided by itself
-LEAST = 6.0  # levels: a lesser difference is none, in however quiet a picture
-STEPS = 4.0  # gray levels: nor is this little, where there is hardly any light
-NOISES = 6.0  # standard deviations of the noise: no more is noise alone
-PIXELS = 3  # that differ by so much are something
-DARK = 8  # gray levels: added to picture and paper, or the noise of black would be ink
-AROUND = 0.1  # of the frame's longer side: so much paper is read with the ink
-MOST = 0.6  # of the frame: where ink and the paper around it are more, all of it is read
-FOREIGN = 0.12  # of paper's light: what differs by more from the scene as it was is something that came
-AREA = 0.01  # of the picture: what came is at least so large
-EDGE = 0.15  # of paper's light, from one side to the other: the outline of something
-BRIGHTEST = 0.75  # of the pixels of bright paper: what lies on it is darker, and the light that is left is theirs
-SETTLED = 15.0  # seconds: what came and has not moved for so long belongs to the scene
-AGAIN = 0.5  # seconds: whether the scene has moved is looked at no more often
-MAD = 1.4826  # standard deviations of normal noise, of its median absolute deviation
+LEVEL = 128  # level of paper after the division
+LEAST = 6.0  # levels: smaller differences are ignored, however little noise there is
+STEPS = 4.0  # gray levels: the same in the dark, where a level is coarse
+NOISES = 6.0  # standard deviations of the noise: larger differences are signal
+PIXELS = 3  # at least so many pixels must differ
+DARK = 8  # gray levels: added to image and paper, or the noise of black would be ink
+AROUND = 0.1  # of the frame's longer side: margin of paper that is read around the ink
+MOST = 0.6  # of the frame: if ink and margin cover more, the whole frame is read
+FOREIGN = 0.12  # of paper's light: a larger difference from the background is an object
+AREA = 0.01  # of the image: the smallest object
+EDGE = 0.15  # of paper's light: a step of this size is an outline
+BRIGHTEST = 0.75  # quantile that estimates the change of light on bright paper: objects on it are darker
+SETTLED = 15.0  # seconds: an object that has not moved for so long becomes background
+AGAIN = 0.5  # seconds between two tests for movement
+MAD = 1.4826  # from the median absolute deviation of normal noise to its standard deviation
 
 
 class Glance(NamedTuple):
-    """What a look at a frame told."""
+    """The result of the test of a frame."""
 
     inked: Box | None  # where there may be digits, pixels of the frame; None for nowhere
-    changed: bool  # something is not as in the frame that was kept
+    changed: bool  # whether it differs from the frame that was kept
 
 
 class Things(NamedTuple):
-    """What is larger than strokes in a frame."""
+    """Objects larger than strokes in a frame."""
 
-    outlines: NDArray[np.bool_]  # (height, width) of the paper: the edges of it all
-    covered: NDArray[np.bool_]  # (height, width) of the paper: where something came
+    outlines: NDArray[np.bool_]  # (height, width) of the paper: their edges
+    covered: NDArray[np.bool_]  # (height, width) of the paper: where they are new
     factor: float  # pixels of the frame along one of the paper's
 
 
 class Scene:
-    """Looks at the frames of one source, in order."""
+    """Tests the frames of one source, in order."""
 
     def __init__(self) -> None:
         self._kept: tuple[Gray, Gray] | None = None  # ink and paper of the frame that was kept
@@ -63,9 +63,9 @@ class Scene:
         self._settled_at = 0.0  # when that was looked at last
 
     def look(self, gray: Gray, time: float, hold: bool = False) -> Glance:
-        """Look at a frame: uint8 (height, width), captured at a second of the monotonic clock.
+        """Test a frame: uint8 (height, width), captured at a second of the monotonic clock.
 
-        hold: what has come belongs to the scene at no time.
+        hold: new objects do not become background now.
         """
         height, width = gray.shape
         factor = max(1.0, max(height, width) / SIDE)
@@ -86,14 +86,14 @@ class Scene:
         return Glance(inked, changed)
 
     def things(self) -> Things:
-        """What is in the frame that was looked at last."""
+        """Return the objects in the last frame."""
         if self._now is None or self._usual is None:
             raise UsageError("things() comes after look()")
         return Things(_outlines(self._now[1]), _foreign(self._now[1], self._usual), self._factor)
 
     @staticmethod
     def _inked(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
-        """Where ink is, with paper around it, or all of the frame where that is most of it."""
+        """Where ink is, with a margin, or the whole frame where that is most of it."""
         limit = _limit(difference, least)
         if limit is None:
             return None
@@ -106,16 +106,16 @@ class Scene:
         return box if box.width * box.height < MOST * width * height else Box(0, 0, width, height)
 
     def keep(self) -> None:
-        """Hold the frames that come against the one that was looked at last."""
+        """Compare later frames with the last one."""
         self._kept = self._now
 
     def take_over(self) -> None:
-        """What is in the frame that was looked at last belongs to the scene."""
+        """Make the last frame the background."""
         if self._now is not None:
             self._usual = self._now[1]
 
     def _settles(self, paper: Gray, time: float, hold: bool) -> bool:
-        """Take over what has come and not moved for long; True at that moment."""
+        """Make objects that have not moved for long background; True at that moment."""
         if not hold and self._still_since is not None and time - self._settled_at < AGAIN:
             return False
         self._settled_at = time
@@ -129,7 +129,7 @@ class Scene:
 
 
 def overlap(mask: NDArray[np.bool_], box: Box, factor: float) -> float:
-    """The share of a box, in pixels of the frame, that a mask of the paper covers."""
+    """Return the share of a box, in pixels of the frame, that a mask of the paper covers."""
     left, top = int(box.x / factor), int(box.y / factor)
     right, bottom = int(np.ceil((box.x + box.width) / factor)), int(np.ceil((box.y + box.height) / factor))
     part = mask[max(0, top) : max(bottom, top + 1), max(0, left) : max(right, left + 1)]
@@ -141,7 +141,7 @@ def _differs(difference: cv2.typing.MatLike, least: float) -> bool:
 
 
 def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
-    """The level that noise, which most pixels show, does not reach, nor `least` levels; None where no pixels do."""
+    """A level above the noise of most pixels and above `least`; None where hardly any pixel reaches it."""
     counts = np.bincount(np.asarray(difference, np.uint8).ravel(), minlength=256)
     total = counts.cumsum()
     # Between whole levels, or quiet noise would be none or one level.
@@ -153,7 +153,7 @@ def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
 
 
 def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
-    """Where paper is not as it was, but for light that comes and goes everywhere; none where that is little."""
+    """Where paper differs from the background, apart from a change of light; nowhere if the area is small."""
     share = (paper.astype(np.float32) + DARK) / (usual.astype(np.float32) + DARK)
     place = int((BRIGHTEST if usual.mean() > LEVEL else 1 - BRIGHTEST) * (share.size - 1))
     share /= max(1e-3, float(np.partition(share.ravel(), place)[place]))
@@ -164,7 +164,7 @@ def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
 
 
 def _outlines(paper: Gray) -> NDArray[np.bool_]:
-    """The edges of what is larger than strokes, and the pixel around them."""
+    """The edges of objects larger than strokes, one pixel wider."""
     around = np.ones((3, 3), np.uint8)
     low, high = (np.asarray(of(paper, around), np.float32) for of in (cv2.erode, cv2.dilate))
     return np.asarray(high - low > EDGE * (high + DARK))

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from edge_runtime.decide import Reason
 from edge_runtime.types import Box, Digit, Status
 
-MEMORY = 0.65  # of what the votes weigh is left with each frame: two that agree outvote all that were before
-NEAR = 0.35  # of a digit's height: one that is found so near to where it was is the same
-CONFIDENT = 0.6  # probability in a frame: a label with less is no reading
-MISSES = 2  # frames: a digit that is not found for no longer is still there
+MEMORY = 0.65  # weight of a vote after one frame: two new votes that agree outweigh all before
+NEAR = 0.35  # of a digit's height: a digit found within this distance is the same
+CONFIDENT = 0.6  # probability in a frame below which a label is ambiguous
+MISSES = 2  # frames that a digit may be missing and still be there
 
 
 @dataclass
@@ -20,15 +20,15 @@ class Track:
 
     box: Box
     row: int
-    votes: NDArray[np.float64]  # (10,), probabilities of the frames, the older the less
-    trust: float  # weight of the frames in which it was not rejected
+    votes: NDArray[np.float64]  # (10,), probabilities of the frames, older ones with less weight
+    trust: float  # weight of the frames in which it was accepted
     weight: float  # of all frames
     last: Digit | None = None  # of the last frame in which it was found
     missed: int = 0  # frames since it was last found
 
     @property
     def label(self) -> int:
-        """What most votes are for."""
+        """The label with most votes."""
         return int(self.votes.argmax())
 
     @property
@@ -38,12 +38,12 @@ class Track:
 
     @property
     def trusted(self) -> bool:
-        """Whether it is a digit in most frames, and not rejected."""
+        """Whether it was accepted in most frames."""
         return 2 * self.trust > self.weight
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is likely a digit, and the last frame does not tell which."""
+        """Whether it is likely a digit, and the last frame is ambiguous."""
         assert self.last is not None
         return self.last.confidence < CONFIDENT if self.trusted else self.last.reason == Reason.LOW_CONFIDENCE
 
@@ -71,17 +71,17 @@ class Tracks:
         return [track for track in self._tracks if track.trusted]
 
     def doubtful(self) -> list[Track]:
-        """Return what is likely a digit, and not told which."""
+        """Return the tracks that are likely digits and ambiguous."""
         return [track for track in self._tracks if track.doubtful and not track.missed]
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Drop all tracks."""
         self._tracks = []
 
     def _same(self, found: list[Digit]) -> list[Track | None]:
         """The track of each digit, None for one that is new."""
         seen = [track for track in self._tracks if not track.missed]
-        if [digit.row for digit in found] == [track.row for track in seen]:  # the page may have moved as a whole
+        if [digit.row for digit in found] == [track.row for track in seen]:  # the page may have moved
             return list(seen)
         left = list(self._tracks)
         same: list[Track | None] = []

@@ -1,69 +1,112 @@
-"""From a text a frame to events: a text counts when it has stood for some frames, and until another has."""
-
-from typing import NamedTuple
+"""From one text per frame to events: a text is the reading once enough frames show it, until another is."""
 
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.types import Event
+from edge_runtime.watch.meter import Last, Meter, Rules
 
+__all__ = ["Rules", "Votes"]
 
-class Rules(NamedTuple):
-    """What is known of a meter; a text that breaks a rule is no reading."""
-
-    digits: int | None = None  # its number of them
-    only_upward: bool = False  # it never shows less than before
-    largest_step: int | None = None  # it never shows more or less than before by more than this
-
-    def broken(self, text: str, before: str | None) -> str:
-        """Return which rule a text breaks, empty for none; before: the last reading, None where there was none."""
-        shown = text.replace("\n", "")
-        if self.digits is not None and len(shown) != self.digits:
-            return f"{len(shown)} digits, not {self.digits}"
-        if before is None:
-            return ""
-        step = int(shown) - int(before.replace("\n", ""))
-        if self.only_upward and step < 0:
-            return f"less than {before!r}"
-        if self.largest_step is not None and abs(step) > self.largest_step:
-            return f"{abs(step)} from {before!r}, over {self.largest_step}"
-        return ""
+PATIENCE = 10  # times --stable frames, and a text that breaks a rule is accepted
+AGREE = 3  # texts, each a possible reading after the one before it, prove the last reading wrong
 
 
 class Votes:
-    """Takes a text a frame and says when that is an event."""
+    """Takes one text per frame and tells when that is an event.
 
-    def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
-        """stable: frames one after the other, of 1 and up, that a text must stand to count."""
+    A text that breaks a meter's rule is refused. It is accepted as a correction when it has been shown for PATIENCE
+    times as many frames as any other text needs, or when it is the last of AGREE refused texts that follow from one
+    another: then the reading before was wrong, or the meter was exchanged.
+    """
+
+    def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None, last: Last | None = None) -> None:
+        """stable: frames in a row, 1 and up, that must show a text. last: the last reading of an earlier watch."""
         self.text = ""  # the reading that holds; empty where nothing is shown
-        self.refused = 0  # texts that stood and are no reading
-        self.broken = ""  # why the last of them is none
-        self._stable, self._rules = stable, rules or Rules()
-        self._last: str | None = None  # the last reading that was not empty
+        self.refused = 0  # texts that were stable and were refused
+        self.problem = ""  # why what is shown is not accepted; empty where it is
+        self._stable, self._meter = stable, Meter(rules or Rules(), last)
+        self._latest: str | None = None  # text of the last frame; None where that told nothing
         self._candidate = ""
-        self._count = 0
+        self._count = 0  # frames in a row that show the candidate
+        self._held = 0  # frames in a row that show the reading
+        self._rival: Last | None = None  # the last text that was stable and was refused
+        self._for = 0  # frames that show it since, less those that show another text
+        self._agreeing = 0  # refused texts in a row that follow from one another
 
-    def take(self, text: str) -> Event | None:
-        """Take what a frame shows, empty for nothing."""
+    @property
+    def last(self) -> Last | None:
+        """The last reading that was not empty."""
+        return self._meter.last
+
+    def take(self, text: str, now: float = 0.0) -> Event | None:
+        """Take what a frame shows, empty for nothing; now: seconds of the monotonic clock, of the frame."""
+        self._latest = text
+        self._weigh(text, now)
         if text == self.text:
-            self.pass_over()
+            self._candidate, self._count, self._held = "", 0, self._held + 1
+            if self._held >= self._stable:
+                self._forget_rival()
+            if text:
+                self._meter.accept(text, now)
+            self.problem = ""
             return None
+        self._held = 0
         self._count = self._count + 1 if text == self._candidate and self._count else 1
         self._candidate = text
         if self._count < self._stable:
             return None
-        if text and (broken := self._rules.broken(text, self._last)):
+        corrects = False
+        if text and (broken := self._meter.malformed(text) or self._meter.broken(text, now)):
             if self._count == self._stable:
-                self.refuse(broken)
-            return None
+                self._agree(text, now)
+            corrects = self._rival_is(text) and (self._agreeing >= AGREE or self._for >= PATIENCE * self._stable)
+            if not corrects:
+                if self._count == self._stable:
+                    self.refuse(broken)
+                return None
         event = Event.GONE if not text else Event.CHANGED if self.text else Event.STABLE
-        self.text, self._last = text, text or self._last
+        self.text, self.problem = text, ""
+        if text:
+            self._meter.accept(text, now)
+        self._forget_rival()
         self.pass_over()
-        return event
+        return Event.CORRECTED if corrects else event
+
+    def again(self, now: float) -> Event | None:
+        """Take a frame that was not read because it is like the one before."""
+        if self._latest is not None and (self._latest == self.text or self._rival_is(self._latest)):
+            return self.take(self._latest, now)
+        return None
+
+    def accept(self) -> None:
+        """Accept the next stable text, whatever the reading before was."""
+        self._meter.forget()
 
     def refuse(self, reason: str) -> None:
-        """Note why what stands there is no reading."""
+        """Note why what is shown is not accepted."""
+        self.problem = reason
         self.refused += 1
-        self.broken = reason
 
     def pass_over(self) -> None:
-        """Take a frame that says nothing: another text must begin anew."""
-        self._candidate, self._count = "", 0
+        """Take a frame that tells nothing: frames are counted from 0 again."""
+        self._candidate, self._count, self._held, self._latest = "", 0, 0, None
+
+    def _weigh(self, text: str, now: float) -> None:
+        """Count a frame for the rival or against it."""
+        if self._rival is not None:
+            same = text == self._rival.text
+            self._for = max(0, self._for + (1 if same else -1))
+            self._rival = self._rival._replace(time=now) if same else self._rival
+
+    def _agree(self, text: str, now: float) -> None:
+        """Make a refused text the rival, if it is well-formed."""
+        if self._meter.malformed(text) or self._rival_is(text):
+            return
+        follows = self._rival is not None and not self._meter.broken(text, now, self._rival)
+        self._agreeing = self._agreeing + 1 if follows else 1
+        self._rival, self._for = Last(text, now), self._stable
+
+    def _rival_is(self, text: str) -> bool:
+        return self._rival is not None and self._rival.text == text
+
+    def _forget_rival(self) -> None:
+        self._rival, self._for, self._agreeing = None, 0, 0

@@ -1,4 +1,4 @@
-"""The one way from a frame to an event."""
+"""From a frame to an event."""
 
 import time
 import uuid
@@ -10,25 +10,26 @@ from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Box, Digit, Event, Frame, Gray, Reading
 from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.meter import Last, Rules
 from edge_runtime.watch.scene import Glance, Scene, Things, overlap
 from edge_runtime.watch.tracks import Track, Tracks
-from edge_runtime.watch.votes import Rules, Votes
+from edge_runtime.watch.votes import Votes
 
-REFRESH = 10.0  # seconds: a page that seems unchanged is read so often all the same
-SWIFT = 0.04  # of a digit's height from frame to frame: a page that moves
-MARGIN = 0.7  # of a digit's height: no further from its neighbour is a digit of the same row
-COVERED = 0.5  # of a digit's place: something lies on it
-LONG = 2  # times as many frames as a text must stand: then it is told why there is no reading
-LIKELY = 0.6  # of the height of the others: what may be a digit of their row
-LIKE = 1.5  # times as high as the others at most is a digit of their row
-EDGE_ITSELF = 0.9  # of a digit's place: it is such an edge and no digit
-OUTLINED = 0.05  # of a digit's place: the edge of something runs through it
-RESTS = 30.0  # seconds: a hand on some of the digits, while none of the others is read, rests no longer
-SURE = 0.9  # confidence: what lies so and is less sure is no digit yet
+REFRESH = 10.0  # seconds between two readings of a page that seems unchanged
+SWIFT = 0.04  # of a digit's height from frame to frame: the page moves
+MARGIN = 0.7  # of a digit's height: largest gap between neighbours in a row
+COVERED = 0.5  # of a digit's box: an object covers it
+LONG = 2  # times --stable frames without a reading, and the reason is reported
+LIKELY = 0.6  # of the height of the others: the smallest digit of a row
+LIKE = 1.5  # times the height of the others: the tallest digit of a row
+EDGE_ITSELF = 0.9  # of a digit's box: it is an outline and not a digit
+OUTLINED = 0.05  # of a digit's box: an outline crosses it
+RESTS = 30.0  # seconds that an object may cover some digits while none of the others is read
+SURE = 0.9  # confidence: below it, a digit crossed by an outline is ambiguous
 
 
 class Seen(NamedTuple):
-    """What came of a frame."""
+    """The result of a frame."""
 
     page: Page | None  # what was read in it; None where that was not needed
     reading: Reading | None  # the event, if it was one
@@ -37,35 +38,57 @@ class Seen(NamedTuple):
 class Watch:
     """Makes readings of the frames of one source, in order."""
 
-    def __init__(self, reader: Reader, source: str, stable: int = STABLE_FRAMES, rules: Rules | None = None) -> None:
-        """reader: for this thread. source: its name for readings, without secrets. stable: frames, see Votes."""
+    def __init__(
+        self,
+        reader: Reader,
+        source: str,
+        stable: int = STABLE_FRAMES,
+        rules: Rules | None = None,
+        last: Last | None = None,
+    ) -> None:
+        """source: its name for readings, without secrets. stable: frames, see Votes. last: an earlier watch's reading.
+
+        One thread at a time may call; `accept` is for any.
+        """
         self.figures = Figures()
-        self.votes = Votes(stable, rules)
+        self.votes = Votes(stable, rules, last)
         self._reader, self._source, self._stable = reader, source, stable
         self._scene, self._tracks = Scene(), Tracks()
         self._shown: list[Track] = []  # of the reading that holds
         self._where: list[Box] = []  # of the digits of the frame before
-        self._holds = False  # something lies on digits of the reading that holds
+        self._holds = False  # an object covers digits of the reading that holds
         self._seen_at = 0.0  # when a digit was read last
-        self._lacking = 0  # frames one after the other in which a digit could not be told
-        self._reads = 0  # of what seems the same page
+        self._lacking = 0  # frames in a row with an ambiguous digit
+        self._cut = 0  # frames in a row in which a digit touched the picture's edge
+        self._tracks_read: list[Track] = []  # of the frame that was read last
+        self._accept = False
+        self._reads = 0  # readings of what seems the same page
         self._read_at = 0.0
 
+    def accept(self) -> None:
+        """Take the next text that stands as a reading, whatever a meter's rules say; for any thread."""
+        self._accept = True
+
     def see(self, frame: Frame) -> Seen:
-        """Take a frame, of any size, and say what came of it."""
+        """Take a frame of any size."""
+        if self._accept:
+            self._accept = False
+            self.votes.accept()
         glance = self._scene.look(frame.image, frame.time, self._holds)
         page, event, confidence = None, None, 0.0
         if glance.inked is None:
             self._tracks.forget()
             self._scene.keep()
             self._reads, self._where, self._holds = 0, [], False
-            event = self._take([])
+            event, confidence = self._take([], frame.time)
         elif self._is_worth_reading(glance, frame.time):
             self._reads = 1 if glance.changed else self._reads + 1
             self._read_at = frame.time
             self._scene.keep()
             page = self._read(frame.image, glance.inked)
-            event, confidence = self._vote(page, self._scene.things())
+            event, confidence = self._vote(page, self._scene.things(), frame.time)
+        else:
+            event, confidence = self._noted(self.votes.again(frame.time), self._tracks_read)
         now = time.monotonic()
         self.figures.add(frame.number, frame.time, now, page is not None)
         if event is None:
@@ -83,6 +106,7 @@ class Watch:
                 age=age,
                 source=self._source,
                 frame=frame.number,
+                position=frame.position,
             ),
         )
 
@@ -93,10 +117,10 @@ class Watch:
         return Page(_at(page.digits, part), width, height, _at(page.dropped, part))
 
     def _is_worth_reading(self, glance: Glance, now: float) -> bool:
-        """A page that does not change is read until it had every chance to be stable, and then now and then."""
+        """A page that does not change is read until it can be stable, and then every REFRESH seconds."""
         return glance.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
 
-    def _vote(self, page: Page, things: Things) -> tuple[Event | None, float]:
+    def _vote(self, page: Page, things: Things, now: float) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
         tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
         if self._lacks_one(tracks, things):
@@ -105,21 +129,25 @@ class Watch:
         if self._is_unsure(page, tracks, things):
             self.votes.pass_over()
             return None, 0.0
-        return self._take(tracks), min((track.confidence for track in tracks), default=0.0)
+        return self._take(tracks, now)
 
-    def _take(self, tracks: list[Track]) -> Event | None:
-        """Count what the digits of a frame say; an event makes the scene what it is now."""
+    def _take(self, tracks: list[Track], now: float) -> tuple[Event | None, float]:
+        """Count what the digits of a frame say; returns the event and its confidence."""
         rows: dict[int, str] = {}
         for track in tracks:
             rows[track.row] = rows.get(track.row, "") + str(track.label)
-        event = self.votes.take("\n".join(rows.values()))
+        self._tracks_read = tracks
+        return self._noted(self.votes.take("\n".join(rows.values()), now), tracks)
+
+    def _noted(self, event: Event | None, tracks: list[Track]) -> tuple[Event | None, float]:
+        """An event makes the scene what it is now; returns it and its confidence."""
         if event is not None:
             self._scene.take_over()
             self._shown = tracks
-        return event
+        return event, min((track.confidence for track in tracks), default=0.0)
 
     def _lacks_one(self, tracks: list[Track], things: Things) -> bool:
-        """Whether a digit of the text cannot be told: without it the text would be another."""
+        """Whether a digit of the text is ambiguous: without it the text would be wrong."""
         rows, tall = {track.row for track in tracks}, LIKELY * max((track.box.height for track in tracks), default=0)
         lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful()) or any(
             track.confidence < SURE and overlap(things.outlines, track.box, things.factor) > OUTLINED
@@ -127,17 +155,19 @@ class Watch:
         )
         self._lacking = self._lacking + 1 if lacks else 0
         if self._lacking == LONG * self._stable:
-            self.votes.refuse(
-                "something in its row may be a digit, and which cannot be told: light it, or leave it out with --roi"
-            )
+            self.votes.refuse("ambiguous digit in the row: improve the light, or exclude it with --roi")
         return lacks
 
     def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
-        """Whether there may be more on the page than is seen, or something on it that is none of its digits."""
+        """Whether digits may be hidden or cut off, or something that is not a digit may be among them."""
         before, self._where = self._where, [track.box for track in tracks]
         if tracks or not self._shown:
             self._seen_at = self._read_at
-        if any(_is_cut(track.box, page) for track in tracks):
+        cut = any(_is_cut(track.box, page) for track in tracks)
+        self._cut = self._cut + 1 if cut else 0
+        if self._cut == LONG * self._stable:
+            self.votes.refuse("a digit touches the edge of the picture: make --roi larger, or move the camera")
+        if cut:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True
@@ -149,13 +179,13 @@ class Watch:
         if len(kept) == len(tracks):
             lost = [track for track in self._shown if not any(track is other for other in kept)]
             over = [overlap(things.covered, track.box, things.factor) > COVERED for track in lost]
-            # Where none is seen and all have something on them, the whole page may have gone.
+            # Where none is read and all are covered, the whole page may be gone.
             self._holds = any(over) and (bool(tracks) or (not all(over) and self._read_at - self._seen_at < RESTS))
         return self._holds
 
 
 def _of_the_page(tracks: list[Track], shown: list[Track], things: Things) -> list[Track]:
-    """Leave out what is read into the edges of larger things, where there are digits that it does not belong to."""
+    """Drop what was read in outlines of objects, if there are digits and it is not in their rows."""
     shares = [overlap(things.outlines, track.box, things.factor) for track in tracks]
     sure = [track for track, share in zip(tracks, shares, strict=True) if share <= OUTLINED]
     if not sure:
@@ -171,7 +201,7 @@ def _of_the_page(tracks: list[Track], shown: list[Track], things: Things) -> lis
 
 
 def _at(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
-    """Digits of a part of the frame, with their places in the frame."""
+    """Digits of a part of the frame, with their boxes in the frame."""
     return tuple(
         digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
     )

@@ -1,8 +1,8 @@
 """Readings to an MQTT broker: the only file that imports paho-mqtt (the extra `mqtt`).
 
-Below the topic of the readings there are TOPIC/availability (online or offline, the last will), TOPIC/command (what
-somebody asks of the watch) and TOPIC/picture. A reading goes to the outbox first and leaves it when the broker has
-acknowledged it, so it arrives at least once, in order, and repeats carry the same id.
+Below the topic of the readings there are TOPIC/availability (online while pictures come, else offline; the last will),
+TOPIC/problem (why what is shown is no reading), TOPIC/command and TOPIC/picture. A reading goes to the outbox first and
+leaves it when the broker has acknowledged it, so it arrives at least once, in order, and repeats carry the same id.
 
 Threads: the watch's calls `write` and never waits for the network; paho's own has the connection; ours takes messages
 from the outbox to paho. What happens on paho's thread reaches ours through a queue, since paho holds locks then.
@@ -24,32 +24,32 @@ from typing import Any
 
 import cv2
 
-from edge_runtime.errors import FileError, MissingLibraryError, OutputError
+from edge_runtime.errors import FileError, OutputError
 from edge_runtime.sinks.readings.broker import Broker
-from edge_runtime.sinks.readings.home_assistant import OFFLINE, ONLINE, discovery
+from edge_runtime.sinks.readings.home_assistant import OFFLINE, ONLINE, Number, discovery
 from edge_runtime.sinks.readings.outbox import Outbox
 from edge_runtime.sinks.readings.record import record
 from edge_runtime.sinks.table import printable
 from edge_runtime.types import Command, Gray, Reading
+from edge_runtime.versions import import_failure
 
 try:
     from paho.mqtt import client as paho
     from paho.mqtt.enums import CallbackAPIVersion
-except ImportError:
-    raise MissingLibraryError(
-        "mqtt:// needs paho-mqtt: pip install paho-mqtt, or the extra edge-digits[mqtt]"
-    ) from None
+except Exception as error:
+    install = "pip install paho-mqtt, or the extra edge-digits[mqtt]"
+    raise import_failure("mqtt://", "paho.mqtt", "paho-mqtt", install, error) from error
 
 WINDOW = 64  # readings under way to the broker at once; paho keeps them over a new connection
-COMMANDS = 16  # commands that wait for the watch; older ones are dropped
-KEEP_ALIVE = 30  # seconds: a broker that says nothing for half as much again is away
+COMMANDS = 16  # commands that wait for the watch; the oldest are dropped
+KEEP_ALIVE = 30  # seconds: a broker that is silent for 1.5 times as long is away
 CONNECT_SECONDS = 5.0
-BACKOFF = (1, 10)  # seconds between two tries to connect: the first, and the longest
-CLOSE_SECONDS = 0.6  # for what still waits to go out
+BACKOFF = (1, 10)  # seconds between two tries to connect: at first, and at most
+CLOSE_SECONDS = 0.6  # to send what still waits
 ENDING_SECONDS = 0.2  # for each thread to end
-PICTURE = 640  # pixels: the longer side of a picture, at most
+PICTURE = 640  # pixels: the longer side of an image, at most
 QUALITY = 80  # of its JPEG, 0 to 100
-LOOK = 0  # a signal that is the id of no message
+LOOK = 0  # a signal that is not the id of a message
 
 
 class MqttSink:
@@ -63,21 +63,25 @@ class MqttSink:
         prefix: str = "homeassistant",
         ca_file: Path | None = None,
         pictures: bool = False,
+        number: Number | None = None,
     ) -> None:
-        """Begin to connect; a broker that is not there is tried again for ever.
+        """Begin to connect; retries without end while the broker is away.
 
         outbox: is closed with the sink. say: gets one line for each change of the connection. prefix: of Home
         Assistant's discovery, empty for none. ca_file: certificates to trust instead of the system's. pictures: each
-        reading is to be followed by one. Raises FileError for certificates that cannot be read.
+        reading is to be followed by one. number: what the reading counts, for Home Assistant. Raises FileError for
+        certificates that cannot be read.
         """
         self.pictures = pictures
+        self._number = number or Number()
+        self._status = (True, "")  # whether pictures come, and why what is shown is no reading
         self._broker, self._outbox, self._say, self._prefix = broker, outbox, say, prefix
         self._topic = broker.topic
         self._commands: deque[Command] = deque(maxlen=COMMANDS)
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of messages that the broker has, or LOOK
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of acknowledged messages, or LOOK
         self._connected, self._idle = threading.Event(), threading.Event()
         self._closing = self._ended = False
-        self._repeat = False  # the last reading is to be sent again
+        self._repeat = False  # the last reading must be sent again
         self._said = ""
         self._client = self._make_client(ca_file)
         self._sender = threading.Thread(target=self._send, name="mqtt outbox", daemon=True)
@@ -101,7 +105,7 @@ class MqttSink:
         return found
 
     def picture(self, gray: Gray) -> None:
-        """See RemoteSink.picture. A JPEG of at most PICTURE pixels a side, kept by the broker for who comes later."""
+        """See RemoteSink.picture. A retained JPEG of at most PICTURE pixels a side."""
         if not self._connected.is_set():
             return
         scale = min(1.0, PICTURE / max(gray.shape))
@@ -109,21 +113,28 @@ class MqttSink:
         data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
         self._client.publish(f"{self._topic}/picture", data, qos=0, retain=True)
 
+    def status(self, connected: bool, problem: str) -> None:
+        """See RemoteSink.status."""
+        if (connected, problem) != self._status:
+            self._status = (connected, problem)
+            if self._connected.is_set():
+                self._publish_status()
+
     def close(self) -> None:
-        """See ReadingSink.close. What does not go out in CLOSE_SECONDS waits in the outbox for the next watch."""
+        """See ReadingSink.close. What is not sent in CLOSE_SECONDS waits in the outbox for the next watch."""
         self._signals.put(LOOK)
         until = time.monotonic() + CLOSE_SECONDS
         self._idle.wait(CLOSE_SECONDS)
         self._closing = True
         if self._connected.is_set():
-            # At most once, or it would queue behind what waits; it stands on the line before our goodbye.
+            # QoS 0, or it would queue behind what waits; it is sent before the disconnection.
             info = self._client.publish(f"{self._topic}/availability", OFFLINE, qos=0, retain=True)
-            with contextlib.suppress(RuntimeError, ValueError):  # the connection went this moment: the will says it
+            with contextlib.suppress(RuntimeError, ValueError):  # just disconnected: the will replaces it
                 info.wait_for_publish(max(0.1, until - time.monotonic()))
         self._client.disconnect()
         self._ended = True
         self._signals.put(LOOK)
-        # In a thread of its own: paho waits for its own, which may be looking for a host that is not there.
+        # On another thread: paho waits for its own, which may be resolving a host name.
         ending = threading.Thread(target=self._client.loop_stop, daemon=True)
         ending.start()
         for thread in (self._sender, ending):
@@ -135,7 +146,7 @@ class MqttSink:
 
     def _make_client(self, ca_file: Path | None) -> "paho.Client":
         # The same id after a kill: the broker ends the old connection, with its will, before the new one begins.
-        # Another one would be told to be offline when the old connection times out.
+        # With another id, the old will would come later and say offline.
         identity = hashlib.sha256(f"{platform.node()}/{self._topic}".encode()).hexdigest()[:12]
         client = paho.Client(CallbackAPIVersion.VERSION2, f"edge-digits-{identity}")
         client.connect_timeout = CONNECT_SECONDS
@@ -159,12 +170,12 @@ class MqttSink:
     # On our thread
 
     def _send(self) -> None:
-        """Take messages from the outbox to paho, and out of it when the broker has them."""
+        """Give messages of the outbox to paho, and remove them when the broker has them."""
         under_way: dict[int, int] = {}  # places in the outbox, by paho's id
         payloads: dict[int, bytes] = {}  # by place
         handed = 0  # the last place that paho was given
         last = b""  # the last message that the broker has
-        there: list[int] = []  # places of what the broker has; taken out in bunches, or the disk would set the pace
+        there: list[int] = []  # places of acknowledged messages; removed in batches, as each removal is a write
         while not self._ended:
             for signal in self._wait():
                 place = under_way.pop(signal, None)
@@ -185,7 +196,7 @@ class MqttSink:
                     self._client.publish(self._topic, last, qos=0, retain=True)
             for message in waiting:
                 info = self._client.publish(self._topic, message.payload, qos=1, retain=True)
-                if info.rc == paho.MQTT_ERR_QUEUE_SIZE:  # an id that is taken still: later
+                if info.rc == paho.MQTT_ERR_QUEUE_SIZE:  # no free id: later
                     break
                 under_way[info.mid] = message.place
                 payloads[message.place] = message.payload
@@ -211,8 +222,8 @@ class MqttSink:
         client.subscribe(f"{self._topic}/command", qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/status", qos=1)
+        self._connected.set()  # first: a status that changes meanwhile is sent
         self._announce()
-        self._connected.set()
         self._tell(f"connected to {self._broker.name}")
 
     def _on_connect_fail(self, _client: "paho.Client", _data: Any) -> None:
@@ -230,7 +241,7 @@ class MqttSink:
 
     def _on_message(self, _client: "paho.Client", _data: Any, message: "paho.MQTTMessage") -> None:
         if message.topic == f"{self._topic}/command":
-            if message.retain:  # it would come again with each connection
+            if message.retain:  # it would be repeated at each connection
                 self._tell(f"a retained message on {message.topic} is no command: send it without")
                 return
             text = message.payload[:40].decode("ascii", "replace").strip().lower()
@@ -242,18 +253,24 @@ class MqttSink:
             self._announce()
 
     def _announce(self) -> None:
-        """Tell Home Assistant what there is, and the last reading again, which a broker forgets that is restarted.
+        """Send discovery and status, and repeat the last reading, which a restarted broker may have forgotten.
 
-        At most once each: what a connection loses, the next one brings.
+        With QoS 0: what one connection loses, the next one sends again.
         """
-        for topic, config in discovery(self._prefix, self._topic).items() if self._prefix else ():
+        for topic, config in discovery(self._prefix, self._topic, self._number).items() if self._prefix else ():
             self._client.publish(topic, json.dumps(config), qos=0, retain=True)
-        self._client.publish(f"{self._topic}/availability", ONLINE, qos=0, retain=True)
+        self._publish_status()
         self._repeat = True
         self._signals.put(LOOK)
 
+    def _publish_status(self) -> None:
+        connected, problem = self._status
+        self._client.publish(f"{self._topic}/availability", ONLINE if connected else OFFLINE, qos=0, retain=True)
+        payload = {"problem": "ON" if problem else "OFF", "reason": problem}
+        self._client.publish(f"{self._topic}/problem", json.dumps(payload), qos=0, retain=True)
+
     def _tell(self, line: str) -> None:
-        """Say it, unless it is what was said last."""
+        """Report a line, unless it was the last one."""
         if line != self._said and not self._closing:
             self._said = line
             self._say(line)

@@ -1,16 +1,16 @@
-"""A reading as the machine-readable sinks write it, the same names everywhere."""
+"""A reading as the machine-readable sinks write it, with the same names everywhere."""
 
 from datetime import UTC, datetime
 
 from edge_runtime.types import Reading
 
-COLUMNS = ("id", "event", "text", "confidence", "time", "age", "source", "frame")
+COLUMNS = ("id", "event", "text", "confidence", "time", "age", "source", "frame", "position")
 
-Record = dict[str, str | float | int]
+Record = dict[str, str | float | int | None]
 
 
 def record(reading: Reading) -> Record:
-    """Return a reading by name, as in COLUMNS; the time as ISO 8601 in UTC, confidence and age rounded."""
+    """Return a reading by name, as in COLUMNS; the time as ISO 8601 in UTC, numbers rounded."""
     return {
         "id": reading.id,
         "event": reading.event.value,
@@ -18,8 +18,9 @@ def record(reading: Reading) -> Record:
         "confidence": round(reading.confidence, 4),
         "time": iso(reading.time),
         "age": round(reading.age, 3),
-        "source": reading.source.encode("utf-8", "backslashreplace").decode(),  # a path may hold what is no UTF-8
+        "source": reading.source.encode("utf-8", "backslashreplace").decode(),  # a path may not be UTF-8
         "frame": reading.frame,
+        "position": None if reading.position is None else round(reading.position, 3),
     }
 
 

@@ -11,10 +11,10 @@ from edge_runtime.types import Command, Gray, Reading
 
 
 class Sinks:
-    """Writes to all of its sinks. One that fails does not stop the others: what it loses is counted and told."""
+    """Writes to all of its sinks. One that fails does not stop the others: what it loses is counted and reported."""
 
     def __init__(self, targets: Sequence[str], settings: Settings | None = None) -> None:
-        """Open all of them, or none; raises what `open_sink` does, and UsageError for a target that comes twice."""
+        """Open all of them, or none; raises what `open_sink` does, and UsageError for a repeated target."""
         settings = settings or Settings()
         self._say = settings.say
         self._sinks: dict[str, ReadingSink] = {}
@@ -35,11 +35,11 @@ class Sinks:
 
     @property
     def pictures(self) -> bool:
-        """Whether each reading is to be followed by a picture."""
+        """Whether an image is to follow each reading."""
         return any(sink.pictures for sink in self._remote)
 
     def write(self, reading: Reading) -> None:
-        """Give a reading to every sink; raises OSError where standard output is gone, when the others have it."""
+        """Write a reading to every sink; then raises BrokenPipeError if nobody reads standard output any more."""
         broken: OSError | None = None
         for name, sink in self._sinks.items():
             try:
@@ -59,7 +59,7 @@ class Sinks:
             raise broken
 
     def commands(self) -> list[Command]:
-        """Return what was asked for since the last call; never waits."""
+        """Return the commands since the last call; never waits."""
         return [command for sink in self._remote for command in sink.commands()]
 
     def picture(self, gray: Gray) -> None:
@@ -67,11 +67,16 @@ class Sinks:
         for sink in self._remote:
             sink.picture(gray)
 
+    def status(self, connected: bool, problem: str) -> None:
+        """See RemoteSink.status; of no effect where nothing has changed, so it may be called often."""
+        for sink in self._remote:
+            sink.status(connected, problem)
+
     def close(self) -> None:
-        """Flush and end all of them, and tell what was lost; `lost` says whether something was."""
+        """Close all of them and report what was lost; `lost` has the counts."""
         for name, count in self.lost.items():
             self._say(f"error: {count:,} readings were lost at {name}")
-        with ExitStack() as stack:  # each of them, whatever another raises
+        with ExitStack() as stack:  # each of them, even if another raises
             for name, sink in self._sinks.items():
                 stack.callback(self._close, name, sink)
             self._sinks.clear()

@@ -1,0 +1,69 @@
+"""The last reading of a meter in a file, so that a watch that starts again knows it."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.files import READINGS_MODE, Files
+from edge_runtime.image import read_file
+from edge_runtime.watch.meter import MOST_DIGITS, Last
+
+FILE_BYTES = 4096  # bytes: the file is never larger
+HINT = "the next reading counts as the first"
+
+
+class Memory:
+    """Keeps one reading. Nothing here ends a watch: what goes wrong is told, once."""
+
+    def __init__(self, path: Path, say: Callable[[str], None], files: Files | None = None) -> None:
+        """say: gets one line where the file cannot be read or written."""
+        self.path = path
+        self._say, self._files = say, files or Files()
+        self._failing = False
+
+    def load(self) -> Last | None:
+        """Return the reading, with when it was seen on this process's monotonic clock; None where there is none."""
+        if not self.path.exists():
+            return None
+        try:
+            found = json.loads(read_file(self.path, FILE_BYTES))
+            text, seen = found["text"], float(found["seen"])
+            if not isinstance(text, str) or not _is_reading(text) or not math.isfinite(seen):
+                raise ValueError
+        except (EdgeDigitsError, ValueError, LookupError, TypeError, RecursionError) as error:
+            reason = str(error) if isinstance(error, EdgeDigitsError) else "it is damaged"
+            self._say(f"{self.path} cannot be used: {reason}; {HINT}")
+            return None
+        return Last(text, time.monotonic() - max(0.0, time.time() - seen))
+
+    def save(self, last: Last) -> None:
+        """Write a reading; the file has it or the one before, whatever happens meanwhile."""
+        seen = time.time() - max(0.0, time.monotonic() - last.time)
+        fresh = self.path.with_name(f".{self.path.name}.new")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._files.remove(fresh)
+            handle = self._files.open(fresh, READINGS_MODE)
+            try:
+                self._files.write(handle, json.dumps({"text": last.text, "seen": round(seen, 3)}).encode() + b"\n")
+                self._files.sync(handle)
+            finally:
+                self._files.close(handle)
+            self._files.replace(fresh, self.path)
+        except OSError as error:
+            with suppress(OSError):
+                self._files.remove(fresh)
+            if not self._failing:
+                self._say(f"{self.path} cannot be written: {error.strerror}; after a restart {HINT}")
+            self._failing = True
+        else:
+            self._failing = False
+
+
+def _is_reading(text: str) -> bool:
+    digits = text.replace("\n", "")
+    return digits.isascii() and digits.isdecimal() and len(text) <= 2 * MOST_DIGITS
