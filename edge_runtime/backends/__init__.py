@@ -6,14 +6,15 @@ In: a bundle's model file and uint8 images. Out: raw outputs, int8 or float32, w
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Bundle, Shapes
-from edge_runtime.errors import BackendError, ModelError, UsageError, explain
+from edge_runtime.errors import BackendError, EdgeDigitsError, ModelError, UsageError, explain
 from edge_runtime.limits import THREADS
+from edge_runtime.plugins import BACKENDS, load_plugin, plugin_names
 from edge_runtime.types import Images
 
 AUTO = "auto"
@@ -67,15 +68,19 @@ def is_installed(name: str) -> bool:
 def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Backend]:
     """Load a bundle's model into an interpreter; returns the backend's name and itself.
 
-    name: one of `CHOICES`; auto takes the first real one that is installed and can run the bundle, with a notice where
-    that is NumPy.
-    threads: 1..64. Raises UsageError, BackendError or ModelError.
+    name: one of `CHOICES`, or one that another package adds; auto takes the first real one of `KINDS` that is installed
+    and can run the bundle, with a notice where that is NumPy. threads: 1..64. Raises UsageError, BackendError,
+    ModelError or MissingLibraryError.
     """
-    if name not in CHOICES:
-        raise UsageError(f"there is no backend {name!r}: choose one of {', '.join(CHOICES)}")
+    added = None if name in CHOICES else load_plugin(BACKENDS, name)
+    if name not in CHOICES and added is None:
+        choices = ", ".join([*CHOICES, *plugin_names(BACKENDS)])
+        raise UsageError(f"there is no backend {name!r}: choose one of {choices}")
     if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= threads <= THREADS:
         raise UsageError(f"threads is a whole number from 1 to {THREADS}, not {threads!r}")
     threads = int(threads)  # an interpreter takes no other kind
+    if added is not None:
+        return name, _open_added(name, added, bundle, threads)
     if name != AUTO:
         return name, _open(name, bundle, threads)
     failures: list[str] = []
@@ -124,7 +129,22 @@ def _open(name: str, bundle: Bundle, threads: int) -> Backend:
         raise BackendError(
             f"the backend {name} is installed and cannot be imported ({explain(error)}): {kind.install}"
         ) from error
-    backend = load(model, threads, bundle.shapes)
+    return _checked(load(model, threads, bundle.shapes), bundle)
+
+
+def _open_added(name: str, added: Any, bundle: Bundle, threads: int) -> Backend:
+    """Open a backend of another package: `load`, and in `MODEL` the format that it runs, if it runs any."""
+    model = getattr(added, "MODEL", None)
+    try:
+        backend = added.load(bundle.file(model).load() if model else b"", threads, bundle.shapes)
+    except EdgeDigitsError:
+        raise
+    except Exception as error:  # whatever the package's own code raises
+        raise BackendError(f"the backend {name} failed: {type(error).__name__}: {error}") from error
+    return _checked(backend, bundle)
+
+
+def _checked(backend: Backend, bundle: Bundle) -> Backend:
     if backend.outputs != bundle.shapes.outputs:
         raise ModelError(
             f"the model {bundle.name} gives {backend.outputs} outputs, its manifest says {bundle.shapes.outputs}"

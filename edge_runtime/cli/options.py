@@ -5,10 +5,20 @@ import click
 from edge_runtime.backends import AUTO, CHOICES
 from edge_runtime.bundle import Bundle
 from edge_runtime.limits import THREADS
+from edge_runtime.plugins import BACKENDS, plugin_names
 
 model_option = click.option("--model", metavar="NAME|DIR", help="A shipped model or a bundle's folder.  [default: ann]")
+
+
+class _BackendName(click.Choice[str]):
+    """One of ours, or one that another package adds."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if value not in CHOICES and value in plugin_names(BACKENDS) else super().convert(value, param, ctx)
+
+
 backend_option = click.option(
-    "--backend", type=click.Choice(CHOICES), default=AUTO, show_default=True, help="What runs the network."
+    "--backend", type=_BackendName(CHOICES), default=AUTO, show_default=True, help="What runs the network."
 )
 lines_option = click.option(
     "--lines/--no-lines",

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_runtime.errors import FileError, SourceError, UsageError
+from edge_runtime.plugins import SOURCES, load_plugin
 from edge_runtime.redact import ENCODE, SOURCE_FORM, needs_encoding, public_address, redact_argument
 from edge_runtime.sources import Source
 from edge_runtime.sources.live import Camera, Live
@@ -28,6 +29,8 @@ def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False, f
     if "://" in text and scheme in SCHEMES:
         return Live(without_secrets(text), partial(_address, scheme, text, fps), tell, wait, private=True)
     if "://" in text:
+        if added := _added(text, tell, wait):
+            return added
         raise UsageError(f"a source's address begins with {', '.join(SCHEMES)}, not {scheme!r}")
     if device := re.fullmatch(r"(?:/dev/video)?(\d{1,3})", text):
         return Live(f"/dev/video{int(device[1])}", partial(_device, int(device[1])), tell, wait)
@@ -42,10 +45,19 @@ def open_source(text: str, tell: Tell = lambda line: None, wait: bool = False, f
         return Stored(text, partial(_pictures, path, tell))
     if path.is_file():
         return Stored(text, partial(_video, path))
+    if added := _added(text, tell, wait):
+        return added
     shown = redact_argument(text)
     if "/" not in text and "." not in text:
         raise UsageError(f"{shown!r} names no source: it is {KINDS}")
     raise FileError(f"there is no file or folder {shown}")
+
+
+def _added(text: str, tell: Tell, wait: bool) -> Source | None:
+    """Return a source that another package adds, by what the text has before its first colon."""
+    kind = text.partition(":")[0]
+    open_camera = load_plugin(SOURCES, kind) if re.fullmatch(r"[A-Za-z][\w.+-]*", kind) else None
+    return Live(kind, partial(open_camera, text), tell, wait, private=True) if open_camera else None
 
 
 def without_secrets(url: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.plugins import SINKS, load_plugin
 from edge_runtime.redact import BROKER_FORM, redact_argument
 from edge_runtime.sinks import ReadingSink
 from edge_runtime.sinks.readings.broker import parse_broker, read_password
@@ -58,6 +59,9 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     if kind in ("mqtt", "mqtts"):
         return _open_mqtt(text, settings)
     if kind not in ("jsonl", "sqlite", "csv"):
+        if open_added := load_plugin(SINKS, kind):
+            sink: ReadingSink = open_added(rest, settings)
+            return sink
         raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
     if not rest or "\0" in rest:
         raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")
