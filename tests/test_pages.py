@@ -310,6 +310,105 @@ def test_read_says_so_when_there_is_nothing(run_cli):
     assert done.stderr.startswith("no digits in ")
 
 
+def test_read_finds_the_digit_of_every_sample(run_cli):
+    samples = sorted(path for path in (ROOT / "samples").iterdir() if path.name[0].isdigit())
+    done = run_cli("read", "--json", *samples)
+    assert done.stderr == ""
+    texts = [json.loads(line)["text"] for line in done.stdout.splitlines()]
+    assert texts == [path.name[0] for path in samples]
+
+
+@pytest.mark.parametrize("side", [24, 40, 90, 150, 240])
+def test_a_digit_that_fills_a_small_image_is_found(side):
+    for label in range(10):
+        crop = np.full((side + side // 5, side), 225, np.uint8)
+        crop[side // 10 : side // 10 + side] -= (draw_digit(label, 4, side, 0.11) * 0.8).astype(np.uint8)
+        page = READER.read(crop, "page")
+        assert page.text == str(label)
+        assert max(digit.box.height for digit in page.digits) > 0.6 * side
+        assert READER.read(255 - crop, "page").text == str(label)
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A TIFF of three pages: a number, nothing, and another number."""
+    pages = [page(["2074"], (400, 140)).picture, np.full((140, 400), 235, np.uint8), page(["58"], (400, 140)).picture]
+    first, *others = [Image.fromarray(np.ascontiguousarray(each)) for each in pages]
+    first.save(tmp_path / "scan.tif", save_all=True, append_images=others)
+
+
+def test_every_page_of_a_file_is_read(run_cli, scan, tmp_path):
+    done = run_cli("read", "--json", "scan.tif")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["page"], each["pages"], each["text"]) for each in records] == [
+        (1, 3, "2074"),
+        (2, 3, ""),
+        (3, 3, "58"),
+    ]
+    done = run_cli("read", "scan.tif", "--annotate", "seen")
+    heads = [f"==> scan.tif, page {number} of 3 <==" for number in (1, 2, 3)]
+    assert done.stdout.splitlines() == [heads[0], "2074", heads[1], heads[2], "58"]
+    assert done.stderr == "no digits in scan.tif, page 2 of 3\n"
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == {
+        f"scan.tif.page{number}.png" for number in (1, 2, 3)
+    }
+
+
+def test_pages_before_a_broken_one_are_read(run_cli, scan, tmp_path):
+    data = bytearray((tmp_path / "scan.tif").read_bytes())
+    at = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[at : at + 2], "little")
+    second = int.from_bytes(data[at + 2 + 12 * count : at + 6 + 12 * count], "little")
+    data[second : second + 2] = b"\xff\xff"  # so many tags are beyond the file's end
+    (tmp_path / "scan.tif").write_bytes(data)
+    done = run_cli("read", "--json", "scan.tif", code=1)
+    first, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["text"] == "2074"
+    assert set(last) == {"path", "error"}
+    assert "page 2" in last["error"]
+    assert done.stderr.startswith("error: scan.tif: page 2")
+
+
+def test_read_says_which_frame_of_an_animation_it_read(run_cli, tmp_path):
+    frames = [
+        Image.fromarray(np.ascontiguousarray(page(["2074"], (400, 140)).picture)),
+        Image.new("RGB", (400, 140), "white"),
+    ]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    done = run_cli("read", "--json", "film.gif")
+    record = json.loads(done.stdout)
+    assert record["text"] == "2074"
+    assert "frame" in record["note"]
+    assert done.stderr == f"note: film.gif: {record['note']}\n"
+
+
+def test_digits_that_were_found_and_dropped_are_told_of(run_cli, tmp_path):
+    """Ten digits, and each too small to be read."""
+    tiny = np.full((60, 200), 235, np.uint8)
+    for place in range(10):
+        cv2.putText(tiny, str(place), (8 + 18 * place, 34), cv2.FONT_HERSHEY_SIMPLEX, 0.26, 60, 1, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "tiny.png"), tiny)
+    done = run_cli("read", "tiny.png")
+    assert done.stdout == ""
+    assert done.stderr.startswith("warning: no digits in tiny.png: ")
+    assert "marks were dropped (" in done.stderr
+    told = int(done.stderr.split(": ")[-1].split()[0])
+    done = run_cli("read", "--json", "tiny.png")
+    dropped = json.loads(done.stdout)["dropped"]
+    assert len(dropped) == told >= 8
+    assert all(each["reason"] in done.stderr for each in dropped)
+
+
+def test_a_texture_is_told_as_one_mark(run_cli, tmp_path):
+    blocks = np.random.default_rng(1).integers(0, 2, (100, 160), np.uint8) * 200 + 30
+    cv2.imwrite(str(tmp_path / "blocks.png"), np.kron(blocks, np.ones((6, 6), np.uint8)))
+    done = run_cli("read", "--json", "blocks.png")
+    record = json.loads(done.stdout)
+    assert (record["text"], record["digits"]) == ("", [])
+    assert record["dropped"] == [{"box": [0, 0, 960, 600], "reason": "texture"}]
+    assert done.stderr == "warning: no digits in blocks.png: 1 mark was dropped (1 texture)\n"
+
+
 def test_read_cannot_draw_into_a_file(run_cli, note, tmp_path):
     (tmp_path / "taken").write_text("")
     said = run_cli("read", "--explain", "taken", "note.png", code=1).stderr
