@@ -122,7 +122,8 @@ def _between(
     """Tell of each line whether it goes from one rule to another: bool (n,)."""
     width = labels.shape[1]
     near = (np.asarray(cv2.dilate(ends, np.ones((1, 2 * NEAR + 1), np.uint8))) > 0).T
-    met, columns = labels.T[near], np.nonzero(near)[0].astype(np.int32)  # column by column
+    met = labels.T[near]  # column by column
+    columns = np.repeat(np.arange(width, dtype=np.int32), np.count_nonzero(near, 1))
     first, last = np.zeros(len(left), np.int32), np.zeros(len(left), np.int32)
     last[met] = columns  # the last of those that are written to a place stays
     first[met[::-1]] = columns[::-1]
@@ -130,8 +131,9 @@ def _between(
     from_edge, to_edge = left <= NEAR, left + wide >= width - NEAR
     crossed = last - first > wide // 2
     found: NDArray[np.bool_] = crossed & (from_rule | from_edge) & (to_rule | to_edge)
-    found[np.bincount(met, minlength=len(left)) == 0] = False
-    return found
+    there = np.zeros(len(left), np.bool_)
+    there[met] = True
+    return found & there
 
 
 def _median(strength: Gray, mask: Gray) -> float:
