@@ -1,7 +1,25 @@
 """Every limit in one place, with its unit. What is over one is refused before it costs memory."""
 
-FILE_BYTES = 32 * 1024 * 1024  # bytes: the largest picture file that is read
-PIXELS = 50_000_000  # pixels: width times height of the largest picture that is decoded
+FILE_BYTES = 32 * 1024 * 1024  # bytes: the largest image file that is read
+PIXELS = 50_000_000  # pixels: width times height of the largest image that is decoded
+SIDE = 65_535  # pixels: the longest side of an image, as of JPEG
+DECODE_BYTES = 160 * 1024 * 1024  # bytes: the file, the work space of its decoder and the decoded image together
+PAGES = 1000  # pages of a file that are read
+PNG_CHUNKS = 65_536  # chunks of a PNG file
+JPEG_SCANS = 32  # scans of a progressive JPEG file
+WEBP_CHUNKS = 10_000  # chunks of a WebP file, or of a frame in it
+TIFF_ENTRIES = 512  # entries of a directory of a TIFF file
+TIFF_PARTS = 65_536  # strips or tiles of a page of a TIFF file
+BOXES = 1000  # outer boxes of a JPEG 2000 file
+GIF_CODES = 3_000_000  # codes of a GIF image, which we decode ourselves
+PDF_DPI = 200  # pixels to the inch: how finely a page of a PDF is drawn
+PDF_PIXELS = 16_000_000  # pixels: a larger page of a PDF is drawn less finely
+SLACK_BYTES = 64 * 1024  # bytes: compressed data of an image may have an eighth more than its pixels, and these
+DEFLATED_BYTES = 10_000_000  # bytes: more deflated data than these is decoded in a process with limits
+LOSSLESS_PIXELS = 250_000  # pixels: a larger lossless WebP is decoded in a process with limits
+ISOLATED_BYTES = 160 * 1024 * 1024  # bytes: the memory that such a process may take for a file
+DECODE_SECONDS = 2.0  # CPU seconds of a desktop core: the time that it may take for an image
+ISOLATED_SECONDS = 60.0  # seconds: such a process that gives no answer for so long hangs
 MANIFEST_BYTES = 16 * 1024 * 1024  # bytes: the largest manifest.json that is parsed
 MODEL_BYTES = 256 * 1024 * 1024  # bytes: the largest model file that is loaded
 THREADS = 64  # threads: the most an interpreter is asked for
