@@ -15,6 +15,7 @@ from edge_runtime.cli.options import backend_option, max_error_option, model_opt
 from edge_runtime.cli.progress import Progress
 from edge_runtime.cli.run import INTERRUPTED, debug_option
 from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.image import needs_extra
 from edge_runtime.labels import FolderLabels, TableLabels, Truth
 from edge_runtime.pipeline import open_lines
 from edge_runtime.sinks import parquet
@@ -140,6 +141,7 @@ def batch_classify(
         "the line model": lines.bundle.digest if lines else None,
         "the backend": resolved,
         "the version of edge-digits": versions("edge-digits")["edge-digits"],
+        "the extra 'formats'": not needs_extra(".pdf"),
         "the option --mode": mode,
         "the option --max-error": max_error,
         "the option --recursive": recursive,
@@ -198,9 +200,8 @@ def batch_classify(
     if unread:
         click.echo(f"error: {unread:,} folders could not be listed", err=True)
     if not report.total:
-        click.echo(
-            f"error: {'standard input names no file' if source is None else f'{folder} holds no image'}", err=True
-        )
+        why = f"there is no image in {folder}" if source else "standard input names no file"
+        click.echo(f"error: nothing was read: {why}", err=True)
     if truth:
         report.print_score(picture)
     return 1 if report.statuses[Status.FAILED] or copies.missed or unread or not report.total else 0

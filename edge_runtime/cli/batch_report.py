@@ -9,7 +9,7 @@ import click
 
 from edge_runtime.chart import confusion_png
 from edge_runtime.errors import OutputError
-from edge_runtime.image import needs_extra
+from edge_runtime.formats import advice, needs_extra
 from edge_runtime.labels import Truth
 from edge_runtime.score import Score
 from edge_runtime.sinks.table import printable
@@ -24,8 +24,8 @@ SKIPPED = {
     kinds.HIDDEN: "hidden or system (--hidden reads them)",
     kinds.WRITTEN: "written by edge-digits (name the folder itself to read it)",
     kinds.PATTERN: "by --include and --exclude",
-    kinds.LINK: "links to folders (they are not followed)",
-    kinds.OTHER: "of other names (no image format that is read)",
+    kinds.LINK: "linked to a folder (links to folders are not followed)",
+    kinds.OTHER: "without a known suffix (no image format that is read)",
 }
 
 
@@ -142,7 +142,7 @@ def skipped(counts: Counter[str]) -> str:
         if kind in SKIPPED:
             said.append(f"{count:,} {SKIPPED[kind]}")
         else:
-            said.append(f"{count:,} {kind} ({needs_extra(f'x{kind}') or 'no image format that is read'})")
+            said.append(f"{count:,} {kind} ({needs_extra(kind) or advice(kind) or 'no image format that is read'})")
     if rest := counts.total() - sum(count for _, count in counts.most_common(KINDS)):
         said.append(f"{rest:,} of further kinds")
     return ", ".join(said)

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from edge_runtime.errors import FileError
-from edge_runtime.image import is_image_name
+from edge_runtime.image import is_image_name, needs_extra
 from edge_runtime.written import MARK, is_written
 
 RUN = 50_000  # names sorted in memory at once; more of one folder go to temporary files
@@ -134,7 +135,7 @@ class Folder:
                 elif entry.is_dir(follow_symlinks=False):
                     if self._recursive:
                         yield name + "/"
-                elif not is_image_name(name):
+                elif not _is_read(name[name.rfind(".") :]):
                     if prefix + name not in self.own:
                         skipped[LINK if entry.is_symlink() and entry.is_dir() else _suffix(name)] += 1
                 elif is_written(name):
@@ -148,6 +149,12 @@ class Folder:
         if self._include and not _matches(prefix, name, self._include):
             return False
         return not (self._exclude and _matches(prefix, name, self._exclude))
+
+
+@lru_cache
+def _is_read(suffix: str) -> bool:
+    """Tell by a file's suffix whether it is of a format that can be read with what is installed."""
+    return is_image_name(suffix) and not needs_extra(suffix)
 
 
 def _suffix(name: str) -> str:
