@@ -10,6 +10,8 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
+import cv2
+
 from edge_runtime import limits
 from edge_runtime.errors import InputError, TooLargeError
 from edge_runtime.image import DecodedImage, decode_here
@@ -23,6 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries may print
+        cv2.setNumThreads(1)  # each thread has a stack that counts, too
         seconds = limits.DECODE_SECONDS * _slowness()
         _limit_memory()
         while line := sys.stdin.buffer.readline():

@@ -16,8 +16,8 @@ from edge_runtime.formats import is_image_name as is_image_name
 from edge_runtime.formats import needs_extra as needs_extra
 from edge_runtime.formats.encoded import DecodedImage as DecodedImage
 from edge_runtime.formats.encoded import Encoded
+from edge_runtime.gray import stretched, upright
 from edge_runtime.gray import to_gray as to_gray
-from edge_runtime.gray import upright
 from edge_runtime.types import Gray
 
 
@@ -128,6 +128,8 @@ def _images(data: bytes, max_pixels: int, isolate: bool) -> Iterator[DecodedImag
                 gray = image.gray
             else:
                 gray = to_gray(encoded.decode())
+            if encoded.exact:
+                gray = stretched(gray)
             yield DecodedImage(upright(gray, encoded.orientation), encoded.page, encoded.pages, encoded.note)
     except InputError as error:
         if encoded is None or encoded.pages == 1 or str(error).startswith("page "):

@@ -32,15 +32,14 @@ def images(data: bytes) -> tuple[Encoded]:
     except Exception as error:  # libavif's errors come as many kinds
         raise DamagedImageError("the AVIF is broken or of a kind that cannot be decoded") from error
     note = f"animation of {frames} frames: the first was read" if frames > 1 else ""
-    return (Encoded(width, height, 9 * width * height, partial(_decode, file), turn, note=note),)
+    return (Encoded(width, height, 9 * width * height, partial(_decode, file), turn, note=note, exact=False),)
 
 
 def _decode(file: Image.Image) -> Pixels:
     try:
-        pixels = np.asarray(file)
+        # Gray in Pillow: its copies of colours are large.
+        return np.asarray(file.convert("LA" if file.mode == "RGBA" else "L"))
     except MemoryError:
         raise
     except Exception as error:
         raise DamagedImageError("the AVIF is broken: it cannot be decoded") from error
-    order = [2, 1, 0, *range(3, pixels.shape[2])] if pixels.ndim == 3 and pixels.shape[2] > 2 else None
-    return pixels if order is None else pixels[..., order]

@@ -22,6 +22,7 @@ class Encoded(NamedTuple):
     page: int = 1  # from 1
     pages: int = 1
     note: str = ""  # see DecodedImage
+    exact: bool = True  # no lossy compression has changed the pixels' values
     isolate: bytes = b""  # this image as a file of its own, if only a process with limits may decode it
 
 

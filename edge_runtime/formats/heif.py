@@ -32,7 +32,7 @@ def images(data: bytes) -> Iterator[Encoded]:
         raise DamagedImageError("the HEIC is broken or of a kind that cannot be decoded") from error
     for number, (image, (width, height)) in enumerate(zip(found, sizes, strict=True), 1):
         work = 6 * width * height
-        yield Encoded(width, height, work, partial(_decode, image), page=number, pages=len(found))
+        yield Encoded(width, height, work, partial(_decode, image), page=number, pages=len(found), exact=False)
 
 
 def _decode(image: Any) -> Pixels:

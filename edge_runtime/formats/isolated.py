@@ -26,7 +26,10 @@ from edge_runtime.formats.encoded import DecodedImage
 
 # The process finds the package where we did, whatever its own environment says.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge_runtime.decoder import main; main()"
-_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+_SETTINGS = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"),
+    "MALLOC_MMAP_THRESHOLD_": "262144",  # bytes: larger blocks go back to the system when they are free
+}
 
 
 def images(data: bytes, name: str, max_pixels: int) -> Iterator[DecodedImage]:
@@ -75,7 +78,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | _SETTINGS,
             )
         except (OSError, ValueError) as error:
             raise errors.FileError(f"the process that decodes such files cannot be started: {error}") from error

@@ -52,7 +52,7 @@ def images(data: bytes) -> tuple[Encoded]:
         data = b"".join(data[start:end] for start, end in stream.kept)
         copied = len(data)
     decode = partial(opencv.decode, data, "JPEG", width, height, True)
-    return (Encoded(width, height, width * height + stream.work + copied, decode, stream.orientation),)
+    return (Encoded(width, height, width * height + stream.work + copied, decode, stream.orientation, exact=False),)
 
 
 def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:

@@ -26,4 +26,4 @@ def images(data: bytes) -> tuple[Encoded]:
     depth = (data[at + 2 + _SIZ.size] & 0x7F) + 1
     plain = components < 4 and depth <= 8
     work = width * height * components * _SAMPLE_BYTES
-    return (Encoded(width, height, work, partial(opencv.decode, data, "JPEG 2000", width, height, plain)),)
+    return (Encoded(width, height, work, partial(opencv.decode, data, "JPEG 2000", width, height, plain), exact=False),)

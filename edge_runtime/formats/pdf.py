@@ -56,6 +56,7 @@ def images(data: bytes) -> Iterator[Encoded]:
             page=number,
             pages=min(count, limits.PAGES),
             note="; ".join(notes),
+            exact=False,
         )
 
 

@@ -176,6 +176,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         width * height * pixel + work + len(file),
         partial(opencv.decode, file, "TIFF", width, height, plain),
         turn if 1 <= turn <= 8 else 1,
+        exact=compression != _JPEG,
         isolate=file if compressed > limits.DEFLATED_BYTES and compression in _DEFLATE else b"",
     )
 

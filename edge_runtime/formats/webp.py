@@ -67,6 +67,7 @@ def images(data: bytes) -> tuple[Encoded]:
             work + 64 * width,
             partial(opencv.decode, still, "WebP", width, height, not transparent),
             turn,
+            exact=pixels.name == b"VP8L",
             note=f"animation of {frames} frames: the first was read" if frames > 1 else "",
             # Its header does not tell how many tables a lossless image has: up to one of 6 KB for each 4x4 pixels.
             isolate=still if lossless and area > limits.LOSSLESS_PIXELS else b"",
