@@ -26,19 +26,25 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries may print
         cv2.setNumThreads(1)  # each thread has a stack that counts, too
-        seconds = limits.DECODE_SECONDS * _slowness()
+        slowness = _slowness()
         _limit_memory()
         while line := sys.stdin.buffer.readline():
             request = json.loads(line)
             if "bytes" in request:
-                _decode(sys.stdin.buffer, out, request, seconds)
+                _decode(sys.stdin.buffer, out, request, slowness)
 
 
-def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], seconds: float) -> None:
+def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowness: int) -> None:
     """Answer on one file, until its end or an error or until we are to stop."""
-    images = decode_here(requests.read(request["bytes"]), request["max_pixels"])
+
+    def allow(pixels: int) -> None:
+        seconds = limits.DECODE_SECONDS_BASE + pixels / limits.DECODE_PIXELS
+        # Its signal ends us.
+        signal.setitimer(signal.ITIMER_PROF, min(limits.DECODE_SECONDS, seconds) * slowness)
+
+    images = decode_here(requests.read(request["bytes"]), request["max_pixels"], allow)
     while "next" in json.loads(requests.readline() or b"{}"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # whose signal ends us
+        allow(0)
         image: DecodedImage | None = None
         answer: dict[str, Any] = {"end": True}
         try:

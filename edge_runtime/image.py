@@ -7,7 +7,7 @@ laid on the paper that its ink stands out from; what has another depth than 8 bi
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
@@ -95,19 +95,19 @@ def decode_images(data: bytes | bytearray | memoryview, max_pixels: int = limits
     data = bytes(data)
     found = identify(data)
     if not found.isolated:
-        yield from _images(data, max_pixels, True)
+        yield from _images(data, max_pixels)
     elif found.library and not is_installed(found.library):
         raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
     else:
         yield from isolated.images(data, found.name, max_pixels)
 
 
-def decode_here(data: bytes, max_pixels: int) -> Iterator[DecodedImage]:
-    """Decode as `decode_images`, all in this process: for one that has limits."""
-    yield from _images(data, max_pixels, False)
+def decode_here(data: bytes, max_pixels: int, begin: Callable[[int], None]) -> Iterator[DecodedImage]:
+    """Decode as `decode_images`, all in this process, which has limits; `begin` gets an image's pixels before it."""
+    yield from _images(data, max_pixels, begin)
 
 
-def _images(data: bytes, max_pixels: int, isolate: bool) -> Iterator[DecodedImage]:
+def _images(data: bytes, max_pixels: int, begin: Callable[[int], None] | None = None) -> Iterator[DecodedImage]:
     found = identify(data)
     encoded: Encoded | None = None
     try:
@@ -118,12 +118,13 @@ def _images(data: bytes, max_pixels: int, isolate: bool) -> Iterator[DecodedImag
                 raise TooLargeError(
                     f"the image has {size} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side"
                 )
-            # Turning needs the gray pixels twice.
-            work = len(data) + encoded.work + width * height * (2 if encoded.orientation > 1 else 1)
+            work = len(data) + encoded.work
             if work > limits.DECODE_BYTES:
                 most = limits.DECODE_BYTES >> 20
                 raise TooLargeError(f"decoding the image takes {(work >> 20) + 1} MiB; at most {most} are taken")
-            if isolate and encoded.isolate:
+            if begin is not None:
+                begin(width * height)
+            if begin is None and encoded.isolate:
                 (image,) = isolated.images(encoded.isolate, found.name, max_pixels)
                 gray = image.gray
             else:

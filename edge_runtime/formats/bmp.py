@@ -34,6 +34,6 @@ def images(data: bytes) -> tuple[Encoded]:
     packed = (width * bits + 31) // 32 * 4 * height if compression in (_RGB, _FIELDS) else 1
     if max(14 + size + palette, offset + packed) > len(data):
         raise DamagedImageError("the BMP is truncated: its end is missing")
-    plain = bits <= 24
-    work = width * height * (1 if plain else 4) + 8 * width
-    return (Encoded(width, height, work, partial(opencv.decode, data, "BMP", width, height, plain)),)
+    size, flags = (1, opencv.GRAY) if bits <= 24 else (4, opencv.ALL)
+    work = opencv.cost(width * height, size, 8 * width)
+    return (Encoded(width, height, work, partial(opencv.decode, data, "BMP", width, height, flags)),)

@@ -39,7 +39,7 @@ def images(data: bytes) -> tuple[Encoded]:
     own = _palette(data, first + 10, flags)
     start = first + 10 + len(own)
     decode = partial(_decode, data, start, width, height, bool(flags & 0x40), own or palette, transparent)
-    work = width * height * (3 if transparent is None else 5) + _TABLE_BYTES + len(data)
+    work = width * height * (3 if transparent is None else 6) + _TABLE_BYTES + len(data)
     note = f"animation of {frames} frames: the first was read" if frames > 1 else ""
     return (Encoded(width, height, work, decode, note=note),)
 

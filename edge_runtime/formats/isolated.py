@@ -82,6 +82,7 @@ class _Process:
             )
         except (OSError, ValueError) as error:
             raise errors.FileError(f"the process that decodes such files cannot be started: {error}") from error
+        self.pid = self._process.pid
         self._in, self._out = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def send(self, message: dict[str, Any], data: bytes = b"") -> None:
@@ -132,12 +133,10 @@ class _Process:
 
 def _explained(code: int | None, name: str) -> InputError:
     if code == -signal.SIGPROF:
-        return TooLargeError(f"decoding the {name} takes too long: save it smaller or as another kind of file")
+        return TooLargeError(f"decoding the {name} takes too long: save it smaller or in another format")
     if code is None:
-        return DamagedImageError(f"the {name} is broken: its decoder hangs")
-    if code == -signal.SIGKILL:
-        return TooLargeError(f"there is not enough memory to decode the {name}")
-    return DamagedImageError(f"the {name} is broken: its decoder has crashed")
+        return DamagedImageError(f"the {name} cannot be decoded: its decoder hangs")
+    return DamagedImageError(f"the {name} cannot be decoded: its decoder crashed or ran out of memory")
 
 
 _lock = threading.Lock()

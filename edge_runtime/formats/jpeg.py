@@ -51,8 +51,12 @@ def images(data: bytes) -> tuple[Encoded]:
     if stream.kept != [(0, len(data))]:
         data = b"".join(data[start:end] for start, end in stream.kept)
         copied = len(data)
-    decode = partial(opencv.decode, data, "JPEG", width, height, True)
-    return (Encoded(width, height, width * height + stream.work + copied, decode, stream.orientation, exact=False),)
+    decode = partial(opencv.decode, data, "JPEG", width, height, opencv.GRAY)
+    return (
+        Encoded(
+            width, height, opencv.cost(width * height, 1, stream.work) + copied, decode, stream.orientation, exact=False
+        ),
+    )
 
 
 def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:
@@ -62,7 +66,7 @@ def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:
     """
     if data[at : at + 2] != b"\xff\xd8":
         raise DamagedImageError("the JPEG is broken: it does not begin with a marker")
-    kept, at = [(at, at + 2)], at + 2
+    kept, at, segments = [(at, at + 2)], at + 2, 0
     width = height = blocks = components = scans = 0
     progressive, whole, turn = False, False, 1
     while True:
@@ -76,6 +80,9 @@ def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:
         if marker == _EOI:
             _keep(kept, start, at)
             break
+        segments += 1
+        if segments > limits.JPEG_SEGMENTS:
+            raise TooLargeError(f"the JPEG has more than {limits.JPEG_SEGMENTS:,} segments")
         (length,) = _LENGTH.unpack_from(data, at)
         end = at + length
         if length < 2 or end > len(data):

@@ -24,6 +24,6 @@ def images(data: bytes) -> tuple[Encoded]:
     if components not in (1, 3, 4):
         raise NotAnImageError(f"this is a JPEG 2000 of {components} components, which is not read: save it as PNG")
     depth = (data[at + 2 + _SIZ.size] & 0x7F) + 1
-    plain = components < 4 and depth <= 8
+    flags = opencv.ALL if components == 4 or depth > 8 else opencv.GRAY
     work = width * height * components * _SAMPLE_BYTES
-    return (Encoded(width, height, work, partial(opencv.decode, data, "JPEG 2000", width, height, plain), exact=False),)
+    return (Encoded(width, height, work, partial(opencv.decode, data, "JPEG 2000", width, height, flags), exact=False),)

@@ -10,13 +10,24 @@ from edge_runtime.formats.encoded import Pixels
 getattr(getattr(cv2.utils, "logging", cv2), "setLogLevel")(0)  # noqa: B009
 
 
-def decode(data: bytes, name: str, width: int, height: int, plain: bool) -> Pixels:
-    """Decode an image file of one image.
+GRAY = cv2.IMREAD_GRAYSCALE  # uint8, whatever the file has
+DEEP = cv2.IMREAD_ANYDEPTH  # gray, with the file's depth
+ALL = cv2.IMREAD_UNCHANGED  # depth and channels as in the file
 
-    plain: 8 bits a channel and no alpha, so that OpenCV's own gray will do. Returns uint8 (height, width) if plain,
-    else what the file holds. Raises DamagedImageError, also where OpenCV sees another size than the parser.
+
+def cost(pixels: int, size: int, space: int) -> int:
+    """Return the bytes that `decode` takes at most.
+
+    pixels: of the image. size: bytes of a pixel of the result. space: bytes that the decoder takes beside it.
     """
-    flags = cv2.IMREAD_GRAYSCALE if plain else cv2.IMREAD_UNCHANGED
+    return pixels * size + max(space, pixels * size)  # the result is copied into NumPy's array once the decoder is gone
+
+
+def decode(data: bytes, name: str, width: int, height: int, flags: int) -> Pixels:
+    """Decode a file of one image, as `flags` say: GRAY, DEEP or ALL.
+
+    Raises TooLargeError, or DamagedImageError, also where OpenCV sees another size than the parser.
+    """
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:

@@ -93,16 +93,14 @@ def images(data: bytes) -> tuple[Encoded]:
     # Of an interlaced image each of the seven passes may end a row with a byte that is not full.
     if compressed > raw + raw // 8 + 7 * 2 * (height + 8) + limits.SLACK_BYTES:
         raise DamagedImageError("the PNG is broken: it has more data than its pixels need")
-    plain = depth <= 8 and not alpha
-    size = 2 if depth == 16 else 1
-    # RGBA where there is alpha, and of an interlaced image all rows before they become gray.
-    pixel = 1 if plain and not interlaced else size * (4 if alpha else max(3 * interlaced, channels))
+    flags = opencv.ALL if alpha else opencv.DEEP if depth == 16 else opencv.GRAY
+    size = (2 if depth == 16 else 1) * (4 if alpha else 1)
     return (
         Encoded(
             width,
             height,
-            width * height * pixel + 8 * height + copied,
-            partial(opencv.decode, data, "PNG", width, height, plain),
+            opencv.cost(width * height, size, 8 * height) + copied,
+            partial(opencv.decode, data, "PNG", width, height, flags),
             turn,
             note=f"animation of {frames} frames: the first was read" if frames > 1 else "",
             isolate=data if compressed > limits.DEFLATED_BYTES else b"",

@@ -162,19 +162,22 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
     if not layout.tiled and compression == _NONE and layout.photometric != _YCBCR and not layout.separate:
         layout = _cut(layout)
     file = _file(data, order, tags, layout)
-    deep = layout.photometric <= _RGB and bits > 8
-    plain = not deep and _EXTRA not in tags and layout.format == _UNSIGNED
-    part = layout.part_width * layout.part_height
-    # In libtiff a part as it is and decompressed, and of OpenCV one as RGBA or the samples, and again if unpacked.
-    work += max(layout.sizes) + layout.row_bytes * layout.part_height
-    work += part * (4 if not deep else layout.samples * (bits + 7) // 8 * (2 if bits in (10, 12, 14) else 1))
-    pixel = 1 if plain else max(3, layout.samples) if not deep else layout.samples * ((bits + 7) // 8)
+    part, sample = layout.part_width * layout.part_height, (bits + 7) // 8
+    deep, opaque = layout.photometric <= _RGB and bits > 8, _EXTRA not in tags
+    if not deep:  # OpenCV has libtiff make RGBA of each part
+        space = 4 * part + layout.row_bytes * layout.part_height
+        size, flags = (1, opencv.GRAY) if opaque and layout.format == _UNSIGNED else (4, opencv.ALL)
+    else:  # and takes the samples as they are, and again if it unpacks them
+        space = part * layout.samples * sample * (2 if bits in (10, 12, 14) else 1)
+        colour = opaque and layout.format == _UNSIGNED and bits <= 16 and layout.samples == 3
+        size, flags = (2, opencv.DEEP) if colour else (layout.samples * sample, opencv.ALL)
+    space += work + max(layout.sizes)
     (turn,) = tags.get(_ORIENTATION, (1,))
     return Encoded(
         width,
         height,
-        width * height * pixel + work + len(file),
-        partial(opencv.decode, file, "TIFF", width, height, plain),
+        opencv.cost(width * height, size, space) + len(file),
+        partial(opencv.decode, file, "TIFF", width, height, flags),
         turn if 1 <= turn <= 8 else 1,
         exact=compression != _JPEG,
         isolate=file if compressed > limits.DEFLATED_BYTES and compression in _DEFLATE else b"",

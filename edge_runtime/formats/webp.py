@@ -48,24 +48,24 @@ def images(data: bytes) -> tuple[Encoded]:
     width, height, transparent = read(data, pixels)
     if canvas is not None and canvas != (width, height):
         raise DamagedImageError("the WebP is broken: its headers differ in its size")
-    parts = [_as_chunk(data, pixels)]
+    parts = _as_chunk(data, pixels)
     lossless = pixels.name == b"VP8L"
     if alpha is not None and not lossless and alpha.end > alpha.start:
         transparent = True
         lossless = data[alpha.start] & 3 != 0  # the alpha plane is compressed as a lossless image
         sides = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
-        parts = [struct.pack("<4sIB3x", b"VP8X", 10, 0x10) + sides, _as_chunk(data, alpha), *parts]
-    body = b"".join((b"WEBP", *parts))
-    still = struct.pack("<4sI", b"RIFF", len(body)) + body
+        parts = [struct.pack("<4sIB3x", b"VP8X", 10, 0x10) + sides, *_as_chunk(data, alpha), *parts]
+    still = b"".join((struct.pack("<4sI4s", b"RIFF", 4 + sum(map(len, parts)), b"WEBP"), *parts))
     area = width * height
-    # Of a lossless image 4 bytes a pixel in libwebp, and as many in its result.
-    work = area * ((4 if transparent else 3) + (4 if lossless else 0) + (0 if transparent else 1)) + len(still)
+    size, flags = (4, opencv.ALL) if transparent else (1, opencv.GRAY)
+    # In libwebp 4 bytes a pixel of a lossless image, and an alpha plane; in OpenCV BGR before it becomes gray.
+    space = area * ((6 if transparent else 4 if lossless else 0) + (0 if transparent else 3)) + 64 * width
     return (
         Encoded(
             width,
             height,
-            work + 64 * width,
-            partial(opencv.decode, still, "WebP", width, height, not transparent),
+            opencv.cost(area, size, space) + len(still),
+            partial(opencv.decode, still, "WebP", width, height, flags),
             turn,
             exact=pixels.name == b"VP8L",
             note=f"animation of {frames} frames: the first was read" if frames > 1 else "",
@@ -122,6 +122,6 @@ def _lossless(data: bytes, chunk: _Chunk) -> tuple[int, int, bool]:
     return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
 
 
-def _as_chunk(data: bytes, chunk: _Chunk) -> bytes:
+def _as_chunk(data: bytes, chunk: _Chunk) -> list[bytes | memoryview]:
     length = chunk.end - chunk.start
-    return _CHUNK.pack(chunk.name, length) + data[chunk.start : chunk.end] + bytes(length % 2)
+    return [_CHUNK.pack(chunk.name, length), memoryview(data)[chunk.start : chunk.end], bytes(length % 2)]
