@@ -579,7 +579,7 @@ def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, t
     assert {path for path, row in rows.items() if row["status"] == "ok"} == {"mislabelled.jpg", "folder.png/inside.png"}
     for path, reason in {
         "zero.png": "empty",
-        "text.png": "no picture",
+        "text.png": "no image",
         "cut.png": "truncated",
         "bomb.png": "50,000 x 50,000",
         "pipe.png": "no regular file",
