@@ -324,7 +324,7 @@ NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"
 FOUND = st.sampled_from(["", "7"]), st.sampled_from([None, 0.25]), st.sampled_from(Status)
 
 
-@given(st.lists(st.builds(Row, NAMES, *FOUND, NAMES, page=st.integers(1, 9))))
+@given(st.lists(st.builds(Row, NAMES, *FOUND, NAMES, st.just(()), st.integers(1, 9), st.just(""))))
 @settings(deadline=None)
 def test_rows_come_back_as_they_were(rows):
     for form in (Csv(), JsonLines()):
