@@ -77,6 +77,7 @@ class FailingFiles(Files):
     def replace(self, source, target):
         self._step()
         super().replace(source, target)
+        self.paths = {handle: target if path == source else path for handle, path in self.paths.items()}
 
     def remove(self, path):
         self._step()
@@ -243,6 +244,13 @@ def test_a_disk_that_fails_at_any_step_of_a_resumed_job_leaves_one_that_resumes(
     assert step > 5
 
 
+def test_a_job_that_was_killed_can_be_begun_again(form, killed):
+    path, _, whole = killed
+    assert run_job(path, form, Files(), overwrite=True) == 0
+    assert path.read_bytes() == whole
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("file", [".part", ".job"])
 def test_a_tail_that_is_lost_or_added_is_read_again(form, killed, file):
     path, files, whole = killed
@@ -329,6 +337,29 @@ def test_an_output_that_was_finished_while_another_process_waited_stays(tmp_path
     assert path.read_bytes() == whole  # until the new one is there
     fourth.close()
     assert run_job(path, form, Files(), resume=True) == PAGES
+    assert path.read_bytes() == whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_processes_that_waited_for_a_third_one_writes(tmp_path, form):
+    path = tmp_path / "results"
+    first = begin(path, form)
+    next_one = Journal(path, form[0](), JOB, Files(), form[1])
+
+    def meanwhile():
+        end(first)
+        next_one.begin(overwrite=True)
+        next_one.write(ROWS[:PAGES])
+
+    last = Journal(path, form[0](), JOB, SlowFiles(meanwhile), form[1])
+    with pytest.raises(OutputError, match="another process is writing"):
+        last.begin(overwrite=True)
+    last.close()
+    next_one.write(ROWS[PAGES:])
+    next_one.listed("", 7)
+    whole = path.read_bytes()
+    next_one.finish()
+    next_one.close()
     assert path.read_bytes() == whole
     assert list(tmp_path.iterdir()) == [path]
 
