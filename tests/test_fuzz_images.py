@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.image_files import INTACT
+from tests.image_files import INTACT, chunk
 from tests.image_probe import MEBIBYTES, Probe, allowed_seconds
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
@@ -36,10 +36,7 @@ def png_parts(data):
 
 
 def png_file(parts):
-    chunks = (
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, body) for name, body in parts)
 
 
 def jpeg_parts(data):
@@ -181,9 +178,7 @@ def retagged(data, chance):
         place = at + 2 + 12 * chance.randrange(max(1, entries))
         tag, kind, count, value = struct.unpack_from(order + "HHII", data, place)
         changed = [
-            chance.choice(
-                (tag, tag, tag + 1, chance.choice((256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 322, 323)))
-            ),
+            chance.choice((tag, tag, tag + 1, chance.choice(TAGS))),
             chance.choice((kind, kind, kind, 1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 16)),
             chance.choice((count, count, count, count + 1, chance.choice(NUMBERS))),
             chance.choice((value, value + 1, value * 2, value // 2, chance.choice(NUMBERS), chance.randrange(300))),
