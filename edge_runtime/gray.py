@@ -18,7 +18,7 @@ OUTLIERS = 4  # values at each end of the range that may be hot or dead pixels, 
 ONE_OUTLIER_IN = 50_000  # values
 
 FAINT = 16  # gray levels: an image of 8 bits with less contrast is one of faint ink, a mask, or blank
-CLEAR = 64  # gray levels: a deep image with more contrast than these is stretched whatever it shows
+CLEAR = 64  # gray levels: a deep image that has so much contrast with its depth's range is not stretched
 # What tells faint ink from noise, measured on drawn masks, and on blanks with noise, gradients and JPEG's traces:
 TWO_LEVELS = 0.85  # the share of the variance that two levels explain; of Gaussian noise they explain 0.64
 MIDDLE = 128  # between the two levels
@@ -85,10 +85,12 @@ def _luma(planes: NDArray[np.generic]) -> Gray:
     if top > 0:  # the next power of two: of 16 bits many files use 10 or 12
         share, power = math.frexp(top)
         top = top if share == 0.5 or power > 1023 else math.ldexp(1.0, power)
-    clear = _scaled(planes, low, high)
     # Not as high - low: that of two large floats is infinite.
-    enough = high / 2 - low / 2 >= CLEAR / 255 * (top / 2 - bottom / 2)
-    return clear if enough or _shows_ink(clear) else _scaled(planes, bottom, top)
+    if high / 2 - low / 2 < CLEAR / 255 * (top / 2 - bottom / 2):
+        clear = _scaled(planes, low, high)
+        if _shows_ink(clear):
+            return clear
+    return _scaled(planes, bottom, top)
 
 
 def _range(planes: NDArray[np.generic]) -> tuple[float, float]:

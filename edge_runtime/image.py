@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator
 
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
-from edge_runtime.formats import EXTRA, Format, identify, is_installed, isolated, opencv, parser, png
+from edge_runtime.formats import EXTRA, Format, identify, is_installed, opencv, parser, png
 from edge_runtime.formats import is_image_name as is_image_name
 from edge_runtime.formats import needs_extra as needs_extra
 from edge_runtime.formats.encoded import DecodedImage as DecodedImage
 from edge_runtime.formats.encoded import Encoded
 from edge_runtime.gray import stretched, upright
 from edge_runtime.gray import to_gray as to_gray
-from edge_runtime.memory import give_back
 from edge_runtime.types import Gray
 
 
@@ -103,7 +102,7 @@ def decode_images(data: bytes | bytearray | memoryview, max_pixels: int = limits
     elif found.library and not is_installed(found.library):
         raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
     else:
-        yield from isolated.images(data, found.name, max_pixels)
+        yield from _isolated(data, found.name, max_pixels)
 
 
 def decode_here(data: bytes, max_pixels: int, begin: Callable[[int], None]) -> Iterator[DecodedImage]:
@@ -138,17 +137,25 @@ def _decoded(
         need, most = (size + encoded.work >> 20) + 1, limits.DECODE_BYTES >> 20
         raise TooLargeError(f"decoding the image takes {need:,} MiB; at most {most} are taken")
     if encoded.work > limits.LARGE_BYTES:
+        from edge_runtime.memory import give_back
+
         give_back()
     if begin is not None:
         begin(width * height)
     if begin is None and encoded.isolate:
-        (image,) = isolated.images(encoded.isolate, name, max_pixels)
+        (image,) = _isolated(encoded.isolate, name, max_pixels)
         gray = image.gray
     else:
         gray = to_gray(encoded.decode())
     if encoded.exact:
         gray = stretched(gray)
     return gray if encoded.orientation == 1 else upright(gray, encoded.orientation)
+
+
+def _isolated(data: bytes, name: str, max_pixels: int) -> Iterator[DecodedImage]:
+    from edge_runtime.formats import isolated  # only when it is needed: most files are decoded here
+
+    return isolated.images(data, name, max_pixels)
 
 
 def _input_error(error: Exception, name: str, encoded: Encoded | None = None) -> InputError:
