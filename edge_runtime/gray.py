@@ -18,7 +18,6 @@ OUTLIERS = 4  # values at each end of the range that may be hot or dead pixels, 
 ONE_OUTLIER_IN = 50_000  # values
 
 FAINT = 16  # gray levels: an image of 8 bits with less contrast is one of faint ink, a mask, or blank
-CLEAR = 64  # gray levels: a deep image that has so much contrast with its depth's range is not stretched
 # What tells faint ink from noise, measured on drawn masks, and on blanks with noise, gradients and JPEG's traces:
 TWO_LEVELS = 0.85  # the share of the variance that two levels explain; of Gaussian noise they explain 0.64
 MIDDLE = 128  # between the two levels
@@ -81,16 +80,15 @@ def _luma(planes: NDArray[np.generic]) -> Gray:
     if planes.dtype == np.uint8:
         return np.ascontiguousarray(planes[..., 0], np.uint8) if planes.shape[2] == 1 else _scaled(planes, 0, 255)
     low, high = _range(planes)
-    bottom, top = min(low, 0.0), max(high, 0.0)
-    if top > 0:  # the next power of two: of 16 bits many files use 10 or 12
-        share, power = math.frexp(top)
-        top = top if share == 0.5 or power > 1023 else math.ldexp(1.0, power)
-    # Not as high - low: that of two large floats is infinite.
-    if high / 2 - low / 2 < CLEAR / 255 * (top / 2 - bottom / 2):
-        clear = _scaled(planes, low, high)
-        if _shows_ink(clear):
-            return clear
-    return _scaled(planes, bottom, top)
+    clear = _scaled(planes, low, high)
+    if _shows_ink(clear):
+        return clear
+    # Noise is not to be stretched: black is 0, and white the next power of two, as many files use 10 or 12 of 16 bits.
+    top = max(high, 0.0)
+    share, power = math.frexp(top)
+    if 0.5 < share < 1 and power < 1024:
+        top = math.ldexp(1.0, power)
+    return _scaled(planes, min(low, 0.0), top)
 
 
 def _range(planes: NDArray[np.generic]) -> tuple[float, float]:
