@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
-from edge_runtime.formats import EXTRA, identify, is_installed, isolated, parser
+from edge_runtime.formats import EXTRA, Format, identify, is_installed, opencv, parser, png
 from edge_runtime.formats import is_image_name as is_image_name
 from edge_runtime.formats import needs_extra as needs_extra
 from edge_runtime.formats.encoded import DecodedImage as DecodedImage
@@ -85,6 +85,9 @@ def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.P
 
     Returns uint8 (height, width), 0 black to 255 white. Raises NotAnImageError, TooLargeError or DamagedImageError.
     """
+    size = png.small(data)
+    if size is not None and size[0] * size[1] <= max_pixels:
+        return stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY)))
     for image in decode_images(data, max_pixels):
         return image.gray
     raise DamagedImageError("the file holds no image")
@@ -95,46 +98,70 @@ def decode_images(data: bytes | bytearray | memoryview, max_pixels: int = limits
     data = bytes(data)
     found = identify(data)
     if not found.isolated:
-        yield from _images(data, max_pixels)
+        yield from _images(data, found, max_pixels)
     elif found.library and not is_installed(found.library):
         raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
     else:
-        yield from isolated.images(data, found.name, max_pixels)
+        yield from _isolated(data, found.name, max_pixels)
 
 
 def decode_here(data: bytes, max_pixels: int, begin: Callable[[int], None]) -> Iterator[DecodedImage]:
     """Decode as `decode_images`, all in this process, which has limits; `begin` gets an image's pixels before it."""
-    yield from _images(data, max_pixels, begin)
+    yield from _images(data, identify(data), max_pixels, begin)
 
 
-def _images(data: bytes, max_pixels: int, begin: Callable[[int], None] | None = None) -> Iterator[DecodedImage]:
-    found = identify(data)
+_BROKEN = (struct.error, LookupError, ValueError, OverflowError)  # what a parser may raise; InputError is a ValueError
+
+
+def _images(
+    data: bytes, found: Format, max_pixels: int, begin: Callable[[int], None] | None = None
+) -> Iterator[DecodedImage]:
     encoded: Encoded | None = None
     try:
         for encoded in parser(found.module)(data):
-            width, height = encoded.width, encoded.height
-            if width * height > max_pixels or max(width, height) > limits.SIDE:
-                size = f"{width:,} x {height:,}"
-                raise TooLargeError(
-                    f"the image has {size} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side"
-                )
-            work = len(data) + encoded.work
-            if work > limits.DECODE_BYTES:
-                most = limits.DECODE_BYTES >> 20
-                raise TooLargeError(f"decoding the image takes {(work >> 20) + 1} MiB; at most {most} are taken")
-            if begin is not None:
-                begin(width * height)
-            if begin is None and encoded.isolate:
-                (image,) = isolated.images(encoded.isolate, found.name, max_pixels)
-                gray = image.gray
-            else:
-                gray = to_gray(encoded.decode())
-            if encoded.exact:
-                gray = stretched(gray)
-            yield DecodedImage(upright(gray, encoded.orientation), encoded.page, encoded.pages, encoded.note)
-    except InputError as error:
-        if encoded is None or encoded.pages == 1 or str(error).startswith("page "):
-            raise
-        raise type(error)(f"page {encoded.page}: {error}") from error
-    except (struct.error, LookupError, ValueError, OverflowError) as error:
-        raise DamagedImageError(f"the {found.name} is truncated or broken: its header cannot be read") from error
+            gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
+            yield DecodedImage(gray, encoded.page, encoded.pages, encoded.note)
+    except _BROKEN as error:
+        raise _input_error(error, found.name, encoded) from error
+
+
+def _decoded(
+    encoded: Encoded, name: str, size: int, max_pixels: int, begin: Callable[[int], None] | None = None
+) -> Gray:
+    """Decode an image of a file of `size` bytes, in this process if `begin` is given."""
+    width, height = encoded.width, encoded.height
+    if width * height > max_pixels or width > limits.SIDE or height > limits.SIDE:
+        sides = f"{width:,} x {height:,}"
+        raise TooLargeError(f"the image has {sides} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side")
+    if size + encoded.work > limits.DECODE_BYTES:
+        need, most = (size + encoded.work >> 20) + 1, limits.DECODE_BYTES >> 20
+        raise TooLargeError(f"decoding the image takes {need:,} MiB; at most {most} are taken")
+    if encoded.work > limits.LARGE_BYTES:
+        from edge_runtime.memory import give_back
+
+        give_back()
+    if begin is not None:
+        begin(width * height)
+    if begin is None and encoded.isolate:
+        (image,) = _isolated(encoded.isolate, name, max_pixels)
+        gray = image.gray
+    else:
+        gray = to_gray(encoded.decode())
+    if encoded.exact:
+        gray = stretched(gray)
+    return gray if encoded.orientation == 1 else upright(gray, encoded.orientation)
+
+
+def _isolated(data: bytes, name: str, max_pixels: int) -> Iterator[DecodedImage]:
+    from edge_runtime.formats import isolated  # only when it is needed: most files are decoded here
+
+    return isolated.images(data, name, max_pixels)
+
+
+def _input_error(error: Exception, name: str, encoded: Encoded | None = None) -> InputError:
+    """What a parser or decoder raised, as InputError that names the page if there are several."""
+    if not isinstance(error, InputError):
+        error = DamagedImageError(f"the {name} is truncated or broken: its header cannot be read")
+    if encoded is None or encoded.pages == 1 or str(error).startswith("page "):
+        return error
+    return type(error)(f"page {encoded.page}: {error}")

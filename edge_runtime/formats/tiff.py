@@ -163,7 +163,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         layout = _cut(layout)
     file = _file(data, order, tags, layout)
     part, sample = layout.part_width * layout.part_height, (bits + 7) // 8
-    deep, opaque = layout.photometric <= _RGB and bits > 8, _EXTRA not in tags
+    deep, opaque = layout.photometric <= _RGB and bits > 8 and layout.samples != 2, _EXTRA not in tags
     if not deep:  # OpenCV has libtiff make RGBA of each part
         space = 4 * part + layout.row_bytes * layout.part_height
         size, flags = (1, opencv.GRAY) if opaque and layout.format == _UNSIGNED else (4, opencv.ALL)
@@ -176,7 +176,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
     return Encoded(
         width,
         height,
-        opencv.cost(width * height, size, space) + len(file),
+        opencv.cost(width * height * size, space) + len(file),
         partial(opencv.decode, file, "TIFF", width, height, flags),
         turn if 1 <= turn <= 8 else 1,
         exact=compression != _JPEG,
