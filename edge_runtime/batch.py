@@ -12,11 +12,11 @@ from edge_runtime.bundle import Bundle, load_bundle, load_lines
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
 from edge_runtime.errors import FileError, InputError, ModelError
-from edge_runtime.image import read_images
+from edge_runtime.image import FailedPage, decode_images, read_file
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.line_reader import LineReader
 from edge_runtime.pipeline import Expect, Reader
-from edge_runtime.spelling import other_spelling
+from edge_runtime.spelling import located
 from edge_runtime.types import Gray, Row, Status
 from edge_runtime.workers import Workers
 
@@ -174,25 +174,30 @@ def _pages(path: str, root: str) -> Iterator[tuple[Gray | None, int, str]]:
 
     The text is then the reason. Every page of a file that can be opened is yielded.
     """
-    images = read_images(f"{root}/{path}" if root else path)
-    page, pages, respell = 0, 1, not root  # a list may write a name in another way than the file system does
-    while page < pages:
-        try:
-            for gray, page, pages, note in images:  # noqa: B007 (the loop around it asks for them)
-                yield gray, page, note
-                del gray
-            if page < pages:  # the decoder goes no further than to a page that is damaged
-                reason = f"not read: page {page} cannot be decoded"
-                yield from ((None, number, reason) for number in range(page + 1, pages + 1))
-            return
-        except (InputError, MemoryError) as error:
-            if respell and not page and isinstance(error, FileError):
-                respell = False
-                if other := other_spelling(path):
-                    images = read_images(other)
-                    continue
-            page += 1
-            yield None, page, NO_MEMORY if isinstance(error, MemoryError) else str(error)
+    failed: list[FailedPage] = []
+    last, pages = 0, 1
+    try:
+        data = read_file(f"{root}/{path}" if root else located(path))
+        for gray, page, pages, note in decode_images(data, failed=failed.append):  # noqa: B007 (used below)
+            if failed:
+                yield from _reasons(failed)
+                failed.clear()
+            last = page
+            yield gray, page, note
+            del gray
+    except (InputError, MemoryError) as error:
+        last, pages = (failed[-1].page, failed[-1].pages) if failed else (last, pages)
+        known = FileError(NO_MEMORY) if isinstance(error, MemoryError) else error
+        failed.append(FailedPage(last + 1, pages, known))
+    if failed:
+        yield from _reasons(failed)
+        # Where the decoder goes no further.
+        reason = f"not read: page {failed[-1].page} cannot be decoded"
+        yield from ((None, page, reason) for page in range(failed[-1].page + 1, failed[-1].pages + 1))
+
+
+def _reasons(failed: list[FailedPage]) -> Iterator[tuple[None, int, str]]:
+    return ((None, each.page, str(each.error)) for each in failed)
 
 
 def _result(found: list[FoundPage]) -> Result:

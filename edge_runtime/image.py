@@ -15,7 +15,8 @@ from edge_runtime.formats import EXTRA, Format, identify, is_installed, opencv, 
 from edge_runtime.formats import is_image_name as is_image_name
 from edge_runtime.formats import needs_extra as needs_extra
 from edge_runtime.formats.encoded import DecodedImage as DecodedImage
-from edge_runtime.formats.encoded import Encoded
+from edge_runtime.formats.encoded import Encoded, Failed
+from edge_runtime.formats.encoded import FailedPage as FailedPage
 from edge_runtime.gray import stretched, upright
 from edge_runtime.gray import to_gray as to_gray
 from edge_runtime.types import Gray
@@ -33,7 +34,10 @@ def read_gray(
 
 
 def read_images(
-    path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES, max_pixels: int = limits.PIXELS
+    path: str | os.PathLike[str],
+    max_bytes: int = limits.FILE_BYTES,
+    max_pixels: int = limits.PIXELS,
+    failed: Failed | None = None,
 ) -> Iterator[DecodedImage]:
     """Read every page of an image file, one at a time.
 
@@ -41,9 +45,10 @@ def read_images(
             print(image.page, image.pages, image.gray.shape)
 
     The file is read when the first page is asked for. Raises InputError as `read_gray` does; a page that cannot be
-    decoded raises when its turn comes, after the pages before it.
+    decoded raises when its turn comes, after the pages before it. failed: gets such a page of a file with several, and
+    reading goes on with the next page where that is possible.
     """
-    yield from decode_images(read_file(path, max_bytes), max_pixels)
+    yield from decode_images(read_file(path, max_bytes), max_pixels, failed)
 
 
 def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) -> bytes:
@@ -85,41 +90,52 @@ def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.P
 
     Returns uint8 (height, width), 0 black to 255 white. Raises NotAnImageError, TooLargeError or DamagedImageError.
     """
-    size = png.small(data)
-    if size is not None and size[0] * size[1] <= max_pixels:
-        return stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY)))
     for image in decode_images(data, max_pixels):
         return image.gray
     raise DamagedImageError("the file holds no image")
 
 
-def decode_images(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Iterator[DecodedImage]:
-    """Decode every page of an image file's bytes, one at a time; raises InputError as `read_images` does."""
+def decode_images(
+    data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS, failed: Failed | None = None
+) -> Iterator[DecodedImage]:
+    """Decode every page of an image file's bytes, one at a time; `failed` and errors as for `read_images`."""
+    size = png.small(data)
+    if size is not None and size[0] * size[1] <= max_pixels:
+        yield DecodedImage(stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY))))
+        return
     data = bytes(data)
     found = identify(data)
     if not found.isolated:
-        yield from _images(data, found, max_pixels)
+        yield from _images(data, found, max_pixels, failed)
     elif found.library and not is_installed(found.library):
         raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
     else:
-        yield from _isolated(data, found.name, max_pixels)
+        yield from _isolated(data, found.name, max_pixels, failed)
 
 
-def decode_here(data: bytes, max_pixels: int, begin: Callable[[int], None]) -> Iterator[DecodedImage]:
+def decode_here(
+    data: bytes, max_pixels: int, failed: Failed | None, begin: Callable[[int], None]
+) -> Iterator[DecodedImage]:
     """Decode as `decode_images`, all in this process, which has limits; `begin` gets an image's pixels before it."""
-    yield from _images(data, identify(data), max_pixels, begin)
+    yield from _images(data, identify(data), max_pixels, failed, begin)
 
 
 _BROKEN = (struct.error, LookupError, ValueError, OverflowError)  # what a parser may raise; InputError is a ValueError
 
 
 def _images(
-    data: bytes, found: Format, max_pixels: int, begin: Callable[[int], None] | None = None
+    data: bytes, found: Format, max_pixels: int, failed: Failed | None, begin: Callable[[int], None] | None = None
 ) -> Iterator[DecodedImage]:
     encoded: Encoded | None = None
     try:
         for encoded in parser(found.module)(data):
-            gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
+            try:
+                gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
+            except (*_BROKEN, MemoryError) as error:
+                if failed is None or encoded.pages == 1:
+                    raise
+                failed(FailedPage(encoded.page, encoded.pages, _input_error(error, found.name, encoded)))
+                continue
             yield DecodedImage(gray, encoded.page, encoded.pages, encoded.note)
     except _BROKEN as error:
         raise _input_error(error, found.name, encoded) from error
@@ -143,7 +159,7 @@ def _decoded(
     if begin is not None:
         begin(width * height)
     if begin is None and encoded.isolate:
-        (image,) = _isolated(encoded.isolate, name, max_pixels)
+        (image,) = _isolated(encoded.isolate, name, max_pixels, None)
         gray = image.gray
     else:
         gray = to_gray(encoded.decode())
@@ -152,14 +168,16 @@ def _decoded(
     return gray if encoded.orientation == 1 else upright(gray, encoded.orientation)
 
 
-def _isolated(data: bytes, name: str, max_pixels: int) -> Iterator[DecodedImage]:
+def _isolated(data: bytes, name: str, max_pixels: int, failed: Failed | None) -> Iterator[DecodedImage]:
     from edge_runtime.formats import isolated  # only when it is needed: most files are decoded here
 
-    return isolated.images(data, name, max_pixels)
+    return isolated.images(data, name, max_pixels, failed)
 
 
 def _input_error(error: Exception, name: str, encoded: Encoded | None = None) -> InputError:
     """What a parser or decoder raised, as InputError that names the page if there are several."""
+    if isinstance(error, MemoryError):
+        error = TooLargeError("there is not enough memory for the image")
     if not isinstance(error, InputError):
         error = DamagedImageError(f"the {name} is truncated or broken: its header cannot be read")
     if encoded is None or encoded.pages == 1 or str(error).startswith("page "):

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 BLANKS = " \t\r\ufeff"
 
 
-def other_spelling(path: str) -> str | None:
-    r"""Return the path of a file that a listed path means and does not name; None where there is none.
+def located(path: str) -> str:
+    r"""Return the path of the file that a listed path means: itself, unless it exists in another spelling alone.
 
     Tried are: without blanks and quotes around it, with / for \, and each name in either Unicode normal form, or with
     its bytes as text of Windows (code page 1252).
     """
     if os.path.lexists(path):
-        return None
+        return path
     bare = path.strip(BLANKS)
     bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
     for text in dict.fromkeys((path, bare, path.replace("\\", "/"), bare.replace("\\", "/"))):
         if found := _find(text):
             return found
-    return None
+    return path
 
 
 def forms(name: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from edge_runtime.errors import FileError, UsageError
 from edge_runtime.labels import FolderLabels, TableLabels
 from edge_runtime.sources.folder import KINDS, OTHER, Folder
 from edge_runtime.sources.listing import Listing
-from edge_runtime.spelling import other_spelling
+from edge_runtime.spelling import located
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
 
@@ -210,9 +210,9 @@ def test_a_list_that_comes_in_small_pieces_is_read_the_same(tmp_path, monkeypatc
 def test_a_path_that_is_written_in_another_way_is_found(tmp_path, monkeypatch, listed, there):
     fill(tmp_path, there)
     monkeypatch.chdir(tmp_path)
-    assert Path(other_spelling(listed)).samefile(there)
-    assert other_spelling(there) is None
-    assert other_spelling(listed + "x") is None
+    assert Path(located(listed)).samefile(there)
+    assert located(there) == there
+    assert located(listed + "x") == listed + "x"
 
 
 def test_a_list_from_windows_gives_rows_copies_and_an_example_of_what_is_not_there(run_cli, tmp_path):

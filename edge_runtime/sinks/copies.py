@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge_runtime.errors import OutputError
-from edge_runtime.spelling import other_spelling
+from edge_runtime.spelling import located
 from edge_runtime.types import Row, Status
 from edge_runtime.written import mark_folder
 
@@ -63,12 +63,8 @@ class Copies:
     def _copy(self, path: str, folder: Path) -> None:
         source = f"{self._root}/{path}" if self._root else path
         try:
-            try:
-                file = _open(source)
-            except FileNotFoundError:
-                file = _open(other_spelling(source) or source)
-            with os.fdopen(file, "rb", 0) as data:
-                _write(data.fileno(), folder / place(path))
+            with os.fdopen(_open(source if self._root else located(source)), "rb", 0) as file:
+                _write(file.fileno(), folder / place(path))
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
             self.missed += 1
             self._warn(f"{path} could not be copied: {getattr(error, 'strerror', None) or error}")
