@@ -6,7 +6,7 @@ file names may not leave the folder, and a model's bytes meet no interpreter bef
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,6 +78,7 @@ class Bundle:
     thresholds: tuple[Threshold, ...]  # by max_error, rising; measured on digits that the network was not trained on
     shapes: Shapes
     manifest: dict[str, Any]  # all of it, as parsed
+    digest: str = ""  # SHA-256 of the manifest's bytes, in hex: with the hashes in it, of the whole bundle
 
     def file(self, kind: str) -> ModelFile:
         """Return the model file of one format; raises ModelError where the bundle has none."""
@@ -137,13 +138,14 @@ def _open(name: str, folder: Path, image: Shape) -> Bundle:
     if size > limits.MANIFEST_BYTES:
         raise ModelError(f"{path} is over {limits.MANIFEST_BYTES:,} bytes")
     try:
-        manifest = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        manifest = json.loads(data)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is no JSON: export the bundle again") from error
     try:
-        return _check(manifest, folder, image)
+        return replace(_check(manifest, folder, image), digest=hashlib.sha256(data).hexdigest())
     except ModelError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:

@@ -14,7 +14,7 @@ import cv2
 
 from edge_runtime import limits
 from edge_runtime.errors import InputError, TooLargeError
-from edge_runtime.image import DecodedImage, decode_here
+from edge_runtime.image import DecodedImage, FailedPage, decode_here
 
 _BLOCK = bytes(range(256)) * 4096  # what the processor's speed is measured with
 _BLOCK_SECONDS = 0.006  # CPU seconds that compressing it takes on a desktop core
@@ -42,7 +42,9 @@ def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowne
         # Its signal ends us.
         signal.setitimer(signal.ITIMER_PROF, min(limits.DECODE_SECONDS, seconds) * slowness)
 
-    images = decode_here(requests.read(request["bytes"]), request["max_pixels"], allow)
+    failed: list[FailedPage] = []  # pages before the one that is asked for
+    go_on = failed.append if request["go_on"] else None
+    images = decode_here(requests.read(request["bytes"]), request["max_pixels"], go_on, allow)
     while "next" in json.loads(requests.readline() or b"{}"):
         allow(0)
         image: DecodedImage | None = None
@@ -54,12 +56,15 @@ def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowne
         except MemoryError:
             answer = {"error": TooLargeError.__name__, "text": "there is not enough memory for the image"}
         signal.setitimer(signal.ITIMER_PROF, 0)
+        if image is not None:
+            height, width = image.gray.shape
+            answer = {"width": width, "height": height, "page": image.page, "pages": image.pages, "note": image.note}
+        answer["failed"] = [(each.page, each.pages, type(each.error).__name__, str(each.error)) for each in failed]
+        failed.clear()
         if image is None:
             out.write(json.dumps(answer).encode() + b"\n")
             out.flush()
             return
-        height, width = image.gray.shape
-        answer = {"width": width, "height": height, "page": image.page, "pages": image.pages, "note": image.note}
         out.write(json.dumps(answer).encode() + b"\n")
         out.write(image.gray.data)
         out.flush()

@@ -25,9 +25,12 @@ class Files:
             return False
         return True
 
-    def has_name(self, handle: int) -> bool:
-        """Tell whether an open file is still in a folder."""
-        return os.fstat(handle).st_nlink > 0
+    def is_at(self, handle: int, path: Path) -> bool:
+        """Tell whether an open file is the one that a path names now: neither removed, nor renamed, nor replaced."""
+        try:
+            return os.path.samestat(os.fstat(handle), path.lstat())
+        except FileNotFoundError:
+            return False
 
     def write(self, handle: int, data: bytes) -> None:
         """Append all bytes."""

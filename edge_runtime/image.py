@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
-from edge_runtime.formats import EXTRA, identify, is_installed, isolated, parser
+from edge_runtime.formats import EXTRA, Format, identify, is_installed, opencv, parser, png
 from edge_runtime.formats import is_image_name as is_image_name
 from edge_runtime.formats import needs_extra as needs_extra
 from edge_runtime.formats.encoded import DecodedImage as DecodedImage
-from edge_runtime.formats.encoded import Encoded
+from edge_runtime.formats.encoded import Encoded, Failed
+from edge_runtime.formats.encoded import FailedPage as FailedPage
 from edge_runtime.gray import stretched, upright
 from edge_runtime.gray import to_gray as to_gray
 from edge_runtime.types import Gray
@@ -33,7 +34,10 @@ def read_gray(
 
 
 def read_images(
-    path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES, max_pixels: int = limits.PIXELS
+    path: str | os.PathLike[str],
+    max_bytes: int = limits.FILE_BYTES,
+    max_pixels: int = limits.PIXELS,
+    failed: Failed | None = None,
 ) -> Iterator[DecodedImage]:
     """Read every page of an image file, one at a time.
 
@@ -41,9 +45,10 @@ def read_images(
             print(image.page, image.pages, image.gray.shape)
 
     The file is read when the first page is asked for. Raises InputError as `read_gray` does; a page that cannot be
-    decoded raises when its turn comes, after the pages before it.
+    decoded raises when its turn comes, after the pages before it. failed: gets such a page of a file with several, and
+    reading goes on with the next page where that is possible.
     """
-    yield from decode_images(read_file(path, max_bytes), max_pixels)
+    yield from decode_images(read_file(path, max_bytes), max_pixels, failed)
 
 
 def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) -> bytes:
@@ -90,51 +95,91 @@ def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.P
     raise DamagedImageError("the file holds no image")
 
 
-def decode_images(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Iterator[DecodedImage]:
-    """Decode every page of an image file's bytes, one at a time; raises InputError as `read_images` does."""
+def decode_images(
+    data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS, failed: Failed | None = None
+) -> Iterator[DecodedImage]:
+    """Decode every page of an image file's bytes, one at a time; `failed` and errors as for `read_images`."""
+    size = png.small(data)
+    if size is not None and size[0] * size[1] <= max_pixels:
+        yield DecodedImage(stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY))))
+        return
     data = bytes(data)
     found = identify(data)
     if not found.isolated:
-        yield from _images(data, max_pixels)
+        yield from _images(data, found, max_pixels, failed)
     elif found.library and not is_installed(found.library):
         raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
     else:
-        yield from isolated.images(data, found.name, max_pixels)
+        yield from _isolated(data, found.name, max_pixels, failed)
 
 
-def decode_here(data: bytes, max_pixels: int, begin: Callable[[int], None]) -> Iterator[DecodedImage]:
+def decode_here(
+    data: bytes, max_pixels: int, failed: Failed | None, begin: Callable[[int], None]
+) -> Iterator[DecodedImage]:
     """Decode as `decode_images`, all in this process, which has limits; `begin` gets an image's pixels before it."""
-    yield from _images(data, max_pixels, begin)
+    yield from _images(data, identify(data), max_pixels, failed, begin)
 
 
-def _images(data: bytes, max_pixels: int, begin: Callable[[int], None] | None = None) -> Iterator[DecodedImage]:
-    found = identify(data)
+_BROKEN = (struct.error, LookupError, ValueError, OverflowError)  # what a parser may raise; InputError is a ValueError
+
+
+def _images(
+    data: bytes, found: Format, max_pixels: int, failed: Failed | None, begin: Callable[[int], None] | None = None
+) -> Iterator[DecodedImage]:
     encoded: Encoded | None = None
     try:
         for encoded in parser(found.module)(data):
-            width, height = encoded.width, encoded.height
-            if width * height > max_pixels or max(width, height) > limits.SIDE:
-                size = f"{width:,} x {height:,}"
-                raise TooLargeError(
-                    f"the image has {size} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side"
-                )
-            work = len(data) + encoded.work
-            if work > limits.DECODE_BYTES:
-                most = limits.DECODE_BYTES >> 20
-                raise TooLargeError(f"decoding the image takes {(work >> 20) + 1} MiB; at most {most} are taken")
-            if begin is not None:
-                begin(width * height)
-            if begin is None and encoded.isolate:
-                (image,) = isolated.images(encoded.isolate, found.name, max_pixels)
-                gray = image.gray
-            else:
-                gray = to_gray(encoded.decode())
-            if encoded.exact:
-                gray = stretched(gray)
-            yield DecodedImage(upright(gray, encoded.orientation), encoded.page, encoded.pages, encoded.note)
-    except InputError as error:
-        if encoded is None or encoded.pages == 1 or str(error).startswith("page "):
-            raise
-        raise type(error)(f"page {encoded.page}: {error}") from error
-    except (struct.error, LookupError, ValueError, OverflowError) as error:
-        raise DamagedImageError(f"the {found.name} is truncated or broken: its header cannot be read") from error
+            try:
+                gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
+            except (*_BROKEN, MemoryError) as error:
+                if failed is None or encoded.pages == 1:
+                    raise
+                failed(FailedPage(encoded.page, encoded.pages, _input_error(error, found.name, encoded)))
+                continue
+            yield DecodedImage(gray, encoded.page, encoded.pages, encoded.note)
+    except _BROKEN as error:
+        raise _input_error(error, found.name, encoded) from error
+
+
+def _decoded(
+    encoded: Encoded, name: str, size: int, max_pixels: int, begin: Callable[[int], None] | None = None
+) -> Gray:
+    """Decode an image of a file of `size` bytes, in this process if `begin` is given."""
+    width, height = encoded.width, encoded.height
+    if width * height > max_pixels or width > limits.SIDE or height > limits.SIDE:
+        sides = f"{width:,} x {height:,}"
+        raise TooLargeError(f"the image has {sides} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side")
+    if size + encoded.work > limits.DECODE_BYTES:
+        need, most = (size + encoded.work >> 20) + 1, limits.DECODE_BYTES >> 20
+        raise TooLargeError(f"decoding the image takes {need:,} MiB; at most {most} are taken")
+    if encoded.work > limits.LARGE_BYTES:
+        from edge_runtime.memory import give_back
+
+        give_back()
+    if begin is not None:
+        begin(width * height)
+    if begin is None and encoded.isolate:
+        (image,) = _isolated(encoded.isolate, name, max_pixels, None)
+        gray = image.gray
+    else:
+        gray = to_gray(encoded.decode())
+    if encoded.exact:
+        gray = stretched(gray)
+    return gray if encoded.orientation == 1 else upright(gray, encoded.orientation)
+
+
+def _isolated(data: bytes, name: str, max_pixels: int, failed: Failed | None) -> Iterator[DecodedImage]:
+    from edge_runtime.formats import isolated  # only when it is needed: most files are decoded here
+
+    return isolated.images(data, name, max_pixels, failed)
+
+
+def _input_error(error: Exception, name: str, encoded: Encoded | None = None) -> InputError:
+    """What a parser or decoder raised, as InputError that names the page if there are several."""
+    if isinstance(error, MemoryError):
+        error = TooLargeError("there is not enough memory for the image")
+    if not isinstance(error, InputError):
+        error = DamagedImageError(f"the {name} is truncated or broken: its header cannot be read")
+    if encoded is None or encoded.pages == 1 or str(error).startswith("page "):
+        return error
+    return type(error)(f"page {encoded.page}: {error}")

@@ -3,7 +3,8 @@
 FILE_BYTES = 32 * 1024 * 1024  # bytes: the largest image file that is read
 PIXELS = 50_000_000  # pixels: width times height of the largest image that is decoded
 SIDE = 65_535  # pixels: the longest side of an image, as of JPEG
-DECODE_BYTES = 160 * 1024 * 1024  # bytes: the file, the work space of its decoder and the decoded image together
+DECODE_BYTES = 150 * 1024 * 1024  # bytes: the file, the work space of its decoder and the decoded image together
+LARGE_BYTES = 32 * 1024 * 1024  # bytes: before more than these are taken, freed memory goes back to the system
 PAGES = 1000  # pages of a file that are read
 PNG_CHUNKS = 65_536  # chunks of a PNG file
 JPEG_SEGMENTS = 10_000  # segments of a JPEG file
@@ -17,6 +18,7 @@ PDF_DPI = 200  # pixels to the inch: how finely a page of a PDF is drawn
 PDF_PIXELS = 16_000_000  # pixels: a larger page of a PDF is drawn less finely
 SLACK_BYTES = 64 * 1024  # bytes: compressed data of an image may have an eighth more than its pixels, and these
 DEFLATED_BYTES = 6_000_000  # bytes: more deflated data than these is decoded in a process with limits
+PROGRESSIVE_BYTES = 16_000_000  # bytes: a larger progressive JPEG is decoded in a process with limits
 LOSSLESS_PIXELS = 250_000  # pixels: a larger lossless WebP is decoded in a process with limits
 ISOLATED_BYTES = 160 * 1024 * 1024  # bytes: the memory that such a process may take for a file
 DECODE_SECONDS = 2.0  # CPU seconds of a desktop core: the time that it may take for an image, however large, and

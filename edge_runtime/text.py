@@ -20,17 +20,18 @@ MARKS = {  # the longer marks first: UTF-32's begins with UTF-16's
 }
 
 
-def encoding_of(start: bytes) -> str:
+def encoding_of(start: bytes, marked: bool = False) -> str:
     """Return the name of the codec for a text, given its first bytes: LOOK_BYTES of them, or all if there are fewer.
 
-    The codec drops the byte order mark. Without a mark it is UTF-8, or UTF-16 where zero bytes show that.
+    The codec drops the byte order mark. Without a mark it is UTF-8, or UTF-16 where zero bytes show that. marked: do
+    not guess by zero bytes, as the text may hold some.
     """
     for mark, name in MARKS.items():
         if start.startswith(mark):
             return name
     pairs = start[:LOOK_BYTES]
     even, odd = pairs[0::2].count(0), pairs[1::2].count(0)
-    if 0 in (even, odd) and 4 * max(even, odd) >= len(pairs) > 1:
+    if not marked and 0 in (even, odd) and 4 * max(even, odd) >= len(pairs) > 1:
         return "utf-16-be" if even else "utf-16-le"
     return "utf-8"
 

@@ -101,7 +101,7 @@ class Command(StrEnum):
 
 
 class Row(NamedTuple):
-    """One line of output: what became of one file."""
+    """One line of output: what became of one page of one file; the pages of a file follow one another."""
 
     path: str
     label: str  # empty where there is none
@@ -109,3 +109,5 @@ class Row(NamedTuple):
     status: Status
     error: str = ""  # why it was rejected or failed
     probabilities: tuple[float, ...] = ()  # ten of them, as in Classification; empty where there is no label
+    page: int = 1  # number in the file, from 1
+    note: str = ""  # what was left out of the file, such as the further frames of an animation

@@ -13,6 +13,10 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+MEBIBYTES = 250  # the most that a process that reads an image may have
+SECONDS, PIXELS = 2.0, 12_000_000  # CPU seconds: the most for a file, and pixels for which one second is allowed
+START_SECONDS = 0.5  # CPU seconds: to start the process that decodes
+MARGIN = 2  # times as long on a machine that is busy with other things: caches and clocks are shared
 HARD_BYTES = 4 << 30  # of address space, so that a failing test cannot take the machine with it
 HARD_SECONDS = 30  # CPU seconds of one input, after which the process is killed
 
@@ -40,7 +44,8 @@ class Probe:
     def read(self, data):
         """Return {"images", "error", "text", "seconds", "mebibytes"} of one file's bytes.
 
-        images: [width, height, page, pages, note] of each. error: the class of what was raised, or what ended the process.
+        images: [width, height, page, pages, note] of each. error: the class of what was raised, or how the process
+        ended. seconds: of CPU, with those of the process that decodes for it. mebibytes: the most that either had.
         """
         try:
             self._process.stdin.write(b"%d\n" % len(data) + data)
@@ -55,9 +60,10 @@ class Probe:
         return {"images": [], "error": f"ended with {code}", "text": "", "seconds": HARD_SECONDS, "mebibytes": 0}
 
 
-def peak(process="self"):
-    """The most memory that a process had, in MiB."""
-    return int(Path(f"/proc/{process}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+def allowed_seconds(images):
+    """CPU seconds that a file may take: by the largest image that was read of it, the most if none was."""
+    largest = max((width * height for width, height, *_ in images), default=PIXELS * SECONDS)
+    return MARGIN * (START_SECONDS + min(SECONDS, 0.5 + largest / PIXELS))
 
 
 def main():
@@ -65,6 +71,7 @@ def main():
     warnings.simplefilter("error")
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    from edge_runtime.bench.memory import peak_mib
     from edge_runtime.errors import InputError
     from edge_runtime.formats import isolated
     from edge_runtime.image import decode_images
@@ -99,7 +106,7 @@ def main():
         except BaseException as error:
             found["error"], found["text"] = type(error).__name__, repr(error)
         found["seconds"] = time.process_time() + child_seconds() - start
-        found["mebibytes"] = max([peak(), *(peak(process.pid) for process in isolated._idle)])
+        found["mebibytes"] = max([peak_mib(), *(peak_mib(process.pid) for process in isolated._idle)])
         print(json.dumps(found), file=out, flush=True)
 
 

@@ -51,7 +51,7 @@ def test_a_file_that_fails_gives_one_line_and_the_rest_goes_on(run_cli, tmp_path
     assert len(done.stdout.splitlines()) == 2
     said = done.stderr.splitlines()
     assert said[0] == "error: missing.png: there is no such file"
-    assert said[1].startswith("error: text.png: this is no picture")
+    assert said[1].startswith("error: text.png: this is no image")
     assert "batch-classify" in said[2]
     assert len(said) == 3
 
@@ -94,7 +94,7 @@ def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_pat
     done = run_cli("batch-classify", pictures, "--output", "results.csv", code=1)
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["path", "label", "confidence", "status", "error"]
+    assert list(rows[0]) == ["path", "page", "label", "confidence", "status", "error"]
     paths = [row["path"] for row in rows]
     expected = [
         path.relative_to(pictures).as_posix() for path in pictures.rglob("*") if path.suffix not in ("", ".txt")
@@ -111,8 +111,10 @@ def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_pat
         assert error in row["error"]
     assert by_path["blank-paper.jpg"]["status"] == "rejected"
     assert by_path["blank-paper.jpg"]["error"] == "blank"
-    assert "15 pictures" in done.stdout
-    assert "12 ok, 1 rejected, 2 failed; 2 other files skipped" in done.stdout
+    assert "15 images in" in done.stdout
+    assert "12 ok, 1 rejected, 2 failed" in done.stdout
+    assert "skipped 1 .txt (no image format that is read), 1 linked to a folder (links to folders" in done.stdout
+    assert "failed, for example: broken.jpg: the JPEG is truncated" in done.stdout
 
 
 def test_names_that_are_not_utf8_come_back_as_their_bytes(run_cli, tmp_path):
@@ -121,7 +123,7 @@ def test_names_that_are_not_utf8_come_back_as_their_bytes(run_cli, tmp_path):
     name = b"caf\xe9.bmp"
     (folder / name.decode("utf-8", "surrogateescape")).write_bytes(DIGITS[4].read_bytes())
     run_cli("batch-classify", folder, "--output", "results.csv")
-    assert name + b",4," in (tmp_path / "results.csv").read_bytes()
+    assert name + b",1,4," in (tmp_path / "results.csv").read_bytes()
 
 
 def test_an_output_is_not_overwritten_unasked(run_cli, pictures, tmp_path):
@@ -129,7 +131,7 @@ def test_an_output_is_not_overwritten_unasked(run_cli, pictures, tmp_path):
     assert "--overwrite" in run_cli("batch-classify", pictures, "--output", "results.csv", code=1).stderr
     assert (tmp_path / "results.csv").read_text() == "precious"
     run_cli("batch-classify", pictures, "--output", "results.csv", "--overwrite", code=1)
-    assert (tmp_path / "results.csv").read_text().startswith("path,label")
+    assert (tmp_path / "results.csv").read_text().startswith("path,page,label")
 
 
 def test_bad_folders_and_outputs_give_one_line(run_cli, pictures):
@@ -144,10 +146,11 @@ def test_bad_folders_and_outputs_give_one_line(run_cli, pictures):
         assert len(said.splitlines()) == 1
 
 
-def test_an_empty_folder_gives_an_empty_table(run_cli, tmp_path):
-    (tmp_path / "nothing").mkdir()
-    assert "0 pictures" in run_cli("batch-classify", "nothing", "--output", "r.csv").stdout
-    assert (tmp_path / "r.csv").read_text() == "path,label,confidence,status,error\n"
+def test_an_empty_folder_gives_an_empty_table_and_an_error(run_cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = run_cli("batch-classify", "empty", "--output", "r.csv", code=1)
+    assert done.stderr == "error: nothing was read: there is no image in empty\n"
+    assert (tmp_path / "r.csv").read_text() == "path,page,label,confidence,status,error\n"
 
 
 def test_doctor_finds_what_works(run_cli):
@@ -224,7 +227,7 @@ def test_a_very_deep_folder_is_read(run_cli, tmp_path):
         file.write(DIGITS[4].read_bytes())
     os.close(folder)
     try:
-        assert "1 pictures" in run_cli("batch-classify", "d", "--output", "r.csv").stdout
+        assert "1 images" in run_cli("batch-classify", "d", "--output", "r.csv").stdout
     finally:  # Python's own way to remove a tree is not deep enough
         subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)
 

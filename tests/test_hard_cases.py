@@ -152,7 +152,7 @@ def test_sorted_digits_are_read_and_normalised(extra):
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("broken.png", b"no picture", "this is no picture"),
+        ("broken.png", b"no picture", "this is no image"),
         ("empty.png", b"", "the file is empty"),
         ("blank.png", None, "no ink is found in it"),
     ],

@@ -16,9 +16,13 @@ ONE_FILE = {  # each of these is imported by one file alone
     "onnxruntime": "edge_runtime/backends/onnx.py",
     "picamera2": "edge_runtime/sources/picamera.py",
     "paho": "edge_runtime/sinks/readings/mqtt.py",
+    "pi_heif": "edge_runtime/formats/heif.py",
+    "PIL": "edge_runtime/formats/avif.py",
+    "pypdfium2": "edge_runtime/formats/pdf.py",
 }
 BUDGET = 400  # modules that `edge-digits classify` may load, Python's own among them
-UNUSED = {"asyncio", "unittest", "pyarrow", "paho", "sqlite3", "onnxruntime", "PIL", "scipy"}  # by `classify`
+# By `classify`.
+UNUSED = {"asyncio", "unittest", "pyarrow", "paho", "sqlite3", "onnxruntime", "scipy", "PIL", "pi_heif", "pypdfium2"}
 HEAVY = {"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "seaborn", "pandas", "train", "export", "benchmarks"}
 
 

@@ -4,14 +4,12 @@ import io
 import os
 import struct
 import subprocess
-import sys
-import tempfile
 import zlib
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -107,19 +105,6 @@ def test_a_turned_photograph_comes_upright(kind, orientation, mode):
     assert differ(decode_gray(file.getvalue()), expected) < 3
 
 
-def test_a_large_transparent_picture_costs_little_more_than_its_pixels():
-    large = np.zeros((4000, 4000, 4), np.uint16)
-    large[1000:3000, 1900:2100, 3] = 65535
-    # Not getrusage: it counts what this process had when it forked, too.
-    code = "import sys,pathlib;from edge_runtime import read_gray;read_gray(sys.argv[1]);"
-    code += "print(pathlib.Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
-    with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        file.write(encode(".png", large))
-        file.flush()
-        peak = int(subprocess.run([sys.executable, "-c", code, file.name], capture_output=True, check=True).stdout)
-    assert peak * 1024 < 3 * large.nbytes + 150e6
-
-
 # Written by another program than the one that reads them here, in the corners of each format.
 CORNERS = {
     "cmyk.jpg": ["-colorspace", "CMYK"],
@@ -158,19 +143,6 @@ def test_a_truncated_picture_is_never_read_as_a_whole_one(suffix):
         except InputError:
             continue
         np.testing.assert_array_equal(gray, decode_gray(data))  # only padding was cut off
-
-
-@pytest.mark.parametrize("suffix", FORMATS)
-@given(st.data())
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_damage_gives_pixels_or_our_own_error(suffix, data):
-    whole = bytearray(encode(suffix))
-    for _ in range(data.draw(st.integers(1, 8))):
-        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        assert decode_gray(bytes(whole), max_pixels=10**6).dtype == np.uint8
-    except InputError as error:
-        assert "\n" not in str(error)
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"RIFF"]))

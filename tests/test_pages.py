@@ -424,12 +424,12 @@ def test_a_batch_of_pages_has_a_row_for_each(run_cli, tmp_path):
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:2000])
     run_cli("batch-classify", "notes", "--mode", "read", "--output", "texts.csv", "--jobs", 2, code=1)
     header, *lines = (tmp_path / "texts.csv").read_text().splitlines()
-    assert header == "path,label,confidence,status,error"
-    assert [line.split(",")[:2] + line.split(",")[3:4] for line in lines] == [
-        ["a.png", "2074 63058", "ok"],
-        ["b.png", "58", "ok"],
-        ["blank.png", "", "rejected"],
-        ["broken.png", "", "failed"],
+    assert header == "path,page,label,confidence,status,error"
+    assert [line.split(",")[:3] + line.split(",")[4:5] for line in lines] == [
+        ["a.png", "1", "2074 63058", "ok"],
+        ["b.png", "1", "58", "ok"],
+        ["blank.png", "1", "", "rejected"],
+        ["broken.png", "1", "", "failed"],
     ]
     refused = run_cli("batch-classify", "notes", "--mode", "read", "--probabilities", "--output", "p.csv", code=2)
     assert "--mode read" in refused.stderr

@@ -148,4 +148,4 @@ def test_a_batch_tells_what_max_error_means_and_counts_what_it_kept(run_cli):
     options = ["--output", "results.csv", "--max-error", "0.005", "--jobs", "1"]
     done = run_cli("batch-classify", ROOT / "samples", *options)
     assert "of the validation digits" in done.stderr
-    assert "% of the pictures that could be read" in done.stdout
+    assert "% of the images that could be read" in done.stdout

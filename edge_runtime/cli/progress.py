@@ -52,5 +52,9 @@ class Progress:
             text += f", {left // 60:.0f}:{left % 60:02.0f} left"
         click.echo(f"\r{text}\033[K" if self._live else text, nl=not self._live, err=True)
 
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        click.echo(f"\r\033[K{line}" if self._live else line, err=True)
+
     def _count(self, count_all: Callable[[], int]) -> None:
         self._total = count_all()

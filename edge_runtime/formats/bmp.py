@@ -35,5 +35,5 @@ def images(data: bytes) -> tuple[Encoded]:
     if max(14 + size + palette, offset + packed) > len(data):
         raise DamagedImageError("the BMP is truncated: its end is missing")
     size, flags = (1, opencv.GRAY) if bits <= 24 else (4, opencv.ALL)
-    work = opencv.cost(width * height, size, 8 * width)
+    work = opencv.cost(width * height * size, 8 * width)
     return (Encoded(width, height, work, partial(opencv.decode, data, "BMP", width, height, flags)),)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import InputError
 from edge_runtime.types import Gray
 
 Pixels = NDArray[np.generic]  # (height, width) or (height, width, 1..4): gray, gray and alpha, BGR, BGRA
@@ -33,3 +34,14 @@ class DecodedImage(NamedTuple):
     page: int = 1  # its number in the file, from 1
     pages: int = 1  # pages of the file
     note: str = ""  # one line on what was left out, such as "animation of 12 frames: the first was read"
+
+
+class FailedPage(NamedTuple):
+    """A page that cannot be decoded, of a file that may have others that can."""
+
+    page: int  # from 1
+    pages: int
+    error: InputError
+
+
+Failed = Callable[[FailedPage], object]  # gets each page that cannot be decoded

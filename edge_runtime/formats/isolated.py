@@ -22,7 +22,7 @@ import numpy as np
 
 from edge_runtime import errors, limits
 from edge_runtime.errors import DamagedImageError, InputError, TooLargeError
-from edge_runtime.formats.encoded import DecodedImage
+from edge_runtime.formats.encoded import DecodedImage, Failed, FailedPage
 
 # The process finds the package where we did, whatever its own environment says.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge_runtime.decoder import main; main()"
@@ -32,14 +32,14 @@ _SETTINGS = {
 }
 
 
-def images(data: bytes, name: str, max_pixels: int) -> Iterator[DecodedImage]:
-    """Decode a file's images one at a time; name: of its format. Raises InputError as `image.decode_images` does."""
+def images(data: bytes, name: str, max_pixels: int, failed: Failed | None = None) -> Iterator[DecodedImage]:
+    """Decode a file's images one at a time; name: of its format. `failed` and errors as for `image.decode_images`."""
     process = _take()
     usable = False
     try:
-        process.send({"bytes": len(data), "max_pixels": max_pixels}, data)
+        process.send({"bytes": len(data), "max_pixels": max_pixels, "go_on": failed is not None}, data)
         del data
-        while found := process.ask():
+        while found := process.ask(failed):
             yield found
         usable = True
     except GeneratorExit:
@@ -93,13 +93,19 @@ class _Process:
         except (OSError, ValueError):
             raise self._died() from None
 
-    def ask(self) -> DecodedImage | None:
-        """Return the next image, None after the last; raises what decoding it raised, or _DiedError."""
+    def ask(self, failed: Failed | None) -> DecodedImage | None:
+        """Return the next image, None after the last; raises what decoding it raised, or _DiedError.
+
+        failed: gets the pages before it that could not be decoded.
+        """
         self.send({"next": True})
         try:
             if not select.select([self._out], [], [], limits.ISOLATED_SECONDS)[0]:
                 raise _DiedError(None)
             answer = json.loads(self._out.readline() or b"{}")
+            for page, pages, kind, text in answer.get("failed", ()):
+                if failed is not None:
+                    failed(FailedPage(page, pages, getattr(errors, kind)(text)))
             if "error" in answer:
                 raise getattr(errors, answer["error"])(answer["text"])
             if "end" in answer:

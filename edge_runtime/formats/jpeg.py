@@ -51,12 +51,10 @@ def images(data: bytes) -> tuple[Encoded]:
     if stream.kept != [(0, len(data))]:
         data = b"".join(data[start:end] for start, end in stream.kept)
         copied = len(data)
+    work = opencv.cost(width * height, stream.work) + copied
     decode = partial(opencv.decode, data, "JPEG", width, height, opencv.GRAY)
-    return (
-        Encoded(
-            width, height, opencv.cost(width * height, 1, stream.work) + copied, decode, stream.orientation, exact=False
-        ),
-    )
+    isolate = data if stream.progressive and len(data) > limits.PROGRESSIVE_BYTES else b""
+    return (Encoded(width, height, work, decode, stream.orientation, exact=False, isolate=isolate),)
 
 
 def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:

@@ -15,15 +15,13 @@ DEEP = cv2.IMREAD_ANYDEPTH  # gray, with the file's depth
 ALL = cv2.IMREAD_UNCHANGED  # depth and channels as in the file
 
 
-def cost(pixels: int, size: int, space: int) -> int:
-    """Return the bytes that `decode` takes at most.
-
-    pixels: of the image. size: bytes of a pixel of the result. space: bytes that the decoder takes beside it.
-    """
-    return pixels * size + max(space, pixels * size)  # the result is copied into NumPy's array once the decoder is gone
+def cost(size: int, space: int) -> int:
+    """Return the bytes that `decode` takes at most; size: of the result, space: what the decoder takes beside it."""
+    # The result is copied into NumPy's array when the decoder is gone.
+    return size + (space if space > size else size)
 
 
-def decode(data: bytes, name: str, width: int, height: int, flags: int) -> Pixels:
+def decode(data: bytes | bytearray | memoryview, name: str, width: int, height: int, flags: int) -> Pixels:
     """Decode a file of one image, as `flags` say: GRAY, DEEP or ALL.
 
     Raises TooLargeError, or DamagedImageError, also where OpenCV sees another size than the parser.

@@ -34,13 +34,14 @@ def images(data: bytes) -> Iterator[Encoded]:
         raise DamagedImageError("the PDF is broken: it cannot be opened") from error
     if not count:
         raise DamagedImageError("the PDF has no page")
-    for number in range(1, min(count, limits.PAGES) + 1):
+    pages = min(count, limits.PAGES)
+    for number in range(1, pages + 1):
         try:
             page = document[number - 1]
             across, down = (min(max(side, 1.0), _MOST_POINTS) for side in page.get_size())
-        except pypdfium2.PdfiumError as error:
-            prefix = f"page {number}: " if count > 1 else ""
-            raise DamagedImageError(f"{prefix}the page is broken: it cannot be opened") from error
+        except pypdfium2.PdfiumError:
+            yield Encoded(1, 1, 0, _refuse, page=number, pages=pages)
+            continue
         dpi = min(limits.PDF_DPI, _POINTS * (limits.PDF_PIXELS / (across * down)) ** 0.5)
         dpi = min(dpi, _POINTS * limits.SIDE / max(across, down))
         notes = [f"drawn at {dpi:.0f} dpi because it is large"] if dpi < limits.PDF_DPI else []
@@ -54,10 +55,14 @@ def images(data: bytes) -> Iterator[Encoded]:
             work,
             partial(_draw, page, dpi / _POINTS),
             page=number,
-            pages=min(count, limits.PAGES),
+            pages=pages,
             note="; ".join(notes),
             exact=False,
         )
+
+
+def _refuse() -> Pixels:
+    raise DamagedImageError("the page is broken: it cannot be opened")
 
 
 def _draw(page: Any, scale: float) -> Pixels:

@@ -37,7 +37,7 @@ def images(data: bytes) -> tuple[Encoded]:
     if kind >= 4 and data[end + 1 + packed :].lstrip()[:1] == b"P":
         note = "the file has more images: the first was read"
     # Of plain formats the text without its comments, and its numbers as int32.
-    work = values * 2 * deep + (0 if kind >= 4 else 2 * len(data) + 6 * values)
+    work = values * 2 * deep + (0 if kind >= 4 else 2 * len(data) + 8 * values)
     decode = partial(_decode, data, end + 1, kind, width, height, channels, most)
     return (Encoded(width, height, work, decode, note=note),)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, InputError, NotAnImageError, TooLargeError
 from edge_runtime.formats import jpeg, opencv
-from edge_runtime.formats.encoded import Encoded
+from edge_runtime.formats.encoded import Encoded, Pixels
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _FILL_ORDER, _STRIPS, _ORIENTATION, _SAMPLES, _ROWS, _STRIP_SIZES, _PLANES = 266, 273, 274, 277, 278, 279, 284
@@ -67,10 +67,16 @@ def images(data: bytes) -> Iterator[Encoded]:
         except (InputError, struct.error) as error:
             if isinstance(error, struct.error):
                 error = DamagedImageError("the TIFF is truncated or broken: a part of it lies beyond its end")
-            raise (type(error)(f"page {number}: {error}") if count > 1 else error) from None
+            if count == 1:
+                raise error from None
+            page = Encoded(1, 1, 0, partial(_refuse, error))
         yield page._replace(page=number, pages=count, note=note if number == count else "")
     if failure:
         raise DamagedImageError(f"page {count}: {failure}" if count > 1 else failure)
+
+
+def _refuse(error: InputError) -> Pixels:
+    raise error
 
 
 def _pages(data: bytes, order: str) -> tuple[list[int], str, str | None]:
@@ -163,7 +169,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         layout = _cut(layout)
     file = _file(data, order, tags, layout)
     part, sample = layout.part_width * layout.part_height, (bits + 7) // 8
-    deep, opaque = layout.photometric <= _RGB and bits > 8, _EXTRA not in tags
+    deep, opaque = layout.photometric <= _RGB and bits > 8 and layout.samples != 2, _EXTRA not in tags
     if not deep:  # OpenCV has libtiff make RGBA of each part
         space = 4 * part + layout.row_bytes * layout.part_height
         size, flags = (1, opencv.GRAY) if opaque and layout.format == _UNSIGNED else (4, opencv.ALL)
@@ -176,7 +182,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
     return Encoded(
         width,
         height,
-        opencv.cost(width * height, size, space) + len(file),
+        opencv.cost(width * height * size, space) + len(file),
         partial(opencv.decode, file, "TIFF", width, height, flags),
         turn if 1 <= turn <= 8 else 1,
         exact=compression != _JPEG,

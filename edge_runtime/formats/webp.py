@@ -58,13 +58,13 @@ def images(data: bytes) -> tuple[Encoded]:
     still = b"".join((struct.pack("<4sI4s", b"RIFF", 4 + sum(map(len, parts)), b"WEBP"), *parts))
     area = width * height
     size, flags = (4, opencv.ALL) if transparent else (1, opencv.GRAY)
-    # In libwebp 4 bytes a pixel of a lossless image, and an alpha plane; in OpenCV BGR before it becomes gray.
-    space = area * ((6 if transparent else 4 if lossless else 0) + (0 if transparent else 3)) + 64 * width
+    # In libwebp 4 bytes a pixel of a lossless image, and tables; in OpenCV BGR before it becomes gray.
+    space = area * ((6 if lossless else 0) + (0 if transparent else 3)) + 64 * width
     return (
         Encoded(
             width,
             height,
-            opencv.cost(area, size, space) + len(still),
+            opencv.cost(area * size, space) + len(still),
             partial(opencv.decode, still, "WebP", width, height, flags),
             turn,
             exact=pixels.name == b"VP8L",

@@ -1,7 +1,6 @@
 """Rows as bytes, and back: CSV and JSON lines.
 
-Reading back is what a job that is resumed does with its own unfinished output: rows as far as they are whole, each with
-the place where it ends.
+Reading back is what a job that is resumed does with its own unfinished output.
 """
 
 import csv
@@ -13,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 from edge_runtime.types import Row, Status
 
-COLUMNS = ("path", "label", "confidence", "status", "error")
+COLUMNS = ("path", "page", "label", "confidence", "status", "error")
 PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
 csv.field_size_limit(1 << 20)  # characters: a path has at most 4,096 bytes, one from a list a few more
 
@@ -29,12 +28,12 @@ class Format(Protocol):
     def lines(self, rows: Sequence[Row]) -> bytes:
         """Rows, each with its line's end; many at once take less time."""
 
-    def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
-        """The whole rows behind the head, each with the place in the file where it ends; stops at the first broken."""
+    def rows(self, file: BinaryIO) -> Iterator[Row]:
+        """Yield the rows behind the head; stops at the first that is none."""
 
 
 class Csv:
-    """path,label,confidence,status,error and, if asked for, p0 to p9.
+    """path,page,label,confidence,status,error and, if asked for, p0 to p9.
 
     A cell that a spreadsheet would run (it begins with = + - @, tab or carriage return), or that begins with an
     apostrophe, gets an apostrophe before it; reading back takes one away.
@@ -47,8 +46,15 @@ class Csv:
     def lines(self, rows: Sequence[Row]) -> bytes:
         """See Format.lines."""
         table: list[tuple[str, ...]] = [
-            (safe(path), label, "" if confidence is None else f"{confidence:.4f}", status, error and safe(error))
-            for path, label, confidence, status, error, _ in rows
+            (
+                safe(path),
+                str(page),
+                label,
+                "" if confidence is None else f"{confidence:.4f}",
+                status,
+                error and safe(error),
+            )
+            for path, label, confidence, status, error, _, page, _ in rows
         ]
         if len(self._columns) > len(COLUMNS):
             table = [cells + _shares(row) for cells, row in zip(table, rows, strict=True)]
@@ -59,34 +65,30 @@ class Csv:
             text = "".join(map(quoted, table))
         return text.encode("utf-8", "surrogateescape")
 
-    def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
+    def rows(self, file: BinaryIO) -> Iterator[Row]:
         """See Format.rows."""
-        end = 0
-
-        def lines() -> Iterator[str]:
-            nonlocal end
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                end += len(line)
-                yield line.decode("utf-8", "surrogateescape")
-
-        reader = csv.reader(lines(), strict=True)
+        reader = csv.reader((line.decode("utf-8", "surrogateescape") for line in file), strict=True)
         try:
             next(reader, None)
-            for cells in reader:
-                if (
-                    len(cells) != len(self._columns) or "\0" in cells[0]
-                ):  # no name has one; a lost page of the disk does
-                    return
-                confidence = float(cells[2]) if cells[2] else None
-                yield Row(_plain(cells[0]), cells[1], confidence, Status(cells[3]), _plain(cells[4])), end
+            for path, page, label, confidence, status, error, *shares in reader:
+                yield Row(
+                    _plain(path),
+                    label,
+                    float(confidence) if confidence else None,
+                    Status(status),
+                    _plain(error),
+                    tuple(float(share) for share in shares if share),
+                    int(page),
+                )
         except (csv.Error, ValueError):
             return
 
 
 class JsonLines:
-    """One object a line, ASCII; a name that is not UTF-8 has its bytes as escapes of lone surrogates."""
+    """One object a line, ASCII; a name that is not UTF-8 has its bytes as escapes of lone surrogates.
+
+    `note` is there only where there is something to note.
+    """
 
     head = b""
 
@@ -100,6 +102,7 @@ class JsonLines:
     def _line(self, row: Row) -> str:
         found: dict[str, object] = {
             "path": row.path,
+            "page": row.page,
             "label": row.label,
             "confidence": None if row.confidence is None else round(row.confidence, 4),
             "status": row.status.value,
@@ -107,15 +110,13 @@ class JsonLines:
         }
         if self._probabilities:
             found["probabilities"] = [round(share, 6) for share in row.probabilities]
+        if row.note:
+            found["note"] = row.note
         return json.dumps(found) + "\n"
 
-    def rows(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
+    def rows(self, file: BinaryIO) -> Iterator[Row]:
         """See Format.rows."""
-        end = 0
         for line in file:
-            if not line.endswith(b"\n"):
-                return
-            end += len(line)
             try:
                 found = json.loads(line)
                 row = Row(
@@ -125,10 +126,12 @@ class JsonLines:
                     Status(found["status"]),
                     found["error"],
                     tuple(found.get("probabilities", ())),
+                    found["page"],
+                    found.get("note", ""),
                 )
             except (ValueError, LookupError, TypeError):
                 return
-            yield row, end
+            yield row
 
 
 def _shares(row: Row) -> tuple[str, ...]:

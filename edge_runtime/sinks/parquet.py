@@ -33,14 +33,14 @@ def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
     import pyarrow
     import pyarrow.parquet
 
-    fields = [("path", pyarrow.string()), ("label", pyarrow.string()), ("confidence", pyarrow.float32())]
-    fields += [("status", pyarrow.string()), ("error", pyarrow.string())]
+    fields = [("path", pyarrow.string()), ("page", pyarrow.int32()), ("label", pyarrow.string())]
+    fields += [("confidence", pyarrow.float32()), ("status", pyarrow.string()), ("error", pyarrow.string())]
     if probabilities:
         fields += [(f"p{digit}", pyarrow.float32()) for digit in range(10)]
     schema = pyarrow.schema(fields)
     try:
         with lines.open("rb") as file, pyarrow.parquet.ParquetWriter(target, schema) as writer:
-            rows = (row for row, _ in JsonLines(probabilities).rows(file))
+            rows = JsonLines(probabilities).rows(file)
             count = 0
             while group := list(islice(rows, GROUP)):
                 count += len(group)
@@ -53,6 +53,7 @@ def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
 def _columns(group: list[Row], probabilities: bool) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         "path": [_utf8(row.path) for row in group],
+        "page": [row.page for row in group],
         "label": [row.label for row in group],
         "confidence": [row.confidence for row in group],
         "status": [row.status.value for row in group],

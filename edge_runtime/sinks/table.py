@@ -19,6 +19,8 @@ class TableSink:
         path = printable(row.path)
         confidence = "-" if row.confidence is None else f"{row.confidence:.2%}"
         note = "" if row.status is Status.OK else f"  {row.status}: {row.error}"
+        note += f"  page {row.page}" if row.page > 1 else ""
+        note += f"  {row.note}" if row.note else ""
         self._stream.write(f"{path:<{self._width}}  {row.label or '-':>5}  {confidence:>10}{note}\n")
 
     def flush(self) -> None:

@@ -1,38 +1,66 @@
-"""The picture files below a folder, in the order of their paths, however many there are."""
+"""The image files below a folder, in the order of their paths, however many there are."""
 
 import heapq
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from edge_runtime.errors import FileError
-from edge_runtime.image import is_image_name
+from edge_runtime.image import is_image_name, needs_extra
+from edge_runtime.written import MARK, is_written
 
 RUN = 50_000  # names sorted in memory at once; more of one folder go to temporary files
 BLOCK = 64 * 1024  # characters read back from such a file at once
+KINDS = 100  # kinds of skipped files that are counted each; further ones are counted together
+SUFFIX = 12  # characters of the longest suffix that is a kind
+# Kinds of what is skipped, beside the suffixes of files that are no images: these begin with a dot.
+HIDDEN, WRITTEN, PATTERN, LINK, OTHER = "hidden", "written", "pattern", "link", "other"
+SYSTEM = frozenset(  # names that systems and storage devices use for themselves, in small letters
+    {
+        "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "__macosx", "desktop.ini",
+        "ehthumbs.db", "lost+found", "network trash folder", "recycled", "recycler", "system volume information",
+        "temporary items", "thumbs.db", "~snapshot",
+    }
+)  # fmt: skip
 
 
 class Folder:
-    """Walks a folder once; links to folders are not followed, so a loop of them cannot catch it."""
+    """Walks a folder once; links to folders are not followed, so a loop of them cannot catch it.
+
+    Hidden and system files and folders are left out, and what this package wrote.
+    """
 
     def __init__(
-        self, root: str | Path, recursive: bool = True, include: Iterable[str] = (), exclude: Iterable[str] = ()
+        self,
+        root: str | Path,
+        recursive: bool = True,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        hidden: bool = False,
     ) -> None:
         """Open a folder; raises FileError where it is none or cannot be listed.
 
         include, exclude: shell patterns; one with a slash is held against the whole relative path, one without against
-        the file's name. `listed`, which may be replaced, gets each folder's prefix and modification time in ns.
+        the file's name. hidden: take hidden and system files, too.
+
+        May be set: `own`, relative paths of files that the caller writes, which are not even counted. `listed`, which
+        gets each folder's prefix and modification time in ns. `warn`, which gets one line for each folder below that
+        cannot be listed.
         """
         self.root = Path(root)
-        self.skipped = 0  # files that are no pictures by name or that a pattern leaves out, so far
-        self.unread: list[str] = []  # folders below that cannot be listed, so far
+        self.skipped: Counter[str] = Counter()  # files that were left out so far, by kind: a suffix or one of the above
+        self.unread = 0  # folders below that could not be listed, so far
         self.listed: Callable[[str, int], None] = lambda prefix, modified: None
-        self._recursive = recursive
+        self.warn: Callable[[str], None] = lambda line: None
+        self.own: frozenset[str] = frozenset()
+        self._recursive, self._hidden = recursive, hidden
         self._include, self._exclude = tuple(include), tuple(exclude)
         try:
             os.scandir(self.root).close()
@@ -63,53 +91,80 @@ class Folder:
         while below:
             prefix = below.pop()
             with suppress(OSError):
-                for name in _names(f"{self.root}/{prefix}"):
-                    if not name.endswith("/"):
-                        found += self._wanted(prefix, name)
-                    elif self._recursive:
+                for name in self._wanted(prefix, Counter()):
+                    if name.endswith("/"):
                         below.append(prefix + name)
+                    else:
+                        found += 1
         return found
 
     def _names(self, prefix: str) -> Iterator[str]:
-        """The pictures and, with a slash, the folders in one folder, sorted."""
+        """The paths of the images and, with a slash, of the folders in one folder, sorted."""
         folder = f"{self.root}/{prefix}"
+        skipped: Counter[str] = Counter()
         try:
             modified = os.stat(folder).st_mtime_ns  # noqa: PTH116
-            names = _sorted(_names(folder))
-        except PermissionError:
+            names = _sorted(self._wanted(prefix, skipped))
+        except OSError as error:
+            reason = f"cannot be listed: {error.strerror}"
             if not prefix:
-                raise FileError(f"the folder {self.root} cannot be listed: permission denied") from None
-            self.unread.append(prefix)
+                raise FileError(f"the folder {self.root} {reason}") from error
+            self.unread += 1
+            self.warn(f"the folder {prefix} {reason}")
             return
-        except OSError as error:  # it has vanished, or its disk fails: what is not known must not look complete
-            raise FileError(f"the folder {folder} cannot be listed: {error.strerror}") from error
+        for kind, count in skipped.items():
+            self.skipped[kind if kind in self.skipped or len(self.skipped) < KINDS else OTHER] += count
         self.listed(prefix, modified)
         for name in names:
-            if not name.endswith("/"):
-                if self._wanted(prefix, name):
-                    yield prefix + name
-                else:
-                    self.skipped += 1
-            elif self._recursive:
-                yield prefix + name
+            yield prefix + name
 
-    def _wanted(self, prefix: str, name: str) -> bool:
-        if not is_image_name(name):
-            return False
+    def _wanted(self, prefix: str, skipped: Counter[str]) -> Iterator[str]:
+        """The names of the images and folders in one folder; counts in `skipped` what is left out.
+
+        A folder's name ends with a slash, so that names sort as the whole paths below them do.
+        """
+        folder = f"{self.root}/{prefix}"
+        if prefix and os.path.lexists(folder + MARK):
+            skipped[WRITTEN] += 1
+            return
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if not self._hidden and (name[0] == "." or name.lower() in SYSTEM):
+                    skipped[HIDDEN] += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    if self._recursive:
+                        yield name + "/"
+                elif not _is_read(name[name.rfind(".") :]):
+                    if prefix + name not in self.own:
+                        skipped[LINK if entry.is_symlink() and entry.is_dir() else _suffix(name)] += 1
+                elif is_written(name):
+                    skipped[WRITTEN] += 1
+                elif self._is_chosen(prefix, name):
+                    yield name
+                else:
+                    skipped[PATTERN] += 1
+
+    def _is_chosen(self, prefix: str, name: str) -> bool:
         if self._include and not _matches(prefix, name, self._include):
             return False
         return not (self._exclude and _matches(prefix, name, self._exclude))
 
 
+@lru_cache
+def _is_read(suffix: str) -> bool:
+    """Tell by a file's suffix whether it is of a format that can be read with what is installed."""
+    return is_image_name(suffix) and not needs_extra(suffix)
+
+
+def _suffix(name: str) -> str:
+    """The kind of a file that is no image by its name."""
+    suffix = name[name.rfind(".") :].lower() if "." in name else ""
+    return suffix if len(suffix) <= SUFFIX and suffix[1:].isalnum() and suffix.isascii() else OTHER
+
+
 def _matches(prefix: str, name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(prefix + name if "/" in pattern else name, pattern) for pattern in patterns)
-
-
-def _names(folder: str) -> Iterator[str]:
-    """The names in a folder; a folder's ends with a slash, so that names sort as the whole paths below them do."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            yield entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
 
 
 def _sorted(names: Iterator[str]) -> Iterator[str]:

@@ -1,24 +1,30 @@
 """Paths from a stream, as `find` prints them."""
 
+import codecs
 import os
 import select
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from edge_runtime.errors import UsageError
 from edge_runtime.limits import NAME_BYTES
+from edge_runtime.text import encoding_of
 
 BLOCK = 64 * 1024  # bytes read at once
+MARK_BYTES = 4  # bytes of the longest byte order mark
 PAUSE_SECONDS = 0.25  # paths of a slow stream are kept no longer than this for others to come
 
 
 class Listing:
-    """Reads paths from a file or a pipe, one a line, or with a NUL behind each; their order is kept."""
+    """Reads paths from a file or a pipe, one a line, or with a NUL behind each; their order is kept.
+
+    Lines may end with LF, CRLF or CR, and the text may be UTF-16 or begin with a byte order mark.
+    """
 
     def __init__(self, stream: BinaryIO, null: bool = False) -> None:
-        self._stream = stream
-        self._end = b"\0" if null else b"\n"
+        self._stream, self._null = stream, null
 
     def paths(self) -> Iterator[str | None]:
         """Yield the paths; empty lines are left out. Bytes that are not UTF-8 are kept as lone surrogates.
@@ -26,13 +32,14 @@ class Listing:
         None, which may come at any time, says that the next path is not there yet: who collects paths is to go on with
         what there is.
         """
+        end = b"\0" if self._null else b"\n"
         rest = b""
         # A name is never searched twice for its end: what is left of a block has none.
-        for block in self._blocks():
+        for block in self._utf8():
             if block is None:
                 yield None
                 continue
-            first, *others = block.split(self._end)
+            first, *others = (block if self._null else block.replace(b"\r", b"\n")).split(end)
             rest += first
             if len(rest) > NAME_BYTES:
                 raise UsageError(f"a path on standard input has over {NAME_BYTES:,} bytes: is -0 missing, or too much?")
@@ -43,8 +50,28 @@ class Listing:
         if rest:
             yield rest.decode("utf-8", "surrogateescape")
 
+    def _utf8(self) -> Iterator[bytes | None]:
+        """Yield the blocks as UTF-8 without a byte order mark."""
+        blocks = self._blocks()
+        start = b""
+        for block in blocks:
+            start += block or b""
+            if len(start) >= MARK_BYTES:
+                break
+            yield None
+        encoding = encoding_of(start, marked=self._null)
+        if encoding == "utf-8":
+            yield start
+            yield from blocks
+            return
+        # What is not valid UTF-8 is kept, since it may be the name of a file; in other encodings it cannot be one.
+        errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
+        for block in chain([start], blocks):
+            yield None if block is None else decoder.decode(block).encode("utf-8", errors)
+
     def _blocks(self) -> Iterator[bytes | None]:
-        """What comes, and None where nothing does and the last one was long ago."""
+        """Yield what comes, and None where nothing comes for PAUSE_SECONDS."""
         said = time.monotonic()
         while True:
             ready, _, _ = select.select([self._stream], [], [], max(0.0, said + PAUSE_SECONDS - time.monotonic()))

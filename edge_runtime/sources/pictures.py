@@ -16,7 +16,9 @@ class Pictures:
     def __init__(self, folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
         """Raises FileError where there is no such folder."""
         self._folder, self._tell = folder, tell
-        self._paths = Folder(folder).paths()
+        source = Folder(folder)
+        source.warn = tell
+        self._paths = source.paths()
         self._read = 0
 
     def grab(self) -> Shot | None:

@@ -1,0 +1,59 @@
+"""Other ways to write the path of a file, as Windows, a Mac or a spreadsheet writes it into a list."""
+
+import os
+import unicodedata
+from collections.abc import Iterator
+
+BLANKS = " \t\r\ufeff"
+
+
+def located(path: str) -> str:
+    r"""Return the path of the file that a listed path means: itself, unless it exists in another spelling alone.
+
+    Tried are: without blanks and quotes around it, with / for \, and each name in either Unicode normal form, or with
+    its bytes as text of Windows (code page 1252).
+    """
+    if os.path.lexists(path):
+        return path
+    bare = path.strip(BLANKS)
+    bare = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
+    for text in dict.fromkeys((path, bare, path.replace("\\", "/"), bare.replace("\\", "/"))):
+        if found := _find(text):
+            return found
+    return path
+
+
+def forms(name: str) -> Iterator[str]:
+    """Yield a name and its other forms: normalised either way, and where it is not UTF-8, as Windows means it."""
+    yield name
+    if name.isascii():
+        return
+    for text in dict.fromkeys((name, _windows(name))):
+        yield text
+        yield unicodedata.normalize("NFC", text)
+        yield unicodedata.normalize("NFD", text)
+
+
+def same_name(path: str) -> str:
+    r"""Return a path as its equals are written: with / for \, without ./ and doubled slashes, composed (NFC)."""
+    parts = [part for part in path.strip(BLANKS).replace("\\", "/").split("/") if part not in ("", ".")]
+    return unicodedata.normalize("NFC", "/".join(parts))
+
+
+def _windows(name: str) -> str:
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("cp1252")
+    except UnicodeError:
+        return name
+
+
+def _find(path: str) -> str | None:
+    found = ""
+    for part in path.split("/"):
+        for form in forms(part):
+            if os.path.lexists(found + form or "/"):
+                found += form + "/"
+                break
+        else:
+            return None
+    return found[:-1]
