@@ -354,19 +354,21 @@ def test_every_page_of_a_file_is_read(run_cli, scan, tmp_path):
     }
 
 
-def test_pages_before_a_broken_one_are_read(run_cli, scan, tmp_path):
+def test_a_broken_page_costs_itself_alone(run_cli, scan, tmp_path):
+    """The second of three pages says that its pixels are beyond the file's end."""
     data = bytearray((tmp_path / "scan.tif").read_bytes())
     at = int.from_bytes(data[4:8], "little")
     count = int.from_bytes(data[at : at + 2], "little")
     second = int.from_bytes(data[at + 2 + 12 * count : at + 6 + 12 * count], "little")
-    data[second : second + 2] = b"\xff\xff"  # so many tags are beyond the file's end
+    entries = range(second + 2, second + 2 + 12 * int.from_bytes(data[second : second + 2], "little"), 12)
+    (offsets,) = (place for place in entries if int.from_bytes(data[place : place + 2], "little") == 273)
+    data[offsets + 8 : offsets + 12] = (len(data) + 1000).to_bytes(4, "little")
     (tmp_path / "scan.tif").write_bytes(data)
     done = run_cli("read", "--json", "scan.tif", code=1)
-    first, last = (json.loads(line) for line in done.stdout.splitlines())
-    assert first["text"] == "2074"
-    assert set(last) == {"path", "error"}
-    assert "page 2" in last["error"]
-    assert done.stderr.startswith("error: scan.tif: page 2")
+    first, second, third = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["text"], third["text"]) == ("2074", "58")
+    assert (second["path"], second["page"], second["pages"]) == ("scan.tif", 2, 3)
+    assert done.stderr == f"error: scan.tif: {second['error']}\n"
 
 
 def test_read_says_which_frame_of_an_animation_it_read(run_cli, tmp_path):

@@ -1,7 +1,7 @@
 """`edge-digits read`: whole pages of digits, as text, JSON lines and images that show how they were read."""
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from edge_runtime.cli.options import (
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.find.blobs import DropReason
+from edge_runtime.find.reading import Found
+from edge_runtime.formats.encoded import FailedPage
 from edge_runtime.image import DecodedImage, read_images
 from edge_runtime.overlay import Picture, annotated, explained
 from edge_runtime.page import Page
@@ -73,41 +75,55 @@ def read(
     over, why = (_Pictures(folder) if folder else None for folder in (annotate, explain))
     failed = 0
     for path in images:
-        for image in _pages(path):
-            if isinstance(image, str):
+        for image, found in _found(reader, path):
+            if isinstance(image, FailedPage):
                 failed += 1
-                click.echo(f"error: {printable(path)}: {image}", err=True)
+                click.echo(f"error: {printable(path)}: {image.error}", err=True)
                 if as_json:
-                    click.echo(json.dumps({"path": path, "error": image}))
-                continue
-            found = reader.find(image.gray)
-            page = reader.decided(found)
-            if over:
-                over.write(path, image, annotated(image.gray, page))
-            if why:
-                why.write(path, image, explained(image.gray, found, page))
-            name = printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
-            if image.note:
-                click.echo(f"note: {name}: {image.note}", err=True)
-            if as_json:
-                record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict()
-                click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))
-            else:
-                if len(images) > 1 or image.pages > 1:
-                    click.echo(f"==> {name} <==")
-                if page.text:
-                    click.echo(page.text)
-            if warning := _warning(name, page, as_json):
-                click.echo(warning, err=True)
+                    number = {"page": image.page, "pages": image.pages} if image.pages > 1 else {}
+                    click.echo(json.dumps({"path": path, **number, "error": str(image.error)}))
+            elif found:
+                page = reader.decided(found)
+                if over:
+                    over.write(path, image, annotated(image.gray, page))
+                if why:
+                    why.write(path, image, explained(image.gray, found, page))
+                _print(path, image, page, as_json, headed=len(images) > 1)
     return 1 if failed else 0
 
 
-def _pages(path: str) -> Iterator[DecodedImage | str]:
-    """Yield the pages of a file, and why the rest of it cannot be read."""
+def _found(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
+    """Yield the pages of a file in order with what was found in them; of one that failed, why."""
+    failed: deque[FailedPage] = deque()
     try:
-        yield from read_images(path)
-    except (InputError, MemoryError) as error:
-        yield str(error) or "there is not enough memory for the image"
+        for image in read_images(path, failed=failed.append):
+            while failed:
+                yield failed.popleft(), None
+            yield image, reader.find(image.gray)
+            del image  # or it would stay until the next one is there
+    except InputError as error:
+        failed.append(FailedPage(1, 1, error))
+    except MemoryError:
+        failed.append(FailedPage(1, 1, InputError("there is not enough memory for the image")))
+    for each in failed:
+        yield each, None
+
+
+def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bool) -> None:
+    """Print what was read in a page; headed: the file has its name printed before it."""
+    name = printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
+    if image.note:
+        click.echo(f"note: {name}: {image.note}", err=True)
+    if as_json:
+        record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict()
+        click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))
+    else:
+        if headed or image.pages > 1:
+            click.echo(f"==> {name} <==")
+        if page.text:
+            click.echo(page.text)
+    if warning := _warning(name, page, as_json):
+        click.echo(warning, err=True)
 
 
 def _warning(name: str, page: Page, as_json: bool) -> str:
