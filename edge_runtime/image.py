@@ -99,9 +99,9 @@ def decode_images(
     data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS, failed: Failed | None = None
 ) -> Iterator[DecodedImage]:
     """Decode every page of an image file's bytes, one at a time; `failed` and errors as for `read_images`."""
-    size = png.small(data)
-    if size is not None and size[0] * size[1] <= max_pixels:
-        yield DecodedImage(stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY))))
+    gray = decode_small(data, max_pixels)
+    if gray is not None:
+        yield DecodedImage(gray)
         return
     data = bytes(data)
     found = identify(data)
@@ -111,6 +111,14 @@ def decode_images(
         raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
     else:
         yield from _isolated(data, found.name, max_pixels, failed)
+
+
+def decode_small(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Gray | None:
+    """Decode what is quick to check, a small PNG of nothing but pixels; None for all others."""
+    size = png.small(data)
+    if size is None or size[0] * size[1] > max_pixels:
+        return None
+    return stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY)))
 
 
 def decode_here(
