@@ -130,7 +130,7 @@ def test_pages_beyond_the_limit_are_left_out_with_a_note(monkeypatch):
         ({"t258": 16}, np.uint16),
         ({"t258": 32, "t339": 3}, np.float32),
         ({"t258": 64, "t339": 3}, np.float64),
-        ({"t258": 32, "t339": 1}, np.uint32),
+        ({"t258": 32, "t339": 2}, np.int32),
         ({"t258": 16, "t339": 2}, np.int16),
     ],
 )

@@ -47,6 +47,7 @@ _WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _CHANNELS = {_WHITE: 1, _BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LAB: 3}
 _UNSIGNED, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _DEPTHS = {_UNSIGNED: (1, 4, 8, 10, 12, 14, 16, 32, 64), _SIGNED: (8, 16, 32, 64), _FLOAT: (32, 64)}
+_ISOLATED = {_LZW: limits.LZW_BYTES, **dict.fromkeys(_DEFLATE, limits.DEFLATED_BYTES)}
 _LESSER = 1 | 4  # bits of a subfile's type: a smaller version of another page, or a mask of one
 _PART_BYTES = 1 << 20  # a part of pixels that are not compressed is cut into smaller ones above this
 _TILE_AREA = 1 << 20  # pixels: a tile of no more may be larger than its image
@@ -180,7 +181,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         partial(opencv.decode, file, "TIFF", width, height, flags),
         turn if 1 <= turn <= 8 else 1,
         exact=compression != _JPEG,
-        isolate=file if compressed > limits.DEFLATED_BYTES and compression in _DEFLATE else b"",
+        isolate=file if compressed > _ISOLATED.get(compression, compressed) else b"",
     )
 
 
