@@ -13,6 +13,7 @@ WEBP_CHUNKS = 10_000  # chunks of a WebP file, or of a frame in it
 TIFF_ENTRIES = 512  # entries of a directory of a TIFF file
 TIFF_PARTS = 65_536  # strips or tiles of a page of a TIFF file
 BOXES = 1000  # outer boxes of a JPEG 2000 file
+GIF_BLOCKS = 300_000  # blocks of a GIF file
 GIF_CODES = 2_000_000  # codes of a GIF image, which we decode ourselves
 PDF_DPI = 200  # pixels to the inch: how finely a page of a PDF is drawn
 PDF_PIXELS = 16_000_000  # pixels: a larger page of a PDF is drawn less finely
