@@ -192,7 +192,7 @@ def test_pictures_without_digits_give_none(name):
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 5, 7), (5,), (2, 2, 2, 2)])
 def test_arrays_that_are_no_pictures_are_refused(shape):
-    with pytest.raises(UsageError, match="a picture is an array"):
+    with pytest.raises(UsageError, match="an image is an array"):
         read_page(np.zeros(shape, np.uint8), READER)
 
 
