@@ -11,8 +11,8 @@ import cv2
 from edge_runtime.bundle import Bundle, load_bundle, load_lines
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
-from edge_runtime.errors import FileError, InputError, ModelError
-from edge_runtime.image import FailedPage, decode_images, read_file
+from edge_runtime.errors import InputError, ModelError
+from edge_runtime.image import FailedPage, decode_images, decode_small, read_file
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.line_reader import LineReader
 from edge_runtime.pipeline import Expect, Reader
@@ -169,35 +169,41 @@ def _read_page(reader: Reader, gray: Gray) -> Found:
     return " ".join(rows), least, Status.REJECTED if reasons else Status.OK, reasons[0] if reasons else "", ()
 
 
-def _pages(path: str, root: str) -> Iterator[tuple[Gray | None, int, str]]:
-    """Yield each page of a file with its number and a note, or without its pixels where they cannot be read.
+def _pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:
+    """Return each page of a file with its number and a note, or without its pixels where they cannot be read.
 
-    The text is then the reason. Every page of a file that can be opened is yielded.
+    The text is then the reason. Every page of a file that can be opened is there.
     """
-    failed: list[FailedPage] = []
-    last, pages = 0, 1
     try:
         data = read_file(f"{root}/{path}" if root else located(path))
+        gray = decode_small(data)
+    except (InputError, MemoryError) as error:
+        return ((None, 1, _reason(error)),)
+    return _decoded(data) if gray is None else ((gray, 1, ""),)
+
+
+def _decoded(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
+    failed: list[FailedPage] = []  # since the last page that was decoded
+    last, pages = 0, 1
+    try:
         for gray, page, pages, note in decode_images(data, failed=failed.append):  # noqa: B007 (used below)
-            if failed:
-                yield from _reasons(failed)
-                failed.clear()
+            yield from ((None, each.page, str(each.error)) for each in failed)
+            failed.clear()
             last = page
             yield gray, page, note
             del gray
-    except (InputError, MemoryError) as error:
+    except (InputError, MemoryError) as error:  # the decoder goes no further
+        yield from ((None, each.page, str(each.error)) for each in failed)
         last, pages = (failed[-1].page, failed[-1].pages) if failed else (last, pages)
-        known = FileError(NO_MEMORY) if isinstance(error, MemoryError) else error
-        failed.append(FailedPage(last + 1, pages, known))
-    if failed:
-        yield from _reasons(failed)
-        # Where the decoder goes no further.
-        reason = f"not read: page {failed[-1].page} cannot be decoded"
-        yield from ((None, page, reason) for page in range(failed[-1].page + 1, failed[-1].pages + 1))
+        yield None, last + 1, _reason(error)
+        for page in range(last + 2, pages + 1):
+            yield None, page, f"not read: page {last + 1} cannot be decoded"
+    else:
+        yield from ((None, each.page, str(each.error)) for each in failed)
 
 
-def _reasons(failed: list[FailedPage]) -> Iterator[tuple[None, int, str]]:
-    return ((None, each.page, str(each.error)) for each in failed)
+def _reason(error: Exception) -> str:
+    return NO_MEMORY if isinstance(error, MemoryError) else str(error)
 
 
 def _result(found: list[FoundPage]) -> Result:

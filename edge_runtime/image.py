@@ -10,7 +10,14 @@ import struct
 from collections.abc import Callable, Iterator
 
 from edge_runtime import limits
-from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
+from edge_runtime.errors import (
+    DamagedImageError,
+    FileError,
+    InputError,
+    MissingLibraryError,
+    NotAnImageError,
+    TooLargeError,
+)
 from edge_runtime.formats import EXTRA, Format, identify, is_installed, opencv, parser, png
 from edge_runtime.formats import is_image_name as is_image_name
 from edge_runtime.formats import needs_extra as needs_extra
@@ -99,18 +106,26 @@ def decode_images(
     data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS, failed: Failed | None = None
 ) -> Iterator[DecodedImage]:
     """Decode every page of an image file's bytes, one at a time; `failed` and errors as for `read_images`."""
-    size = png.small(data)
-    if size is not None and size[0] * size[1] <= max_pixels:
-        yield DecodedImage(stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY))))
+    gray = decode_small(data, max_pixels)
+    if gray is not None:
+        yield DecodedImage(gray)
         return
     data = bytes(data)
     found = identify(data)
     if not found.isolated:
         yield from _images(data, found, max_pixels, failed)
     elif found.library and not is_installed(found.library):
-        raise NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
+        raise _missing(found)
     else:
         yield from _isolated(data, found.name, max_pixels, failed)
+
+
+def decode_small(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Gray | None:
+    """Decode what is quick to check, a small PNG of nothing but pixels; None for all others."""
+    size = png.small(data)
+    if size is None or size[0] * size[1] > max_pixels:
+        return None
+    return stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY)))
 
 
 def decode_here(
@@ -128,7 +143,11 @@ def _images(
 ) -> Iterator[DecodedImage]:
     encoded: Encoded | None = None
     try:
-        for encoded in parser(found.module)(data):
+        images = parser(found.module)
+    except MissingLibraryError as error:  # it is there and too old, or broken
+        raise _missing(found) from error
+    try:
+        for encoded in images(data):
             try:
                 gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
             except (*_BROKEN, MemoryError) as error:
@@ -166,6 +185,10 @@ def _decoded(
     if encoded.exact:
         gray = stretched(gray)
     return gray if encoded.orientation == 1 else upright(gray, encoded.orientation)
+
+
+def _missing(found: Format) -> NotAnImageError:
+    return NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
 
 
 def _isolated(data: bytes, name: str, max_pixels: int, failed: Failed | None) -> Iterator[DecodedImage]:

@@ -160,6 +160,11 @@ def png_of_60000_texts():
     return png(ihdr(8, 8), chunk(b"tEXt", b"a\0b") * 60_000, chunk(b"IDAT", zeros(72)))
 
 
+def png_of_60000_exif_chunks():
+    exif = b"II*\0\x08\0\0\0\xff\xff" + struct.pack("<HHII", 275, 3, 1, 8) * 40
+    return png(ihdr(8, 8), chunk(b"eXIf", exif) * 60_000, chunk(b"IDAT", zeros(72)))
+
+
 def png_animation_of_a_large_canvas():
     frames = [chunk(b"acTL", struct.pack(">II", 1000, 0))]
     control = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 7000, 7000, 0, 0, 1, 1, 0, 0))
@@ -316,6 +321,10 @@ def jpeg_of_a_million_comments():
     return jpeg(segment(0xFE, b"") * 1_000_000, TABLES, frame(8, 8), scan([1], data=bytes(10)))
 
 
+def jpeg_of_fill_bytes():
+    return jpeg(b"\xff" * 30_000_000 + TABLES, frame(8, 8), scan([1], data=bytes(10)))
+
+
 def jpeg_with_a_hostile_exif():
     exif = b"II*\0\x08\0\0\0\xff\xff" + struct.pack("<HHII", 274, 3, 1 << 30, 8) * 5000
     return jpeg(segment(0xE1, b"Exif\0\0" + exif[:65000]), TABLES, frame(8, 8), scan([1], data=bytes(10)))
@@ -440,6 +449,26 @@ def tiff_of_250_copies_of_a_long_tag():
 
 def tiff_of_65535_entries():
     return b"II*\0" + struct.pack("<IH", 8, 65535) + struct.pack("<HHII", 700, 1, 1, 0) * 65535 + bytes(4)
+
+
+def tiff_of_overlapping_directories():
+    """A thousand directories of 65,535 entries each, in the same bytes."""
+    size = 2 + 12 * 65_535
+    data = bytearray(b"\xff" * (8 + 4 * 1100 + size))
+    data[:8] = b"II*\0" + struct.pack("<I", 8)
+    for index in range(1000):
+        struct.pack_into("<I", data, 8 + 4 * index + size, 8 + 4 * (index + 1))
+    return bytes(data)
+
+
+def tiff_jpeg_of_many_segments():
+    rows = 30_000
+    strip = jpeg(segment(0xFE, b"") * 200, TABLES, frame(8, 1), scan([1], data=bytes(2)))
+    entries, pixels = gray_tiff(8, rows, strip * rows, t259=7, t278=1)
+    data = bytearray(tiff((entries | {273: [PIXELS] * rows, 279: [len(strip)] * rows}, pixels)))
+    place = len(data) - len(pixels) - 6 * rows  # places, and sizes as shorts behind them
+    struct.pack_into(f"<{rows}I", data, place, *(len(data) - len(pixels) + index * len(strip) for index in range(rows)))
+    return bytes(data)
 
 
 def tiff_loop_of_pages():
@@ -664,6 +693,11 @@ def gif_of_one_long_run():
     for _ in range(9000):
         bits.put(4095, 12)
     return gif(5000, 5000, bits.bytes())
+
+
+def gif_of_blocks_of_one_byte():
+    start = gif(4000, 3000, b"")
+    return start[: start.index(b",") + 11] + b"\1\0" * 15_000_000 + b"\0;"
 
 
 def gif_of_100000_frames():

@@ -16,7 +16,10 @@ import numpy as np
 import pytest
 
 from edge_runtime.drawing import draw_digit
+from edge_runtime.errors import DamagedImageError, InputError
+from edge_runtime.image import read_images
 from tests.conftest import ROOT
+from tests.image_files import pdf
 
 
 def write_tiff(path, labels):
@@ -40,6 +43,23 @@ def break_page(path, number):
 def rows_of(path):
     with path.open(newline="") as file:
         return [(row["path"], row["page"], row["label"], row["status"]) for row in csv.DictReader(file)]
+
+
+def test_a_page_that_cannot_be_decoded_is_told_of_and_the_next_ones_are_read(tmp_path):
+    write_tiff(tmp_path / "a.tif", [4, 5, 6, 7])
+    for number in (1, 3):
+        break_page(tmp_path / "a.tif", number)
+    document = pdf(pages=4, content=b"0 0 m 100 100 l S")
+    for number in (10, 12):
+        document = document.replace(b"%d 0 obj<</Type/Page" % number, b"%d 0 obj<</Type/Font" % number)
+    (tmp_path / "a.pdf").write_bytes(document)
+    for name in ("a.tif", "a.pdf"):
+        failed = []
+        assert [image.page for image in read_images(tmp_path / name, failed=failed.append)] == [2, 4]
+        assert [(each.page, each.pages) for each in failed] == [(1, 4), (3, 4)]
+        assert [str(each.error)[:8] for each in failed] == ["page 1: ", "page 3: "]
+        with pytest.raises(DamagedImageError if name == "a.pdf" else InputError, match="page 1: "):
+            next(read_images(tmp_path / name))
 
 
 @pytest.fixture(scope="module")

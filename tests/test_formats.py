@@ -123,6 +123,27 @@ def test_pages_beyond_the_limit_are_left_out_with_a_note(monkeypatch):
     assert [image[1:] for image in found] == [(1, 2, ""), (2, 2, "the file has more pages: the first 2 were read")]
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("name", ["HEIC", "AVIF"])
+def test_a_turned_photograph_of_the_extra_comes_upright(name, orientation):
+    import pillow_heif
+
+    exif = Image.Exif()
+    exif[274] = orientation
+    wide = np.pad(DIGIT, ((0, 0), (0, 32)), constant_values=255)
+    colour = np.dstack([wide] * 3)
+    if name == "AVIF":
+        data = saved("AVIF", colour, quality=95, exif=exif)
+    else:
+        file = io.BytesIO()
+        pillow_heif.encode("RGB", (80, 48), colour.tobytes(), file, quality=95, exif=exif.tobytes())
+        data = file.getvalue()
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}  # quarter turns against the clock
+    expected = np.rot90(wide, turns[orientation])
+    assert decode_gray(data).shape == expected.shape
+    assert differ(decode_gray(data), expected) < 4
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
     ("kind", "values"),
@@ -130,7 +151,7 @@ def test_pages_beyond_the_limit_are_left_out_with_a_note(monkeypatch):
         ({"t258": 16}, np.uint16),
         ({"t258": 32, "t339": 3}, np.float32),
         ({"t258": 64, "t339": 3}, np.float64),
-        ({"t258": 32, "t339": 1}, np.uint32),
+        ({"t258": 32, "t339": 2}, np.int32),
         ({"t258": 16, "t339": 2}, np.int16),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from tests.image_files import ATTACKS
 from tests.image_probe import MEBIBYTES, Probe, allowed_seconds
 
-# What a user sees of each: the number of images that are read, or a part of the message.
+# What a user sees of each: the number of images that are read, or a part of the message; either with some OpenCVs.
 OUTCOMES = {
     "png_length_of_4_gib": "a chunk is longer than the file",
     "png_length_of_1_gib_in_a_text": "a chunk is longer than the file",
@@ -22,6 +22,7 @@ OUTCOMES = {
     "png_of_60000_empty_idats": 1,
     "png_with_compressed_text_bombs": 1,
     "png_of_60000_texts": 1,
+    "png_of_60000_exif_chunks": 1,
     "png_animation_of_a_large_canvas": 1,
     "png_of_slow_deflate_in_a_small_image": "more data than its pixels need",
     "png_of_slow_deflate_in_12_megapixels": "takes too long",
@@ -48,6 +49,7 @@ OUTCOMES = {
     "jpeg_of_odd_sampling": 1,
     "jpeg_of_a_million_tables": "more than 10,000 segments",
     "jpeg_of_a_million_comments": "more than 10,000 segments",
+    "jpeg_of_fill_bytes": 1,
     "jpeg_with_a_hostile_exif": 1,
     "bmp_of_50_megapixels_and_no_data": 1,
     "bmp_rle_of_nothing": "broken",
@@ -62,6 +64,8 @@ OUTCOMES = {
     "tiff_tag_of_30_million_values": "tag 273 has 7,000,000 values",
     "tiff_of_250_copies_of_a_long_tag": "tag 320 has 20,000 values",
     "tiff_of_65535_entries": "65,535 entries",
+    "tiff_of_overlapping_directories": "65,535 entries",
+    "tiff_jpeg_of_many_segments": "more than 16 segments",
     "tiff_loop_of_pages": "page 3: the TIFF is broken: its pages form a loop",
     "tiff_of_100000_pages": "page 1: the TIFF is broken: it has no size",
     "tiff_deflate_bomb": "at most 50,000,000 are decoded",
@@ -71,7 +75,7 @@ OUTCOMES = {
     "tiff_not_compressed_in_one_strip_of_30_megapixels": 1,
     "tiff_16_bits_of_24_megapixels": 1,
     "tiff_of_slow_deflate": "takes too long",
-    "tiff_lzw_of_clear_codes": 1,
+    "tiff_lzw_of_clear_codes": (1, "takes too long"),
     "tiff_jpeg_of_another_size": "not as its header says",
     "tiff_jpeg_of_the_old_kind": "save it again",
     "tiff_of_overlapping_strips": "overlap",
@@ -91,6 +95,7 @@ OUTCOMES = {
     "gif_of_65535_x_65535": "at most 50,000,000 are decoded",
     "gif_of_clear_codes": "more than 2,000,000 codes",
     "gif_of_one_long_run": 1,
+    "gif_of_blocks_of_one_byte": "more than 300,000 blocks",
     "gif_of_100000_frames": "fewer pixels",
     "pnm_of_25_gigapixels": "truncated",
     "pnm_plain_of_16_million_numbers": "takes 245 MiB",
@@ -125,8 +130,9 @@ def test_an_attack_costs_little_and_ends_in_an_image_or_one_clear_line(name, pro
     assert found["mebibytes"] <= MEBIBYTES
     assert found["seconds"] <= allowed_seconds(found["images"])
     outcome = OUTCOMES[name]
-    if isinstance(outcome, int):
-        assert found["error"] == ""
-        assert len(found["images"]) == outcome
+    counts = [each for each in (outcome if isinstance(outcome, tuple) else (outcome,)) if isinstance(each, int)]
+    texts = [each for each in (outcome if isinstance(outcome, tuple) else (outcome,)) if isinstance(each, str)]
+    if found["error"]:
+        assert any(text in found["text"] for text in texts), found["text"]
     else:
-        assert outcome in found["text"]
+        assert len(found["images"]) in counts

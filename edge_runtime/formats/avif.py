@@ -15,8 +15,10 @@ from edge_runtime.formats.exif import orientation
 
 try:
     from PIL import AvifImagePlugin, Image
-except ImportError as error:
+except ImportError as error:  # older ones have no such plugin
     raise MissingLibraryError("pillow>=11.3") from error
+if not AvifImagePlugin.SUPPORTED:
+    raise MissingLibraryError("pillow>=11.3 with libavif")
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.MAX_IMAGE_PIXELS = None  # our own limit comes before decoding

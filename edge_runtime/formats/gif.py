@@ -21,18 +21,25 @@ _LUMA = np.array((299, 587, 114))  # thousandths of red, green and blue (ITU-R B
 def images(data: bytes) -> tuple[Encoded]:
     """Parse a GIF file; raises InputError, or IndexError or struct.error where it is truncated."""
     palette = _palette(data, 13, data[10])
-    at, frames, transparent, first = 13 + len(palette), 0, None, 0
+    at, frames, transparent, first, blocks = 13 + len(palette), 0, None, 0, 0
     while data[at] != _TRAILER:
         if data[at] == _EXTENSION:
             if data[at + 1] == _CONTROL and data[at + 2] == 4 and not frames:
                 transparent = data[at + 6] if data[at + 3] & 1 else None
-            at = _blocks(data, at + 2)[1]
+            at += 2
         elif data[at] == _IMAGE:
             frames += 1
             first = first or at
-            at = _blocks(data, at + 11 + len(_palette(data, at + 10, data[at + 9])))[1]
+            at += 11 + len(_palette(data, at + 10, data[at + 9]))
         else:
             raise DamagedImageError("the GIF is broken: it has a block that makes no sense")
+        length = 1
+        while length:
+            length = data[at]
+            at += 1 + length
+            blocks += 1
+            if blocks > limits.GIF_BLOCKS:
+                raise TooLargeError(f"the GIF has more than {limits.GIF_BLOCKS:,} blocks")
     if not frames:
         raise DamagedImageError("the GIF is broken: it has no image")
     width, height, flags = struct.unpack_from("<HHB", data, first + 5)
@@ -52,22 +59,16 @@ def _palette(data: bytes, at: int, flags: int) -> bytes:
     return data[at : at + size]
 
 
-def _blocks(data: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
-    """From where to where the data of a sequence of sub-blocks lies, and the place behind them."""
-    found = []
-    while length := data[at]:
-        found.append((at + 1, at + 1 + length))
-        at += 1 + length
-    return found, at + 1
-
-
 def _decode(
     data: bytes, start: int, width: int, height: int, interlaced: bool, palette: bytes, transparent: int | None
 ) -> Pixels:
     """Return uint8 (height, width), or (height, width, 2) with alpha if a colour is transparent."""
-    blocks, _ = _blocks(data, start + 1)
-    codes = b"".join(data[begin:end] for begin, end in blocks)
-    rows = np.frombuffer(_unpacked(codes, data[start], width * height), np.uint8).reshape(height, width)
+    blocks, at = [], start + 1
+    while length := data[at]:
+        blocks.append(data[at + 1 : at + 1 + length])
+        at += 1 + length
+    indices = _unpacked(b"".join(blocks), data[start], width * height)
+    rows = np.frombuffer(indices, np.uint8).reshape(height, width)
     if interlaced:
         order = [row for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for row in range(first, height, step)]
         rows = rows[np.argsort(order)]

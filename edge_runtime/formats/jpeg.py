@@ -16,6 +16,7 @@ from edge_runtime.formats.encoded import Encoded
 from edge_runtime.formats.exif import BYTES, orientation
 
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker in coded data that is neither stuffing nor restart
+_FILL = re.compile(rb"\xff+")  # before a marker may be as many as one likes
 _LENGTH, _FRAME = struct.Struct(">H"), struct.Struct(">HBHHB")
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xFE
 _TABLES = frozenset((0xC4, 0xDB, 0xDD))  # Huffman tables, quantisation tables, restart interval
@@ -45,7 +46,7 @@ class Stream(NamedTuple):
 
 def images(data: bytes) -> tuple[Encoded]:
     """Parse a JPEG file; raises InputError, or IndexError or struct.error where it is truncated."""
-    stream = read(data)
+    stream = read(data, limits.JPEG_SEGMENTS)
     width, height = stream.width, stream.height
     copied = 0
     if stream.kept != [(0, len(data))]:
@@ -57,30 +58,29 @@ def images(data: bytes) -> tuple[Encoded]:
     return (Encoded(width, height, work, decode, stream.orientation, exact=False, isolate=isolate),)
 
 
-def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:
+def read(data: bytes, most: int, tables_only: bool = False) -> Stream:
     """Walk a stream's markers from its start to its end.
 
-    tables_only: the stream has no image, as JPEGTables of a TIFF. Raises InputError, IndexError or struct.error.
+    most: segments that it may have. tables_only: it has no image, as JPEGTables of a TIFF.
+    Raises InputError, IndexError or struct.error.
     """
-    if data[at : at + 2] != b"\xff\xd8":
+    if data[:2] != b"\xff\xd8":
         raise DamagedImageError("the JPEG is broken: it does not begin with a marker")
-    kept, at, segments = [(at, at + 2)], at + 2, 0
+    kept, at, segments = [(0, 2)], 2, 0
     width = height = blocks = components = scans = 0
-    progressive, whole, turn = False, False, 1
+    progressive, whole, turn = False, False, 0
     while True:
         start = at
-        if data[at] != 0xFF:
+        fill = _FILL.match(data, at)
+        if fill is None:
             raise DamagedImageError("the JPEG is broken: there is no marker where one has to be")
-        while data[at] == 0xFF:  # fill bytes
-            at += 1
-        marker = data[at]
-        at += 1
+        marker, at = data[fill.end()], fill.end() + 1
         if marker == _EOI:
             _keep(kept, start, at)
             break
         segments += 1
-        if segments > limits.JPEG_SEGMENTS:
-            raise TooLargeError(f"the JPEG has more than {limits.JPEG_SEGMENTS:,} segments")
+        if segments > most:
+            raise TooLargeError(f"the JPEG has more than {most:,} segments")
         (length,) = _LENGTH.unpack_from(data, at)
         end = at + length
         if length < 2 or end > len(data):
@@ -104,7 +104,7 @@ def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:
             if scans > limits.JPEG_SCANS:
                 raise TooLargeError(f"the JPEG has more than {limits.JPEG_SCANS} scans")
         elif _APP0 <= marker <= 0xEF or marker == _COM:
-            if marker == _APP1 and turn == 1 and data[at + 2 : at + 8] == b"Exif\0\0":
+            if marker == _APP1 and not turn and data[at + 2 : at + 8] == b"Exif\0\0":
                 turn = orientation(data[at + 2 : at + 2 + min(length - 2, BYTES)])
             named = data[at + 2 : at + 7]
             if not (marker == _APP0 and named == b"JFIF\0") and not (marker == _APP14 and named == b"Adobe"):
@@ -116,7 +116,7 @@ def read(data: bytes, at: int = 0, tables_only: bool = False) -> Stream:
         at = end
     if not tables_only and not scans:
         raise DamagedImageError("the JPEG is truncated or broken: it has no pixels")
-    return Stream(width, height, components, blocks, progressive, scans, kept, at, turn)
+    return Stream(width, height, components, blocks, progressive, scans, kept, at, turn or 1)
 
 
 def _keep(kept: list[tuple[int, int]], start: int, end: int) -> None:

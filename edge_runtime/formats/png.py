@@ -73,17 +73,21 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
     frames, and the bytes that had to be copied for it.
     """
     entries = compressed = chunks = 0
-    turn = frames = 1
+    turn, frames = 0, 1
     alpha, after_pixels = colour >= _GRAY_ALPHA, False
     whole: list[bytes] = []  # what is kept of the file before `kept`
     name, kept, end, size = b"", 0, _HEAD.size, len(data)
     while name != b"IEND":
         at = end
+        if at + 12 > size:
+            raise DamagedImageError("the PNG is truncated: its end is missing")
         length, name = _CHUNK.unpack_from(data, at)
         end = at + length + 12
         chunks += 1
         if end > size:
-            raise DamagedImageError("the PNG is truncated or broken: a chunk is longer than the file")
+            truncated = length <= limits.FILE_BYTES
+            reason = "truncated: its end is missing" if truncated else "broken: a chunk is longer than the file"
+            raise DamagedImageError(f"the PNG is {reason}")
         if name == b"IDAT":
             if after_pixels or (colour == _PALETTE and not entries):
                 raise DamagedImageError("the PNG is broken: its chunks are not in order")
@@ -106,7 +110,7 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
                 if fits and not after_pixels and not alpha:
                     alpha = True
                     continue
-            elif name == b"eXIf":
+            elif name == b"eXIf" and not turn:
                 turn = orientation(data[at + 8 : at + 8 + min(length, BYTES)])
             elif name == b"acTL" and length == 8:
                 frames = max(1, int.from_bytes(data[at + 8 : at + 12], "big"))
@@ -121,6 +125,6 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
     if not compressed:
         raise DamagedImageError("the PNG is broken: it has no pixels")
     if not kept and end == size:
-        return data, compressed, alpha, turn, frames, 0
+        return data, compressed, alpha, turn or 1, frames, 0
     data = b"".join((*whole, data[kept:end]))
-    return data, compressed, alpha, turn, frames, len(data)
+    return data, compressed, alpha, turn or 1, frames, len(data)

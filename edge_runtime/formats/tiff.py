@@ -47,8 +47,10 @@ _WHITE, _BLACK, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _CHANNELS = {_WHITE: 1, _BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _LAB: 3}
 _UNSIGNED, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _DEPTHS = {_UNSIGNED: (1, 4, 8, 10, 12, 14, 16, 32, 64), _SIGNED: (8, 16, 32, 64), _FLOAT: (32, 64)}
+_ISOLATED = {_LZW: limits.LZW_BYTES, **dict.fromkeys(_DEFLATE, limits.DEFLATED_BYTES)}
 _LESSER = 1 | 4  # bits of a subfile's type: a smaller version of another page, or a mask of one
 _PART_BYTES = 1 << 20  # a part of pixels that are not compressed is cut into smaller ones above this
+_PART_SEGMENTS = 16  # of the JPEG stream of a part: it has but a few
 _TILE_AREA = 1 << 20  # pixels: a tile of no more may be larger than its image
 
 Tags = dict[int, tuple[int, ...]]
@@ -92,6 +94,8 @@ def _pages(data: bytes, order: str) -> tuple[list[int], str, str | None]:
         seen.add(at)
         try:
             (entries,) = struct.unpack_from(order + "H", data, at)
+            if entries > limits.TIFF_ENTRIES:
+                return places, "", f"the TIFF is broken: a page's directory has {entries:,} entries"
             kind = 0
             for tag, value in struct.iter_unpack(order + "H6xI", data[at + 2 : at + 2 + 12 * entries]):
                 kind |= value if tag == _SUBFILE else 0
@@ -111,8 +115,6 @@ def _pages(data: bytes, order: str) -> tuple[list[int], str, str | None]:
 def _tags(data: bytes, order: str, at: int) -> Tags:
     """A directory's values by their tag, of those in `_MOST`; raises DamagedImageError or struct.error."""
     (entries,) = struct.unpack_from(order + "H", data, at)
-    if entries > limits.TIFF_ENTRIES:
-        raise DamagedImageError(f"the TIFF is broken: its directory has {entries:,} entries")
     tags: Tags = {}
     seen = set[int]()
     for entry in range(at + 2, at + 2 + 12 * entries, 12):
@@ -186,7 +188,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         partial(opencv.decode, file, "TIFF", width, height, flags),
         turn if 1 <= turn <= 8 else 1,
         exact=compression != _JPEG,
-        isolate=file if compressed > limits.DEFLATED_BYTES and compression in _DEFLATE else b"",
+        isolate=file if compressed > _ISOLATED.get(compression, compressed) else b"",
     )
 
 
@@ -267,10 +269,10 @@ def _cut(layout: _Layout) -> _Layout:
 def _check_jpeg(data: bytes, tags: Tags, layout: _Layout) -> int:
     """Hold each part's JPEG stream against the page; returns the bytes that decoding one takes."""
     if _TABLES in tags:
-        jpeg.read(bytes(tags[_TABLES]), tables_only=True)
+        jpeg.read(bytes(tags[_TABLES]), _PART_SEGMENTS, tables_only=True)
     work = 0
     for start, size in zip(layout.offsets, layout.sizes, strict=True):
-        stream = jpeg.read(data[start : start + size])
+        stream = jpeg.read(data[start : start + size], _PART_SEGMENTS)
         if (
             stream.progressive
             or stream.components != (1 if layout.separate else layout.samples)

@@ -34,9 +34,9 @@ def images(data: bytes) -> tuple[Encoded]:
     turn, frames, canvas = 1, 0, None
     if chunks and chunks[0].name == b"VP8X":
         canvas = _size(data, chunks[0].start + 4)
-        for chunk in chunks:
-            if chunk.name == b"EXIF":
-                turn = orientation(data[chunk.start : min(chunk.end, chunk.start + BYTES)])
+        exif = next((chunk for chunk in chunks if chunk.name == b"EXIF"), None)
+        if exif is not None:
+            turn = orientation(data[exif.start : min(exif.end, exif.start + BYTES)])
         moving = [chunk for chunk in chunks if chunk.name == b"ANMF"]
         frames = len(moving)
         if moving:
