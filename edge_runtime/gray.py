@@ -29,8 +29,9 @@ SPECKS = 0.06  # pieces of ink and of paper for each pixel of ink
 def to_gray(pixels: NDArray[np.generic]) -> Gray:
     """Return gray, colour (blue, green, red), or either with alpha, of any depth, as gray: uint8 (height, width).
 
-    pixels: (height, width) or (height, width, 1..4), integers or floats. Other depths than 8 bits are scaled by their
-    range, without a few outliers. Raises UsageError for any other array.
+    pixels: (height, width) or (height, width, 1..4), integers or floats. Of other depths than 8 bits, what shows ink is
+    scaled by its range, without a few outliers, and anything else by the depth that it uses. Raises UsageError for any
+    other array.
     """
     if pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.size:
         return cast(Gray, pixels if pixels.flags.c_contiguous else np.ascontiguousarray(pixels))

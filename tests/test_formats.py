@@ -16,13 +16,16 @@ from PIL import Image
 from edge_runtime import formats, limits
 from edge_runtime.errors import DamagedImageError, InputError, NotAnImageError, TooLargeError
 from edge_runtime.formats import isolated
+from edge_runtime.gray import stretched
 from edge_runtime.image import decode_gray, decode_images, is_image_name, needs_extra, read_gray, read_images
 from tests.conftest import ROOT
 from tests.image_files import (
     DIGIT,
     INTACT,
+    Bits,
     animation,
     encoded,
+    gif,
     gray_tiff,
     pdf,
     riff,
@@ -187,6 +190,30 @@ def test_a_frame_of_an_animated_webp_may_be_smaller_than_the_canvas():
 def test_gif_gives_the_pixels_of_its_palette(interlaced, colours):
     picture = np.tile(DIGIT, (5, 7)) // (256 // colours) * (256 // colours)
     np.testing.assert_array_equal(decode_gray(saved("GIF", picture, interlace=interlaced)), picture)
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_the_code_that_ends_a_gif_may_share_a_byte_with_its_last_pixel(count):
+    bits = Bits()
+    for code in [4, *[index % 4 for index in range(min(count, 3))]]:  # clear, and codes of 3 bits until there are 8
+        bits.put(code, 3)
+    for index in range(3, count):
+        bits.put(index % 4, 4)
+    bits.put(5, 3 if count < 3 else 4)
+    assert decode_gray(gif(count, 1, bits.bytes(), least=2)).shape == (1, count)
+
+
+def test_gifs_of_every_number_of_colours():
+    chance = np.random.default_rng(4)
+    for _ in range(50):
+        colours = int(chance.choice([2, 3, 4, 8, 16, 200]))
+        pixels = chance.integers(0, colours, chance.integers(1, 24, 2)).astype(np.uint8)
+        levels = np.sort(chance.choice(256, colours, replace=False)).astype(np.uint8)
+        picture = Image.fromarray(pixels, "P")
+        picture.putpalette(np.repeat(levels, 3).tobytes())
+        file = io.BytesIO()
+        picture.save(file, "GIF", optimize=bool(chance.integers(2)))
+        np.testing.assert_array_equal(decode_gray(file.getvalue()), stretched(levels[pixels]))
 
 
 def test_what_is_transparent_in_a_gif_is_paper():

@@ -106,6 +106,8 @@ def _unpacked(data: bytes, least: int, size: int) -> bytearray:
                 continue
             known = len(table)
             if code == stop or code > known or (code == known and not previous):
+                if len(out) >= size:
+                    return out[:size]
                 raise DamagedImageError("the GIF is truncated or broken: it has fewer pixels than its header says")
             found = table[code] if code < known else previous + previous[:1]
             out += found

@@ -200,7 +200,7 @@ def _layout(data: bytes, tags: Tags) -> _Layout:
     bits, formats = set(tags.get(_BITS, (1,))), set(tags.get(_FORMAT, (_UNSIGNED,)))
     ((compression,), (planes,)) = tags.get(_COMPRESSION, (_NONE,)), tags.get(_PLANES, (1,))
     (photometric,) = tags.get(_PHOTOMETRIC, (_RGB if samples > 2 else _BLACK,))
-    (depth, form) = (max(bits), max(formats))
+    depth, form = max(bits), max(formats)
     if not width or not height or planes not in (1, 2):
         raise DamagedImageError("the TIFF is broken: its header makes no sense")
     if compression == _OLD_JPEG:
