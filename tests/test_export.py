@@ -20,12 +20,14 @@ from edge_runtime import selftest
 from edge_runtime.backends import litert
 from edge_runtime.bundle import load_bundle
 from edge_runtime.classifier import Classifier
+from edge_runtime.cli.run import finish
 from edge_runtime.errors import ModelError, OutputError
 from export import bundle as bundle_writer
 from export import onnx as onnx_export
 from export import parity, pipeline, tflite
 from export.__main__ import command
 from export.errors import ParityError, RunError
+from export.floats import command as floats_command
 from export.logits import logits_model
 from export.pipeline import export_run
 from tests.conftest import ROOT
@@ -161,6 +163,30 @@ def test_exporting_twice_gives_the_same_bytes(out, run_folder, tmp_path):
     first, second = contents(out), contents(tmp_path / "again")
     assert {name for name in first if first[name] != second.get(name)} == set()
     assert first.keys() == second.keys()
+
+
+def test_float_files_are_made_again_with_the_same_bytes_or_not_at_all(out, tmp_path, capfd):
+    copy = shutil.copytree(out, tmp_path / "copy")
+    floats = [copy / "model_float.tflite", copy / "model_float.onnx"]
+    for path in floats:
+        path.unlink()
+    assert Classifier(copy).classify(np.zeros((28, 28), np.uint8)).probabilities.shape == (10,)
+    with pytest.raises(ModelError, match=r"model_float\.onnx cannot be read: it is missing.*python -m export\.floats"):
+        load_bundle(copy).file("onnx_float").load()
+    manifest = (copy / "manifest.json").read_text()
+    wanted = hashlib.sha256((out / floats[0].name).read_bytes()).hexdigest()
+    (copy / "manifest.json").write_text(manifest.replace(wanted, "0" * 64))
+    assert finish(floats_command, "export.floats", [str(copy)]) == 1
+    assert "does not give the model_float.tflite that the manifest names" in capfd.readouterr().err
+    assert names(copy) == names(out) - {path.name for path in floats}
+    (copy / "manifest.json").write_text(manifest)
+    assert finish(floats_command, "export.floats", [str(copy)]) == 0
+    assert capfd.readouterr().out.split() == [str(path) for path in floats]
+    assert contents(copy) == contents(out)
+    for path in (floats[0], copy / "model.keras"):
+        path.unlink()
+    assert finish(floats_command, "export.floats", [str(copy)]) == 1
+    assert "has no model.keras" in capfd.readouterr().err
 
 
 # The files
