@@ -89,7 +89,7 @@ def test_the_keras_file_is_that_of_the_run_or_of_the_bundle(tmp_path, own_bundle
     (run / "metrics.json").write_text(json.dumps(bundle.manifest["training"] | {"seed": 77}))
     assert keras_model.find(bundle, [run]) == own_bundle / "model.keras"  # of another run
     (run / "metrics.json").unlink()
-    with pytest.raises(FileError, match="no finished run"):
+    with pytest.raises(FileError, match="not a finished run"):
         keras_model.find(bundle, [run])
 
 
