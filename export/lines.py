@@ -34,6 +34,7 @@ def export_lines(
 
     As `pipeline.export_run`, which calls this. Returns the manifest.
     """
+    tell("reading MNIST and drawing lines to calibrate on")
     mnist = load_mnist(data)
     trained = fixed(run.model, run.recipe, LINE[1])
     calibration = lines(*mnist.fit_part(), CALIBRATION, JUDGE_SEED + 1).images
@@ -41,9 +42,10 @@ def export_lines(
     models = formats.convert(model, calibration, run.recipe.per_channel, tell)
     parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
 
-    tell(f"comparing with the trained network on {JUDGED:,} lines of validation digits")
+    tell(f"drawing {2 * JUDGED:,} lines to compare on")
     judged = lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
     test = lines(mnist.test_images, mnist.test_labels, JUDGED, JUDGE_SEED)
+    tell(f"comparing with the trained network on {JUDGED:,} lines of validation digits")
     wanted = texts(trained.predict(judged.images, batch_size=100, verbose=0))
     true = judged.texts()
     shapes = Shapes(LINE, tuple(trained.output_shape[1:]))

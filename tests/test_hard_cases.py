@@ -147,47 +147,59 @@ def test_sorted_digits_are_read_and_normalised(extra):
     assert Classifier().classify(found.images).label.tolist() == [3, 3, 7, 7]
 
 
-@pytest.mark.parametrize(
-    ("name", "data", "reason"),
-    [
-        ("broken.png", b"no picture", "this is no picture"),
-        ("empty.png", b"", "the file is empty"),
-        ("blank.png", None, "no ink is found in it"),
-    ],
-)
-def test_a_bad_picture_is_one_clear_error_with_its_name(extra, name, data, reason):
+def test_what_is_left_out_is_named_with_the_reason(extra):
+    from train.extra import load_extra
+
+    blank = cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes()
+    for name, data in (("broken.png", b"no picture"), ("empty.png", b""), ("blank.png", blank)):
+        (extra / "7" / name).write_bytes(data)
+    (extra / "7" / "deeper").mkdir()
+    (extra / "7" / "deeper" / "7.png").write_bytes(blank)
+    found = load_extra(extra)
+    assert found.labels.tolist() == [3, 3, 7, 7]
+    assert [path.relative_to(extra).as_posix() for path in found.paths] == ["3/0.png", "3/1.png", "7/0.png", "7/1.png"]
+    taken, *left_out = found.report()
+    assert taken == "--extra: 4 images taken (3: 2, 7: 2)"
+    assert len(left_out) == 5
+    for name in ("broken.png", "empty.png", "blank.png", "notes.txt"):
+        assert len([line for line in left_out if line.endswith(f"/{name}") and ": 1 left out, " in line]) == 1, name
+    (elsewhere,) = (line for line in left_out if ": 3 left out, not in a folder 0 to 9: " in line)
+    for name in ("7/deeper/7.png", "none/broken.png", "unsorted/broken.png"):
+        assert str(extra / name) in elsewhere
+
+
+def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
     from train.data import DataError
     from train.extra import load_extra
 
-    path = extra / "7" / name
-    path.write_bytes(cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes() if data is None else data)
-    with pytest.raises(DataError) as caught:
-        load_extra(extra)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path):
-    from train.data import DataError
-    from train.extra import load_extra
-
-    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(DataError, match=r"no images in folders 0 to 9 there$"):
+            load_extra(folder)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "empty.png").touch()
+    with pytest.raises(DataError, match=r"no images in folders 0 to 9 there \(1 left out, the file is empty"):
         load_extra(tmp_path)
-    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
-        load_extra(tmp_path / "missing")
 
 
-def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path):
+def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, capfd):
     from train.__main__ import main
 
     out = tmp_path / "run"
-    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(out)]) == 0
+    (extra / "3" / "nine.png").write_bytes((extra / "7" / "0.png").read_bytes())
+    arguments = ["--epochs", "1", "--extra", str(extra), "--out", str(out)]
+    assert main(["single-layer", *arguments]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["extra"] == 4
+    assert metrics["extra"] == 5
+    wrong = metrics["extra_misread"]
+    assert len(wrong) == round(5 * (1 - metrics["extra_accuracy"])) > 0
+    assert str(extra / "3" / "nine.png") in [each["path"] for each in wrong]  # a seven, whatever it is called
     assert sum(map(len, metrics["confusion"])) == 100
-    (extra / "7" / "0.png").write_bytes(b"no picture")
-    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(tmp_path / "other")]) == 1
+    said = capfd.readouterr()
+    assert "--extra: 5 images taken (3: 3, 7: 2)" in said.err
+    assert f"{5 - len(wrong)} of 5 images are read right ({metrics['extra_accuracy']:.2%}); misread: " in said.out
+    for path in extra.glob("[37]/*.png"):
+        path.unlink()
+    assert main(["single-layer", *arguments[:-1], str(tmp_path / "other")]) == 1
     assert not (tmp_path / "other").exists()  # said before anything is begun
 
 

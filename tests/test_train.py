@@ -8,6 +8,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.normalise import normalise
-from train import fit
+from train import fit, progress
 from train.__main__ import main
 from train.data import Mnist, load_mnist
 from train.learner import optimizer as make_optimizer
@@ -282,6 +283,12 @@ def test_overwriting_leaves_what_it_did_not_write(comparison: Path) -> None:
         (["--compare", "ann"], "error: --compare needs two or more"),
         (["--compare", "ann", "hidden-100", "--repeat", "2"], "error: --compare and --repeat"),
         (["ann", "--resume", "--overwrite"], "error: --resume goes on and --overwrite starts anew"),
+        (["ann", "--list"], "error: --list stops after the list: it takes no RECIPE"),
+        (["--list", "--seed", "0"], "error: --list stops after the list: it takes no --seed"),
+        (["hidden-100", "--teacher", "runs/teacher"], "error: --teacher has no effect"),
+        (["ann", "--final", "--final-teachers"], "error: --final-teachers has no effect"),
+        (["teacher", "--final-teachers"], "error: --final-teachers has no effect"),
+        (["hidden-100", "--pool", "runs/pool"], "error: --pool has no effect"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments, message, capsys: pytest.CaptureFixture[str]) -> None:
@@ -329,7 +336,23 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert errors.splitlines()[-1] == "interrupted"
+    said = errors.splitlines()
+    assert said[-1] == "interrupted"
+    assert said[:2] == ["reading MNIST", "importing TensorFlow"]  # before anything that takes long
+
+
+def test_what_takes_long_gives_signs_of_life(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    caplog.set_level("INFO", "train")
+    with progress.doing("painting", lambda: 0.25):
+        assert caplog.messages == ["painting"]
+        while len(caplog.messages) < 3:
+            time.sleep(0.01)
+    assert set(caplog.messages[1:]) == {"painting: 0 s, 25%"}
+    count = len(caplog.messages)
+    with progress.doing("drying", at_once=False):
+        pass
+    assert len(caplog.messages) == count
 
 
 # The mistake of the first original: its own drawing, resized as a whole, in pixels of 0..255, to a network that

@@ -27,10 +27,13 @@ from train.errors import TrainError
 from train.extra import Extra
 from train.learner import Learner
 from train.network import build
+from train.progress import doing
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
 from train.shown import Digits, others_beside, shown
 from train.teacher import Teacher
+
+log = logging.getLogger(__name__)
 
 SCORE_BATCH = 1000  # digits
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints, at the least
@@ -66,7 +69,8 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     keras.utils.set_random_seed(plan.seed)
     precision = precision_of(recipe)
     teachers = teacher.read(plan.teachers, recipe, final or plan.final_teachers, precision) if recipe.distil else []
-    digits = _digits(recipe, mnist, final, plan.extra)
+    with doing(f"normalising MNIST for {recipe.name}"):
+        digits = _digits(recipe, mnist, final, plan.extra)
     plain = build(recipe)
     # Plain SGD keeps no state that the saved files would have to carry.
     plain.compile(optimizer="sgd", loss=recipe.loss, metrics=["accuracy"])
@@ -82,6 +86,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         "precision": precision,
     }
     done = _fit(recipe, plan, digits, teachers, plain, facts, epochs)
+    log.info("scoring %s on training and test digits", recipe.name)
 
     def score(images: Bytes, labels: Bytes) -> Score:
         return _score(recipe, plain, images, labels)
@@ -103,7 +108,8 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         validation=score(*digits.validation) if digits.validation else None,
         test=score(view(mnist.test_images), mnist.test_labels),
         data_sha256=mnist.sha256,
-        extra=len(plan.extra.labels) if plan.extra else 0,
+        extra=score(plan.extra.images, plan.extra.labels) if plan.extra else None,
+        extra_paths=plan.extra.paths if plan.extra else (),
         versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
     )
 
@@ -152,10 +158,13 @@ def _fit(
     waited = course.at.waited
     with shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as epochs_shown:
         for epoch in course.epochs():
-            images, labels, soft = epochs_shown.epoch(epoch)
+            first = not course.at.history
+            with doing(f"epoch {epoch + 1}: waiting for the images that another process draws", at_once=first):
+                images, labels, soft = epochs_shown.epoch(epoch)
             course.at.waited = waited + epochs_shown.waited
             order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
-            loss, accuracy = learner.epoch(images, labels, soft, order)
+            with doing(f"epoch {epoch + 1}: training", lambda: learner.done, at_once=first):
+                loss, accuracy = learner.epoch(images, labels, soft, order)
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import multiprocessing
 import os
 import threading
@@ -32,8 +33,11 @@ from train.learner import Learner
 from train.lines import Lines, lines
 from train.network import build
 from train.pool import code_of, write_whole
+from train.progress import doing
 from train.recipes import Recipe
 from train.score import Training
+
+log = logging.getLogger(__name__)
 
 DRAWN = 20_000  # lines of an epoch
 BLOCK = 4_000  # lines that are sorted by their widths, since short ones cost less
@@ -76,7 +80,8 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
     plain.summary()
     if plan.pool is None:
         raise TrainError("lines are drawn into a folder: name one")
-    validation = None if final else lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
+    with doing("drawing the lines of validation", at_once=not final):
+        validation = None if final else lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
     learner = Learner(recipe, precision, DRAWN // BLOCK * -(-BLOCK // recipe.batch), epochs)
     facts = {
         "recipe": repr(recipe),
@@ -88,12 +93,17 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
     course = Course(plan, facts, learner, epochs)
     with _drawn(plan.pool, digits, min(recipe.deformed_epochs, epochs), course.at.epoch) as drawn:
         for epoch in course.epochs():
-            loss = _learn(learner, _read(drawn[epoch % len(drawn)]()), np.random.default_rng((plan.seed, epoch)))
+            first = not course.at.history
+            with doing(f"epoch {epoch + 1}: waiting for the lines that another process draws", at_once=first):
+                shown = _read(drawn[epoch % len(drawn)]())
+            with doing(f"epoch {epoch + 1}: training", at_once=first):
+                loss = _learn(learner, shown, np.random.default_rng((plan.seed, epoch)))
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)
             figures = {"loss": loss} | ({"val_lines": share_right(plain, validation)} if validation else {})
             course.end(figures)
+    log.info("scoring %s on %d lines of test digits", recipe.name, JUDGED)
     return plain, LineResult(
         recipe=recipe,
         seed=plan.seed,
