@@ -156,6 +156,7 @@ def _fit(
     learner = Learner(recipe, facts["precision"], -(-count // recipe.batch), epochs)
     course = Course(plan, facts, learner, epochs)
     waited = course.at.waited
+    log.info("starting the processes that draw images for %s", recipe.name)
     with shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as epochs_shown:
         for epoch in course.epochs():
             first = not course.at.history
