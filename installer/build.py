@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from arm64.userland import Release
+from installer.releases import Release
 
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "installer" / "install.sh"

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -333,7 +334,7 @@ def test_watch_ends_when_it_is_asked_to(number, code, fault):
 
 
 def test_a_watch_whose_reader_has_gone_ends(film):
-    command = f"{sys.executable} -m edge_runtime watch 'fake:digits=20746|63058,change=1' | head -n 1"
+    command = f"{shlex.quote(sys.executable)} -m edge_runtime watch 'fake:digits=20746|63058,change=1' | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert "20746" in done.stdout
     assert "Traceback" not in done.stderr
