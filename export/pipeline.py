@@ -12,7 +12,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.types import Images
 from export import bundle, card, confidence, formats, golden, lines, onnx, parity, tflite
 from export.errors import RunError
-from export.logits import Logits, logits_model
+from export.logits import Logits, logits_model, outputs
 from export.parity import DIGITS, Labels
 from export.run import Run, read_run
 from train.data import Mnist, load_mnist, normalised
@@ -133,4 +133,4 @@ def _int8(run: Run, mnist: Mnist) -> bytes:
 
 
 def _predict(model: keras.Model, digits: Images) -> Labels:
-    return model.predict(digits, batch_size=1000, verbose=0)[:, :DIGITS].argmax(1)
+    return outputs(model, digits)[:, :DIGITS].argmax(1)

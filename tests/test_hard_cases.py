@@ -181,6 +181,7 @@ def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
         load_extra(tmp_path)
 
 
+@pytest.mark.usefixtures("little_data", "no_pictures")
 def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, capfd):
     from train.__main__ import main
 
@@ -203,16 +204,13 @@ def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, ca
     assert not (tmp_path / "other").exists()  # said before anything is begun
 
 
-def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra):
+def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra, few):
     from train import fit
-    from train.data import Mnist, load_mnist
     from train.extra import load_extra
     from train.recipes import RECIPES
 
-    mnist = load_mnist()
-    few = Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
     recipe = dataclasses.replace(RECIPES["single-layer"], validate=True)
     _, result = fit.train(recipe, few, fit.Plan(epochs=1, extra=load_extra(extra)))
     assert len(result.train.labels) == 2_004
     assert result.train.labels[-4:].tolist() == [3, 3, 7, 7]
-    assert len(result.validation.labels) == len(result.test.labels) == 10_000
+    assert len(result.validation.labels) == len(result.test.labels) + 200 == 1_200

@@ -47,8 +47,28 @@ def write_wheel(folder, version, code=0):
             wheel.writestr(name, text)
 
 
+# Makes an environment as a copy of one, which takes a tenth of the time.
+QUICK_PYTHON = """\
+#!/bin/sh
+if [ "$1 $2" != "-m venv" ]; then exec "{python}" "$@"; fi
+for environment in "$@"; do :; done
+cp -a "{made}" "$environment"
+case $* in *--system-site-packages*) sed -i '/^include-system/s/false/true/' "$environment/pyvenv.cfg" ;; esac
+"""
+
+
+@pytest.fixture(scope="module")
+def quick_python(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("python")
+    made, python = folder / "made", folder / "python"
+    subprocess.run([sys.executable, "-m", "venv", made], check=True)
+    python.write_text(QUICK_PYTHON.format(python=sys.executable, made=made))
+    python.chmod(0o755)
+    return python
+
+
 @pytest.fixture
-def device(tmp_path):
+def device(tmp_path, quick_python):
     """A folder with installers of versions, a place to install to, and a system with a systemctl that tells all."""
 
     class Device:
@@ -97,7 +117,7 @@ def device(tmp_path):
 
         def run(self, script, *arguments, code=0, **places):
             """places: other than the device's own; None for none at all."""
-            places = {"PREFIX": str(self.prefix), "BIN": str(self.bin), "PYTHON": sys.executable} | places
+            places = {"PREFIX": str(self.prefix), "BIN": str(self.bin), "PYTHON": str(quick_python)} | places
             places |= {"EDGE_DIGITS_ROOT": str(self.root), "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}"}
             environment = os.environ | {name: place for name, place in places.items() if place}
             done = subprocess.run(
@@ -140,6 +160,15 @@ def test_a_newer_version_takes_the_place_of_an_older_unless_it_fails_and_all_of_
 
 def test_what_does_not_work_at_first_leaves_nothing(device):
     assert "error: not installed" in device.run(device.folder("1.0", 1) / "install.sh", code=1)
+    assert device.left() == []
+
+
+@pytest.mark.long("real environments with pip in them, where others are copies")
+def test_it_makes_a_real_environment(device):
+    device.run(device.folder("1.0") / "install.sh", "--camera", code=1, PYTHON=sys.executable)  # there is no picamera2
+    device.run(device.folder("2.0") / "install.sh", PYTHON=sys.executable)
+    assert device.says() == "version 2.0\n"
+    device.run(device.prefix / "install.sh", "--uninstall", PREFIX=None, BIN=None)
     assert device.left() == []
 
 

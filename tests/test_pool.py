@@ -17,6 +17,8 @@ from train.deformation import MILD
 from train.errors import TrainError
 from train.pool import Pool
 
+MANY = 5_000  # epochs: more than are made before a test ends
+
 
 @pytest.fixture(scope="module")
 def digits() -> np.ndarray:
@@ -58,7 +60,7 @@ def test_other_digits_labels_seeds_and_settings_are_kept_apart(digits: np.ndarra
 
 
 def test_leaving_early_stops_the_other_process_and_leaves_whole_files(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), 1_000_000) as pool:
+    with Pool(tmp_path, Deformer(digits, 5), MANY) as pool:
         pool.digits(0)
     assert multiprocessing.active_children() == []
     for path in pool.folder.glob("*.npy"):
@@ -66,12 +68,12 @@ def test_leaving_early_stops_the_other_process_and_leaves_whole_files(digits: np
 
 
 def test_a_dead_maker_is_an_error_not_a_hang(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), 1_000_000) as pool:
+    with Pool(tmp_path, Deformer(digits, 5), MANY) as pool:
         pool.digits(0)
         (maker,) = multiprocessing.active_children()
         os.kill(maker.pid, signal.SIGKILL)
         with pytest.raises(TrainError, match="ended before its time"):
-            pool.digits(999_999)
+            pool.digits(MANY - 1)
 
 
 def test_a_disk_that_refuses_is_named(digits: np.ndarray, tmp_path: Path) -> None:
@@ -113,5 +115,5 @@ def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> N
 
 
 def _hold(digits: np.ndarray, folder: Path) -> None:
-    with Pool(folder, Deformer(digits, 5), 1_000_000):
+    with Pool(folder, Deformer(digits, 5), MANY):
         threading.Event().wait()

@@ -72,7 +72,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     with doing(f"normalising MNIST for {recipe.name}"):
         digits = _digits(recipe, mnist, final, plan.extra)
     plain = build(recipe)
-    # Plain SGD keeps no state that the saved files would have to carry.
+    # For who loads it; plain SGD keeps no state that the saved files would have to carry.
     plain.compile(optimizer="sgd", loss=recipe.loss, metrics=["accuracy"])
     plain.summary()
 
@@ -227,10 +227,16 @@ def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, f
 
 def _score(recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes) -> Score:
     targets = labels if recipe.loss.startswith("sparse") else np.eye(recipe.classes, dtype=np.float32)[labels]
-    # Keras' own, since a loss of sigmoid outputs is reckoned from what stands before the sigmoid.
-    scores = model.evaluate(images, targets, batch_size=SCORE_BATCH, verbose=0, return_dict=True)
-    predicted = model.predict(images, batch_size=SCORE_BATCH, verbose=0)[:, :CLASSES].argmax(1)
-    return Score(loss=float(scores["loss"]), labels=labels, predicted=predicted.astype(np.uint8))
+    # Keras' own, since a loss of sigmoid outputs is computed from what stands before the sigmoid.
+    loss_of = keras.losses.get(recipe.loss)
+    loss, predicted = 0.0, []
+    for start in range(0, len(images), SCORE_BATCH):
+        part = slice(start, start + SCORE_BATCH)
+        # Called as it is: to compile it costs more than these few calls.
+        outputs = model(images[part].astype(np.float32), training=False)
+        loss += float(keras.ops.sum(loss_of(targets[part], outputs)))
+        predicted.append(keras.ops.convert_to_numpy(outputs)[:, :CLASSES].argmax(1))
+    return Score(loss=loss / len(images), labels=labels, predicted=np.concatenate(predicted).astype(np.uint8))
 
 
 def precision_of(recipe: Recipe) -> str:
