@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import OutputError
+from tests.conftest import ROOT
 from tests.test_deform import drawn
 from train.deform import Deformer
 from train.deformation import MILD
@@ -95,6 +98,18 @@ def test_a_damaged_file_is_named(digits: np.ndarray, tmp_path: Path) -> None:
         again.digits(0)
 
 
+def test_a_ctrl_c_to_all_processes_is_told_once(digits: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "digits.npy", digits)
+    command = [sys.executable, "-m", "tests.test_pool", str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        assert process.stdout.readline() == "drawing\n"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+    assert errors.count("Traceback") == 1  # of the process that waits; a command says it in a line
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
+
+
 def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> None:
     """A training that is killed leaves no process behind that fills the disk."""
     context = multiprocessing.get_context("spawn")
@@ -117,3 +132,11 @@ def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> N
 def _hold(digits: np.ndarray, folder: Path) -> None:
     with Pool(folder, Deformer(digits, 5), MANY):
         threading.Event().wait()
+
+
+if __name__ == "__main__":  # waits for digits, in a process of its own
+    place = Path(sys.argv[1])
+    with Pool(place, Deformer(np.load(place / "digits.npy"), 5), MANY) as pool:
+        pool.digits(0)
+        print("drawing", flush=True)
+        pool.digits(MANY - 1)

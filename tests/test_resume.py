@@ -58,24 +58,47 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+class Killed(BaseException):
+    """What nobody catches, in place of a kill."""
+
+
+@pytest.fixture(params=["stopped", pytest.param("killed", marks=pytest.mark.long("a real kill of a real training"))])
+def begun(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of a training that has come to its end after some epochs, by force; the last names its folder."""
+    arguments = ["hidden-100", "--epochs", str(KILLED_EPOCHS), "--checkpoint-seconds", "0", "--out", str(tmp_path)]
+    if request.param == "killed":
+        with start(*arguments) as process:
+            for line in process.stdout:
+                if line.startswith(f"epoch   2/{KILLED_EPOCHS}"):
+                    os.kill(process.pid, signal.SIGKILL)
+        return arguments
+
+    def end(course: fit.Course, figures: dict[str, float]) -> None:
+        if course.at.epoch == 2:
+            raise Killed
+        ended(course, figures)
+
+    ended = fit.Course.end
+    with monkeypatch.context() as patch:
+        patch.setattr(fit.Course, "end", end)
+        with pytest.raises(Killed):
+            main(arguments)
+    return arguments
+
+
 @pytest.mark.usefixtures("little_data", "no_pictures")
 def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
-    few: Mnist, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    few: Mnist, begun: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["hidden-100", "--epochs", str(KILLED_EPOCHS), "--checkpoint-seconds", "0", "--out", str(tmp_path)]
-    with start(*arguments) as process:
-        for line in process.stdout:
-            if line.startswith(f"epoch   2/{KILLED_EPOCHS}"):
-                os.kill(process.pid, signal.SIGKILL)
+    capsys.readouterr()
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".part") == [checkpoint.NAME]
-
-    assert main(arguments) == 1
+    assert main(begun) == 1
     said = capsys.readouterr().err
     assert said.splitlines()[-1].endswith("holds a run that was stopped; --resume goes on, --overwrite starts anew")
 
     done = checkpoint.read(tmp_path).epoch
     assert 2 <= done < KILLED_EPOCHS
-    assert main([*arguments, "--resume"]) == 0
+    assert main([*begun, "--resume"]) == 0
     printed = capsys.readouterr().out
     assert f"going on after epoch {done}\n" in printed
     assert f"epoch {done:>3}/" not in printed
@@ -89,10 +112,10 @@ def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
     assert losses == [f"{loss:.6f}" for loss in result.history["loss"]]
 
     before = (tmp_path / "model.keras").stat().st_mtime_ns
-    assert main([*arguments, "--resume"]) == 0
+    assert main([*begun, "--resume"]) == 0
     assert "is finished already" in capsys.readouterr().out
     assert (tmp_path / "model.keras").stat().st_mtime_ns == before
-    assert main([*arguments, "--resume", "--seed", "4"]) == 1
+    assert main([*begun, "--resume", "--seed", "4"]) == 1
     assert "holds the finished run of hidden-100, seed 0" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 import statistics
@@ -21,14 +22,16 @@ from tests.conftest import in_place_of_mnist
 from train import fit, progress, shown
 from train.__main__ import main
 from train.data import Mnist
+from train.learner import Learner
 from train.learner import optimizer as make_optimizer
 from train.network import build
-from train.recipes import RECIPES, Recipe
+from train.recipes import RECIPES, Dense, Recipe
 
 ROOT = Path(__file__).parent.parent
 
 
 EPOCHS = 4
+LAYERS = (Dense(8, "relu"), Dense(10, "softmax"))
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +321,23 @@ def test_list_and_help_come_without_tensorflow() -> None:
     assert "Examples:" in done.stdout
 
 
-def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("little_data")
+def test_ctrl_c_ends_cleanly(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(Learner, "epoch", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setitem(RECIPES, "ann", dataclasses.replace(RECIPES["ann"], others=0.0, layers=LAYERS))
+    assert main(["ann", "--out", str(tmp_path / "run")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert caplog.messages[:2] == ["reading MNIST", "importing TensorFlow"]  # before anything that takes long
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.long("a Ctrl-C on a terminal, to a training and all its processes")
+def test_ctrl_c_on_a_terminal_ends_all_processes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.on_few", "train", "teacher", "--out", str(tmp_path / "run")]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -331,9 +350,7 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    said = errors.splitlines()
-    assert said[-1] == "interrupted"
-    assert said[:2] == ["reading MNIST", "importing TensorFlow"]  # before anything that takes long
+    assert errors.splitlines()[-1] == "interrupted"
 
 
 def test_what_takes_long_gives_signs_of_life(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
