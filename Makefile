@@ -1,4 +1,5 @@
-# `make demo` reads the samples with the runtime alone; `make test` proves everything. Both set up what they need.
+# `make demo` reads the samples with the runtime alone; `make test` and `make test-long` prove everything. They set up what
+# they need.
 PYTHON ?= python3
 PYTHON311 ?= python3.11
 PIP = -m pip --disable-pip-version-check
@@ -6,13 +7,17 @@ PIP = -m pip --disable-pip-version-check
 PROJECT = install --quiet --no-deps --no-build-isolation
 LOCK = uv pip compile --constraint requirements/constraints.txt --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: demo test check test-tflite-runtime test-arm64 pi-bundle samples lock clean
+.PHONY: demo test test-long check test-tflite-runtime test-arm64 pi-bundle samples lock clean
 
 demo: .venv/ready
 	.venv/bin/edge-digits classify $(filter-out %.py,$(sort $(wildcard samples/*.*)))
 
+# All but what takes long, which it counts: that is for test-long.
 test: .venv-test/ready check test-tflite-runtime
-	.venv-test/bin/python -m pytest
+	.venv-test/bin/python -m pytest -m "not long"
+
+test-long: .venv-test/ready
+	.venv-test/bin/python -m pytest -m long
 
 check: .venv-test/ready
 	.venv-test/bin/python -m ruff check .

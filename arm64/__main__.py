@@ -16,10 +16,11 @@ import numpy as np
 
 from arm64.device import try_installer
 from arm64.sizes import SMALLEST, installed, parts
-from arm64.userland import PROCESSORS, RELEASES, FetchError, Processor, Userland
+from arm64.userland import PROCESSORS, FetchError, Processor, Userland
 from edge_runtime.drawing import draw_photograph
 from edge_runtime.drawn_page import Look, draw_page
 from installer.build import INSTALLER, build, checkout, make_wheel
+from installer.releases import RELEASES
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {

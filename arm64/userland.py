@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from installer.releases import Release
+
 REQUIREMENTS = Path(__file__).parent.parent / "requirements" / "arm64.txt"
 TRIES = 3  # a mirror in the midst of its own update fails once in a while
 RECIPE = 1  # counts changes of what this file installs
@@ -24,23 +26,6 @@ DEVICE = (*DEBIAN, "coreutils", "grep", "mawk", "tar", "libacl1", "libselinux1",
 SECONDS = 600  # that a program of the system may take
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
-
-
-class Release(NamedTuple):
-    """A Debian release, which is also Raspberry Pi OS's."""
-
-    name: str
-    python: str  # its version
-    glibc: int  # its minor version: wheels for it and older ones run
-
-    @property
-    def pip_options(self) -> list[str]:
-        """What makes pip of this machine choose wheels for the release on arm64."""
-        options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}"]
-        options += [f"--abi=cp{self.python.replace('.', '')}", "--abi=abi3", "--abi=none"]
-        # pip does not know that a system runs the wheels of all older ones.
-        options += [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(17, self.glibc + 1)]
-        return [*options, "--platform=manylinux2014_aarch64"]
 
 
 class Processor(NamedTuple):
@@ -54,7 +39,6 @@ class Processor(NamedTuple):
     revision: int
 
 
-RELEASES = {each.name: each for each in (Release("bookworm", "3.11", 36), Release("trixie", "3.13", 41))}
 PROCESSORS = (
     Processor("cortex-a72", "Raspberry Pi 4", "fp asimd evtstrm crc32 cpuid", "0x0", "0xd08", 3),
     Processor(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,32 @@ import click
 from benchmarks import keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
 from benchmarks.camera.command import camera
 from benchmarks.machine import machine
-from edge_runtime.bundle import DEFAULT, load_bundle, names
+from benchmarks.options import (
+    FILE,
+    FOLDER,
+    bundles,
+    file_name,
+    given_models,
+    is_given,
+    is_record,
+    models_option,
+    out_option,
+    read_mnist,
+    refuse_unused,
+    results_folder,
+    runs_option,
+)
+from edge_runtime.bundle import DEFAULT, names
 from edge_runtime.cli.run import debug_option, run
-from edge_runtime.errors import FileError
-from train.data import load_mnist
+from edge_runtime.errors import FileError, MissingLibraryError, UsageError
 from train.data_option import data_option
+from train.recipes import RECIPES
 
 EPILOG = """\b
 Examples:
   python -m benchmarks parity
-  python -m benchmarks parity --run runs/ann
   python -m benchmarks parity --real ~/digits --mnist-c ~/mnist_c.npz
+  python -m benchmarks parity --model bundles/mine --out runs/parity-of-mine
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks nondigits --real ~/digits
   python -m benchmarks pages --real ~/digits
@@ -28,15 +44,13 @@ Examples:
   python -m benchmarks throughput
   python -m benchmarks names
   python -m benchmarks sizes
-  python -m benchmarks latency --run runs/ann
-  python -m benchmarks footprint --run runs/ann
+  python -m benchmarks latency
+  python -m benchmarks footprint
   python -m benchmarks instructions
-  python -m benchmarks all --run runs/ann
+  python -m benchmarks all
   python -m benchmarks tables
 """
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 PICTURE = tables.ROOT / "docs" / "accuracy-by-bytes.png"
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(epilog=EPILOG)
@@ -46,37 +60,44 @@ def benchmarks() -> None:
 
 @benchmarks.command("parity")
 @click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
-@click.option("--mnist-c", type=FILE, help="Corrupted MNIST digits as an npz file.")
+@click.option("--mnist-c", type=FILE, help="With --real: corrupted MNIST digits as an npz file, measured, too.")
 @data_option
-@click.option(
-    "--run", "runs", type=FOLDER, multiple=True, help="The run folder of a model whose bundle holds no model.keras."
-)
-@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@models_option
+@runs_option
+@out_option
 @debug_option
 def parity_command(
-    real: Path | None, mnist_c: Path | None, data: Path | None, runs: tuple[Path, ...], out: Path
+    real: Path | None,
+    mnist_c: Path | None,
+    data: Path | None,
+    models: Sequence[str],
+    runs: Sequence[Path],
+    out: Path,
 ) -> int:
     """Accuracy of every model and format on MNIST, and with --real on other people's digits.
 
-    Each format is held against the trained network in Keras: beside the bundle, or in --run; where neither is, against
+    Each format is compared with the trained network in Keras: model.keras in the bundle or in --run; without it, with
     the float .tflite file. Exit code 1 if an int8 file of the default model reads more than 0.05 points less, or
     agrees on less than 99.9 %, or if its confidence is off by more than 0.5 %; or if NumPy alone gives another label
     than LiteRT, or an output that is more than one step of int8 off.
     """
     from benchmarks import disagreements, sizes  # Matplotlib takes a second
 
-    mnist = load_mnist(data)
-    out.mkdir(parents=True, exist_ok=True)
-    trained = {name: keras_model.find(load_bundle(name), runs) for name in names()}
-    measured = {name: parity.formats(name, mnist, click.echo, trained[name]) for name in names()}
-    models = {name: figures for name, (figures, _) in measured.items()}
+    refuse_unused("--mnist-c", "mnist_c", real is not None, "--real")
+    results_folder(out, given_models(models))
+    opened = bundles(models)
+    trained = keras_model.find_all(opened, runs)
+    keras_model.make_floats(opened)
+    mnist = read_mnist(data)
+    measured = {name: parity.formats(name, mnist, click.echo, trained[name]) for name in opened}
+    found_models = {name: figures for name, (figures, _) in measured.items()}
     labels = {name: found["tflite_int8"].labels for name, (_, found) in measured.items()}
     comparisons = parity.compare(labels, mnist.test_labels)
-    _write(out / "parity.json", models, comparisons=comparisons)
-    sizes.draw(models, out / "sizes.png" if out != tables.RESULTS else PICTURE)
+    _write(out / "parity.json", found_models, comparisons=comparisons)
+    sizes.draw(found_models, PICTURE if is_record(out) else out / "sizes.png")
     for name, (figures, found) in measured.items():
         _tell_parity(name, figures)
-        picture = out / f"disagreements-{name}.png"
+        picture = out / f"disagreements-{file_name(name)}.png"
         count = disagreements.draw(name, mnist.test_images, mnist.test_labels, found, picture)
         click.echo(f"{name:<12}the formats disagree on {count} digits: {picture}")
     for found in comparisons:
@@ -85,13 +106,13 @@ def parity_command(
             f"{found['second_only']}: p = {found['p']:.2g}"
         )
     if real is not None:
-        others = {name: parity.real(name, real, mnist_c, click.echo, trained[name]) for name in names()}
+        others = {name: parity.real(name, real, mnist_c, click.echo, trained[name]) for name in opened}
         _write(out / "real.json", others)
         for model, found in others.items():
             for kind, accuracy in found["sets"].items():
                 click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
-    lapses = [f"{DEFAULT}: {line}" for line in parity.lapses(models[DEFAULT])]
-    lapses += [f"{name}: {line}" for name, figures in models.items() for line in parity.numpy_lapses(figures)]
+    lapses = [f"{name}: {line}" for name in opened if name == DEFAULT for line in parity.lapses(found_models[name])]
+    lapses += [f"{name}: {line}" for name, figures in found_models.items() for line in parity.numpy_lapses(figures)]
     for line in lapses:
         click.echo(f"error: {line}", err=True)
     return 1 if lapses else 0
@@ -100,7 +121,7 @@ def parity_command(
 @benchmarks.command("nondigits")
 @click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
 @data_option
-@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@out_option
 @debug_option
 def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
     """What every model keeps of digits, and rejects of blanks, noise, letters and Fashion-MNIST.
@@ -108,8 +129,9 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
     Needs Debian packages and names them. Exit code 1 if the default model keeps or rejects less than is promised.
     """
     nondigits.check()
-    mnist = load_mnist(data)
-    out.mkdir(parents=True, exist_ok=True)
+    results_folder(out)
+    mnist = read_mnist(data)
+    click.echo("drawing images without a digit", err=True)
     pictures = nondigits.sets()
     models = {name: nondigits.measure(name, mnist, pictures, real, click.echo) for name in names()}
     _write(out / "nondigits.json", models, packages=list(nondigits.PACKAGES))
@@ -134,16 +156,19 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
 
 @benchmarks.command("pages")
 @click.option("--real", type=FOLDER, required=True, help="Folders of pages and strings, each with a labels.csv.")
-@click.option("--peer/--no-peer", default=True, show_default=True, help="RapidOCR beside ours, where it is installed.")
-@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@click.option("--peer/--no-peer", default=True, help="RapidOCR beside ours.  [default: where it is installed]")
+@out_option
 @debug_option
 def pages_command(real: Path, peer: bool, out: Path) -> None:
     """Digits found and right on pages and strings of other people's digits, speed and memory."""
+    if peer and is_given("peer") and not pages.has_peer():
+        raise MissingLibraryError(f"--peer needs {pages.PEER}, which is not installed: pip install {pages.PEER}")
+    results_folder(out)
     models = {
         name: pages.measure(name, real, click.echo) | {"speed": pages.speed(name, click.echo)} for name in names()
     }
     others = pages.measure_peer(real, click.echo) if peer else None
-    # A peer that is not asked again is as it was: the pictures are the same.
+    # A peer that is not measured again keeps its figures: the images are the same.
     known = tables.read("pages.json")["peers"] if (tables.RESULTS / "pages.json").is_file() else {}
     _write(out / "pages.json", models, peers={pages.PEER: others} if others else known)
     for reader, sets in [*((name, found["sets"]) for name, found in models.items()), (pages.PEER, others or {})]:
@@ -163,11 +188,12 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
 @benchmarks.command("throughput")
 @click.option("--rounds", type=click.IntRange(1), default=throughput.ROUNDS, show_default=True, help="Repeats.")
 @data_option
-@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@out_option
 @debug_option
 def throughput_command(rounds: int, data: Path | None, out: Path) -> None:
     """Files a second of batch-classify, held against a bare loop over the same files."""
-    digits = load_mnist(data).test_images
+    results_folder(out)
+    digits = read_mnist(data).test_images
     models = {name: throughput.measure(name, digits, click.echo, rounds) for name in names()}
     _write(out / "throughput.json", models)
     for model, found in models.items():
@@ -179,10 +205,11 @@ def throughput_command(rounds: int, data: Path | None, out: Path) -> None:
 
 @benchmarks.command("names")
 @click.option("--count", type=click.IntRange(1), default=1_000_000, show_default=True, help="Names in the folder.")
-@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
+@out_option
 @debug_option
 def names_command(count: int, out: Path) -> None:
     """Memory and first row of batch-classify on a folder of very many names."""
+    results_folder(out)
     found = many_names.measure(count, click.echo)
     (out / "names.json").write_text(json.dumps({"machine": machine()} | found, indent=1) + "\n", encoding="utf-8")
     peaks = ", ".join(f"{peak:.0f}" for peak in found["peak_mib"])
@@ -200,12 +227,16 @@ def training_command(runs: tuple[Path, ...]) -> None:
         source = single if single.is_file() else run_folder / "summary.json"
         try:
             figures = json.loads(source.read_text(encoding="utf-8"))
+            for each in figures.get("runs", [figures]):
+                _check_recorded(run_folder, each)
             name = f"{figures['recipe']}.json" if source is single else f"{figures['recipe']}-seeds.json"
             (tables.RESULTS / "training" / name).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
             if source is single:
                 shutil.copyfile(run_folder / "samples.png", tables.ROOT / "docs" / "samples.png")
-        except (OSError, ValueError, LookupError) as error:
-            raise FileError(f"{run_folder} is no finished run of python -m train: {error}") from error
+        except UsageError:
+            raise
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise FileError(f"{run_folder} is not a finished run of python -m train: {error}") from error
         click.echo(f"{figures['recipe']}: {source}")
 
 
@@ -234,6 +265,14 @@ def tables_command() -> None:
 
 for _command in (*speed.COMMANDS, camera):
     benchmarks.add_command(_command)
+
+
+def _check_recorded(folder: Path, figures: dict[str, Any]) -> None:
+    """Raise UsageError where a run is not the recipe's own training, which the record is of."""
+    if figures.get("extra"):
+        raise UsageError(f"{folder} was trained with --extra: the record is of MNIST alone")
+    if figures["epochs"] != RECIPES[figures["recipe"]].epochs:
+        raise UsageError(f"{folder} was trained with --epochs {figures['epochs']}: the record is of whole trainings")
 
 
 def _tell_parity(model: str, found: dict[str, Any]) -> None:

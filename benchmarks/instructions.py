@@ -84,10 +84,13 @@ def compare(model: str, counts: dict[str, int], recorded: dict[str, Any]) -> lis
 
 
 def record(model: str, counts: dict[str, int], recorded: dict[str, Any]) -> None:
-    """Put counts in, by processor kind and model, with what they were measured on."""
+    """Put counts in, by processor kind and model, with what they were measured on; other subjects' counts stay."""
     entry = recorded.setdefault(kind(), {"models": {}})
     entry["machine"] = machine()
-    entry["models"][model] = {"model": load_bundle(model).file("tflite_int8").sha256, "subjects": counts}
+    of = load_bundle(model).file("tflite_int8").sha256
+    found = entry["models"].get(model, {})
+    kept = found["subjects"] if found.get("model") == of else {}
+    entry["models"][model] = {"model": of, "subjects": kept | counts}
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -5,16 +5,18 @@ exported from.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Bundle
-from edge_runtime.errors import FileError
+from edge_runtime.errors import FileError, UsageError
 from edge_runtime.types import Images
+from export import floats
 
 NAME = "model.keras"
 
@@ -22,18 +24,42 @@ NAME = "model.keras"
 def find(bundle: Bundle, runs: Iterable[Path] = ()) -> Path | None:
     """Return a bundle's Keras file: from the run it was exported from, or from its own folder; None where neither is.
 
-    Raises FileError where a run folder is none.
+    Raises FileError where a run folder holds no finished run.
     """
     for run in runs:
-        try:
-            metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise FileError(f"{run} is no finished run of python -m train: {error}") from error
-        training = bundle.manifest.get("training", {})
-        if training and training == {name: metrics.get(name) for name in training} and (run / NAME).is_file():
+        if _is_run_of(run, bundle):
             return run / NAME
     own = bundle.folder / NAME
     return own if own.is_file() else None
+
+
+def find_all(bundles: Mapping[str, Bundle], runs: Sequence[Path]) -> dict[str, Path | None]:
+    """Return the Keras file of each bundle, as `find`; raises UsageError for a run of no bundle among them."""
+    for run in runs:
+        if not any(_is_run_of(run, bundle) for bundle in bundles.values()):
+            raise UsageError(
+                f"--run {run}: none of {', '.join(bundles)} was exported from it; to measure that network: "
+                f"python -m export {run} --out DIR, then --model DIR"
+            )
+    return {name: find(bundle, runs) for name, bundle in bundles.items()}
+
+
+def _is_run_of(run: Path, bundle: Bundle) -> bool:
+    try:
+        metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+        found = {name: metrics.get(name) for name in bundle.manifest.get("training", {})}
+    except (OSError, ValueError, AttributeError) as error:
+        raise FileError(f"{run} is not a finished run of python -m train: {error}") from error
+    if not (run / NAME).is_file():
+        raise FileError(f"{run} is not a finished run of python -m train: it has no {NAME}")
+    return bool(found) and found == bundle.manifest["training"]
+
+
+def make_floats(bundles: Mapping[str, Bundle]) -> None:
+    """Make the float files that are missing beside a bundle's model.keras; raises FloatsError."""
+    for bundle in bundles.values():
+        if (bundle.folder / NAME).is_file():
+            floats.make_floats(bundle, lambda line: click.echo(line, err=True))
 
 
 def load(path: Path) -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.labelled import labelled
@@ -183,6 +182,8 @@ def lapses(found: Mapping[str, Any]) -> list[str]:
 
 def draw_accepted(name: str, pictures: Sequence[Gray], path: Path) -> int:
     """Write a PNG of the first pictures that a model takes for a digit, with what it reads; returns their count."""
+    from matplotlib.figure import Figure  # takes a second
+
     found = Reader(Classifier(name)).decide_many(pictures)
     accepted = [place for place, status in enumerate(found.statuses) if status is Status.OK]
     figure = Figure(figsize=(0.62 * COLUMNS, 0.6 + 0.85 * ROWS), dpi=80, layout="constrained")

@@ -54,13 +54,18 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     }
 
 
+def has_peer() -> bool:
+    """Whether RapidOCR is installed."""
+    return importlib.util.find_spec(PEER) is not None
+
+
 def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
     """RapidOCR on the same pictures, digits kept and all else dropped; None where it is not installed.
 
     Pages go through its detector and recogniser; strings, which are cut out already, through the recogniser alone,
     which reads three times as many of them right and takes a fiftieth of the time.
     """
-    if importlib.util.find_spec(PEER) is None:
+    if not has_peer():
         return None
     engine = importlib.import_module(PEER).RapidOCR()
 

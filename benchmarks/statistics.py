@@ -1,10 +1,11 @@
 """How sure a figure is: an interval, whether two models differ on the same digits, and whether a promise is kept."""
 
+from math import comb, sqrt
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from edge_runtime.bench.figures import Repeated
 
@@ -31,8 +32,11 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> tuple[float, flo
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
-    interval = binomtest(right, total).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, slack = right / total, z**2 / total
+    middle = (share + slack / 2) / (1 + slack)
+    reach = z * sqrt(share * (1 - share) / total + slack / (4 * total)) / (1 + slack)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def calibration_error(
@@ -58,4 +62,5 @@ def mcnemar(first: LABELS, second: LABELS, true: LABELS) -> Comparison:
     """
     b = int(np.sum((first == true) & (second != true)))
     c = int(np.sum((first != true) & (second == true)))
-    return Comparison(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
+    tail = sum(comb(b + c, heads) for heads in range(min(b, c) + 1))
+    return Comparison(b, c, min(1.0, 2 * tail / 2 ** (b + c)))

@@ -49,6 +49,9 @@ class ModelFile:
             if self.path.stat().st_size != self.size:
                 raise ModelError(f"{self.path} has another size than its manifest says: export or install it again")
             data = self.path.read_bytes()
+        except FileNotFoundError as error:
+            made = "; float files do not ship: python -m export.floats makes them" if "float" in self.path.name else ""
+            raise ModelError(f"the model {self.path} cannot be read: it is missing{made}") from error
         except OSError as error:
             raise ModelError(f"the model {self.path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != self.sha256:

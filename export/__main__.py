@@ -37,6 +37,7 @@ def command(folder: Path, out: Path, data: Path | None, validated: Path | None, 
     disagrees with it too often, or that is larger than its recipe allows, is an error and nothing is written. The
     bundle has a model card, MODEL_CARD.md.
     """
+    click.echo("importing TensorFlow", err=True)
     try:
         # Imported here: TensorFlow takes seconds, and `--help` should not.
         from export.pipeline import export_run

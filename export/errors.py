@@ -9,3 +9,7 @@ class RunError(EdgeDigitsError, ValueError):
 
 class ParityError(EdgeDigitsError, ValueError):
     """A converted model is not as good as the trained one, or not what the runtime expects."""
+
+
+class FloatsError(EdgeDigitsError, ValueError):
+    """The float files of a bundle cannot be made again from its network."""

@@ -15,7 +15,7 @@ from edge_runtime.line_reader import seen
 from edge_runtime.types import NONE
 from export import bundle, card, formats, golden, onnx, parity, tflite
 from export.confidence import Confidence, measure
-from export.logits import lines_model
+from export.logits import lines_model, outputs
 from export.run import Run
 from train.data import load_mnist
 from train.line_fit import JUDGE_SEED, JUDGED, texts
@@ -34,6 +34,7 @@ def export_lines(
 
     As `pipeline.export_run`, which calls this. Returns the manifest.
     """
+    tell("reading MNIST and drawing lines to calibrate on")
     mnist = load_mnist(data)
     trained = fixed(run.model, run.recipe, LINE[1])
     calibration = lines(*mnist.fit_part(), CALIBRATION, JUDGE_SEED + 1).images
@@ -41,10 +42,11 @@ def export_lines(
     models = formats.convert(model, calibration, run.recipe.per_channel, tell)
     parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
 
-    tell(f"comparing with the trained network on {JUDGED:,} lines of validation digits")
+    tell(f"drawing {2 * JUDGED:,} lines to compare on")
     judged = lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
     test = lines(mnist.test_images, mnist.test_labels, JUDGED, JUDGE_SEED)
-    wanted = texts(trained.predict(judged.images, batch_size=100, verbose=0))
+    tell(f"comparing with the trained network on {JUDGED:,} lines of validation digits")
+    wanted = texts(outputs(trained, judged.images))
     true = judged.texts()
     shapes = Shapes(LINE, tuple(trained.output_shape[1:]))
     agreement, accuracy = {}, {}
@@ -65,7 +67,7 @@ def export_lines(
         )
         for kind, content in models.items()
     }
-    own = texts(trained.predict(test.images, batch_size=100, verbose=0))
+    own = texts(outputs(trained, test.images))
     known, entry = golden.make(models, shapes)
     manifest = bundle.manifest(
         run.recipe.name,

@@ -8,7 +8,7 @@ finer than int8.
 
 import math
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ from train.network import WindowedDense
 TOLERANCE = 1e-4  # of a probability: what float32 arithmetic in another order may change
 LINE_TOLERANCE = 1e-2  # of a logit of a line: the same, of values up to thirty
 ACTIVATIONS = ("softmax", "sigmoid")
+BATCH = 200  # images
 
 
 class Logits(NamedTuple):
@@ -60,12 +61,17 @@ def lines_model(trained: keras.Sequential, lines: NDArray[np.uint8]) -> keras.Mo
     head = list(takewhile(_is_head, trained.layers))
     model = _bare(head, trained.layers[len(head) :])
     pixels = lines.astype(np.float32)
-    wanted = trained.predict(pixels, batch_size=100, verbose=0)
-    given = model.predict(pixels[..., np.newaxis], batch_size=100, verbose=0)
+    wanted, given = outputs(trained, pixels), outputs(model, pixels[..., np.newaxis])
     difference = float(np.abs(wanted - given).max())
     if not difference <= LINE_TOLERANCE:  # a NaN is none either
         raise RunError(f"the network without its scaling layer gives other logits, by up to {difference:.2g}")
     return model
+
+
+def outputs(model: keras.Model, images: NDArray[Any]) -> NDArray[np.float32]:
+    """Return what a network makes of (N, ...) images. For few: it is not compiled first, as `predict` would."""
+    parts = [images[start : start + BATCH].astype(np.float32) for start in range(0, len(images), BATCH)]
+    return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts])
 
 
 def _bare(head: list[keras.Layer], body: list[keras.Layer]) -> keras.Model:
@@ -176,8 +182,8 @@ def _scale_first_kernel(layers: list[keras.Layer], factor: float) -> None:
 
 def _check_same(trained: keras.Sequential, logits: Logits, digits: NDArray[np.uint8]) -> None:
     pixels = digits.astype(np.float32)
-    wanted = trained.predict(pixels, batch_size=1000, verbose=0)
-    raw = logits.model.predict(pixels.reshape(len(digits), *logits.model.input_shape[1:]), batch_size=1000, verbose=0)
+    wanted = outputs(trained, pixels)
+    raw = outputs(logits.model, pixels.reshape(len(digits), *logits.model.input_shape[1:]))
     given = keras.ops.convert_to_numpy(keras.activations.get(logits.activation)(raw))
     difference = float(np.abs(wanted - given).max())
     if not difference <= TOLERANCE:  # a NaN is none either

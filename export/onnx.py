@@ -1,6 +1,7 @@
 """tf2onnx's converter to .onnx and ONNX Runtime's quantiser."""
 
 import contextlib
+import importlib
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ def convert_float(model: keras.Model) -> bytes:
     def logits(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return {OUTPUT: model(pixels, training=False)}
 
-    tf2onnx.utils.INTERNAL_NAME = 0  # it would count names on from the last conversion in this process
+    # Names count over the whole process, and importing this module in the first conversion would count one.
+    importlib.import_module("tf2onnx.rewriter.loop_rewriter_base")
+    tf2onnx.utils.INTERNAL_NAME = 1
     with _quiet("tf2onnx"):
         graph, _ = tf2onnx.convert.from_function(logits, input_signature=signature, opset=OPSET)
     return _plain(graph)

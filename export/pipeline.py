@@ -8,10 +8,11 @@ import keras
 import numpy as np
 
 from edge_runtime.bundle import DIGIT, Shapes
+from edge_runtime.errors import UsageError
 from edge_runtime.types import Images
 from export import bundle, card, confidence, formats, golden, lines, onnx, parity, tflite
 from export.errors import RunError
-from export.logits import Logits, logits_model
+from export.logits import Logits, logits_model, outputs
 from export.parity import DIGITS, Labels
 from export.run import Run, read_run
 from train.data import Mnist, load_mnist, normalised
@@ -35,14 +36,18 @@ def export_run(
     folder: what `python -m train` wrote; out: the bundle's folder; data: MNIST, as for `load_mnist`.
     tell: takes a line of progress. validated: a run of the same recipe that is not final: temperature and thresholds
     are measured on it where `folder` holds a final one, which has no digits left for that. Returns the manifest.
-    Raises RunError, DataError, ParityError or OutputError; then nothing has been written.
+    Raises UsageError where `validated` would have no effect, RunError, DataError, ParityError or OutputError; then
+    nothing has been written.
     """
     bundle.check_target(out, overwrite)
     tell(f"reading {folder}")
     run = read_run(folder)
     if run.recipe.reads_lines:
+        if validated is not None:
+            raise UsageError("--validated has no effect: lines are generated, and a final run has lines for that, too")
         return lines.export_lines(run, folder, out, data, overwrite, tell)
     other = _validated(run, validated)
+    tell("reading MNIST")
     mnist = load_mnist(data)
     # A network that was trained on normalised digits is measured on such, like the figures of its run.
     view = normalised if run.recipe.deforms else np.asarray
@@ -100,6 +105,8 @@ def export_run(
 def _validated(run: Run, folder: Path | None) -> Run | None:
     """The run whose validation digits tell how sure a network may be taken to be, if there is one."""
     if not run.training["final"]:
+        if folder is not None:
+            raise UsageError("--validated has no effect: the run kept validation digits back itself")
         return run
     if folder is None:
         return None
@@ -126,4 +133,4 @@ def _int8(run: Run, mnist: Mnist) -> bytes:
 
 
 def _predict(model: keras.Model, digits: Images) -> Labels:
-    return model.predict(digits, batch_size=1000, verbose=0)[:, :DIGITS].argmax(1)
+    return outputs(model, digits)[:, :DIGITS].argmax(1)

@@ -22,6 +22,7 @@ TRAINING = (  # of metrics.json
     "data_sha256",
     "versions",
 )
+AGAIN = "train it again with python -m train"
 OF_DIGITS = ("waiting_share", "teachers")  # of these, what a network that reads lines has not
 
 
@@ -36,10 +37,9 @@ class Run(NamedTuple):
 
 def read_run(folder: Path) -> Run:
     """Open a run folder that `python -m train` wrote; raises RunError where it holds no network of a known recipe."""
-    again = "train it again with python -m train"
     for name in ("model.keras", "metrics.json"):
         if not (folder / name).is_file():
-            raise RunError(f"{folder} has no {name}: name a finished run, or {again}")
+            raise RunError(f"{folder} has no {name}: name a finished run, or {AGAIN}")
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         recipe = RECIPES[metrics["recipe"]]
@@ -48,14 +48,19 @@ def read_run(folder: Path) -> Run:
             training["extra"] = int(metrics["extra"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{folder / 'metrics.json'} lacks something or names no known recipe ({_line(error)}): {again}"
+            f"{folder / 'metrics.json'} lacks something or names no known recipe ({_line(error)}): {AGAIN}"
         ) from error
-    try:
-        model = keras.models.load_model(folder / "model.keras", compile=False)
-    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
-        raise RunError(f"{folder / 'model.keras'} cannot be read ({_line(error)}): {again}") from error
+    model = read_keras(folder)
     curves = folder / "curves.png"
     return Run(model, recipe, training, curves.read_bytes() if curves.is_file() else None)
+
+
+def read_keras(folder: Path) -> keras.Sequential:
+    """Open the `model.keras` of a run or of a bundle; raises RunError."""
+    try:
+        return keras.models.load_model(folder / "model.keras", compile=False)
+    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
+        raise RunError(f"{folder / 'model.keras'} cannot be read ({_line(error)}): {AGAIN}") from error
 
 
 def _line(error: Exception) -> str:

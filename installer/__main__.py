@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from arm64.userland import RELEASES
 from installer.build import INSTALLER, build, checkout, make_wheel
+from installer.releases import RELEASES
 
 
 def main() -> int:

@@ -9,25 +9,35 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from arm64.userland import Release
+from installer.releases import Release
 
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "installer" / "install.sh"
 REQUIREMENTS = ROOT / "requirements" / "device.txt"
 # Bookworm's picamera2 was built for NumPy 1: with --camera the installer takes these.
 FOR_CAMERA = {"bookworm": ROOT / "requirements" / "device-camera.txt"}
+# In braces: a shell reads all of it before it runs any, so that the beginning of the file alone does nothing.
 HEADER = """\
 #!/bin/sh
-# edge-digits for {target}: sh {name} --help
+{{ # edge-digits for {target}: sh {name} --help
 set -eu
 umask 022
+for tool in mktemp rm sha256sum tail tar; do
+    command -v "$tool" >/dev/null || {{ echo "error: $tool is missing: apt-get install coreutils tar" >&2; exit 1; }}
+done
+sum=$(tail -n +{lines} "$0" | sha256sum)
+if [ "${{sum%% *}}" != {sha256} ]; then
+    echo "error: $0 is damaged or not all of it is there: fetch it again" >&2
+    exit 1
+fi
 folder=$(mktemp -d "${{TMPDIR:-/var/tmp}}/edge-digits.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-tail -n +{lines} "$0" | tar -x -f - -C "$folder" || {{ echo "error: $0 is damaged: fetch it again" >&2; exit 1; }}
+tail -n +{lines} "$0" | tar -x -f - -C "$folder"
 sh "$folder/install.sh" "$@"
 exit
+}}
 """
 
 
@@ -44,18 +54,27 @@ def build(release: Release, wheel: Path, out: Path) -> Path:
         shutil.copy(wheel, content)
         shutil.copy(INSTALLER, content)
         (content / "TARGET").write_text(f"{target}\n")
-        files = sorted(path for path in content.rglob("*") if path.is_file())
-        sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(content)}\n" for path in files)
-        (content / "SHA256SUMS").write_text("".join(sums))
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as packed:
-            for path in [*files, content / "SHA256SUMS"]:
-                packed.add(path, str(path.relative_to(content)), filter=_plain)
-    version = wheel.name.split("-")[1]
-    name = f"edge-digits-{version}-{release.name}-arm64.run"
-    header = HEADER.format(target=target, name=name, lines=HEADER.count("\n") + 1)
-    (out / name).write_bytes(header.encode() + archive.getvalue())
-    return out / name
+        version = wheel.name.split("-")[1]
+        path = out / f"edge-digits-{version}-{release.name}-arm64.run"
+        path.write_bytes(run_file(content, target, path.name))
+    return path
+
+
+def run_file(content: Path, target: str, name: str) -> bytes:
+    """Return the script `name` that unpacks a folder and runs the `install.sh` in it, once its checksum is right.
+
+    Checksums of the files, `SHA256SUMS`, are written into the folder. target: what the script says that it is for.
+    """
+    files = sorted(path for path in content.rglob("*") if path.is_file())
+    sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(content)}\n" for path in files)
+    (content / "SHA256SUMS").write_text("".join(sums))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in [*files, content / "SHA256SUMS"]:
+            archive.add(path, str(path.relative_to(content)), filter=_plain)
+    sha256 = hashlib.sha256(packed.getvalue()).hexdigest()
+    header = HEADER.format(target=target, name=name, lines=HEADER.count("\n") + 1, sha256=sha256)
+    return header.encode() + packed.getvalue()
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

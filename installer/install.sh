@@ -3,49 +3,102 @@
 set -eu
 
 usage() {
-    cat <<'END'
-Usage: sh install.sh [--camera]                      install, or renew what is installed
+    say_all 'Usage: sh install.sh [--camera]                      install, or renew what is installed
        sh install.sh --uninstall [--keep-data]       remove it all
 
-  --camera       for a Raspberry Pi's own camera: the environment sees the system's picamera2 and takes its NumPy;
-                 whoever has it keeps it when this is renewed (to be rid of it: --uninstall --keep-data, and anew)
+  --camera       for the camera of a Raspberry Pi: the environment sees the picamera2 of the system and takes its NumPy;
+                 an installation that has it keeps it when it is renewed (without: --uninstall --keep-data first)
   --uninstall    removes the environment, the command and the service with its configuration and readings
   --keep-data    but for configuration and readings
 
 It goes to /opt/edge-digits and /usr/local/bin for root, to ~/.local/share/edge-digits and ~/.local/bin for others;
-PREFIX and BIN name other folders, PYTHON another interpreter than python3.
-END
+PREFIX and BIN name other folders, PYTHON another interpreter than python3.'
 }
 
-say() { echo "edge-digits: $*"; }
+# Little is asked of the system here: the shell itself does what cat, dirname, grep, ls, readlink and sed would.
+say_all() { printf '%s\n' "$*"; }
+say() { say_all "edge-digits: $*"; }
+warn() { say_all "error: $*" >&2; }
 stop() {
-    echo "error: $*" >&2
+    warn "$*"
     exit 1
 }
+has() { command -v "$1" >/dev/null; }
+
+is_root() {
+    if has id; then
+        [ "$(id -u)" = 0 ]
+        return
+    fi
+    while read -r key _ effective _; do
+        if [ "$key" = Uid: ]; then
+            [ "$effective" = 0 ]
+            return
+        fi
+    done </proc/self/status
+    return 1
+}
+
+# The first line of a file.
+line_of() {
+    IFS= read -r line <"$1" || [ -n "$line" ]
+    say_all "$line"
+}
+
+is_empty() {
+    for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        if [ -e "$entry" ] || [ -L "$entry" ]; then return 1; fi
+    done
+}
+
+# A folder's path without symbolic links, or the path itself where there is no such folder.
+real_path() { (cd -P "$1" 2>/dev/null && pwd) || say_all "$1"; }
 
 # The folders that are missing on the way to $1, from the inside out.
 missing() {
     path=$1
-    while [ ! -d "$path" ]; do
-        echo "$path"
-        path=$(dirname "$path")
+    while [ -n "$path" ] && [ ! -d "$path" ]; do
+        say_all "$path"
+        path=${path%/*}
     done
 }
 
+# rm -rf, with Python where the system has no rm.
+remove() {
+    if has rm; then
+        rm -rf "$@"
+    elif has "$python"; then
+        "$python" -c '
+import pathlib, shutil, sys
+for path in map(pathlib.Path, sys.argv[1:]):
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)' "$@"
+    else
+        return 1
+    fi
+}
+
 check() {
-    command -v "$python" >/dev/null || stop "there is no $python: apt-get install python3 python3-venv"
+    for tool in cp ln mkdir mv rm; do
+        has "$tool" || stop "$tool is missing: apt-get install coreutils"
+    done
+    has "$python" || stop "there is no $python: apt-get install python3 python3-venv"
     "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' ||
         stop "edge-digits runs on Python 3.11 to 3.13, not $("$python" -V)"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || stop "Debian has it in a package of its own: apt-get install python3-venv"
     set -- "$here"/edge_digits-*.whl
     if [ ! -e "$1" ] || [ $# -ne 1 ]; then stop "one edge_digits-....whl must be beside $0"; fi
     wheel=$1
-    if [ -e "$prefix" ] && [ ! -e "$marker" ] && [ -n "$(ls -A "$prefix")" ]; then
+    if [ -e "$prefix" ] && [ ! -e "$marker" ] && ! is_empty "$prefix"; then
         stop "$prefix holds something else: set PREFIX to another folder"
     fi
     if [ -e "$here/TARGET" ]; then
         found=$("$python" -c 'import platform as p; print(p.machine(), "Python", ".".join(p.python_version_tuple()[:2]))')
-        [ "$found" = "$(cat "$here/TARGET")" ] || stop "this file is for $(cat "$here/TARGET"), and here is $found"
+        [ "$found" = "$(line_of "$here/TARGET")" ] ||
+            stop "this file is for $(line_of "$here/TARGET"), and here is $found"
+        has sha256sum || stop "sha256sum is missing: apt-get install coreutils"
         (cd "$here" && sha256sum --quiet --strict --check SHA256SUMS) || stop "a file is damaged: fetch it again"
     fi
     if [ -n "$camera" ]; then
@@ -62,8 +115,31 @@ constrain() {
 # Whether the system's service runs what is in the prefix. Its path is as systemd wants it: % twice, perhaps in quotes.
 ours() {
     if [ ! -e "$unit" ]; then return 1; fi
-    program=$(sed -n 's/%%/%/g; s/^ExecStart="\{0,1\}//p' "$unit")
-    [ "$(readlink -f "${program%%/venv/bin/*}")" = "$(readlink -f "$prefix")" ]
+    program='' plain=''
+    while IFS= read -r line; do
+        case $line in ExecStart=*) program=${line#ExecStart=} ;; esac
+    done <"$unit"
+    program=${program#\"}
+    program=${program%%/venv/bin/*}
+    while :; do
+        case $program in
+            *%%*) plain=$plain${program%%%%*}% program=${program#*%%} ;;
+            *) break ;;
+        esac
+    done
+    program=$plain$program
+    [ -n "$program" ] && [ "$(real_path "$program")" = "$(real_path "$prefix")" ]
+}
+
+# Whether an environment here was made with --camera.
+has_camera() {
+    for config in "$prefix"/venv*/pyvenv.cfg; do
+        if [ ! -e "$config" ]; then continue; fi
+        while IFS= read -r line; do
+            if [ "$line" = 'include-system-site-packages = true' ]; then return 0; fi
+        done <"$config"
+    done
+    return 1
 }
 
 # Puts the environment that was there back, unless all went well.
@@ -72,23 +148,23 @@ restore() {
     rm -rf "$prefix/venv"
     if [ -d "$prefix/venv.old" ]; then
         mv "$prefix/venv.old" "$prefix/venv"
-        echo "error: not installed; the version that was there still is" >&2
+        warn "not installed; the version that was there still is"
     elif [ ! -e "$prefix/install.sh" ]; then
-        uninstall_files
-        echo "error: not installed" >&2
+        uninstall_files || true
+        warn "not installed"
     fi
 }
 
 install_all() {
-    if grep -qs '^include-system-site-packages = true' "$prefix"/venv*/pyvenv.cfg; then camera=yes; fi # as it was made
+    if has_camera; then camera=yes; fi # as it was made
     check
     made=$(
         missing "$prefix"
         missing "$bin"
     )
     mkdir -p "$prefix" "$bin"
-    if [ ! -e "$marker" ]; then echo "$made" >"$marker"; fi
-    echo "$bin" >"$prefix/.bin"
+    if [ ! -e "$marker" ]; then say_all "$made" >"$marker"; fi
+    say_all "$bin" >"$prefix/.bin"
     well=''
     trap restore EXIT
     trap 'exit 130' INT
@@ -111,7 +187,7 @@ install_all() {
     else
         say "installing; this fetches some 80 MB"
     fi
-    # -s: what a user has put into a folder of his own is none of this environment.
+    # -s: without what a user has installed for himself alone.
     "$prefix/venv/bin/python" -s -m pip --disable-pip-version-check "$@" "${wheel}[mqtt]"
     say "testing it on this device"
     "$prefix/venv/bin/edge-digits" doctor --self-test || stop "it does not work here: see above"
@@ -120,64 +196,97 @@ install_all() {
     well=yes
     rm -rf "$prefix/venv.old"
     renew="$prefix/venv/bin/edge-digits service install --renew" # starts it anew if it runs
-    if ours && [ "$(id -u)" = 0 ]; then $renew --root "$root/"; fi
+    if ours && is_root; then $renew --root "$root/"; fi
     source=0 sudo=''
-    if [ "$(id -u)" = 0 ]; then sudo='sudo '; fi
+    if is_root; then sudo='sudo '; fi
     if [ -n "$camera" ]; then source=picamera2; fi
-    cat <<END
-
+    say_all "
 edge-digits is installed. What to do next:
   edge-digits classify PICTURE          read a digit
   edge-digits watch $source          read what a camera sees
   sudo $prefix/venv/bin/edge-digits service install      do so from now on, and after each start
-  ${sudo}sh $prefix/install.sh --uninstall     remove it all
-END
-    if ours && [ "$(id -u)" != 0 ]; then echo "The service still runs what was there before: sudo $renew"; fi
-    case :$PATH: in *":$bin:"*) ;; *) echo "$bin is not in PATH: call $bin/edge-digits" ;; esac
+  ${sudo}sh $prefix/install.sh --uninstall     remove it all"
+    if ours && ! is_root; then say_all "The service still runs what was there before: sudo $renew"; fi
+    case :$PATH: in *":$bin:"*) ;; *) say_all "$bin is not in PATH: call $bin/edge-digits" ;; esac
 }
 
+# All but the service. What cannot be removed is named; returns 1 then.
 uninstall_files() {
-    made=$(cat "$marker")
-    rm -rf "$prefix"
-    if [ -L "$bin/edge-digits" ] && [ ! -e "$bin/edge-digits" ]; then rm "$bin/edge-digits"; fi
-    echo "$made" | while read -r folder; do
-        if [ -d "$folder" ]; then rmdir "$folder" 2>/dev/null || true; fi
-    done
+    made='' left=''
+    while IFS= read -r folder; do
+        made="$made$folder
+"
+    done <"$marker"
+    remove "$prefix" || left=" $prefix"
+    if [ -L "$bin/edge-digits" ] && [ ! -e "$bin/edge-digits" ]; then remove "$bin/edge-digits" || left="$left $bin/edge-digits"; fi
+    while IFS= read -r folder; do
+        if [ ! -d "$folder" ] || ! is_empty "$folder"; then continue; fi
+        if has rmdir; then rmdir "$folder" || true; else remove "$folder" || true; fi
+        if [ -d "$folder" ]; then left="$left $folder"; fi
+    done <<END
+$made
+END
+    if [ -n "$left" ]; then
+        warn "not removed:$left"
+        return 1
+    fi
 }
 
 # As `edge-digits service uninstall`, without the environment: a newer system's Python may have broken it.
 uninstall_service() {
-    running=$root/run/systemd/system
-    if [ -d "$running" ]; then systemctl disable --now edge-digits.service || say "systemctl could not stop the service"; fi
-    rm -f "$unit" "$(dirname "$unit")/multi-user.target.wants/edge-digits.service"
-    if [ -z "$keep" ]; then
-        rm -rf "$root/etc/edge-digits" "$root/var/lib/edge-digits" "$root/var/lib/private/edge-digits"
+    running=$root/run/systemd/system left=''
+    if [ -d "$running" ]; then
+        if has systemctl; then
+            systemctl disable --now edge-digits.service || say "systemctl could not stop the service"
+        else
+            warn "systemctl is missing: the service may run until this machine starts again"
+        fi
     fi
-    if [ -d "$running" ]; then systemctl daemon-reload; fi
+    set -- "$unit" "${unit%/*}/multi-user.target.wants/edge-digits.service"
+    if [ -z "$keep" ]; then
+        set -- "$@" "$root/etc/edge-digits" "$root/var/lib/edge-digits" "$root/var/lib/private/edge-digits"
+    fi
+    remove "$@" || true
+    for path in "$@"; do
+        if [ -e "$path" ] || [ -L "$path" ]; then left="$left $path"; fi
+    done
+    if [ -d "$running" ] && has systemctl; then systemctl daemon-reload || true; fi
+    if [ -n "$left" ]; then
+        warn "not removed:$left"
+        return 1
+    fi
     say "removed: the service"
 }
 
 uninstall() {
     [ -e "$marker" ] || stop "there is no edge-digits in $prefix"
-    if ours; then
-        [ "$(id -u)" = 0 ] || stop "the service is the system's: run this with sudo and PREFIX=$prefix BIN=$bin"
-        uninstall_service
+    well=yes
+    if ! has rm; then
+        if has "$python"; then with="; removing with $python"; else with=''; fi
+        warn "rm is missing: apt-get install coreutils$with"
     fi
-    uninstall_files
-    say "removed: $prefix, $bin/edge-digits"
+    if ours; then
+        is_root || stop "the service is the system's: run this with sudo and PREFIX=$prefix BIN=$bin"
+        uninstall_service || well=''
+    fi
+    if uninstall_files; then say "removed: $prefix, $bin/edge-digits"; else well=''; fi
+    [ -n "$well" ]
 }
 
 main() {
-    here=$(cd "$(dirname "$0")" && pwd)
-    if [ "$(id -u)" = 0 ]; then
+    unset CDPATH
+    case $0 in */*) here=${0%/*}/ ;; *) here=./ ;; esac
+    here=$(cd "$here" && pwd)
+    if is_root; then
         prefix=${PREFIX:-/opt/edge-digits} bin=${BIN:-/usr/local/bin}
     else
         prefix=${PREFIX:-$HOME/.local/share/edge-digits} bin=${BIN:-$HOME/.local/bin}
     fi
     if [ -e "$here/.edge-digits" ]; then # the copy that lies in what it installed
         prefix=$here
-        if [ -e "$here/.bin" ]; then bin=${BIN:-$(cat "$here/.bin")}; fi
+        if [ -e "$here/.bin" ]; then bin=${BIN:-$(line_of "$here/.bin")}; fi
     fi
+    prefix=${prefix%/} bin=${bin%/}
     # EDGE_DIGITS_ROOT: what the tests have in the place of the system's own.
     python=${PYTHON:-python3} root=${EDGE_DIGITS_ROOT:-} unit=${EDGE_DIGITS_ROOT:-}/etc/systemd/system/edge-digits.service
     marker=$prefix/.edge-digits # nothing is removed that this file did not make

@@ -6,6 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 # As the command line does it: two threads of NumPy's on two busy cores wait for each other.
@@ -113,3 +116,64 @@ def drawn_digits() -> tuple[np.ndarray, np.ndarray]:
     """Fifty drawn digits, uint8 (50, 28, 28), ink bright and not normalised, and their labels (50,)."""
     labels = np.tile(np.arange(10), 5)
     return np.stack([draw_digit(int(label), seed=index) for index, label in enumerate(labels)]), labels
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """All of MNIST, `train.data.Mnist`."""
+    from train.data import load_mnist
+
+    return load_mnist()
+
+
+@pytest.fixture(scope="session")
+def few(mnist):
+    """MNIST with 2,000 digits to train on, 1,200 of validation and 1,000 of test."""
+    from tests.on_few import few_of
+
+    return few_of(mnist)
+
+
+@contextmanager
+def in_place_of_mnist(few):
+    """Let `python -m train`, `export` and `benchmarks`, run in this process, find `few` where they look for MNIST."""
+    from tests.on_few import USERS
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in USERS:
+            patch.setattr(import_module(name), "load_mnist", lambda path=None: few)
+        yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Trainings of this test draw none."""
+    from train import report
+
+    for name in ("_draw_curves", "_draw_confusion", "_draw_samples", "_draw_data"):
+        monkeypatch.setattr(report, name, lambda *_: None)
+
+
+@pytest.fixture
+def little_data(few):
+    """Commands of this test, run in this process, find `few` where they look for MNIST."""
+    with in_place_of_mnist(few):
+        yield
+
+
+def pytest_collection_modifyitems(config, items):
+    """Every long test says why it is one."""
+    for item in items:
+        for mark in item.iter_markers("long"):
+            if not (len(mark.args) == 1 and isinstance(mark.args[0], str)):
+                raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.long takes its reason")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say what was left to `make test-long`, and why: nothing is left out in silence."""
+    left = [item.get_closest_marker("long") for item in terminalreporter.stats.get("deselected", [])]
+    reasons = Counter(mark.args[0] for mark in left if mark)
+    if reasons and "not long" in config.option.markexpr:
+        terminalreporter.write_line(f"{reasons.total()} long tests are left to make test-long:")
+        for reason, count in reasons.items():
+            terminalreporter.write_line(f"  {count:>3}  {reason}")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -187,23 +188,23 @@ def test_help_shows_examples(run_cli):
 
 
 def test_a_closed_pipe_ends_quietly(tmp_path):
-    command = f"{sys.executable} -m edge_runtime classify --json {' '.join(map(str, DIGITS * 200))} | head -1"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = shell(f"edge-digits classify --json {shlex.join(map(str, DIGITS * 200))} | head -1", tmp_path)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
 
 
-def shell(line, tmp_path):
-    command = line.replace("edge-digits", f"{sys.executable} -m edge_runtime")
+def shell(line, folder):
+    """Run a line of bash in which `edge-digits` is the command, whatever the checkout's own path is."""
+    command = f'edge-digits() {{ {shlex.quote(sys.executable)} -m edge_runtime "$@"; }}; {line}'
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 
 def test_streams_that_are_closed_or_full_are_no_fault_of_ours(tmp_path):
     for streams, code in {">&-": 0, "2>&-": 0, "<&-": 0, ">&- 2>&- <&-": 0, "> /dev/full": 1}.items():
-        done = shell(f"edge-digits classify {DIGITS[4]} {streams}", tmp_path)
+        done = shell(f"edge-digits classify {shlex.quote(str(DIGITS[4]))} {streams}", tmp_path)
         assert done.returncode == code, streams
         assert "fault" not in done.stderr
     assert "standard output cannot be written" in done.stderr

@@ -15,11 +15,6 @@ from train.data import DataError, Mnist, load_mnist
 Arrays = dict[str, np.ndarray]
 
 
-@pytest.fixture(scope="module")
-def mnist() -> Mnist:
-    return load_mnist()
-
-
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder of the test's own."""

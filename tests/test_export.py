@@ -2,12 +2,11 @@
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 import cv2
 import keras
@@ -20,34 +19,30 @@ from edge_runtime import selftest
 from edge_runtime.backends import litert
 from edge_runtime.bundle import load_bundle
 from edge_runtime.classifier import Classifier
+from edge_runtime.cli.run import finish
 from edge_runtime.errors import ModelError, OutputError
 from export import bundle as bundle_writer
 from export import onnx as onnx_export
 from export import parity, pipeline, tflite
 from export.__main__ import command
 from export.errors import ParityError, RunError
-from export.logits import logits_model
+from export.floats import command as floats_command
+from export.logits import logits_model, outputs
 from export.pipeline import export_run
-from tests.conftest import ROOT
+from tests.conftest import in_place_of_mnist
 from train import fit
-from train.data import load_mnist, normalised
+from train.data import normalised
 from train.network import build
 from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Rows, Windows
 
 FILES = {"model_float.tflite", "model_int8.tflite", "model_float.onnx", "model_int8.onnx", "manifest.json"}
+EPOCHS = 10
 FILES |= {"MODEL_CARD.md", "errors.png", "model.keras", "golden.bin"}
 
 
-def start(*arguments):
-    """Start `python -m export` as a user does."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "export", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def export(*arguments):
+    """Run `python -m export` in this process; returns its exit code."""
+    return finish(command, "python -m export", [str(argument) for argument in arguments])
 
 
 def names(folder):
@@ -58,9 +53,11 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.fixture(scope="module")
-def mnist():
-    return load_mnist()
+@pytest.fixture(scope="module", autouse=True)
+def little_data_for_all(few):
+    """Whatever is exported here finds a few digits where it looks for MNIST."""
+    with in_place_of_mnist(few):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +66,10 @@ def calibration(mnist):
 
 
 @pytest.fixture(scope="module")
-def run_folder(mnist, tmp_path_factory):
-    """What `python -m train hidden-100 --epochs 1` leaves for the export."""
+def run_folder(few, tmp_path_factory):
+    """What `python -m train hidden-100` leaves for the export."""
     folder = tmp_path_factory.mktemp("run")
-    model, result = fit.train(RECIPES["hidden-100"], mnist, fit.Plan(epochs=1))
+    model, result = fit.train(RECIPES["hidden-100"], few, fit.Plan(epochs=EPOCHS))
     fit.save(model, folder)
     (folder / "metrics.json").write_text(json.dumps(result.metrics()))
     return folder
@@ -82,10 +79,9 @@ def run_folder(mnist, tmp_path_factory):
 def exported(run_folder, tmp_path_factory):
     """The bundle of that run, and what the command printed."""
     out = tmp_path_factory.mktemp("exported") / "bundles" / "tiny"
-    process = start(run_folder, "--out", out)
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 0, stderr
-    return out, stdout, stderr
+    with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr:
+        assert export(run_folder, "--out", out) == 0
+    return out, stdout.getvalue(), stderr.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +129,13 @@ def test_the_command_prints_a_table_of_what_the_manifest_says(exported, manifest
     assert "Traceback" not in stderr
 
 
-def test_the_manifest_says_how_the_network_was_trained(manifest, mnist, run_folder):
+def test_the_manifest_says_how_the_network_was_trained(manifest, few, run_folder):
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert (manifest["format"], manifest["format_version"], manifest["name"]) == ("edge-digits bundle", 1, "hidden-100")
     assert manifest["output"]["activation"] == "sigmoid"
     assert manifest["training"]["recipe"] == "hidden-100"
     assert manifest["training"]["parameters"] == 784 * 100 + 100 + 100 * 10 + 10
-    assert manifest["training"]["data_sha256"] == mnist.sha256
+    assert manifest["training"]["data_sha256"] == few.sha256
     assert manifest["keras"]["accuracy"]["mnist_test"] == pytest.approx(metrics["test_accuracy"])
     assert manifest["versions"]["tensorflow"] == manifest["training"]["versions"]["tensorflow"]
 
@@ -161,6 +157,30 @@ def test_exporting_twice_gives_the_same_bytes(out, run_folder, tmp_path):
     first, second = contents(out), contents(tmp_path / "again")
     assert {name for name in first if first[name] != second.get(name)} == set()
     assert first.keys() == second.keys()
+
+
+def test_float_files_are_made_again_with_the_same_bytes_or_not_at_all(out, tmp_path, capfd):
+    copy = shutil.copytree(out, tmp_path / "copy")
+    floats = [copy / "model_float.tflite", copy / "model_float.onnx"]
+    for path in floats:
+        path.unlink()
+    assert Classifier(copy).classify(np.zeros((28, 28), np.uint8)).probabilities.shape == (10,)
+    with pytest.raises(ModelError, match=r"model_float\.onnx cannot be read: it is missing.*python -m export\.floats"):
+        load_bundle(copy).file("onnx_float").load()
+    manifest = (copy / "manifest.json").read_text()
+    wanted = hashlib.sha256((out / floats[0].name).read_bytes()).hexdigest()
+    (copy / "manifest.json").write_text(manifest.replace(wanted, "0" * 64))
+    assert finish(floats_command, "export.floats", [str(copy)]) == 1
+    assert "does not give the model_float.tflite that the manifest names" in capfd.readouterr().err
+    assert names(copy) == names(out) - {path.name for path in floats}
+    (copy / "manifest.json").write_text(manifest)
+    assert finish(floats_command, "export.floats", [str(copy)]) == 0
+    assert capfd.readouterr().out.split() == [str(path) for path in floats]
+    assert contents(copy) == contents(out)
+    for path in (floats[0], copy / "model.keras"):
+        path.unlink()
+    assert finish(floats_command, "export.floats", [str(copy)]) == 1
+    assert "has no model.keras" in capfd.readouterr().err
 
 
 # The files
@@ -191,10 +211,10 @@ def test_int8_onnx_takes_uint8_and_gives_float_logits(out):
 
 
 @pytest.mark.parametrize(("backend", "kind"), [("litert", "tflite_int8"), ("onnx", "onnx_int8")])
-def test_the_classifier_is_as_good_as_the_manifest_promises(backend, kind, out, manifest, mnist):
-    right = Classifier(out, backend).classify_normalised(mnist.test_images).label == mnist.test_labels
+def test_the_classifier_is_as_good_as_the_manifest_promises(backend, kind, out, manifest, few):
+    right = Classifier(out, backend).classify_normalised(few.test_images).label == few.test_labels
     assert right.mean() == pytest.approx(manifest["files"][kind]["accuracy"]["mnist_test"])
-    assert right.mean() > 0.92
+    assert right.mean() > 0.85
 
 
 @pytest.mark.parametrize("kind", ["tflite_float", "onnx_float"])
@@ -205,11 +225,11 @@ def test_float_files_give_the_logits_of_the_trained_network(kind, out, run_folde
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), wanted, atol=1e-5)
 
 
-def test_tflite_and_onnx_agree_through_the_classifier(out, mnist):
-    digits = mnist.test_images
+def test_tflite_and_onnx_agree_through_the_classifier(out, few):
+    digits = few.test_images
     litert_says = Classifier(out, "litert").classify_normalised(digits)
     onnx_says = Classifier(out, "onnx").classify_normalised(digits)
-    assert np.mean(litert_says.label == onnx_says.label) > 0.995
+    assert np.mean(litert_says.label == onnx_says.label) > 0.985
     assert np.abs(litert_says.probabilities - onnx_says.probabilities).mean() < 0.01
 
 
@@ -225,9 +245,9 @@ def test_the_card_says_what_the_manifest_says_and_shows_what_is_misread(out, man
     text = (out / "MODEL_CARD.md").read_text()
     for file in manifest["files"].values():
         assert f"| {file['bytes']:,} | {file['accuracy']['mnist_test']:.2%} | {file['agreement']:.2%} |" in text
-    wrong = round(10_000 * (1 - manifest["files"]["tflite_int8"]["accuracy"]["mnist_test"]))
-    assert f"misreads {wrong} of the 10,000 test digits" in text
-    assert "seed 0, 1 epochs" in text
+    wrong = round(1_000 * (1 - manifest["files"]["tflite_int8"]["accuracy"]["mnist_test"]))
+    assert f"misreads {wrong} of the 1,000 test digits" in text
+    assert f"seed 0, {EPOCHS} epochs" in text
     picture = cv2.imread(str(out / "errors.png"))
     assert picture.std() > 10
     assert (out / "errors.png").stat().st_size < 100_000
@@ -246,29 +266,42 @@ def test_a_file_that_is_larger_than_its_recipe_allows_is_refused(run_folder, tmp
 @pytest.mark.parametrize(
     "layers",
     [
-        (Crop(2), Dense(16, "relu", norm=True)),
-        (Pool(2, "mean"), Dense(16, "relu", norm=True)),
+        (Crop(2), Pool(2, "mean"), Dense(16, "relu", norm=True)),
         (Pool(2, "mean"), Windows(6, 8, 8)),
         (Rows(12), Rows(10), Rows(8), Rows(6), Dense(16, "relu", norm=True)),
         (Conv(4, 5, 2), Depthwise(stride=2), Conv(8, 1), Pool(), Dense(16, "relu", norm=True, dropout=0.1)),
     ],
 )
-def test_every_kind_of_layer_is_exported_and_agrees(layers, mnist, calibration):
+def test_every_kind_of_layer_is_exported_and_agrees(layers, few, calibration):
     recipe = Recipe("x", "", (*layers, Dense(10, "softmax")), "adam", "categorical_crossentropy", batch=64, epochs=1)
-    part = dataclasses.replace(
-        mnist, train_images=mnist.train_images[:20_000], train_labels=mnist.train_labels[:20_000]
-    )
-    network, _ = fit.train(recipe, part)
-    digits = mnist.test_images[:1000]
-    trained = network.predict(digits, verbose=0).argmax(1)
+    hold_against_exported(build(recipe), few.test_images, calibration)
+
+
+def hold_against_exported(network, digits, calibration):
+    """Export a network of random weights and compare logits, which say more of it than labels."""
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):  # as if it had been trained: none of it does nothing
+            layer.set_weights([random.uniform(0.5, 1.5, array.shape) for array in layer.get_weights()])
     model = logits_model(network, calibration).model
     onnx_float = onnx_export.convert_float(model)
-    files = {"tflite_int8": tflite.convert_int8(model, calibration), "onnx_float": onnx_float}
-    files["onnx_int8"] = onnx_export.convert_int8(onnx_float, calibration)
+    files = {
+        "tflite_float": tflite.convert_float(model),
+        "tflite_int8": tflite.convert_int8(model, calibration),
+        "onnx_float": onnx_float,
+        "onnx_int8": onnx_export.convert_int8(onnx_float, calibration),
+    }
     parity.check_graph("tflite_int8", tflite.inspect(files["tflite_int8"]))
-    agreement = {kind: np.mean(parity.predict(kind, data, digits) == trained) for kind, data in files.items()}
-    assert agreement["onnx_float"] == 1
-    assert min(agreement.values()) > 0.97
+    network.layers[-1].activation = keras.activations.linear
+    wanted = outputs(network, digits)
+    for kind, data in files.items():
+        given = parity.logits(kind, data, digits)
+        if kind.endswith("float"):
+            assert np.abs(given - wanted).max() < 1e-4 * np.ptp(wanted), kind
+        else:
+            assert np.corrcoef(given.ravel(), wanted.ravel())[0, 1] > 0.98, kind
+    return files
 
 
 def test_a_network_that_int8_ruins_is_refused(run_folder, tmp_path):
@@ -331,16 +364,10 @@ def test_labels_may_differ_so_often_even_if_as_many_are_right(limits, allowed):
 
 
 @pytest.mark.parametrize("name", ["ann-small", "ann-nano", "cnn"])
-def test_small_recipes_leave_room_for_what_a_file_holds_beside_weights(name, calibration):
-    keras.utils.set_random_seed(0)
-    recipe = RECIPES[name]
-    network = build(recipe)
-    # Untrained biases are all 0 and are stored once; trained ones, with their scales, each take their place.
-    for layer in network.layers:
-        layer.set_weights([np.abs(array) + np.random.uniform(0.1, 1, array.shape) for array in layer.get_weights()])
-    size = len(tflite.convert_int8(logits_model(network, calibration).model, calibration, recipe.per_channel))
-    parity.check_size("tflite_int8", size, recipe.max_bytes)
-    assert size > 0.8 * recipe.max_bytes
+def test_small_recipes_allow_what_ships_and_not_much_more(name):
+    size = load_bundle(name).file("tflite_int8").size
+    parity.check_size("tflite_int8", size, RECIPES[name].max_bytes)
+    assert size > 0.8 * RECIPES[name].max_bytes
 
 
 # Where it is written
@@ -379,31 +406,34 @@ def test_a_bundle_that_the_runtime_would_refuse_never_appears(out, manifest, tmp
     assert names(tmp_path) == {"bundle"}
 
 
-def test_a_place_that_cannot_be_written_is_one_line(run_folder, tmp_path):
+def test_a_place_that_cannot_be_written_is_one_line(run_folder, tmp_path, capfd):
     (tmp_path / "file").write_text("x")
-    process = start(run_folder, "--out", tmp_path / "file" / "bundle")
-    stdout, stderr = process.communicate(timeout=120)
-    assert (process.returncode, stdout) == (1, "")
-    assert stderr.splitlines()[-1].startswith(f"error: {tmp_path / 'file' / 'bundle'} cannot")
-    assert "Traceback" not in stderr
+    assert export(run_folder, "--out", tmp_path / "file" / "bundle") == 1
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1].startswith(f"error: {tmp_path / 'file' / 'bundle'} cannot")
+    assert "Traceback" not in said.err
 
 
-def test_ctrl_c_leaves_nothing(run_folder, tmp_path):
-    process = start(run_folder, "--out", tmp_path / "bundle")
-    for line in process.stderr:
-        if line.startswith("converting"):
-            break
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 130
+def test_ctrl_c_leaves_nothing(run_folder, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(parity, "check_graph", lambda *_: signal.raise_signal(signal.SIGINT))  # in the midst of it
+    assert export(run_folder, "--out", tmp_path / "bundle") == 130
+    said = capfd.readouterr().err.splitlines()
+    assert said[0] == "importing TensorFlow"  # before anything that takes long
+    assert any(line.startswith("converting") for line in said)
+    assert said[-1] == "interrupted"
     assert names(tmp_path) == set()
 
 
-def test_wrong_usage_is_exit_code_2():
-    process = start("runs/nothing")
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "--out" in stderr
+def test_wrong_usage_is_exit_code_2(run_folder, tmp_path, capfd):
+    assert export("runs/nothing") == 2
+    assert "--out" in capfd.readouterr().err
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps(metrics | {"final": False}))
+    assert export(run, "--validated", run_folder, "--out", tmp_path / "bundle") == 2
+    assert "error: --validated has no effect" in capfd.readouterr().err
+    assert not (tmp_path / "bundle").exists()
 
 
 # What can be exported
@@ -450,7 +480,7 @@ def test_a_network_of_another_kind_is_refused(calibration):
         logits_model(saturating, calibration)
 
 
-def test_convolutions_are_exported_too(mnist, calibration):
+def test_convolutions_of_others_are_exported_too_and_always_with_the_same_bytes(few, calibration):
     layers = keras.layers
     keras.utils.set_random_seed(0)
     network = sequential(
@@ -464,23 +494,8 @@ def test_convolutions_are_exported_too(mnist, calibration):
         layers.Dropout(0.1),
         layers.Dense(10, "softmax"),
     )
-    network.compile("adam", "sparse_categorical_crossentropy")
-    network.fit(mnist.train_images[:20_000], mnist.train_labels[:20_000], batch_size=64, verbose=0)
-    digits = mnist.test_images[:1000]
-    trained = network.predict(digits, verbose=0).argmax(1)
-
-    model = logits_model(network, calibration).model
-    onnx_float = onnx_export.convert_float(model)
-    files = {
-        "tflite_float": tflite.convert_float(model),
-        "tflite_int8": tflite.convert_int8(model, calibration),
-        "onnx_float": onnx_float,
-        "onnx_int8": onnx_export.convert_int8(onnx_float, calibration),
-    }
-    parity.check_graph("tflite_int8", tflite.inspect(files["tflite_int8"]))
-    agreement = {kind: np.mean(parity.predict(kind, data, digits) == trained) for kind, data in files.items()}
-    assert agreement["tflite_float"] == agreement["onnx_float"] == 1
-    assert min(agreement.values()) > 0.98
+    files = hold_against_exported(network, few.test_images, calibration)
+    network.layers[-1].activation = keras.activations.softmax
     # Names in the files must not count how many networks this process has seen.
     assert tflite.convert_int8(logits_model(network, calibration).model, calibration) == files["tflite_int8"]
-    assert onnx_export.convert_float(logits_model(network, calibration).model) == onnx_float
+    assert onnx_export.convert_float(logits_model(network, calibration).model) == files["onnx_float"]

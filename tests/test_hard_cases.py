@@ -149,60 +149,70 @@ def test_sorted_digits_are_read_and_normalised(extra):
     assert Classifier().classify_normalised(found.images).label.tolist() == [3, 3, 7, 7]
 
 
-@pytest.mark.parametrize(
-    ("name", "data", "reason"),
-    [
-        ("broken.png", b"no picture", "this is no image"),
-        ("empty.png", b"", "the file is empty"),
-        ("blank.png", None, "no ink is found in it"),
-    ],
-)
-def test_a_bad_picture_is_one_clear_error_with_its_name(extra, name, data, reason):
+def test_what_is_left_out_is_named_with_the_reason(extra):
+    from train.extra import load_extra
+
+    blank = cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes()
+    for name, data in (("broken.png", b"no picture"), ("empty.png", b""), ("blank.png", blank)):
+        (extra / "7" / name).write_bytes(data)
+    (extra / "7" / "deeper").mkdir()
+    (extra / "7" / "deeper" / "7.png").write_bytes(blank)
+    found = load_extra(extra)
+    assert found.labels.tolist() == [3, 3, 7, 7]
+    assert [path.relative_to(extra).as_posix() for path in found.paths] == ["3/0.png", "3/1.png", "7/0.png", "7/1.png"]
+    taken, *left_out = found.report()
+    assert taken == "--extra: 4 images taken (3: 2, 7: 2)"
+    assert len(left_out) == 5
+    for name in ("broken.png", "empty.png", "blank.png", "notes.txt"):
+        assert len([line for line in left_out if line.endswith(f"/{name}") and ": 1 left out, " in line]) == 1, name
+    (elsewhere,) = (line for line in left_out if ": 3 left out, not in a folder 0 to 9: " in line)
+    for name in ("7/deeper/7.png", "none/broken.png", "unsorted/broken.png"):
+        assert str(extra / name) in elsewhere
+
+
+def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
     from train.data import DataError
     from train.extra import load_extra
 
-    path = extra / "7" / name
-    path.write_bytes(cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes() if data is None else data)
-    with pytest.raises(DataError) as caught:
-        load_extra(extra)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path):
-    from train.data import DataError
-    from train.extra import load_extra
-
-    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(DataError, match=r"no images in folders 0 to 9 there$"):
+            load_extra(folder)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "empty.png").touch()
+    with pytest.raises(DataError, match=r"no images in folders 0 to 9 there \(1 left out, the file is empty"):
         load_extra(tmp_path)
-    with pytest.raises(DataError, match="no pictures in folders 0 to 9"):
-        load_extra(tmp_path / "missing")
 
 
-def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path):
+@pytest.mark.usefixtures("little_data", "no_pictures")
+def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, capfd):
     from train.__main__ import main
 
     out = tmp_path / "run"
-    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(out)]) == 0
+    (extra / "3" / "nine.png").write_bytes((extra / "7" / "0.png").read_bytes())
+    arguments = ["--epochs", "1", "--extra", str(extra), "--out", str(out)]
+    assert main(["single-layer", *arguments]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["extra"] == 4
+    assert metrics["extra"] == 5
+    wrong = metrics["extra_misread"]
+    assert len(wrong) == round(5 * (1 - metrics["extra_accuracy"])) > 0
+    assert str(extra / "3" / "nine.png") in [each["path"] for each in wrong]  # a seven, whatever it is called
     assert sum(map(len, metrics["confusion"])) == 100
-    (extra / "7" / "0.png").write_bytes(b"no picture")
-    assert main(["single-layer", "--epochs", "1", "--extra", str(extra), "--out", str(tmp_path / "other")]) == 1
+    said = capfd.readouterr()
+    assert "--extra: 5 images taken (3: 3, 7: 2)" in said.err
+    assert f"{5 - len(wrong)} of 5 images are read right ({metrics['extra_accuracy']:.2%}); misread: " in said.out
+    for path in extra.glob("[37]/*.png"):
+        path.unlink()
+    assert main(["single-layer", *arguments[:-1], str(tmp_path / "other")]) == 1
     assert not (tmp_path / "other").exists()  # said before anything is begun
 
 
-def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra):
+def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra, few):
     from train import fit
-    from train.data import Mnist, load_mnist
     from train.extra import load_extra
     from train.recipes import RECIPES
 
-    mnist = load_mnist()
-    few = Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
     recipe = dataclasses.replace(RECIPES["single-layer"], validate=True)
     _, result = fit.train(recipe, few, fit.Plan(epochs=1, extra=load_extra(extra)))
     assert len(result.train.labels) == 2_004
     assert result.train.labels[-4:].tolist() == [3, 3, 7, 7]
-    assert len(result.validation.labels) == len(result.test.labels) == 10_000
+    assert len(result.validation.labels) == len(result.test.labels) + 200 == 1_200

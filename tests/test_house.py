@@ -26,6 +26,18 @@ UNUSED = {"asyncio", "unittest", "pyarrow", "paho", "sqlite3", "onnxruntime", "s
 HEAVY = {"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib", "seaborn", "pandas", "train", "export", "benchmarks"}
 
 
+# What each package of the repository may import of the others; nothing imports backwards.
+PACKAGES = {
+    "edge_runtime": set(),
+    "train": {"edge_runtime"},
+    "export": {"edge_runtime", "train"},
+    "benchmarks": {"edge_runtime", "train", "export"},
+    "installer": {"edge_runtime"},
+    "arm64": {"edge_runtime", "installer"},
+    "samples": {"edge_runtime"},
+}
+
+
 def imports(path):
     """The top-level names that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -42,6 +54,24 @@ def runtime_files():
 def test_the_runtime_imports_neither_tensorflow_nor_its_makers():
     found = {path.name: HEAVY & set(imports(path)) for path in runtime_files()}
     assert {name: heavy for name, heavy in found.items() if heavy} == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_in_one_direction(package):
+    others = {*PACKAGES, "tests"} - PACKAGES[package] - {package}
+    found = {str(path.relative_to(ROOT)): others & set(imports(path)) for path in (ROOT / package).rglob("*.py")}
+    assert found
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_every_package_of_the_repository_has_its_place():
+    folders = {path.parent.name for path in ROOT.glob("*/*.py")} - {"tests", "build"}
+    assert folders == set(PACKAGES)
+
+
+def test_float_files_are_made_and_not_kept():
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in names.splitlines() if Path(name).name.startswith("model_float.")] == []
 
 
 @pytest.mark.parametrize("library", ONE_FILE)

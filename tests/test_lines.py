@@ -1,5 +1,6 @@
 """Lines of digits: how they are drawn, learnt from, exported, decoded and read."""
 
+import dataclasses
 import itertools
 import json
 from itertools import groupby, product
@@ -23,9 +24,9 @@ from export.errors import ParityError
 from export.pipeline import export_run
 from train import line_fit
 from train.__main__ import main
-from train.data import load_mnist
 from train.hands import SHAPES, other_hand
 from train.lines import MOST, lines
+from train.recipes import RECIPES, Conv, Pool
 
 COLUMNS = 48
 TOUCHING = (["36", "52"], ["2074"], ["800"])
@@ -215,11 +216,6 @@ def test_rows_are_read_as_a_whole_where_that_helps_and_there_are_not_too_many():
 # How they are drawn and learnt from
 
 
-@pytest.fixture(scope="module")
-def mnist():
-    return load_mnist()
-
-
 def test_lines_repeat_with_their_seed_and_differ_with_another(mnist):
     images, labels = mnist.fit_part()
     one, again, other = (lines(images, labels, 30, seed) for seed in (5, 5, 6))
@@ -253,8 +249,14 @@ def test_other_hands_draw_digits_of_a_size_and_leave_the_rest(label, mnist):
     assert np.array_equal(other_hand(image, 3, random), image)
 
 
+@pytest.mark.usefixtures("little_data")
 def test_a_training_of_lines_has_its_figures_and_what_reads_none_is_not_exported(tmp_path, monkeypatch, capsys):
-    for name, value in {"DRAWN": 128, "BLOCK": 64, "JUDGED": 20}.items():
+    few_layers = (Conv(8, 5, 2, "same"), Pool(2), Conv(8, 3, padding="same"), *3 * (Pool((2, 1)),))
+    recipe = dataclasses.replace(RECIPES["lines"], layers=(*few_layers, RECIPES["lines"].layers[-1]))
+    monkeypatch.setitem(RECIPES, "lines", recipe)
+    batch = recipe.batch
+    # One width: each would be compiled for itself.
+    for name, value in {"DRAWN": 2 * batch, "BLOCK": batch, "JUDGED": 20, "WIDTHS": (LINE[1],)}.items():
         monkeypatch.setattr(line_fit, name, value)
     monkeypatch.setattr(exported, "JUDGED", 60)
     monkeypatch.setattr(exported, "CALIBRATION", 40)
@@ -263,7 +265,7 @@ def test_a_training_of_lines_has_its_figures_and_what_reads_none_is_not_exported
     assert main(arguments) == 0
     assert "generated lines" in capsys.readouterr().out
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["lines"] == {"drawn": 256, "judged": 20}
+    assert metrics["lines"] == {"drawn": 4 * batch, "judged": 20}
     assert 0 <= metrics["test_lines"] <= 1
     assert {path.name for path in run.iterdir()} >= {"model.keras", "history.csv", "lines.png", "summary.txt"}
     assert len((run / "history.csv").read_text().splitlines()) == 3

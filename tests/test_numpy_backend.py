@@ -14,7 +14,6 @@ from edge_runtime.bundle import DIGIT, Shapes, load_bundle
 from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import BackendError, UnsupportedModelError
 from tests.conftest import ROOT
-from train.data import load_mnist
 
 DENSE = ("ann", "ann-small", "ann-nano")
 NOTICE = "notice: NumPy alone reads the digits"
@@ -32,9 +31,9 @@ def both(model, shapes, images):
 
 
 @pytest.mark.parametrize("name", DENSE)
-def test_all_test_digits_give_the_outputs_of_litert(name):
+def test_all_test_digits_give_the_outputs_of_litert(name, mnist):
     bundle = load_bundle(name)
-    theirs, ours = both(bundle.file("tflite_int8").load(), bundle.shapes, load_mnist().test_images)
+    theirs, ours = both(bundle.file("tflite_int8").load(), bundle.shapes, mnist.test_images)
     assert len(ours) == 10_000
     assert (ours.argmax(1) == theirs.argmax(1)).all()
     assert np.abs(ours.astype(int) - theirs).max() <= 1

@@ -8,8 +8,8 @@ import pytest
 
 from edge_runtime.normalise import normalise
 from tests.test_deform import drawn
-from train import fit, letters
-from train.data import Mnist, load_mnist
+from train import fit, letters, shown
+from train.data import Mnist
 from train.others import Others
 from train.pool import Pool
 from train.recipes import RECIPES, Dense
@@ -20,22 +20,26 @@ LIKE_DIGITS = set("OoIlSsZzBgqb")
 
 @pytest.fixture(scope="module")
 def others() -> Others:
-    return Others(drawn(), np.arange(10), 3, 200)
+    return Others(drawn(), np.arange(10), 3, 100)
 
 
-def test_an_epoch_repeats_and_the_next_differs(others: Others) -> None:
-    first = others.epoch(0)
-    assert first.dtype == np.uint8 and first.shape == (200, 28, 28)
-    assert np.array_equal(first, Others(drawn(), np.arange(10), 3, 200).epoch(0))
+@pytest.fixture(scope="module")
+def first(others: Others) -> np.ndarray:
+    """Their first epoch."""
+    return others.epoch(0)
+
+
+def test_an_epoch_repeats_and_the_next_differs(others: Others, first: np.ndarray) -> None:
+    assert first.dtype == np.uint8 and first.shape == (100, 28, 28)
+    assert np.array_equal(first, Others(drawn(), np.arange(10), 3, 100).epoch(0))
     assert (first != others.epoch(1)).any((1, 2)).mean() > 0.9
 
 
-def test_every_kind_is_drawn_and_is_what_the_runtime_would_show(others: Others) -> None:
-    epoch = others.epoch(0)
-    assert sum(count for _, count, _ in others.kinds()) == len(epoch)
+def test_every_kind_is_drawn_and_is_what_the_runtime_would_show(others: Others, first: np.ndarray) -> None:
+    assert sum(count for _, count, _ in others.kinds()) == len(first)
     assert all(count > 0 for _, count, _ in others.kinds())
-    assert epoch.any((1, 2)).mean() > 0.97
-    same = [np.array_equal(normalise(picture), picture) for picture in epoch]
+    assert first.any((1, 2)).mean() > 0.97
+    same = [np.array_equal(normalise(picture), picture) for picture in first]
     assert np.mean(same) > 0.5  # deformed ones need not be centred once more to the pixel
 
 
@@ -48,25 +52,24 @@ def test_fonts_have_all_letters_in_several_styles() -> None:
     assert len(letters.printed()) > 10 * len(letters.LETTERS)
 
 
-def test_a_pool_keeps_others_apart_from_digits(others: Others, tmp_path: Path) -> None:
+def test_a_pool_keeps_others_apart_from_digits(others: Others, first: np.ndarray, tmp_path: Path) -> None:
     with Pool(tmp_path, others, 1) as pool:
-        assert np.array_equal(pool.digits(0), others.epoch(0))
+        assert np.array_equal(pool.digits(0), first)
         assert pool.judged == others.judged > 0
-    assert pool.folder != Pool(tmp_path, Others(drawn(), np.arange(10), 3, 201), 1).folder
+    assert pool.folder != Pool(tmp_path, Others(drawn(), np.arange(10), 3, 101), 1).folder
 
 
-def test_a_network_learns_what_is_no_digit(tmp_path: Path) -> None:
-    mnist = load_mnist()
-    few = Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
+def test_a_network_learns_what_is_no_digit(few: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shown, "OTHERS_DRAWN", 10)
     recipe = dataclasses.replace(
         RECIPES["ann-small"], layers=(Dense(64, "relu", norm=True), Dense(11, "softmax")), distil=None, others=0.2,
-        batch=100,
+        batch=100, others_epochs=1,
     )  # fmt: skip
     assert others_beside(recipe, 2_000) == 500
     model, result = fit.train(recipe, few, fit.Plan(epochs=3, pool=tmp_path))
     assert result.validation is not None and result.validation.accuracy > 0.7
-    unseen = Others(drawn(), np.arange(10), 99, 400).epoch(0)
+    unseen = Others(drawn(), np.arange(10), 99, 150).epoch(0)
     none = model.predict(unseen.astype(np.float32), verbose=0).argmax(1) == 10
-    digits = model.predict(few.test_images[:1000].astype(np.float32), verbose=0).argmax(1) == 10
+    digits = model.predict(few.test_images.astype(np.float32), verbose=0).argmax(1) == 10
     assert none.mean() > 0.5
     assert digits.mean() < 0.2

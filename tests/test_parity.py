@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import disagreements, keras_model, parity
+from benchmarks import disagreements, keras_model, parity, tables
 from benchmarks.__main__ import benchmarks
 from benchmarks.parity import Outputs
 from edge_runtime.bundle import load_bundle
@@ -89,15 +89,8 @@ def test_the_keras_file_is_that_of_the_run_or_of_the_bundle(tmp_path, own_bundle
     (run / "metrics.json").write_text(json.dumps(bundle.manifest["training"] | {"seed": 77}))
     assert keras_model.find(bundle, [run]) == own_bundle / "model.keras"  # of another run
     (run / "metrics.json").unlink()
-    with pytest.raises(FileError, match="no finished run"):
+    with pytest.raises(FileError, match="not a finished run"):
         keras_model.find(bundle, [run])
-
-
-def test_a_keras_file_of_another_network_is_refused(tmp_path, drawn_digits):
-    path = tmp_path / "model.keras"
-    build(RECIPES["single-layer"]).save(path)
-    with pytest.raises(FileError, match="not the network"):
-        parity.outputs(load_bundle(), path, drawn_digits[0])
 
 
 def test_the_picture_shows_the_digits_that_are_read_differently(tmp_path):
@@ -113,17 +106,58 @@ def test_the_picture_shows_the_digits_that_are_read_differently(tmp_path):
     assert ink[1][1] > ink[0][1] + 2 * 30 * 30  # two black squares
 
 
-def test_the_command_writes_what_the_tables_need_and_ends_with_1_on_a_lapse(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(parity, "AGREEMENT", 1.1)
-    assert finish(benchmarks, "benchmarks", ["parity", "--out", str(tmp_path)]) == 1
+@pytest.mark.usefixtures("little_data")
+def test_a_bundle_of_the_users_own_is_measured_and_a_lapse_ends_with_1(few, tmp_path, monkeypatch, capfd):
+    """Its float files are made for that."""
+    mine = tmp_path / "mine"
+    shutil.copytree(load_bundle("ann-nano").folder, mine, ignore=shutil.ignore_patterns("model_float.*"))
+    before = {path: path.stat().st_mtime_ns for path in tables.RESULTS.rglob("*")}
+    monkeypatch.setattr(parity, "STEPS", -1)
+    out = tmp_path / "out"
+    assert finish(benchmarks, "benchmarks", ["parity", "--model", str(mine), "--out", str(out)]) == 1
     said = capfd.readouterr()
-    assert "error: ann: tflite_int8 agrees with" in said.err
-    found = json.loads((tmp_path / "parity.json").read_text())
-    assert set(found["models"]["ann"]["formats"]) >= {"tflite_float", "tflite_int8", "onnx_float", "onnx_int8"}
-    assert re.search(r"ann +tflite_int8 +[\d,]+ bytes  9\d\.\d\d% \(95 %: ", said.out)
-    for model in ("ann", "ann-nano", "ann-small"):
-        assert re.search(
-            rf"{model} +NumPy alone +LiteRT's label for 100.00% of the digits; .* by [01] at most", said.out
-        )
-    assert found["models"]["cnn"]["numpy"] is None
-    assert (tmp_path / "disagreements-ann.png").stat().st_size > 1000
+    assert f"error: {mine}: NumPy gives LiteRT's label for 100.00% of the digits" in said.err
+    found = json.loads((out / "parity.json").read_text())["models"][str(mine)]
+    assert set(found["formats"]) == {"keras", "tflite_float", "tflite_int8", "onnx_float", "onnx_int8"}
+    assert all(each["agreement"] > 0.98 for each in found["formats"].values())
+    assert re.search(r"tflite_int8 +[\d,]+ bytes  9\d\.\d\d% \(95 %: ", said.out)
+    assert re.search(r"NumPy alone +LiteRT's label for 100.00% of the digits; .* by [01] at most", said.out)
+    (picture,) = out.glob("disagreements-mine-*.png")
+    assert picture.stat().st_size > 1000
+    assert {path: path.stat().st_mtime_ns for path in tables.RESULTS.rglob("*")} == before
+    other = tmp_path / "other.keras"
+    build(RECIPES["single-layer"]).save(other)
+    with pytest.raises(FileError, match="not the network"):
+        parity.outputs(load_bundle(mine), other, few.test_images[:10])
+
+
+def test_a_network_of_convolutions_is_none_for_numpy(few):
+    assert parity.without_interpreter(load_bundle("cnn"), few.test_images[:10]) is None
+    assert parity.without_interpreter(load_bundle(), few.test_images) == {
+        "labels": 1.0,
+        "steps": pytest.approx(0, abs=1),
+    }
+
+
+def test_the_default_model_alone_is_held_to_what_is_promised(monkeypatch, capfd, tmp_path, few):
+    figures = {
+        "reference": "keras",
+        "formats": {
+            "keras": {"accuracy": 0.99, "agreement": 1.0, "bytes": 1, "interval": (0, 1)},
+            "tflite_int8": {"accuracy": 0.98, "agreement": 0.9, "bytes": 1, "interval": (0, 1)},
+        },
+        "numpy": None,
+        "png_files": 0.98,
+        "calibration_error": 0.0,
+    }
+    for each in figures["formats"].values():
+        each |= {"logits": {"largest": 0, "mean": 0}, "against_reference": {"p": 1}}
+    monkeypatch.setattr("benchmarks.options.load_mnist", lambda path: few)
+    monkeypatch.setattr(keras_model, "make_floats", lambda opened: None)
+    monkeypatch.setattr(parity, "formats", lambda *_: (figures, {"tflite_int8": says(*few.test_labels)}))
+    for model, code in (("ann", 1), ("ann-nano", 0)):
+        assert finish(benchmarks, "benchmarks", ["parity", "--model", model, "--out", str(tmp_path)]) == code
+    said = capfd.readouterr().err
+    assert "error: ann: tflite_int8 reads 1.00% fewer" in said
+    assert "error: ann: tflite_int8 agrees with keras on 90.00%" in said
+    assert "ann-nano: " not in said

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,11 +13,14 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import OutputError
+from tests.conftest import ROOT
 from tests.test_deform import drawn
 from train.deform import Deformer
 from train.deformation import MILD
 from train.errors import TrainError
 from train.pool import Pool
+
+MANY = 5_000  # epochs: more than are made before a test ends
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def test_other_digits_labels_seeds_and_settings_are_kept_apart(digits: np.ndarra
 
 
 def test_leaving_early_stops_the_other_process_and_leaves_whole_files(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), 1_000_000) as pool:
+    with Pool(tmp_path, Deformer(digits, 5), MANY) as pool:
         pool.digits(0)
     assert multiprocessing.active_children() == []
     for path in pool.folder.glob("*.npy"):
@@ -66,12 +71,12 @@ def test_leaving_early_stops_the_other_process_and_leaves_whole_files(digits: np
 
 
 def test_a_dead_maker_is_an_error_not_a_hang(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), 1_000_000) as pool:
+    with Pool(tmp_path, Deformer(digits, 5), MANY) as pool:
         pool.digits(0)
         (maker,) = multiprocessing.active_children()
         os.kill(maker.pid, signal.SIGKILL)
         with pytest.raises(TrainError, match="ended before its time"):
-            pool.digits(999_999)
+            pool.digits(MANY - 1)
 
 
 def test_a_disk_that_refuses_is_named(digits: np.ndarray, tmp_path: Path) -> None:
@@ -91,6 +96,18 @@ def test_a_damaged_file_is_named(digits: np.ndarray, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with Pool(tmp_path, Deformer(digits, 5), 1) as again, pytest.raises(TrainError, match=f"{path} is damaged"):
         again.digits(0)
+
+
+def test_a_ctrl_c_to_all_processes_is_told_once(digits: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "digits.npy", digits)
+    command = [sys.executable, "-m", "tests.test_pool", str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        assert process.stdout.readline() == "drawing\n"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+    assert errors.count("Traceback") == 1  # of the process that waits; a command says it in a line
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
 
 
 def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> None:
@@ -113,5 +130,13 @@ def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> N
 
 
 def _hold(digits: np.ndarray, folder: Path) -> None:
-    with Pool(folder, Deformer(digits, 5), 1_000_000):
+    with Pool(folder, Deformer(digits, 5), MANY):
         threading.Event().wait()
+
+
+if __name__ == "__main__":  # waits for digits, in a process of its own
+    place = Path(sys.argv[1])
+    with Pool(place, Deformer(np.load(place / "digits.npy"), 5), MANY) as pool:
+        pool.digits(0)
+        print("drawing", flush=True)
+        pool.digits(MANY - 1)

@@ -1,12 +1,15 @@
 """A training that is killed goes on as if nothing had happened; networks that learn from others, and rounded ones."""
 
+import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,20 +18,15 @@ import pytest
 from tests.conftest import ROOT
 from train import checkpoint, fit
 from train.__main__ import main
-from train.data import Mnist, load_mnist
+from train.data import Mnist
 from train.deformation import MILD, STRONG
 from train.errors import CheckpointError, TeacherError
 from train.recipes import RECIPES, Crop, Dense, Distil, Lesson, Pool, Recipe, Windows
+from train.score import Result
 
 EPOCHS = 3
+KILLED_EPOCHS = 12  # so many that a kill after the second comes before the end
 TAUGHT = (Lesson(None, ("rmsprop-ann",)),)
-
-
-@pytest.fixture(scope="module")
-def few() -> Mnist:
-    """MNIST with 2,000 digits to train on beside the 10,000 of validation."""
-    mnist = load_mnist()
-    return Mnist(mnist.train_images[:12_000], mnist.train_labels[:12_000], mnist.test_images, mnist.test_labels)
 
 
 @pytest.fixture(scope="module")
@@ -49,67 +47,109 @@ def tiny() -> Recipe:
     )
 
 
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all trainings here find the deformed digits of those before."""
+    return tmp_path_factory.mktemp("pool")
+
+
 def start(*arguments: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "train", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.on_few", "train", *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def weights(folder: Path) -> list[np.ndarray]:
-    return keras.models.load_model(folder / "model.keras").get_weights()
+class Killed(BaseException):
+    """What nobody catches, in place of a kill."""
 
 
-def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) -> None:
-    arguments = ["hidden-100", "--epochs", EPOCHS, "--checkpoint-seconds", 0]
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    with start(*arguments, "--out", killed) as process:
-        for line in process.stdout:
-            if line.startswith("epoch   2/3"):
-                os.kill(process.pid, signal.SIGKILL)
-    assert sorted(path.name for path in killed.iterdir() if path.suffix != ".part") == [checkpoint.NAME]
+@pytest.fixture(params=["stopped", pytest.param("killed", marks=pytest.mark.long("a real kill of a real training"))])
+def begun(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of a training that has come to its end after some epochs, by force; the last names its folder."""
+    arguments = ["hidden-100", "--epochs", str(KILLED_EPOCHS), "--checkpoint-seconds", "0", "--out", str(tmp_path)]
+    if request.param == "killed":
+        with start(*arguments) as process:
+            for line in process.stdout:
+                if line.startswith(f"epoch   2/{KILLED_EPOCHS}"):
+                    os.kill(process.pid, signal.SIGKILL)
+        return arguments
 
-    with start(*arguments, "--out", killed) as process:
-        said = process.communicate(timeout=300)[1]
-    assert process.returncode == 1
+    def end(course: fit.Course, figures: dict[str, float]) -> None:
+        if course.at.epoch == 2:
+            raise Killed
+        ended(course, figures)
+
+    ended = fit.Course.end
+    with monkeypatch.context() as patch:
+        patch.setattr(fit.Course, "end", end)
+        with pytest.raises(Killed):
+            main(arguments)
+    return arguments
+
+
+@pytest.mark.usefixtures("little_data", "no_pictures")
+def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
+    few: Mnist, begun: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".part") == [checkpoint.NAME]
+    assert main(begun) == 1
+    said = capsys.readouterr().err
     assert said.splitlines()[-1].endswith("holds a run that was stopped; --resume goes on, --overwrite starts anew")
 
-    with start(*arguments, "--out", killed, "--resume") as process:
-        printed, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    assert "going on after epoch 2" in printed
-    assert "epoch   2/3" not in printed
-    assert main([*map(str, arguments), "--out", str(whole)]) == 0
-    for mine, theirs in zip(weights(killed), weights(whole), strict=True):
+    done = checkpoint.read(tmp_path).epoch
+    assert 2 <= done < KILLED_EPOCHS
+    assert main([*begun, "--resume"]) == 0
+    printed = capsys.readouterr().out
+    assert f"going on after epoch {done}\n" in printed
+    assert f"epoch {done:>3}/" not in printed
+    assert not (tmp_path / checkpoint.NAME).exists()
+    whole, result = fit.train(RECIPES["hidden-100"], few, fit.Plan(epochs=KILLED_EPOCHS))
+    resumed = keras.models.load_model(tmp_path / "model.keras").get_weights()
+    for mine, theirs in zip(resumed, whole.get_weights(), strict=True):
         assert np.array_equal(mine, theirs)
-    assert (killed / "history.csv").read_text() == (whole / "history.csv").read_text()
-    assert not (killed / checkpoint.NAME).exists()
+    with (tmp_path / "history.csv").open() as file:
+        losses = [row["loss"] for row in csv.DictReader(file)]
+    assert losses == [f"{loss:.6f}" for loss in result.history["loss"]]
 
-
-def test_resuming_a_finished_run_leaves_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["single-layer", "--epochs", "1", "--out", str(tmp_path / "run"), "--resume"]
-    assert main(arguments) == 0  # there was nothing to go on with
-    before = (tmp_path / "run" / "model.keras").stat().st_mtime_ns
-    assert main(arguments) == 0
+    before = (tmp_path / "model.keras").stat().st_mtime_ns
+    assert main([*begun, "--resume"]) == 0
     assert "is finished already" in capsys.readouterr().out
-    assert (tmp_path / "run" / "model.keras").stat().st_mtime_ns == before
-    assert main([*arguments, "--seed", "4"]) == 1
-    assert "holds the finished run of single-layer, seed 0" in capsys.readouterr().err
+    assert (tmp_path / "model.keras").stat().st_mtime_ns == before
+    assert main([*begun, "--resume", "--seed", "4"]) == 1
+    assert "holds the finished run of hidden-100, seed 0" in capsys.readouterr().err
 
 
-def test_every_kind_of_state_comes_back(tiny: Recipe, few: Mnist, tmp_path: Path) -> None:
-    plan = fit.Plan(seed=3, epochs=EPOCHS, checkpoints=tmp_path, checkpoint_seconds=0)
-    whole, first = fit.train(tiny, few, plan)
+class Trained(NamedTuple):
+    """A whole training of `tiny`; its last checkpoint is of the epoch before the end."""
+
+    plan: fit.Plan
+    model: keras.Model
+    result: Result
+
+
+@pytest.fixture(scope="module")
+def trained(tiny: Recipe, few: Mnist, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    plan = fit.Plan(seed=3, epochs=EPOCHS, checkpoints=folder, checkpoint_seconds=0, pool=pool)
+    return Trained(plan, *fit.train(tiny, few, plan))
+
+
+def test_every_kind_of_state_comes_back(tiny: Recipe, few: Mnist, trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.plan.checkpoints, tmp_path, dirs_exist_ok=True)
     assert checkpoint.read(tmp_path).epoch == EPOCHS - 1
-    resumed, second = fit.train(tiny, few, dataclasses.replace(plan, resume=True))
-    for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+    resumed, second = fit.train(tiny, few, dataclasses.replace(trained.plan, checkpoints=tmp_path, resume=True))
+    for mine, theirs in zip(resumed.get_weights(), trained.model.get_weights(), strict=True):
         assert np.array_equal(mine, theirs)
-    assert second.history == first.history
+    assert second.history == trained.result.history
     assert len(second.history["val_accuracy"]) == EPOCHS
-    assert second.seconds > first.seconds / EPOCHS
+    assert second.seconds > trained.result.seconds / EPOCHS
 
 
-def test_a_checkpoint_of_another_training_is_refused(tiny: Recipe, few: Mnist, tmp_path: Path) -> None:
-    plan = fit.Plan(epochs=2, checkpoints=tmp_path, checkpoint_seconds=0, resume=True)
-    fit.train(tiny, few, plan)
+def test_a_checkpoint_of_another_training_is_refused(
+    tiny: Recipe, few: Mnist, trained: Trained, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.plan.checkpoints, tmp_path, dirs_exist_ok=True)
+    plan = dataclasses.replace(trained.plan, checkpoints=tmp_path, resume=True)
     with pytest.raises(CheckpointError, match="another seed: repeat the command"):
         fit.train(tiny, few, dataclasses.replace(plan, seed=1))
     with pytest.raises(CheckpointError, match="another recipe and another number of epochs"):
@@ -119,9 +159,8 @@ def test_a_checkpoint_of_another_training_is_refused(tiny: Recipe, few: Mnist, t
         fit.train(tiny, few, plan)
 
 
-def test_rounded_weights_lie_on_fifteen_steps_for_each_output(tiny: Recipe, few: Mnist) -> None:
-    model, _ = fit.train(tiny, few, fit.Plan(epochs=1))
-    for layer in model.layers:
+def test_rounded_weights_lie_on_fifteen_steps_for_each_output(trained: Trained) -> None:
+    for layer in trained.model.layers:
         if isinstance(layer, keras.layers.Dense):
             kernel = layer.get_weights()[0]
             steps = kernel / np.abs(kernel).max(0) * 7
@@ -129,9 +168,10 @@ def test_rounded_weights_lie_on_fifteen_steps_for_each_output(tiny: Recipe, few:
             assert len(np.unique(np.round(steps))) == 15
 
 
-def test_a_network_of_windows_learns_and_is_read_again(tiny: Recipe, few: Mnist, tmp_path: Path) -> None:
+def test_a_network_of_windows_learns_and_is_read_again(tiny: Recipe, few: Mnist, pool: Path, tmp_path: Path) -> None:
     windows = (Pool(2, "mean"), Windows(6, 4, 8), Dense(10, "softmax"))
-    model, result = fit.train(dataclasses.replace(tiny, layers=windows, weight_bits=None), few, fit.Plan(epochs=6))
+    recipe = dataclasses.replace(tiny, layers=windows, weight_bits=None, batch=20)
+    model, result = fit.train(recipe, few, fit.Plan(epochs=2, pool=pool))
     assert result.parameters == 9 * (36 * 8 + 8) + 72 * 10 + 10
     assert result.validation.accuracy > 0.5
     fit.save(model, tmp_path)
@@ -144,8 +184,8 @@ def test_a_network_of_windows_learns_and_is_read_again(tiny: Recipe, few: Mnist,
 def teacher(few: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that others may learn from."""
     folder = tmp_path_factory.mktemp("teacher")
-    easy = dataclasses.replace(RECIPES["rmsprop-ann"], validate=True, batch=20)
-    model, result = fit.train(easy, few, fit.Plan(epochs=8))
+    easy = dataclasses.replace(RECIPES["rmsprop-ann"], validate=True, batch=10)
+    model, result = fit.train(easy, few, fit.Plan(epochs=4))
     fit.save(model, folder)
     (folder / "metrics.json").write_text(json.dumps(result.metrics()))
     return folder
@@ -154,9 +194,9 @@ def teacher(few: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, teacher: Path) -> None:
     # Labels that are all wrong: what is right afterwards was learnt from the teacher.
     labels = few.train_labels.copy()
-    labels[:-10_000] = 9 - labels[:-10_000]
-    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), lessons=TAUGHT, weight_bits=None)
-    plan = fit.Plan(epochs=15, teachers=[teacher])
+    labels[: -few.validation] = 9 - labels[: -few.validation]
+    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), lessons=TAUGHT, weight_bits=None, batch=20)
+    plan = fit.Plan(epochs=3, teachers=[teacher])
     _, result = fit.train(learner, dataclasses.replace(few, train_labels=labels), plan)
     assert result.validation.accuracy > 0.6
     assert result.metrics()["teachers"][0]["recipe"] == "rmsprop-ann"
@@ -181,7 +221,7 @@ def test_a_teacher_that_is_missing_is_one_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_without_a_teacher_it_learns_from_the_labels(tiny: Recipe, few: Mnist) -> None:
-    learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT, weight_bits=None)
-    _, result = fit.train(learner, few, fit.Plan(epochs=8))
+    learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT, weight_bits=None, batch=20)
+    _, result = fit.train(learner, few, fit.Plan(epochs=2))
     assert result.metrics()["teachers"] == []
     assert result.validation.accuracy > 0.5

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -361,9 +362,8 @@ def test_watch_ends_when_it_is_asked_to(number, code, fault):
 
 
 def test_a_watch_whose_reader_has_gone_ends(film):
-    command = (
-        f"{sys.executable} -m edge_runtime watch --backend litert 'fake:digits=20746|63058,change=1,fps=10' | head -n 1"
-    )
+    films = "'fake:digits=20746|63058,change=1,fps=10'"
+    command = f"{shlex.quote(sys.executable)} -m edge_runtime watch --backend litert {films} | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert "20746" in done.stdout
     assert "Traceback" not in done.stderr

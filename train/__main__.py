@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from edge_runtime.cli.run import debug_option, finish, run
 from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
 from train import checkpoint
 from train.data import Mnist, load_mnist
 from train.data_option import data_option
-from train.extra import Extra, load_extra
+from train.extra import SHOWN, Extra, load_extra
+from train.progress import doing
 from train.recipes import RECIPES, Recipe
 
 NAME = "python -m train"
@@ -92,7 +94,8 @@ class Settings:
     "--extra",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Train on digits of your own, too: pictures in folders 0 to 9, as `edge-digits watch --save-hard` has them.",
+    help="Train on digits of your own, too: images in folders 0 to 9, as `edge-digits watch --save-hard` has them. "
+    "Says what it took, what it left out and why, and in the end how well the network reads them.",
 )
 @click.option("--list", "list_", is_flag=True, help="List the recipes and stop.")
 @debug_option
@@ -120,6 +123,8 @@ def command(
     """
     _log_to_stderr()
     if list_:
+        if others := _given_beside("list_"):
+            raise UsageError(f"--list stops after the list: it takes no {others[0]}")
         _list()
         return
     chosen = _chosen(recipes, compare)
@@ -127,14 +132,25 @@ def command(
         raise UsageError("--compare and --repeat do not go together: choose one")
     if resume and overwrite:
         raise UsageError("--resume goes on and --overwrite starts anew: choose one")
+    learning = [recipe for recipe in chosen if recipe.distil]
+    if teachers and not learning:
+        raise UsageError(f"--teacher has no effect: {chosen[0].name} learns from no other network")
+    if final_teachers and (final or not any(recipe.validate for recipe in learning)):
+        raise UsageError("--final-teachers has no effect: it is for a recipe that has teachers, without --final")
+    if pool and not any(recipe.deforms or recipe.others or recipe.reads_lines for recipe in chosen):
+        raise UsageError(f"--pool has no effect: {chosen[0].name} trains on MNIST's digits as they are")
     if find_spec("keras") is None or find_spec("pandas") is None:
         raise MissingLibraryError("training needs TensorFlow and more: pip install -e '.[train]'")
     out = out or Path("runs", "compare" if compare else chosen[0].name)
     if extra and any(recipe.reads_lines for recipe in chosen):
         raise UsageError("--extra is for networks that read single digits: lines are drawn with MNIST's")
-    own = load_extra(extra) if extra else None
+    with doing(f"reading the images in {extra}", at_once=extra is not None):
+        own = load_extra(extra) if extra else None
+    for line in own.report() if own else ():
+        click.echo(line, err=True)
     _claim(out, resume, overwrite)
-    mnist = load_mnist(data)
+    with doing("reading MNIST"):
+        mnist = load_mnist(data)
     settings = Settings(epochs, final, teachers, final_teachers, resume, checkpoint_seconds, pool or out / POOL, own)
     if compare:
         _compare(chosen, mnist, out, seed, settings)
@@ -149,6 +165,14 @@ def command(
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code: 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
     return finish(command, NAME, arguments)
+
+
+def _given_beside(name: str) -> list[str]:
+    """The arguments and options of the command line, but for one."""
+    context = click.get_current_context()
+    given = (each for each in context.command.params if each.name != name and each.expose_value)
+    named = [each for each in given if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE]
+    return [each.opts[0] if isinstance(each, click.Option) else each.make_metavar(context) for each in named]
 
 
 def _log_to_stderr() -> None:
@@ -197,6 +221,8 @@ def _run(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settin
     else:
         metrics = _train(recipe, mnist, folder, seed, settings)
     click.echo(f"\n{recipe.name}, seed {seed}: {_figures(metrics)}")
+    if metrics.get("extra"):
+        click.echo(_extra(metrics))
     click.echo(f"written to {folder}")
     return metrics
 
@@ -222,8 +248,8 @@ def _default_teachers(recipe: Recipe) -> tuple[Path, ...]:
 
 
 def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
-    # Imported here: TensorFlow takes seconds, and `--help` should not.
-    from train import fit, line_fit, report
+    with doing("importing TensorFlow"):  # here, for `--help` should not take seconds
+        from train import fit, line_fit, report
 
     plan = fit.Plan(
         seed=seed,
@@ -301,6 +327,14 @@ def _figures(metrics: dict[str, Any]) -> str:
         text += f" (published {metrics['published']['test_accuracy']:.2%})"
     text += f", {metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s"
     return f"{text}, {metrics['waiting_share']:.0%} of it waiting for digits"
+
+
+def _extra(metrics: dict[str, Any]) -> str:
+    count, misread = metrics["extra"], metrics["extra_misread"]
+    named = ", ".join(f"{each['path']} as {each['read']}" for each in misread[:SHOWN])
+    more = f" and {len(misread) - SHOWN} more" if len(misread) > SHOWN else ""
+    text = f"--extra: after training on them, {count - len(misread)} of {count} images are read right"
+    return f"{text} ({metrics['extra_accuracy']:.2%})" + (f"; misread: {named}{more}" if misread else "")
 
 
 if __name__ == "__main__":

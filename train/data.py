@@ -20,7 +20,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -80,6 +80,7 @@ class Mnist:
     train_labels: Bytes  # (60000,)
     test_images: Bytes  # (10000, 28, 28)
     test_labels: Bytes  # (10000,)
+    validation: int = VALIDATION  # digits: how many of the training set are kept back
 
     @cached_property
     def sha256(self) -> str:
@@ -91,11 +92,11 @@ class Mnist:
 
     def fit_part(self) -> tuple[Bytes, Bytes]:
         """The training digits but the last 10,000: images (50000, 28, 28) and labels (50000,)."""
-        return self.train_images[:-VALIDATION], self.train_labels[:-VALIDATION]
+        return self.train_images[: -self.validation], self.train_labels[: -self.validation]
 
     def validation_part(self) -> tuple[Bytes, Bytes]:
         """The last 10,000 training digits: images (10000, 28, 28) and labels (10000,)."""
-        return self.train_images[-VALIDATION:], self.train_labels[-VALIDATION:]
+        return self.train_images[-self.validation :], self.train_labels[-self.validation :]
 
 
 def load_mnist(path: Path | None = None) -> Mnist:
@@ -235,7 +236,7 @@ def _read_cache() -> Mnist | None:
 def _write_cache(mnist: Mnist) -> None:
     """Write all of the file or nothing; without a cache the next run fetches again."""
     path = _cache_file()
-    arrays = {NPZ_NAMES[field.name]: getattr(mnist, field.name) for field in fields(mnist)}
+    arrays = {NPZ_NAMES[name]: getattr(mnist, name) for name in SHAPES}
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

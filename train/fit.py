@@ -27,10 +27,13 @@ from train.errors import TrainError
 from train.extra import Extra
 from train.learner import Learner
 from train.network import build
+from train.progress import doing
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
 from train.shown import Digits, others_beside, shown
 from train.teacher import Teacher
+
+log = logging.getLogger(__name__)
 
 SCORE_BATCH = 1000  # digits
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints, at the least
@@ -66,9 +69,10 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     keras.utils.set_random_seed(plan.seed)
     precision = precision_of(recipe)
     teachers = teacher.read(plan.teachers, recipe, final or plan.final_teachers, precision) if recipe.distil else []
-    digits = _digits(recipe, mnist, final, plan.extra)
+    with doing(f"normalising MNIST for {recipe.name}"):
+        digits = _digits(recipe, mnist, final, plan.extra)
     plain = build(recipe)
-    # Plain SGD keeps no state that the saved files would have to carry.
+    # For who loads it; plain SGD keeps no state that the saved files would have to carry.
     plain.compile(optimizer="sgd", loss=recipe.loss, metrics=["accuracy"])
     plain.summary()
 
@@ -82,6 +86,7 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         "precision": precision,
     }
     done = _fit(recipe, plan, digits, teachers, plain, facts, epochs)
+    log.info("scoring %s on training and test digits", recipe.name)
 
     def score(images: Bytes, labels: Bytes) -> Score:
         return _score(recipe, plain, images, labels)
@@ -103,7 +108,8 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
         validation=score(*digits.validation) if digits.validation else None,
         test=score(view(mnist.test_images), mnist.test_labels),
         data_sha256=mnist.sha256,
-        extra=len(plan.extra.labels) if plan.extra else 0,
+        extra=score(plan.extra.images, plan.extra.labels) if plan.extra else None,
+        extra_paths=plan.extra.paths if plan.extra else (),
         versions=versions("tensorflow", "keras", "numpy", "opencv-python-headless"),
     )
 
@@ -150,12 +156,16 @@ def _fit(
     learner = Learner(recipe, facts["precision"], -(-count // recipe.batch), epochs)
     course = Course(plan, facts, learner, epochs)
     waited = course.at.waited
+    log.info("starting the processes that draw images for %s", recipe.name)
     with shown(recipe, digits, teachers, facts["precision"], plan.pool, epochs) as epochs_shown:
         for epoch in course.epochs():
-            images, labels, soft = epochs_shown.epoch(epoch)
+            first = not course.at.history
+            with doing(f"epoch {epoch + 1}: waiting for the images that another process draws", at_once=first):
+                images, labels, soft = epochs_shown.epoch(epoch)
             course.at.waited = waited + epochs_shown.waited
             order = np.random.default_rng((plan.seed, epoch)).permutation(len(images))
-            loss, accuracy = learner.epoch(images, labels, soft, order)
+            with doing(f"epoch {epoch + 1}: training", lambda: learner.done, at_once=first):
+                loss, accuracy = learner.epoch(images, labels, soft, order)
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)
@@ -217,10 +227,16 @@ def _validate(recipe: Recipe, plain: keras.Model, digits: Digits) -> dict[str, f
 
 def _score(recipe: Recipe, model: keras.Model, images: Bytes, labels: Bytes) -> Score:
     targets = labels if recipe.loss.startswith("sparse") else np.eye(recipe.classes, dtype=np.float32)[labels]
-    # Keras' own, since a loss of sigmoid outputs is reckoned from what stands before the sigmoid.
-    scores = model.evaluate(images, targets, batch_size=SCORE_BATCH, verbose=0, return_dict=True)
-    predicted = model.predict(images, batch_size=SCORE_BATCH, verbose=0)[:, :CLASSES].argmax(1)
-    return Score(loss=float(scores["loss"]), labels=labels, predicted=predicted.astype(np.uint8))
+    # Keras' own, since a loss of sigmoid outputs is computed from what stands before the sigmoid.
+    loss_of = keras.losses.get(recipe.loss)
+    loss, predicted = 0.0, []
+    for start in range(0, len(images), SCORE_BATCH):
+        part = slice(start, start + SCORE_BATCH)
+        # Called as it is: to compile it costs more than these few calls.
+        outputs = model(images[part].astype(np.float32), training=False)
+        loss += float(keras.ops.sum(loss_of(targets[part], outputs)))
+        predicted.append(keras.ops.convert_to_numpy(outputs)[:, :CLASSES].argmax(1))
+    return Score(loss=loss / len(images), labels=labels, predicted=np.concatenate(predicted).astype(np.uint8))
 
 
 def precision_of(recipe: Recipe) -> str:

@@ -25,6 +25,7 @@ class Learner:
 
     def __init__(self, recipe: Recipe, precision: str, steps: int, epochs: int) -> None:
         self._recipe = recipe
+        self.done = 0.0  # of the epoch, 0 to 1
         # A softmax is left to the loss, which is exact where a probability is nearly 0 or 1.
         self._softmax = recipe.layers[-1].activation == "softmax"
         self.network = build(recipe, precision, logits=self._softmax)
@@ -52,6 +53,7 @@ class Learner:
             batch_loss, batch_right = self._compiled(tf.constant(images[part]), tf.constant(labels[part]), *taught)
             loss += float(batch_loss) * len(part)
             right += int(batch_right)
+            self.done = (start + len(part)) / len(order)
         return loss / len(order), right / len(order)
 
     def publish(self, plain: keras.Model) -> None:

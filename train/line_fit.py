@@ -1,16 +1,8 @@
 """Trains the network that reads lines: another process draws them ahead, and later epochs show them again in turn."""
 
-import hashlib
 import json
-import multiprocessing
-import os
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+import logging
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.ctc import decode
-from edge_runtime.errors import OutputError
 from edge_runtime.find import line
 from edge_runtime.versions import versions
-from train import chance, deformation, hands, strokes
-from train import lines as drawing
-from train.data import Bytes, Mnist
+from train.data import Mnist
 from train.errors import TrainError
 from train.fit import Course, Plan, precision_of, summary_of
 from train.learner import Learner
+from train.line_pool import line_files, read_lines
 from train.lines import Lines, lines
 from train.network import build
-from train.pool import code_of, write_whole
+from train.progress import doing
 from train.recipes import Recipe
 from train.score import Training
+
+log = logging.getLogger(__name__)
 
 DRAWN = 20_000  # lines of an epoch
 BLOCK = 4_000  # lines that are sorted by their widths, since short ones cost less
 WIDTHS = (48, 80, 112, 144, line.WIDTH)  # pixels that lines are cut to
 JUDGED = 2_000  # lines of validation digits, and as many of test digits at the end
 JUDGE_SEED = 1_000_000  # of these; an epoch's is its number
-LOOK_SECONDS = 1.0  # between two looks for the process that trains
-SOURCES = (chance, deformation, hands, strokes, drawing, line)  # lines drawn by another version are others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +66,8 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
     plain.summary()
     if plan.pool is None:
         raise TrainError("lines are drawn into a folder: name one")
-    validation = None if final else lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
+    with doing("drawing the lines of validation", at_once=not final):
+        validation = None if final else lines(*mnist.validation_part(), JUDGED, JUDGE_SEED)
     learner = Learner(recipe, precision, DRAWN // BLOCK * -(-BLOCK // recipe.batch), epochs)
     facts = {
         "recipe": repr(recipe),
@@ -86,14 +77,19 @@ def train_lines(recipe: Recipe, mnist: Mnist, plan: Plan) -> tuple[keras.Sequent
         "precision": precision,
     }
     course = Course(plan, facts, learner, epochs)
-    with _drawn(plan.pool, digits, min(recipe.deformed_epochs, epochs), course.at.epoch) as drawn:
+    with line_files(plan.pool, digits, min(recipe.deformed_epochs, epochs), DRAWN, course.at.epoch) as drawn:
         for epoch in course.epochs():
-            loss = _learn(learner, _read(drawn[epoch % len(drawn)]()), np.random.default_rng((plan.seed, epoch)))
+            first = not course.at.history
+            with doing(f"epoch {epoch + 1}: waiting for the lines that another process draws", at_once=first):
+                shown = read_lines(drawn[epoch % len(drawn)]())
+            with doing(f"epoch {epoch + 1}: training", at_once=first):
+                loss = _learn(learner, shown, np.random.default_rng((plan.seed, epoch)))
             if not np.isfinite(loss):
                 raise TrainError(f"{recipe.name}: training diverged in epoch {epoch + 1}: the loss is no number")
             learner.publish(plain)
             figures = {"loss": loss} | ({"val_lines": share_right(plain, validation)} if validation else {})
             course.end(figures)
+    log.info("scoring %s on %d lines of test digits", recipe.name, JUDGED)
     return plain, LineResult(
         recipe=recipe,
         seed=plan.seed,
@@ -137,67 +133,6 @@ def _learn(learner: Learner, drawn: Lines, random: np.random.Generator) -> float
                 loss, _ = learner.epoch(cut, labels[mine], None, random.permutation(len(mine)))
                 total += loss * len(mine)
     return total / len(order)
-
-
-@contextmanager
-def _drawn(pool: Path, digits: tuple[Bytes, Bytes], count: int, first: int) -> Iterator[list[Callable[[], Path]]]:
-    """The files of `count` epochs of lines: each waits until it is there. What is missing is drawn from `first` on."""
-    folder = pool / _key(digits)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
-    # Not fork: a process with TensorFlow's threads in it must not be forked.
-    drawer = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, digits)
-    files: dict[int, Callable[[], Path]] = {}
-    try:
-        for epoch in range(first, first + count):
-            number = epoch % count
-            path = folder / f"{number:04}.npz"
-            files[number] = partial(Path, path) if path.exists() else drawer.submit(_draw, number, path, DRAWN).result
-        yield [files[number] for number in range(count)]
-    finally:
-        drawer.shutdown(cancel_futures=True)
-
-
-_digits: tuple[Bytes, Bytes]  # of a process that draws
-
-
-def _begin(images: Bytes, labels: Bytes) -> None:
-    global _digits
-    _digits = images, labels
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """A training that is killed cannot say so to its drawer."""
-    while os.getppid() == parent:
-        time.sleep(LOOK_SECONDS)
-    os._exit(1)
-
-
-def _draw(number: int, path: Path, count: int) -> Path:
-    drawn = lines(*_digits, count, number)
-    try:
-        write_whole(path, partial(np.savez, images=drawn.images, labels=drawn.labels))
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
-    return path
-
-
-def _read(path: Path) -> Lines:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Lines(arrays["images"], arrays["labels"])
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise TrainError(f"{path} is damaged ({error}): remove it") from error
-
-
-def _key(digits: tuple[Bytes, Bytes]) -> str:
-    digest = hashlib.sha256(digits[0].tobytes() + digits[1].tobytes())
-    digest.update(code_of(SOURCES))
-    return f"lines-{digest.hexdigest()[:16]}"
 
 
 def write(result: LineResult, mnist: Mnist, folder: Path) -> None:

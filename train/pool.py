@@ -13,7 +13,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 import numpy as np
@@ -28,7 +28,9 @@ from train.data import Bytes
 from train.deform import Deformer
 from train.errors import TrainError
 from train.others import Others
-from train.teacher import Teachers
+
+if TYPE_CHECKING:  # the process that draws starts without TensorFlow: seconds sooner, and without its memory
+    from train.teacher import Teachers
 
 LOOK_SECONDS = 0.02  # between two looks for digits that are being made
 SOURCES = (normalise, chance, deform, deformation, dirt, strokes)  # digits made by another version are others
@@ -66,7 +68,7 @@ class Pool:
         self.waited += time.monotonic() - began
         return _read(path, (self._count, SIZE, SIZE))
 
-    def logits(self, number: int, teachers: Teachers) -> NDArray[np.float32]:
+    def logits(self, number: int, teachers: "Teachers") -> NDArray[np.float32]:
         """Return what the teachers say of the epoch's digits, float32 (N, 10)."""
         path = self.folder / f"{number:04}-{teachers.key}.npy"
         if path.exists():

@@ -13,11 +13,13 @@ import pandas
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
+from edge_runtime.normalise import SIZE
 from train.data import Bytes, Mnist, normalised
 from train.deform import Deformer
 from train.others import Others
@@ -30,6 +32,8 @@ LESSONS = (BLUE, "#6baed6", "#08306b")
 RANDOM_ROWS = 4  # of ten random test digits in samples.png
 WRONG_ROWS = 2  # of ten that the network got wrong, below them
 DATA_ROWS = 5  # of each digit in data.png
+COLUMNS = 10  # digits side by side
+GAP = 4  # pixels between two
 
 
 def write(result: Result, mnist: Mnist, folder: Path) -> None:
@@ -170,37 +174,42 @@ def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
     score, images = result.test, mnist.test_images
     rng = np.random.default_rng(result.seed)
     wrong = np.flatnonzero(score.labels != score.predicted)
-    some = min(len(wrong), WRONG_ROWS * 10)
+    some = min(len(wrong), WRONG_ROWS * COLUMNS)
     title = f"{result.recipe.name}: random test digits, true → predicted"
     groups = [(title, "black", RANDOM_ROWS, np.arange(len(score.labels)))]
     if some:
         groups.append((f"{some} of the {len(wrong)} it got wrong", RED, WRONG_ROWS, wrong))
-    with _picture(path, 10, 1.1 + 1.2 * sum(rows for _, _, rows, _ in groups)) as figure:
-        parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=[rows for _, _, rows, _ in groups])
-        for part, (title, colour, rows, places) in zip(parts.flat, groups, strict=True):
-            part.suptitle(title, color=colour)
-            _draw_answers(part, images, score, rows, rng.permutation(places)[: rows * 10])
+    heights = [rows for _, _, rows, _ in groups]
+    with _picture(path, 10, 1.1 + 1.2 * sum(heights)) as figure:
+        panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).flat
+        for axes, (title, colour, rows, places) in zip(panels, groups, strict=True):
+            axes.set_title(title, color=colour)
+            _draw_answers(axes, images, score, rows, rng.permutation(places)[: rows * COLUMNS])
 
 
-def _draw_answers(figure: SubFigure, images: Bytes, score: Score, rows: int, places: NDArray[np.intp]) -> None:
-    grid = figure.subplots(rows, 10).flat
-    for axes in grid[len(places) :]:
-        axes.set_axis_off()
-    for axes, place in zip(grid, places, strict=False):
-        true, predicted = score.labels[place], score.predicted[place]
-        if true == predicted:
-            _draw_digit(axes, images[place], GRAY)
-            axes.set_xlabel(f"{true} → {predicted}", color=GRAY)
-        else:
-            _draw_digit(axes, images[place], RED)
-            axes.set_xlabel(f"{true} → {predicted}", color=RED, fontweight="bold")
+def _draw_answers(axes: Axes, images: Bytes, score: Score, rows: int, places: NDArray[np.intp]) -> None:
+    corners = _draw_digits(axes, images[places], rows, below=9)
+    for (x, y), true, predicted in zip(corners, score.labels[places], score.predicted[places], strict=True):
+        right = true == predicted
+        style = {"color": GRAY} if right else {"color": RED, "fontweight": "bold"}
+        axes.text(x + SIZE / 2, y + SIZE + 1, f"{true} → {predicted}", ha="center", va="top", **style)
+        if not right:
+            frame = Rectangle(
+                (x - 1, y - 1), SIZE + 1, SIZE + 1, fill=False, edgecolor=RED, linewidth=2.2, clip_on=False
+            )
+            axes.add_patch(frame)
 
 
-def _draw_digit(axes: Axes, image: Bytes, frame: str) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(edgecolor=frame, linewidth=2.2 if frame == RED else 0.6)
+def _draw_digits(axes: Axes, images: Bytes, rows: int, below: int = 0) -> list[tuple[int, int]]:
+    """Draw uint8 (N, 28, 28) digits as one picture, in rows of ten with room `below` each; returns corners, x and y."""
+    high, wide = SIZE + GAP + below, SIZE + GAP
+    sheet = np.full((rows * high - GAP, COLUMNS * wide - GAP), np.nan, np.float32)
+    corners = [(place % COLUMNS * wide, place // COLUMNS * high) for place in range(len(images))]
+    for (x, y), image in zip(corners, images, strict=True):
+        sheet[y : y + SIZE, x : x + SIZE] = image
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+    return corners
 
 
 def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
@@ -222,12 +231,11 @@ def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
         grids.append((f"what is no digit: {recipe.others:.0%} of an epoch", shown))
     with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
         heights = [3.4, *[4.2] * len(grids)]
-        first, *others = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat
-        _draw_counts(first.subplots(), result.final, mnist, labels)
-        for part, (title, digits) in zip(others, grids, strict=True):
-            part.suptitle(title)
-            for axes, image in zip(part.subplots(DATA_ROWS, CLASSES).flat, digits, strict=True):
-                _draw_digit(axes, image, GRAY)
+        first, *others = figure.subplots(len(heights), 1, height_ratios=heights)
+        _draw_counts(first, result.final, mnist, labels)
+        for axes, (title, digits) in zip(others, grids, strict=True):
+            axes.set_title(title)
+            _draw_digits(axes, digits, DATA_ROWS)
 
 
 def _draw_counts(axes: Axes, final: bool, mnist: Mnist, labels: Bytes) -> None:

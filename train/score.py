@@ -1,6 +1,8 @@
 """What a trained network is worth, counted: no framework in here, so that everything may use it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,7 +77,8 @@ class Result(Training):
     test: Score
     validation: Score | None  # of one that is not
     teachers: list[dict[str, Any]] = field(default_factory=list)  # recipe, seed, final and SHA-256 of each
-    extra: int = 0  # digits of the user's own, among those that it was trained on
+    extra: Score | None = None  # of digits of the user's own, among those that it was trained on
+    extra_paths: Sequence[Path] = ()  # their files
 
     def metrics(self) -> dict[str, Any]:
         """All figures, ready for JSON; accuracies, precision, recall and F1 are fractions."""
@@ -91,7 +94,15 @@ class Result(Training):
             "validation_loss": validation.loss if validation else None,
             "teachers": self.teachers,
             "published": dict(self.recipe.published) if self.recipe.published else None,
-            "extra": self.extra,
+            "extra": len(self.extra.labels) if self.extra else 0,
+            "extra_accuracy": self.extra.accuracy if self.extra else None,
+            "extra_misread": self._misread() if self.extra else [],
             "per_class": {"train": self.train.per_class(), "test": test.per_class()},
             "confusion": test.confusion().tolist(),
         }
+
+    def _misread(self) -> list[dict[str, Any]]:
+        """The user's own digits that the network reads wrongly: file, label and what was read."""
+        assert self.extra is not None
+        rows = zip(self.extra_paths, self.extra.labels.tolist(), self.extra.predicted.tolist(), strict=True)
+        return [{"path": str(path), "label": label, "read": read} for path, label, read in rows if label != read]

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from benchmarks import tables
 from benchmarks.camera import accuracy, endings, endurance, pace
 from benchmarks.machine import machine
+from benchmarks.options import out_option, refuse_unused, results_folder
 from edge_runtime import Classifier
-from edge_runtime.cli.options import model_option
+from edge_runtime.bundle import DEFAULT
 from edge_runtime.cli.run import debug_option
 
 FILE = "camera.json"
@@ -22,29 +22,40 @@ SECONDS = 20  # that latency is measured for
 @click.command("camera")
 @click.option("--films", type=click.IntRange(1), default=100, show_default=True, help="Drawn films for accuracy.")
 @click.option(
-    "--minutes", type=click.FloatRange(0.5), default=30, show_default=True, help="Watch with a fault every 10 seconds."
+    "--minutes",
+    type=click.FloatRange(0.5),
+    default=30,
+    show_default=True,
+    help="Watch with a fault every 10 seconds, for endurance.",
 )
 @click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; the others' figures stay.")
-@click.option("--out", type=click.Path(path_type=Path), default=tables.RESULTS, help="Folder of the results.")
-@model_option
+@out_option
+@click.option(
+    "--model", metavar="NAME|DIR", default=DEFAULT, show_default=True, help="Another than the default needs --out."
+)
 @debug_option
-def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model: str | None) -> int:
+def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model: str) -> int:
     """`edge-digits watch`: frames a second, latency, rest, accuracy, and half an hour of broken cameras.
 
     Exit code 1 if a promise is missed.
     """
+    chosen = parts or PARTS
+    refuse_unused("--films", "films", "accuracy" in chosen, "--part accuracy")
+    refuse_unused("--minutes", "minutes", "endurance" in chosen, "--part endurance")
+    results_folder(out, [f"--model {model}"] if model != DEFAULT else [])
     classifier = Classifier(model)
+    where = model if model == DEFAULT else str(classifier.bundle.folder.resolve())  # the commands run in the checkout
     measures: dict[str, Callable[[], Any]] = {
         "pace": lambda: pace.measure(classifier, click.echo),
-        "latency_ms": lambda: pace.latency(SECONDS, click.echo),
+        "latency_ms": lambda: pace.latency(SECONDS, where, click.echo),
         "accuracy": lambda: accuracy.measure(classifier, films, click.echo),
-        "endings": lambda: endings.measure(click.echo),
-        "endurance": lambda: endurance.measure(60 * minutes, click.echo),
+        "endings": lambda: endings.measure(where, click.echo),
+        "endurance": lambda: endurance.measure(60 * minutes, where, click.echo),
     }
-    measured = {part: measure() for part, measure in measures.items() if part in (parts or PARTS)}
+    measured = {part: measure() for part, measure in measures.items() if part in chosen}
     bundle = classifier.bundle
     of = {"name": bundle.name, "sha256": bundle.file("tflite_int8").sha256}
-    kept = tables.read(FILE) if (out / FILE).is_file() and out == tables.RESULTS else {}
+    kept = json.loads((out / FILE).read_text(encoding="utf-8")) if (out / FILE).is_file() else {}
     found: dict[str, Any] = {"machine": machine(), "model": of}
     found |= {part: kept[part] for part in PARTS if kept.get("model") == of and part in kept}
     found |= measured

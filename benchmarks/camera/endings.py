@@ -17,18 +17,20 @@ STALLED = 4.5  # seconds: by then the camera of that kind hangs
 KINDS = {"at work": "", "a camera that hangs": ",fault=stall@3+600"}
 
 
-def measure(tell: Callable[[str], None]) -> dict[str, Any]:
+def measure(model: str, tell: Callable[[str], None]) -> dict[str, Any]:
     """End watches of both kinds with SIGTERM, a broker away; returns the longest time to the end and what was lost."""
     found: dict[str, Any] = {"endings": ROUNDS * len(KINDS), "seconds": {}, "lost": 0}
     for kind, fault in KINDS.items():
         tell(f"SIGTERM, {ROUNDS} times: {kind}")
-        ends = [_ending(f"fake:{SHOWN}{fault}", STALLED if fault else 3 + number / 3) for number in range(ROUNDS)]
+        ends = [
+            _ending(f"fake:{SHOWN}{fault}", model, STALLED if fault else 3 + number / 3) for number in range(ROUNDS)
+        ]
         found["seconds"][kind] = max(seconds for seconds, _ in ends)
         found["lost"] += sum(lost for _, lost in ends)
     return found
 
 
-def _ending(source: str, after: float) -> tuple[float, int]:
+def _ending(source: str, model: str, after: float) -> tuple[float, int]:
     """Seconds from SIGTERM, which comes so many after the first reading, to the end; readings not in the file."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as folder:
         free.bind(("127.0.0.1", 0))  # and nobody listens
@@ -36,7 +38,7 @@ def _ending(source: str, after: float) -> tuple[float, int]:
         broker = f"mqtt://127.0.0.1:{free.getsockname()[1]}/readings"
         outbox = str(Path(folder) / "box.sqlite")
         sinks = ["--to", "stdout", "--to", f"jsonl:{file}", "--to", broker, "--outbox", outbox]
-        command = [sys.executable, "-m", "edge_runtime", "watch", source, "--json", *sinks]
+        command = [sys.executable, "-m", "edge_runtime", "watch", source, "--model", model, "--json", *sinks]
         pipe, root = subprocess.PIPE, Path(__file__).parents[2]
         with subprocess.Popen(command, stdout=pipe, stderr=subprocess.DEVNULL, text=True, cwd=root) as process:
             assert process.stdout is not None

@@ -28,7 +28,7 @@ class Sample(NamedTuple):
     files: int  # open descriptors
 
 
-def measure(seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+def measure(seconds: float, model: str, tell: Callable[[str], None]) -> dict[str, Any]:
     """Watch for so long; returns figures, with growth as the last third's median to the first's after the start."""
     every = STEP * len(FAULTS)
     faults = ",".join(
@@ -36,7 +36,8 @@ def measure(seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
     )
     source = f"fake:digits={'|'.join(SHOWN)},change={STEP},fps={FPS},move=8,every={every},{faults}"
     tell(f"a fault every {STEP} s, for {seconds:.0f} s")
-    command = [sys.executable, "-m", "edge_runtime", "watch", source, "--seconds", str(seconds), "--json"]
+    command = [sys.executable, "-m", "edge_runtime", "watch", source, "--seconds", str(seconds)]
+    command += ["--model", model, "--json"]
     samples: list[Sample] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[2]

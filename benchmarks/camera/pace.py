@@ -37,6 +37,7 @@ def measure(classifier: Classifier, tell: Tell, rounds: int = ROUNDS) -> dict[st
     cv2.setNumThreads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
+            tell("frames a second: drawing two films")
             busy, idle = (_film(Path(folder) / name, plan) for name, plan in (("busy", BUSY), ("idle", IDLE)))
             loops: dict[str, Callable[[], float]] = {
                 "decode and read": lambda: _bare(busy, reader),
@@ -60,12 +61,16 @@ def measure(classifier: Classifier, tell: Tell, rounds: int = ROUNDS) -> dict[st
     }
 
 
-def latency(seconds: float, tell: Tell) -> dict[str, float]:
+def latency(seconds: float, model: str, tell: Tell) -> dict[str, float]:
     """Milliseconds from capture to the result for that frame, p50, p90 and p99, of the command and a live camera."""
     tell(f"capture to result, {seconds:.0f} s")
     command = [sys.executable, "-m", "edge_runtime", "watch", f"fake:{BUSY},fps={FPS}", "--seconds", str(seconds)]
     done = subprocess.run(
-        [*command, "--json"], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+        [*command, "--model", model, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])["summary"]["latency_ms"]
     return found

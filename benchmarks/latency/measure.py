@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
-from benchmarks.latency.subjects import SUBJECTS, can_run
+from benchmarks.latency.subjects import SUBJECTS, why_not
 from benchmarks.statistics import promise
 from edge_runtime.bench.figures import repeated
-from edge_runtime.bundle import DEFAULT, load_bundle
+from edge_runtime.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.types import Images
 
@@ -69,9 +69,12 @@ def measure(
         trained = keras is not None
         if keras is None and any(SUBJECTS[name].file is None for name in plan.subjects):
             keras = keras_model.stand_in(bundle, Path(root))
-        here = {kind for kind, file in bundle.files.items() if file.path.is_file()}
-        names = [name for name in plan.subjects if SUBJECTS[name].file in here or (keras and not SUBJECTS[name].file)]
-        names = [name for name in names if can_run(name, bundle)]
+        names = []
+        for name in plan.subjects:
+            if reason := _why_left_out(name, bundle, keras):
+                tell(f"{model}: {name} is left out: {reason}")
+            else:
+                names.append(name)
         samples = _write(Path(root, "samples.npz"), digits[:SAMPLES])
         task = {"model": str(bundle.folder), "keras": keras and str(keras), "samples": str(samples), "paths": PATHS}
         task |= {"core": plan.core, "official": plan.official, "seconds": plan.seconds}
@@ -91,6 +94,14 @@ def measure(
         "peak_macs_per_s": repeated([each["peak"]["macs_per_s"] for each in rounds]),
         "paths": {path: summarise(rounds, path, multiplied) for path in PATHS},
     }
+
+
+def _why_left_out(subject: str, bundle: Bundle, keras: Path | None) -> str:
+    kind = SUBJECTS[subject].file
+    if kind is None:
+        return "" if keras else f"no {keras_model.NAME}, and the recipe is not known"
+    reason = why_not(subject, bundle)
+    return reason if reason or bundle.file(kind).path.is_file() else f"no {bundle.file(kind).path.name}"
 
 
 def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -> dict[str, Any]:

@@ -191,15 +191,20 @@ SUBJECTS = {
 }
 
 
-def can_run(name: str, bundle: Bundle) -> bool:
-    """Tell whether a subject runs a bundle at all: NumPy has dense layers only."""
-    if name != "numpy":
-        return True
-    try:
-        open_backend(name, bundle)
-    except UnsupportedModelError:
-        return False
-    return True
+KERAS = frozenset(name for name, kind in SUBJECTS.items() if kind.file is None)
+
+
+def why_not(name: str, bundle: Bundle) -> str:
+    """Return why a subject cannot run a bundle, or nothing: it has no such file, or NumPy no such layers."""
+    file = SUBJECTS[name].file
+    if file is not None and file not in bundle.files:
+        return f"the bundle has no {file} file"
+    if name == "numpy":
+        try:
+            open_backend(name, bundle)
+        except UnsupportedModelError as error:
+            return str(error)
+    return ""
 
 
 def _given(path: Path | None) -> Path:
