@@ -10,7 +10,7 @@ LOCK = uv pip compile --constraint requirements/constraints.txt --generate-hashe
 .PHONY: demo test test-long check test-tflite-runtime test-arm64 pi-bundle samples lock clean
 
 demo: .venv/ready
-	.venv/bin/edge-digits classify $(filter-out %.py,$(sort $(wildcard samples/*.*)))
+	.venv/bin/edge-digits classify $(sort $(wildcard samples/*.*))
 
 # All but what takes long, which it counts: that is for test-long.
 test: .venv-test/ready check test-tflite-runtime
@@ -58,14 +58,14 @@ run-tflite-runtime: .venv-tflite-runtime/ready
 # Both Debian releases on both processors, and the installers; ARM64="--release bookworm" and so on for less, --long for
 # more tests.
 test-arm64: .venv-test/ready
-	.venv-test/bin/python -m arm64 --install $(ARM64)
+	.venv-test/bin/python -m tools.arm64 --install $(ARM64)
 
 # dist/: the wheel, install.sh for a device with a network, and a .run file for each system without.
 pi-bundle: .venv-test/ready
-	.venv-test/bin/python -m installer
+	.venv-test/bin/python -m tools.installer
 
 samples: .venv-test/ready
-	.venv-test/bin/python samples/make.py
+	.venv-test/bin/python -m tools.samples
 
 # Writes the hashed requirements again; needs uv (pip install uv).
 lock:

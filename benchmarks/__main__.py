@@ -26,10 +26,10 @@ from benchmarks.options import (
     results_folder,
     runs_option,
 )
-from edge_runtime.bundle import DEFAULT, names
+from edge_runtime.bundles.bundle import DEFAULT, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import FileError, MissingLibraryError, UsageError
-from train.data_option import data_option
+from train.data.option import data_option
 from train.recipes import RECIPES
 
 EPILOG = """\b

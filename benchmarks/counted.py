@@ -17,9 +17,9 @@ def main(model: str, names: list[str]) -> None:
     import cv2
 
     from benchmarks.latency.subjects import SUBJECTS
-    from edge_runtime.bundle import load_bundle
-    from edge_runtime.drawing import draw_digit
+    from edge_runtime.bundles.bundle import load_bundle
     from edge_runtime.normalise import normalise
+    from edge_runtime.synthetic.digits import draw_digit
 
     bundle = load_bundle(model)
     digit = normalise(draw_digit(7, seed=1))

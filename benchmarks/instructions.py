@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.counted import LONG, SHORT, WHOLE
 from benchmarks.machine import machine
-from edge_runtime import cpu
-from edge_runtime.bundle import load_bundle
+from edge_runtime.bundles.bundle import load_bundle
+from edge_runtime.common import cpu
 from edge_runtime.errors import EdgeDigitsError
 
 ROOT = Path(__file__).parent.parent

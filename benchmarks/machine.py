@@ -3,9 +3,9 @@
 import platform
 from typing import Any
 
-from edge_runtime import cpu
-from edge_runtime.doctor import DISTRIBUTIONS, PACKAGES
-from edge_runtime.versions import versions
+from edge_runtime.common import cpu
+from edge_runtime.common.versions import versions
+from edge_runtime.diagnostics.doctor import DISTRIBUTIONS, PACKAGES
 
 
 def machine() -> dict[str, Any]:

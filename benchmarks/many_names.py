@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 
 from edge_runtime.bench.memory import peak_mib
-from edge_runtime.drawing import draw_digit
+from edge_runtime.synthetic.digits import draw_digit
 
 LINKS = 50_000  # of one file: file systems allow about 65,000
 

@@ -18,8 +18,8 @@ from benchmarks.labelled import labelled
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.errors import FileError
 from edge_runtime.types import Decisions, Gray, Status
-from train.data import Mnist
-from train.letters import set_letter
+from train.data.mnist import Mnist
+from train.synthetic.letters import set_letter
 
 LETTERS = "ACDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"  # without O o I l S s Z z B g q b, which look like digits
 FASHION = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")

@@ -13,9 +13,9 @@ import click
 from click.core import ParameterSource
 
 from benchmarks.tables import RESULTS
-from edge_runtime.bundle import Bundle, load_bundle, names
+from edge_runtime.bundles.bundle import Bundle, load_bundle, names
 from edge_runtime.errors import OutputError, UsageError
-from train.data import Mnist, load_mnist
+from train.data.mnist import Mnist, load_mnist
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

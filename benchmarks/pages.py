@@ -19,10 +19,10 @@ import numpy as np
 
 from benchmarks.labelled import labelled
 from edge_runtime import Classifier, Reader, read_gray
-from edge_runtime.bundle import load_lines
-from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.bundles.bundle import load_lines
 from edge_runtime.errors import FileError
-from edge_runtime.image import decode_gray
+from edge_runtime.images.files import decode_gray
+from edge_runtime.synthetic.pages import Look, draw_page
 
 SIZES = {"1920 x 1080": ((1920, 1080), 60), "4000 x 3000": ((4000, 3000), 125)}  # the picture, and its digits' height
 ROWS = ["0123456789"] * 6  # on the page that is timed

@@ -19,13 +19,13 @@ from benchmarks.labelled import labelled
 from benchmarks.statistics import calibration_error, mcnemar, wilson
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.backends import NUMPY, open_backend
-from edge_runtime.batch import rows
-from edge_runtime.bundle import Bundle, load_bundle
+from edge_runtime.batch.rows import rows
+from edge_runtime.bundles.bundle import Bundle, load_bundle
 from edge_runtime.errors import FileError, InputError, UnsupportedModelError
 from edge_runtime.normalise import SIZE, normalise, normalise_all
 from edge_runtime.types import Images
 from export.parity import BACKENDS, DIGITS
-from train.data import Mnist
+from train.data.mnist import Mnist
 
 KERAS = "keras"
 FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first of them that is there is what the others are held against

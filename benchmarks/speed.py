@@ -25,10 +25,10 @@ from benchmarks.options import (
     results_folder,
     runs_option,
 )
-from edge_runtime.bundle import DEFAULT, load_bundle, names
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle, names
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import EdgeDigitsError, MissingLibraryError, UsageError
-from train.data_option import data_option
+from train.data.option import data_option
 
 RECORD = tables.RESULTS / "instructions.json"
 

@@ -13,9 +13,9 @@ from typing import Any
 from benchmarks.footprint import WANTED
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
-from edge_runtime.batch import rows
-from edge_runtime.bundle import load_bundle, load_lines, names
-from edge_runtime.sinks.table import TableSink
+from edge_runtime.batch.rows import rows
+from edge_runtime.bundles.bundle import load_bundle, load_lines, names
+from edge_runtime.cli.table import TableSink
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

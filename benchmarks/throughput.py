@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.backends import open_backend
-from edge_runtime.batch import PART, Job, parallel_rows
-from edge_runtime.bundle import load_bundle
-from edge_runtime.drawing import draw_photograph
-from edge_runtime.sinks.formats import Csv
-from edge_runtime.sinks.journal import Journal
+from edge_runtime.batch.journal import Journal
+from edge_runtime.batch.row_formats import Csv
+from edge_runtime.batch.rows import PART, Job, parallel_rows
+from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.sources.folder import Folder
+from edge_runtime.synthetic.digits import draw_photograph
 
 PHOTOGRAPHS = 300  # 640x480 JPEG files
 COPIES = 3  # names of each file: a longer run, in which the first and last batches count for little

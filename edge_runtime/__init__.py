@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import EdgeDigitsError
-    from edge_runtime.image import decode_gray, read_gray
+    from edge_runtime.images.files import decode_gray, read_gray
     from edge_runtime.page import Page
     from edge_runtime.pipeline import Reader, classify, read_page
     from edge_runtime.types import Box, Classification, Digit, Status

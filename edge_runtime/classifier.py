@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import AUTO, open_backend
-from edge_runtime.bundle import Bundle, load_bundle
+from edge_runtime.bundles.bundle import Bundle, load_bundle
 from edge_runtime.errors import UsageError
-from edge_runtime.inputs import Channels, ImageLike, as_gray, as_grays
+from edge_runtime.images.inputs import Channels, ImageLike, as_gray, as_grays
 from edge_runtime.normalise import normalise_all
 from edge_runtime.types import NONE, Classification, Images
 

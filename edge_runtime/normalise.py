@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.resize import linear, smaller
+from edge_runtime.images.resize import linear, smaller
 from edge_runtime.types import Gray, Images
 
 SIZE = 28  # pixels: side of a normalised digit

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from edge_runtime.find.reading import Found
-from edge_runtime.inputs import Channels, ImageLike, as_gray
+from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Digit, Gray, Status
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge_runtime.types import Digit, Status
 
 if TYPE_CHECKING:
-    from edge_runtime.inputs import Channels, ImageLike
+    from edge_runtime.images.inputs import Channels, ImageLike
 
 
 class Page(NamedTuple):

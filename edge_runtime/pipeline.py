@@ -15,8 +15,8 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.decide import MIN_HEIGHT, decide, is_none
 from edge_runtime.errors import UnsupportedModelError, UsageError
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
-from edge_runtime.inputs import Channels, ImageLike, as_gray
-from edge_runtime.line_reader import LineReader, Spelling
+from edge_runtime.images.inputs import Channels, ImageLike, as_gray
+from edge_runtime.lines.recogniser import LineReader, Spelling
 from edge_runtime.normalise import normalise_all
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status

@@ -7,7 +7,7 @@ import click
 
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import MissingLibraryError
-from train.data_option import data_option
+from train.data.option import data_option
 
 EXAMPLES = """\b
 Examples:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.bundle import (
+from edge_runtime.bundles.bundle import (
     DIGIT,
     FORMAT,
     FORMAT_VERSION,
@@ -19,8 +19,8 @@ from edge_runtime.bundle import (
     Shapes,
     load_bundle,
 )
+from edge_runtime.common.versions import versions
 from edge_runtime.errors import OutputError
-from edge_runtime.versions import versions
 from export.confidence import Confidence
 
 LIBRARIES = (

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import NONE
+from edge_runtime.bundles.bundle import NONE
 from edge_runtime.types import Images
 from export.parity import Labels
 from export.run import Run
@@ -120,13 +120,13 @@ def _data(run: Run) -> str:
         lessons = len(recipe.lessons)
         anew = lessons * min(recipe.deformed_epochs, -(-run.training["epochs"] // lessons))
         text += (
-            f"\nThe digits are bent, redrawn and dirtied in {anew} ways each (`train/deform.py`) and normalised as the"
-            " runtime does it."
+            f"\nThe digits are bent, redrawn and dirtied in {anew} ways each (`train/augmentation/augment.py`) and"
+            " normalised as the runtime does it."
         )
     if recipe.others:
         text += (
-            f"\nOf what an epoch shows, {recipe.others:.0%} is no digit, drawn by `train/others.py`: letters, parts of"
-            " digits, scribbles, noise, shapes."
+            f"\nOf what an epoch shows, {recipe.others:.0%} is no digit, drawn by `train/synthetic/nondigits.py`:"
+            " letters, parts of digits, scribbles, noise, shapes."
         )
     return text
 

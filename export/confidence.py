@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Threshold
+from edge_runtime.bundles.bundle import Threshold
 
 KEPT = 0.99  # of the validation digits, at the default thresholds
 UNSURE = 0.7  # of those that are not kept: they could be another digit; the others are too likely to be none

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_runtime.bundle import LINE, Bundle, ModelFile, load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import LINE, Bundle, ModelFile, load_bundle, load_lines, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import MissingLibraryError, OutputError
 from export.errors import FloatsError

@@ -13,16 +13,16 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_runtime.bundle import DIGIT, LINE, LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_lines
+from edge_runtime.bundles.bundle import DIGIT, LINE, LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_lines
+from edge_runtime.bundles.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
 from edge_runtime.cli.run import debug_option, run
-from edge_runtime.drawing import draw_digit
-from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import OutputError
 from edge_runtime.find.ink import find_ink
 from edge_runtime.find.line import line_image
-from edge_runtime.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
-from edge_runtime.image import to_gray
+from edge_runtime.images.files import to_gray
 from edge_runtime.normalise import normalise
+from edge_runtime.synthetic.digits import draw_digit
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import Images
 from export.parity import BACKENDS
 

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import LINE, Shapes, load_lines
-from edge_runtime.ctc import Decoded
-from edge_runtime.line_reader import seen
+from edge_runtime.bundles.bundle import LINE, Shapes, load_lines
+from edge_runtime.lines.ctc import Decoded
+from edge_runtime.lines.recogniser import seen
 from edge_runtime.types import NONE
 from export import bundle, card, formats, golden, onnx, parity, tflite
 from export.confidence import Confidence, measure
 from export.logits import lines_model, outputs
 from export.run import Run
-from train.data import load_mnist
+from train.data.mnist import load_mnist
 from train.line_fit import JUDGE_SEED, JUDGED, texts
-from train.lines import lines
 from train.network import fixed
+from train.synthetic.lines import lines
 
 CALIBRATION = 500  # lines of training digits
 LIMITS = parity.Limits(loss=0.010, agreement=0.95)  # of whole lines, among them many that nobody could read
@@ -107,8 +107,8 @@ touch or not. Dots, dashes and other signs between them are left out.
 ## Data
 
 Lines drawn with single digits of MNIST (Yann LeCun, Corinna Cortes, Christopher Burges; CC BY-SA 3.0), SHA-256
-`{training["data_sha256"]}`: `train/lines.py`. Some digits are drawn anew in shapes of other schools
-(`train/hands.py`). No line that somebody wrote was trained on.
+`{training["data_sha256"]}`: `train/synthetic/lines.py`. Some digits are drawn anew in shapes of other schools
+(`train/synthetic/hands.py`). No line that somebody wrote was trained on.
 
 ![Lines that it was trained on]({PICTURE})
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import litert, onnx
-from edge_runtime.bundle import Shapes
+from edge_runtime.bundles.bundle import Shapes
 from edge_runtime.types import Images
 from export.errors import ParityError
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from edge_runtime.bundle import DIGIT, Shapes
+from edge_runtime.bundles.bundle import DIGIT, Shapes
 from edge_runtime.errors import UsageError
 from edge_runtime.types import Images
 from export import bundle, card, confidence, formats, golden, lines, onnx, parity, tflite
@@ -15,8 +15,8 @@ from export.errors import RunError
 from export.logits import Logits, logits_model, outputs
 from export.parity import DIGITS, Labels
 from export.run import Run, read_run
-from train.data import Mnist, load_mnist, normalised
-from train.others import Others
+from train.data.mnist import Mnist, load_mnist, normalised
+from train.synthetic.nondigits import Others
 
 CALIBRATION = 1000  # digits, about a hundred of each
 OTHERS = 250  # pictures of no digit beside them, for a network that has an output for these

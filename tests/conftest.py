@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-from edge_runtime.drawing import draw_digit
+from edge_runtime.synthetic.digits import draw_digit
 
 # A shell starts background jobs deaf to Ctrl-C, and what they start is deaf, too: the tests' commands must not be.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -120,8 +120,8 @@ def drawn_digits() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def mnist():
-    """All of MNIST, `train.data.Mnist`."""
-    from train.data import load_mnist
+    """All of MNIST, `train.data.mnist.Mnist`."""
+    from train.data.mnist import load_mnist
 
     return load_mnist()
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from edge_runtime.drawing import draw_digit
+from edge_runtime.synthetic.digits import draw_digit
 
 DIGIT = 255 - draw_digit(3, seed=1, size=48)
 

@@ -73,8 +73,8 @@ def main():
     os.dup2(2, 1)
     from edge_runtime.bench.memory import peak_mib
     from edge_runtime.errors import InputError
-    from edge_runtime.formats import isolated
-    from edge_runtime.image import decode_images
+    from edge_runtime.images.files import decode_images
+    from edge_runtime.images.formats import isolated
 
     def child_seconds():
         """CPU seconds of the process that decodes for us, ended ones and the one that lives."""

@@ -4,7 +4,7 @@ import importlib
 import sys
 
 from edge_runtime.cli.run import run
-from train.data import Mnist, load_mnist
+from train.data.mnist import Mnist, load_mnist
 
 USERS = ("train.__main__", "export.pipeline", "export.lines", "benchmarks.options")  # who asks for MNIST
 

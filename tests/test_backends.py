@@ -16,7 +16,7 @@ import pytest
 
 from edge_runtime import Classifier
 from edge_runtime.backends import KINDS, is_installed
-from edge_runtime.bundle import load_bundle
+from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.errors import BackendError, ModelError, UsageError
 from edge_runtime.normalise import normalise
 from tests.conftest import skip

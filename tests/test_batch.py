@@ -22,13 +22,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.batch import Job, parallel_rows
-from edge_runtime.bundle import load_bundle, load_lines
-from edge_runtime.drawing import draw_digit
+from edge_runtime.batch.row_formats import Csv, JsonLines
+from edge_runtime.batch.rows import Job, parallel_rows
+from edge_runtime.bundles.bundle import load_bundle, load_lines
 from edge_runtime.errors import ModelError
-from edge_runtime.sinks.formats import Csv, JsonLines
 from edge_runtime.sources import folder as folder_module
 from edge_runtime.sources.folder import Folder
+from edge_runtime.synthetic.digits import draw_digit
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.batch.labels import FolderLabels, TableLabels
+from edge_runtime.batch.paths import located
 from edge_runtime.errors import FileError, UsageError
-from edge_runtime.labels import FolderLabels, TableLabels
 from edge_runtime.sources.folder import KINDS, OTHER, Folder
 from edge_runtime.sources.listing import Listing
-from edge_runtime.spelling import located
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import DamagedImageError, InputError
-from edge_runtime.image import read_images
+from edge_runtime.images.files import read_images
+from edge_runtime.synthetic.digits import draw_digit
 from tests.conftest import ROOT
 from tests.image_files import pdf
 

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import instructions, tables
 from benchmarks.__main__ import benchmarks
 from benchmarks.options import file_name
-from edge_runtime.bundle import DEFAULT, load_bundle
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle
 from edge_runtime.cli.run import finish
 from train.recipes import RECIPES
 

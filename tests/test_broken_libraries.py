@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from edge_runtime import backends
-from edge_runtime.bundle import load_bundle
+from edge_runtime.batch import parquet
+from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.errors import BackendError, EdgeDigitsError, MissingLibraryError
-from edge_runtime.sinks import parquet
-from edge_runtime.sinks.readings.targets import Settings, open_sink
+from edge_runtime.sinks.targets import Settings, open_sink
 from edge_runtime.sources.opened import open_source
 
 DTYPE = "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject"
@@ -56,7 +56,7 @@ def open_mqtt(tmp_path):
 
 def test_paho_that_is_too_old_is_told_as_too_old(stub, tmp_path, monkeypatch):
     stub("paho.mqtt.client", "")  # 1.6 has no `enums`
-    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.readings.mqtt", raising=False)
+    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.mqtt", raising=False)
     line = open_mqtt(tmp_path)
     assert "is installed, and importing it fails (ModuleNotFoundError: No module named 'paho.mqtt.enums')" in line
     assert line.endswith(": pip install --upgrade paho-mqtt")
@@ -64,7 +64,7 @@ def test_paho_that_is_too_old_is_told_as_too_old(stub, tmp_path, monkeypatch):
 
 def test_paho_that_is_broken_is_told_as_broken(stub, tmp_path, monkeypatch):
     stub("paho.mqtt.client", "raise RuntimeError('broken,\\nreally')")
-    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.readings.mqtt", raising=False)
+    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.mqtt", raising=False)
     assert "(RuntimeError: broken, really)" in open_mqtt(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_numpy_that_does_not_fit_picamera2_is_told_with_the_command(stub, monkey
     stub("picamera2", f"raise ValueError({DTYPE!r})")
     monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
     mend = "the system's picamera2 is built for its NumPy 1.24.2, and here is 2.1.0: pip install 'numpy==1.24.2'"
-    monkeypatch.setattr("edge_runtime.system.conflicts", lambda: [mend])
+    monkeypatch.setattr("edge_runtime.diagnostics.system.conflicts", lambda: [mend])
     line = reason(MissingLibraryError, lambda: first(open_source("picamera2")))
     assert line == f"picamera2 is installed, and importing it fails (ValueError: {DTYPE}): {mend}"
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from edge_runtime import Classifier
-from edge_runtime.bundle import load_bundle, names
+from edge_runtime.bundles.bundle import load_bundle, names
 from edge_runtime.errors import ModelError
 
 

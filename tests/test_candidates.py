@@ -3,9 +3,9 @@
 import numpy as np
 
 from edge_runtime import Classifier
-from edge_runtime.drawing import draw_digit
+from edge_runtime.synthetic.digits import draw_digit
 from edge_runtime.types import NONE
-from train.candidates import candidates
+from train.synthetic.candidates import candidates
 
 
 def test_candidates_are_digits_and_what_is_none():

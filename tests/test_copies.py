@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.batch.copies import Copies, place
 from edge_runtime.errors import OutputError
-from edge_runtime.sinks.copies import Copies, place
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
 

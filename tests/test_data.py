@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train import data
-from train.data import DataError, Mnist, load_mnist
+from train.data import mnist as data
+from train.data.mnist import DataError, Mnist, load_mnist
 
 Arrays = dict[str, np.ndarray]
 

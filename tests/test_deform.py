@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.normalise import BOX, normalise
-from train.chance import CANVAS
-from train.deform import CHUNK, Deformer
-from train.deformation import MILD, STRONG, Deformation
+from train.augmentation.augment import CHUNK, Deformer
+from train.augmentation.chance import CANVAS
+from train.augmentation.settings import MILD, STRONG, Deformation
 
 SHARES = [field.name for field in fields(Deformation) if field.name.endswith("_share")]
 CLEAN = Deformation(**dict.fromkeys(SHARES, 0.0))
@@ -124,7 +124,8 @@ def test_wrong_digits_are_refused(digits):
 
 
 def test_deforming_needs_no_tensorflow():
-    code = "import sys, train.deform; print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    heavy = "[name for name in ('tensorflow', 'keras') if name in sys.modules]"
+    code = f"import sys, train.augmentation.augment; print({heavy})"
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -15,11 +15,11 @@ import onnx
 import pytest
 from click.testing import CliRunner
 
-from edge_runtime import selftest
 from edge_runtime.backends import litert
-from edge_runtime.bundle import load_bundle
+from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import finish
+from edge_runtime.diagnostics import selftest
 from edge_runtime.errors import ModelError, OutputError
 from export import bundle as bundle_writer
 from export import onnx as onnx_export
@@ -31,7 +31,7 @@ from export.logits import logits_model, outputs
 from export.pipeline import export_run
 from tests.conftest import in_place_of_mnist
 from train import fit
-from train.data import normalised
+from train.data.mnist import normalised
 from train.network import build
 from train.recipes import RECIPES, Conv, Crop, Dense, Depthwise, Pool, Recipe, Rows, Windows
 

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime import formats, limits
+from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, InputError, NotAnImageError, TooLargeError
-from edge_runtime.formats import isolated
-from edge_runtime.gray import stretched
-from edge_runtime.image import decode_gray, decode_images, is_image_name, needs_extra, read_gray, read_images
+from edge_runtime.images import formats
+from edge_runtime.images.files import decode_gray, decode_images, is_image_name, needs_extra, read_gray, read_images
+from edge_runtime.images.formats import isolated
+from edge_runtime.images.gray import stretched
 from tests.conftest import ROOT
 from tests.image_files import (
     DIGIT,
@@ -309,9 +310,8 @@ def test_without_the_extra_a_file_costs_one_line_with_the_command(tmp_path, run_
         command = "pip install 'edge-digits[formats]'"
         assert f"{file}: this is a file of the format {name}: to read it, {command}" in said
     assert "d.png" not in said
-    program = (
-        f"from edge_runtime.image import needs_extra; print([needs_extra(n) for n in {[*names.values(), 'd.png']}])"
-    )
+    asked = [*names.values(), "d.png"]
+    program = f"from edge_runtime.images.files import needs_extra; print([needs_extra(n) for n in {asked}])"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"PYTHONPATH": f"{barred}:{ROOT}"},

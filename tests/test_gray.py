@@ -6,11 +6,11 @@ import pytest
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
-from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import UsageError
-from edge_runtime.gray import stretched, to_gray
-from edge_runtime.image import decode_gray
+from edge_runtime.images.files import decode_gray
+from edge_runtime.images.gray import stretched, to_gray
 from edge_runtime.pipeline import Reader
+from edge_runtime.synthetic.digits import draw_digit
 from tests.image_files import encoded, gray_tiff, tiff
 
 INK = draw_digit(7, seed=3, size=60).astype(np.float64)

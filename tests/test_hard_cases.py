@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.drawn_page import draw_page
 from edge_runtime.errors import OutputError
-from edge_runtime.image import read_gray, to_gray
+from edge_runtime.images.files import read_gray, to_gray
 from edge_runtime.normalise import normalise
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
-from edge_runtime.sinks.hard import HardCases
+from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Frame, Status
+from edge_runtime.watch.hard_cases import HardCases
 
 
 def look(text, seed):
@@ -141,7 +141,7 @@ def extra(tmp_path):
 
 
 def test_sorted_digits_are_read_and_normalised(extra):
-    from train.extra import load_extra
+    from train.data.extra import load_extra
 
     found = load_extra(extra)
     assert found.labels.tolist() == [3, 3, 7, 7]
@@ -150,7 +150,7 @@ def test_sorted_digits_are_read_and_normalised(extra):
 
 
 def test_what_is_left_out_is_named_with_the_reason(extra):
-    from train.extra import load_extra
+    from train.data.extra import load_extra
 
     blank = cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes()
     for name, data in (("broken.png", b"no picture"), ("empty.png", b""), ("blank.png", blank)):
@@ -171,8 +171,8 @@ def test_what_is_left_out_is_named_with_the_reason(extra):
 
 
 def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
-    from train.data import DataError
-    from train.extra import load_extra
+    from train.data.extra import load_extra
+    from train.data.mnist import DataError
 
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(DataError, match=r"no images in folders 0 to 9 there$"):
@@ -208,7 +208,7 @@ def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, ca
 
 def test_extra_digits_are_trained_on_and_neither_validated_nor_tested_on(extra, few):
     from train import fit
-    from train.extra import load_extra
+    from train.data.extra import load_extra
     from train.recipes import RECIPES
 
     recipe = dataclasses.replace(RECIPES["single-layer"], validate=True)

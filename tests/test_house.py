@@ -15,10 +15,10 @@ ONE_FILE = {  # each of these is imported by one file alone
     "tflite_runtime": "edge_runtime/backends/tflite_runtime.py",
     "onnxruntime": "edge_runtime/backends/onnx.py",
     "picamera2": "edge_runtime/sources/picamera.py",
-    "paho": "edge_runtime/sinks/readings/mqtt.py",
-    "pi_heif": "edge_runtime/formats/heif.py",
-    "PIL": "edge_runtime/formats/avif.py",
-    "pypdfium2": "edge_runtime/formats/pdf.py",
+    "paho": "edge_runtime/sinks/mqtt.py",
+    "pi_heif": "edge_runtime/images/formats/heif.py",
+    "PIL": "edge_runtime/images/formats/avif.py",
+    "pypdfium2": "edge_runtime/images/formats/pdf.py",
 }
 BUDGET = 400  # modules that `edge-digits classify` may load, Python's own among them
 # By `classify`.
@@ -32,9 +32,7 @@ PACKAGES = {
     "train": {"edge_runtime"},
     "export": {"edge_runtime", "train"},
     "benchmarks": {"edge_runtime", "train", "export"},
-    "installer": {"edge_runtime"},
-    "arm64": {"edge_runtime", "installer"},
-    "samples": {"edge_runtime"},
+    "tools": {"edge_runtime"},
 }
 
 
@@ -86,7 +84,7 @@ def test_types_and_errors_know_nobody():
 
 
 def test_the_rooms_open_with_what_flows_in_and_out():
-    for room in ("edge_runtime", "train", "export", "benchmarks", "arm64", "installer"):
+    for room in ("edge_runtime", "train", "export", "benchmarks", "tools"):
         text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text()))
         assert text, room
         assert len(text.splitlines()) > 1, room

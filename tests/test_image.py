@@ -15,8 +15,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from edge_runtime import decode_gray, read_gray
-from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError
+from edge_runtime.synthetic.digits import draw_digit
 from tests.conftest import program
 
 FORMATS = [".png", ".jpg", ".bmp", ".tiff", ".webp"]

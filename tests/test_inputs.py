@@ -11,13 +11,13 @@ from PIL import Image
 
 import edge_runtime
 from edge_runtime import Classifier, Reader, classify, read_gray, read_page
-from edge_runtime.drawing import draw_digit
-from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import DamagedImageError, FileError, InputError, NotAnImageError, TooLargeError, UsageError
-from edge_runtime.inputs import as_gray
+from edge_runtime.images.inputs import as_gray
 from edge_runtime.limits import FILE_BYTES
 from edge_runtime.normalise import normalise
 from edge_runtime.page import Page
+from edge_runtime.synthetic.digits import draw_digit
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import Box, Digit, Status
 
 DRAWN = draw_page(["2074"], (400, 140), 60, 3, Look(ink=(160, 40, 30), paper=(200, 225, 235)))

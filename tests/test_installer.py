@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.service.unit import unit
-from installer.build import HEADER, INSTALLER, run_file
 from tests.conftest import program
+from tools.installer.build import HEADER, INSTALLER, run_file
 
 PROGRAM = """
 import sys

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
+from edge_runtime.batch import parquet
+from edge_runtime.batch.journal import Journal
+from edge_runtime.batch.row_formats import Csv, JsonLines
+from edge_runtime.common.files import Files
 from edge_runtime.errors import OutputError
-from edge_runtime.files import Files
-from edge_runtime.sinks import parquet
-from edge_runtime.sinks.formats import Csv, JsonLines
-from edge_runtime.sinks.journal import Journal
 from edge_runtime.types import Row, Status
 
 PAGES = 2  # of each file

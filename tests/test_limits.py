@@ -3,7 +3,7 @@
 import re
 
 from edge_runtime import limits
-from edge_runtime.formats import FORMATS
+from edge_runtime.images.formats import FORMATS
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")

@@ -10,23 +10,23 @@ import pytest
 
 from edge_runtime import Classifier, Reader
 from edge_runtime.backends import is_installed
-from edge_runtime.bundle import LINE, load_bundle, load_lines
-from edge_runtime.ctc import decode, likelihood
-from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.bundles.bundle import LINE, load_bundle, load_lines
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.find.ink import find_ink
 from edge_runtime.find.line import line_image
-from edge_runtime.image import to_gray
-from edge_runtime.line_reader import LineReader, spell
+from edge_runtime.images.files import to_gray
+from edge_runtime.lines.ctc import decode, likelihood
+from edge_runtime.lines.recogniser import LineReader, spell
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import NONE, Status
 from export import lines as exported
 from export.errors import ParityError
 from export.pipeline import export_run
 from train import line_fit
 from train.__main__ import main
-from train.hands import SHAPES, other_hand
-from train.lines import MOST, lines
 from train.recipes import RECIPES, Conv, Pool
+from train.synthetic.hands import SHAPES, other_hand
+from train.synthetic.lines import MOST, lines
 
 COLUMNS = 48
 TOUCHING = (["36", "52"], ["2074"], ["800"])

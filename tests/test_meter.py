@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime import Classifier, Reader
-from edge_runtime.drawn_page import draw_page
-from edge_runtime.fake_files import FakeDisk
+from edge_runtime.common.fake_files import FakeDisk
 from edge_runtime.sources.fake import Fake, parse_plan
+from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Frame
 from edge_runtime.watch.memory import Memory
 from edge_runtime.watch.meter import Last, Rules

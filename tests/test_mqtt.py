@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import FileError, UsageError
-from edge_runtime.sinks.readings.broker import parse_broker, read_password
-from edge_runtime.sinks.readings.record import record
-from edge_runtime.sinks.readings.sinks import Sinks
-from edge_runtime.sinks.readings.targets import Settings
+from edge_runtime.sinks.broker import parse_broker, read_password
+from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.record import record
+from edge_runtime.sinks.targets import Settings
 from edge_runtime.types import Command, Event, Reading
 from tests import home_assistant
 from tests.conftest import ROOT, program, skip
@@ -187,9 +187,9 @@ def test_restarts_of_the_broker_lose_nothing(broker, listener, watch):
 WRITER = """
 import sys
 from pathlib import Path
-from edge_runtime.sinks.readings.record import record
-from edge_runtime.sinks.readings.sinks import Sinks
-from edge_runtime.sinks.readings.targets import Settings
+from edge_runtime.sinks.record import record
+from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.targets import Settings
 from edge_runtime.types import Event, Reading
 port, folder, number = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 sinks = Sinks([f"mqtt://127.0.0.1:{port}/meters/water"], Settings(outbox=folder))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import nondigits
-from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import FileError
-from train.data import Mnist
+from edge_runtime.synthetic.digits import draw_digit
+from train.data.mnist import Mnist
 
 KEPT = {"MNIST test": {"kept": 0.995, "error": 0.001}}
 

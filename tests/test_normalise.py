@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import UsageError
 from edge_runtime.normalise import is_blank, normalise
+from edge_runtime.synthetic.digits import draw_digit
 
 LABELS = st.integers(0, 9)
 SEEDS = st.integers(0, 10_000)

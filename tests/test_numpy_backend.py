@@ -10,9 +10,9 @@ import pytest
 from edge_runtime import Classifier
 from edge_runtime.backends import litert, numpy_int8
 from edge_runtime.backends.tflite_file import Dense, read_tflite
-from edge_runtime.bundle import DIGIT, Shapes, load_bundle
-from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.bundles.bundle import DIGIT, Shapes, load_bundle
 from edge_runtime.errors import BackendError, UnsupportedModelError
+from edge_runtime.synthetic.pages import Look, draw_page
 from tests.conftest import ROOT
 
 DENSE = ("ann", "ann-small", "ann-nano")

@@ -8,12 +8,14 @@ import pytest
 
 from edge_runtime.normalise import normalise
 from tests.test_deform import drawn
-from train import fit, letters, shown
-from train.data import Mnist
-from train.others import Others
-from train.pool import Pool
+from train import fit
+from train.data import shown
+from train.data.mnist import Mnist
+from train.data.pool import Pool
+from train.data.shown import others_beside
 from train.recipes import RECIPES, Dense
-from train.shown import others_beside
+from train.synthetic import letters
+from train.synthetic.nondigits import Others
 
 LIKE_DIGITS = set("OoIlSsZzBgqb")
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_runtime import Classifier, Reader, read_page
-from edge_runtime.drawing import draw_digit
-from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.sources.fake import Fake, parse_plan
+from edge_runtime.synthetic.digits import draw_digit
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import Status
 from tests.conftest import ROOT
 

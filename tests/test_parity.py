@@ -11,7 +11,7 @@ import pytest
 from benchmarks import disagreements, keras_model, parity, tables
 from benchmarks.__main__ import benchmarks
 from benchmarks.parity import Outputs
-from edge_runtime.bundle import load_bundle
+from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.cli.run import finish
 from edge_runtime.errors import FileError
 from train.network import build

@@ -55,7 +55,7 @@ import time
 
 import cv2
 
-from edge_runtime.drawn_page import draw_page
+from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.sources.live import Shot
 
 

@@ -15,10 +15,10 @@ import pytest
 from edge_runtime.errors import OutputError
 from tests.conftest import ROOT
 from tests.test_deform import drawn
-from train.deform import Deformer
-from train.deformation import MILD
+from train.augmentation.augment import Deformer
+from train.augmentation.settings import MILD
+from train.data.pool import Pool
 from train.errors import TrainError
-from train.pool import Pool
 
 MANY = 5_000  # epochs: more than are made before a test ends
 

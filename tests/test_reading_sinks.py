@@ -19,15 +19,15 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.common.fake_files import FakeDisk
 from edge_runtime.errors import EdgeDigitsError, MissingLibraryError, OutputError, UsageError
-from edge_runtime.fake_files import FakeDisk
-from edge_runtime.sinks.readings.csv import CsvSink
-from edge_runtime.sinks.readings.jsonl import JsonLinesSink
-from edge_runtime.sinks.readings.outbox import MEMORY, Outbox
-from edge_runtime.sinks.readings.record import COLUMNS
-from edge_runtime.sinks.readings.sinks import Sinks
-from edge_runtime.sinks.readings.stdout import StdoutSink
-from edge_runtime.sinks.readings.targets import Settings, open_sink
+from edge_runtime.sinks.csv import CsvSink
+from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.jsonl import JsonLinesSink
+from edge_runtime.sinks.outbox import MEMORY, Outbox
+from edge_runtime.sinks.record import COLUMNS
+from edge_runtime.sinks.stdout import StdoutSink
+from edge_runtime.sinks.targets import Settings, open_sink
 from edge_runtime.types import Event, Reading
 from tests.conftest import ROOT
 
@@ -173,7 +173,7 @@ def test_a_bad_target_is_one_clear_line_without_a_password(target, reason):
 
 def test_without_its_library_mqtt_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt", None)
-    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.readings.mqtt", raising=False)
+    monkeypatch.delitem(sys.modules, "edge_runtime.sinks.mqtt", raising=False)
     with pytest.raises(MissingLibraryError, match="pip install paho-mqtt, or the extra edge-digits"):
         open_sink("mqtt://127.0.0.1/t")
 
@@ -225,8 +225,8 @@ def test_a_pipe_is_refused_and_does_not_hang(tmp_path, kind):
 
 WRITER = """
 import sys
-from edge_runtime.sinks.readings.stdout import StdoutSink
-from edge_runtime.sinks.readings.targets import Settings, open_sink
+from edge_runtime.sinks.stdout import StdoutSink
+from edge_runtime.sinks.targets import Settings, open_sink
 from edge_runtime.types import Event, Reading
 kind, path, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
 sink = open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000, jsonl_keep=1000))
@@ -371,7 +371,7 @@ class Journal:
 
 @pytest.fixture(params=[*FILES, "outbox"])
 def journal(request, tmp_path, monkeypatch):
-    monkeypatch.setattr("edge_runtime.sinks.readings.outbox.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("edge_runtime.sinks.outbox.RETRY_SECONDS", 0.0)
     return Journal(request.param, tmp_path / "folder")
 
 
@@ -703,7 +703,7 @@ def test_an_outbox_serves_threads(tmp_path):
 FULL_DISK = """
 import os, resource, signal, sys, time
 from pathlib import Path
-from edge_runtime.sinks.readings.outbox import MEMORY, Outbox
+from edge_runtime.sinks.outbox import MEMORY, Outbox
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 said = []
 box = Outbox(Path(sys.argv[1]), 1_000_000, said.append)

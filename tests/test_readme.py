@@ -3,7 +3,7 @@
 import re
 
 from benchmarks import parity, tables
-from edge_runtime.bundle import DEFAULT, load_bundle
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_runtime.redact import BROKER_FORM, ENCODE, SOURCE_FORM, redact, redact_argument
+from edge_runtime.common.redact import BROKER_FORM, ENCODE, SOURCE_FORM, redact, redact_argument
 
 
 @pytest.mark.parametrize(

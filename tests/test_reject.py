@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, Reader
-from edge_runtime.bundle import load_bundle
+from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.decide import Reason, decide
-from edge_runtime.drawing import draw_digit
 from edge_runtime.errors import UsageError
+from edge_runtime.synthetic.digits import draw_digit
 from edge_runtime.types import Classification, Status
 from tests.conftest import ROOT
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edge_runtime.light import lit
-from edge_runtime.resize import linear, smaller
+from edge_runtime.images.light import lit
+from edge_runtime.images.resize import linear, smaller
 
 
 @pytest.mark.parametrize(("before", "after"), [((37, 23), (20, 12)), ((21, 20), (20, 19)), ((60, 7), (20, 2))])

@@ -18,8 +18,8 @@ import pytest
 from tests.conftest import ROOT
 from train import checkpoint, fit
 from train.__main__ import main
-from train.data import Mnist
-from train.deformation import MILD, STRONG
+from train.augmentation.settings import MILD, STRONG
+from train.data.mnist import Mnist
 from train.errors import CheckpointError, TeacherError
 from train.recipes import RECIPES, Crop, Dense, Distil, Lesson, Pool, Recipe, Windows
 from train.score import Result

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime import selftest
-from edge_runtime.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_lines
+from edge_runtime.bundles.golden import load_golden
+from edge_runtime.diagnostics import selftest
+from edge_runtime.diagnostics.selftest import State, check, first_working, try_backend
 from edge_runtime.errors import BackendError, ModelError
-from edge_runtime.golden import load_golden
-from edge_runtime.selftest import State, check, first_working, try_backend
 from export.golden import add
 from tests.conftest import ROOT
 

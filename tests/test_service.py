@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.backends import KINDS
-from edge_runtime.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_lines
 from edge_runtime.limits import SELF_TEST_SECONDS
 from edge_runtime.service.install import install
 from edge_runtime.service.notify import Notifier

@@ -14,9 +14,9 @@ import pytest
 
 from edge_runtime import Reader
 from edge_runtime.cli import session
-from edge_runtime.drawn_page import draw_page
 from edge_runtime.service.unit import WATCHDOG_SECONDS
-from edge_runtime.sinks.readings.jsonl import JsonLinesSink
+from edge_runtime.sinks.jsonl import JsonLinesSink
+from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.watch.worker import Worker
 
 SCALED = 2.0  # seconds: the watchdog's time here; what is slow is slow in the same ratio

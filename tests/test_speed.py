@@ -18,7 +18,7 @@ from benchmarks.instructions import Compared
 from benchmarks.latency import measure
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS
-from edge_runtime.bundle import DEFAULT, load_bundle
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle
 from edge_runtime.cli.run import finish
 from export.tflite import convert_float
 from tests.conftest import program, skip

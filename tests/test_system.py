@@ -7,7 +7,7 @@ from importlib import invalidate_caches
 import numpy as np
 import pytest
 
-from edge_runtime.system import conflicts
+from edge_runtime.diagnostics.system import conflicts
 
 
 @pytest.fixture

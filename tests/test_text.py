@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_runtime.common.text import open_text, read_text
 from edge_runtime.errors import FileError
-from edge_runtime.text import open_text, read_text
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 ENDS = ["\n", "\r\n", "\r"]

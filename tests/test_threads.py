@@ -11,9 +11,9 @@ import pytest
 
 from edge_runtime import Classifier, Reader, read_page
 from edge_runtime.backends import KINDS, is_installed
-from edge_runtime.drawn_page import Look, draw_page
-from edge_runtime.line_reader import LineReader
+from edge_runtime.lines.recogniser import LineReader
 from edge_runtime.normalise import normalise_all
+from edge_runtime.synthetic.pages import Look, draw_page
 from tests.conftest import ROOT, skip
 
 BACKENDS = os.environ.get("EDGE_DIGITS_BACKENDS", "litert onnx numpy fake").split()
@@ -84,7 +84,7 @@ tasks = set(os.listdir("/proc/self/task"))
 import numpy as np
 blas = set(os.listdir("/proc/self/task")) - tasks
 from edge_runtime import Classifier, Reader
-from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.synthetic.pages import Look, draw_page
 def switches():
     time.sleep(0.3)  # a thread that was woken sleeps again
     total = 0

@@ -19,9 +19,10 @@ import pytest
 
 from edge_runtime.normalise import normalise
 from tests.conftest import in_place_of_mnist
-from train import fit, progress, shown
+from train import fit, progress
 from train.__main__ import main
-from train.data import Mnist
+from train.data import shown
+from train.data.mnist import Mnist
 from train.learner import Learner
 from train.learner import optimizer as make_optimizer
 from train.network import build

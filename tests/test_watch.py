@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, Reader
-from edge_runtime.sinks.readings.record import COLUMNS
+from edge_runtime.sinks.record import COLUMNS
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.types import Event, Frame, Status
 from edge_runtime.watch.votes import Rules, Votes

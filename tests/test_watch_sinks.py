@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.cli.watch import watch
-from edge_runtime.image import read_gray
-from edge_runtime.sinks.readings.record import COLUMNS
+from edge_runtime.images.files import read_gray
+from edge_runtime.sinks.record import COLUMNS
 from tests.conftest import ROOT
 from tests.mosquitto import Listener, Mosquitto, free_port, wait_until
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from edge_runtime.batch.workers import Workers
 from edge_runtime.errors import BackendError, ModelError
-from edge_runtime.workers import Workers
 
 
 class Square:

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_runtime.drawn_page import Look, draw_page
-from edge_runtime.image import to_gray
+from edge_runtime.images.files import to_gray
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import Gray
 
 PAGE, LARGE = (1700, 1700), (3000, 4000)  # pixels: as large as is worked on, and 12 megapixels

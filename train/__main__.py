@@ -15,9 +15,9 @@ from click.core import ParameterSource
 from edge_runtime.cli.run import debug_option, finish, run
 from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
 from train import checkpoint
-from train.data import Mnist, load_mnist
-from train.data_option import data_option
-from train.extra import SHOWN, Extra, load_extra
+from train.data.extra import SHOWN, Extra, load_extra
+from train.data.mnist import Mnist, load_mnist
+from train.data.option import data_option
 from train.progress import doing
 from train.recipes import RECIPES, Recipe
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.common.files import Files
 from edge_runtime.errors import OutputError
-from edge_runtime.files import Files
 from train.errors import CheckpointError
 
 NAME = "checkpoint.npz"

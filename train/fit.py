@@ -18,19 +18,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; read 
 
 import keras
 
-from edge_runtime import cpu
-from edge_runtime.versions import versions
+from edge_runtime.common import cpu
+from edge_runtime.common.versions import versions
 from train import checkpoint, teacher
 from train.checkpoint import Checkpoint
-from train.data import Bytes, Mnist, normalised
+from train.data.extra import Extra
+from train.data.mnist import Bytes, Mnist, normalised
+from train.data.shown import Digits, others_beside, shown
 from train.errors import TrainError
-from train.extra import Extra
 from train.learner import Learner
 from train.network import build
 from train.progress import doing
 from train.recipes import Recipe
 from train.score import CLASSES, Result, Score
-from train.shown import Digits, others_beside, shown
 from train.teacher import Teacher
 
 log = logging.getLogger(__name__)

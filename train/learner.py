@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from train import rounding
-from train.data import Bytes
+from train.data.mnist import Bytes
 from train.network import build
 from train.recipes import Recipe
 

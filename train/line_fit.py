@@ -11,19 +11,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.ctc import decode
+from edge_runtime.common.versions import versions
 from edge_runtime.find import line
-from edge_runtime.versions import versions
-from train.data import Mnist
+from edge_runtime.lines.ctc import decode
+from train.data.line_pool import line_files, read_lines
+from train.data.mnist import Mnist
 from train.errors import TrainError
 from train.fit import Course, Plan, precision_of, summary_of
 from train.learner import Learner
-from train.line_pool import line_files, read_lines
-from train.lines import Lines, lines
 from train.network import build
 from train.progress import doing
 from train.recipes import Recipe
 from train.score import Training
+from train.synthetic.lines import Lines, lines
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from train.deformation import MILD, STRONG, Deformation
+from train.augmentation.settings import MILD, STRONG, Deformation
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from edge_runtime.normalise import SIZE
-from train.data import Bytes, Mnist, normalised
-from train.deform import Deformer
-from train.others import Others
+from train.augmentation.augment import Deformer
+from train.data.mnist import Bytes, Mnist, normalised
 from train.score import CLASSES, Result, Score
+from train.synthetic.nondigits import Others
 
 DPI = 144
 BLUE, ORANGE, GRAY, RED = "#2a6fbb", "#e08214", "#666666", "#c8102e"

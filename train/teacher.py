@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from train.data import Bytes
+from train.data.mnist import Bytes
 from train.errors import TeacherError
 from train.recipes import Recipe
 

@@ -11,7 +11,7 @@ from benchmarks.camera import accuracy, endings, endurance, pace
 from benchmarks.machine import machine
 from benchmarks.options import out_option, refuse_unused, results_folder
 from edge_runtime import Classifier
-from edge_runtime.bundle import DEFAULT
+from edge_runtime.bundles.bundle import DEFAULT
 from edge_runtime.cli.run import debug_option
 
 FILE = "camera.json"

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.drawn_page import Look, draw_page
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import Frame, Gray
 
 SIZE = (640, 480)  # pixels, of a frame

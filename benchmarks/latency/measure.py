@@ -20,7 +20,7 @@ from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS, why_not
 from benchmarks.statistics import promise
 from edge_runtime.bench.figures import repeated
-from edge_runtime.bundle import DEFAULT, Bundle, load_bundle
+from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.types import Images
 

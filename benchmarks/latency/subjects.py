@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks import keras_model
 from edge_runtime import Classifier, Reader, decode_gray
 from edge_runtime.backends import open_backend
-from edge_runtime.bundle import Bundle
+from edge_runtime.bundles.bundle import Bundle
 from edge_runtime.errors import UnsupportedModelError
 from edge_runtime.normalise import normalise, normalise_all
 from edge_runtime.types import Images

@@ -24,7 +24,7 @@ def main(task: dict[str, Any]) -> dict[str, Any]:
 
     from benchmarks.latency import loadgen
     from benchmarks.latency.subjects import SUBJECTS
-    from edge_runtime.bundle import load_bundle
+    from edge_runtime.bundles.bundle import load_bundle
 
     rules = loadgen.OFFICIAL if task["official"] else loadgen.short(task["seconds"])
     keras = Path(task["keras"]) if task["keras"] else None

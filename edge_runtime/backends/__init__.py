@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Bundle, Shapes
+from edge_runtime.bundles.bundle import Bundle, Shapes
 from edge_runtime.errors import BackendError, EdgeDigitsError, ModelError, UsageError, explain
 from edge_runtime.limits import THREADS
 from edge_runtime.plugins import BACKENDS, load_plugin, plugin_names

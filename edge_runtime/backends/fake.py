@@ -6,7 +6,7 @@ Its label is the sum of all pixels modulo 10: worthless, deterministic, and diff
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Shape, Shapes
+from edge_runtime.bundles.bundle import Shape, Shapes
 from edge_runtime.types import Images
 
 HIGH = 100  # the output of the label; all others are 0

@@ -3,7 +3,7 @@
 from ai_edge_litert.interpreter import Interpreter
 
 from edge_runtime.backends.tflite import TfliteBackend, load_tflite
-from edge_runtime.bundle import Shapes
+from edge_runtime.bundles.bundle import Shapes
 
 
 def load(model: bytes, threads: int, shapes: Shapes) -> TfliteBackend:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import KINDS
 from edge_runtime.backends.tflite_file import Dense, Layer, Quantisation, Reshape, Transpose, read_tflite
-from edge_runtime.bundle import Shapes
+from edge_runtime.bundles.bundle import Shapes
 from edge_runtime.errors import BackendError, ModelError, UnsupportedModelError
 from edge_runtime.limits import LAYER_VALUES
 from edge_runtime.types import Images

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Shape, Shapes
+from edge_runtime.bundles.bundle import Shape, Shapes
 from edge_runtime.errors import BackendError, ModelError, explain
 from edge_runtime.types import Images
 

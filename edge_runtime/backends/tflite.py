@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Shape
+from edge_runtime.bundles.bundle import Shape
 from edge_runtime.errors import BackendError, ModelError, explain
 from edge_runtime.types import Images
 

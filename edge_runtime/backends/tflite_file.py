@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import limits
 from edge_runtime.backends.flatbuffer import Table
-from edge_runtime.bundle import Shape
+from edge_runtime.bundles.bundle import Shape
 from edge_runtime.errors import ModelError, UnsupportedModelError
 
 FULLY_CONNECTED, RESHAPE, TRANSPOSE = 9, 22, 39

@@ -4,7 +4,7 @@ import numpy as np
 from tflite_runtime.interpreter import Interpreter
 
 from edge_runtime.backends.tflite import TfliteBackend, load_tflite
-from edge_runtime.bundle import Shapes
+from edge_runtime.bundles.bundle import Shapes
 from edge_runtime.errors import BackendError
 
 

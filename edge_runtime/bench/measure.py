@@ -15,14 +15,14 @@ from importlib.metadata import files as files_of
 from pathlib import Path
 from typing import Any
 
-from edge_runtime import cpu
 from edge_runtime.backends import KINDS, is_installed
 from edge_runtime.bench import device
 from edge_runtime.bench.figures import repeated
-from edge_runtime.bundle import Bundle
-from edge_runtime.doctor import DISTRIBUTIONS, PACKAGES
+from edge_runtime.bundles.bundle import Bundle
+from edge_runtime.common import cpu
+from edge_runtime.common.versions import versions
+from edge_runtime.diagnostics.doctor import DISTRIBUTIONS, PACKAGES
 from edge_runtime.errors import BackendError
-from edge_runtime.versions import versions
 
 SCHEMA = 1
 IDLE_LOOKS = 5  # at the power before anything runs
@@ -172,7 +172,7 @@ def _run(bundle: Bundle, backend: str, threads: int, seconds: float, idle: float
 def _picture(folder: Path) -> Path:
     import cv2
 
-    from edge_runtime.drawing import draw_digit
+    from edge_runtime.synthetic.digits import draw_digit
 
     path = folder / "seven.png"
     cv2.imwrite(str(path), draw_digit(7, seed=1))

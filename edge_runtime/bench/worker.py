@@ -21,10 +21,10 @@ def main(model: str, backend: str, threads: int, seconds: float) -> None:
     import numpy as np
 
     from edge_runtime.classifier import Classifier
-    from edge_runtime.drawing import draw_digit
-    from edge_runtime.image import decode_gray
+    from edge_runtime.images.files import decode_gray
     from edge_runtime.normalise import normalise
     from edge_runtime.pipeline import Reader
+    from edge_runtime.synthetic.digits import draw_digit
 
     digits = np.stack([normalise(draw_digit(index % 10, seed=index)) for index in range(BATCH)])
     encoded = [cv2.imencode(".png", digit)[1].tobytes() for digit in digits]

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edge_runtime.batch import BATCH
+from edge_runtime.batch.rows import BATCH
 from edge_runtime.cli.options import backend_option, max_error_option, model_option
 from edge_runtime.cli.run import debug_option
 
@@ -77,6 +77,6 @@ def batch_classify(**options: Any) -> int:
     --resume. With true labels, accuracy and a table by digit are printed, and a picture of the confusion is written
     beside the output. Exit code 1 if anything could not be read or copied, or if there was nothing to read.
     """
-    from edge_runtime.cli.batch_job import Options, run_batch  # what other commands need not load
+    from edge_runtime.batch.job import Options, run_batch  # what other commands need not load
 
     return run_batch(Options(**options))

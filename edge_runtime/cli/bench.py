@@ -8,8 +8,8 @@ import click
 
 from edge_runtime.cli.options import model_option, threads_option
 from edge_runtime.cli.run import debug_option
+from edge_runtime.cli.table import printable
 from edge_runtime.errors import EdgeDigitsError, FileError, OutputError, UsageError
-from edge_runtime.sinks.table import printable
 
 RESULT_BYTES = 16 * 1024 * 1024  # bytes: the largest result that is compared
 EPILOG = """\b
@@ -54,7 +54,7 @@ def bench(
     # Only here: the other commands do not pay for it.
     from edge_runtime.bench import table
     from edge_runtime.bench.measure import measure
-    from edge_runtime.bundle import load_bundle
+    from edge_runtime.bundles.bundle import load_bundle
 
     if compare:
         if output is not None or as_json:

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from edge_runtime.common.text import read_text
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.limits import CONFIG_BYTES
-from edge_runtime.text import read_text
 
 META = frozenset({"config", "debug", "help", "version"})  # options that are about the command, not its work
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from edge_runtime.bundles.golden import STEPS
 from edge_runtime.cli.run import debug_option
-from edge_runtime.doctor import examine
-from edge_runtime.golden import STEPS
-from edge_runtime.selftest import State
+from edge_runtime.diagnostics.doctor import examine
+from edge_runtime.diagnostics.selftest import State
 
 EPILOG = """\b
 Examples:

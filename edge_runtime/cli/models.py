@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edge_runtime.bundle import DEFAULT, Bundle, load_bundle, names
+from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, names
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import EdgeDigitsError
 

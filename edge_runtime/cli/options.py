@@ -3,7 +3,7 @@
 import click
 
 from edge_runtime.backends import AUTO, CHOICES
-from edge_runtime.bundle import Bundle
+from edge_runtime.bundles.bundle import Bundle
 from edge_runtime.limits import THREADS
 from edge_runtime.plugins import BACKENDS, plugin_names
 

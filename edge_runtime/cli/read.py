@@ -18,15 +18,15 @@ from edge_runtime.cli.options import (
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
+from edge_runtime.cli.table import printable
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.find.blobs import DropReason
 from edge_runtime.find.reading import Found
-from edge_runtime.formats.encoded import FailedPage
-from edge_runtime.image import DecodedImage, read_images
+from edge_runtime.images.files import DecodedImage, read_images
+from edge_runtime.images.formats.encoded import FailedPage
 from edge_runtime.overlay import Picture, annotated, explained
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
-from edge_runtime.sinks.table import printable
 from edge_runtime.types import Digit, Status
 
 EPILOG = """\b

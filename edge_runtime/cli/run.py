@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
+from edge_runtime.common.redact import redact
 from edge_runtime.errors import EdgeDigitsError
-from edge_runtime.redact import redact
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

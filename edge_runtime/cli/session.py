@@ -16,28 +16,28 @@ import click
 import cv2
 
 from edge_runtime.backends import AUTO
-from edge_runtime.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_lines
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
+from edge_runtime.cli.table import printable
+from edge_runtime.common.redact import redact
+from edge_runtime.diagnostics.selftest import first_working
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.limits import LOOK_SECONDS
 from edge_runtime.pipeline import Reader, open_lines
-from edge_runtime.redact import redact
-from edge_runtime.selftest import first_working
 from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import TERMINATED
-from edge_runtime.sinks.hard import HardCases
-from edge_runtime.sinks.readings.sinks import Sinks
-from edge_runtime.sinks.readings.targets import Settings, state_folder
-from edge_runtime.sinks.table import printable
+from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.targets import Settings, state_folder
 from edge_runtime.sources.opened import open_source
 from edge_runtime.sources.pace import paced
 from edge_runtime.sources.stored import Stored
 from edge_runtime.sources.view import View
 from edge_runtime.types import Box, Command, Frame, Gray, Reading
 from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.hard_cases import HardCases
 from edge_runtime.watch.memory import Memory
 from edge_runtime.watch.meter import Rules
 from edge_runtime.watch.watching import Watch

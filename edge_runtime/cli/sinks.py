@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edge_runtime.errors import UsageError
-from edge_runtime.sinks.readings.home_assistant import STATE_CLASSES
+from edge_runtime.sinks.home_assistant import STATE_CLASSES
 
 FILE = click.Path(path_type=Path)
 HELP = """\b
@@ -53,7 +53,7 @@ def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check_targets(context: click.Context, parameter: click.Parameter, targets: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse a password that other users of the machine could read in the list of processes."""
-    from edge_runtime.sinks.readings.broker import PASSWORD, has_password
+    from edge_runtime.sinks.broker import PASSWORD, has_password
 
     shown = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     if shown and any(map(has_password, targets)):

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.light import lit
-from edge_runtime.resize import linear, smaller
+from edge_runtime.images.light import lit
+from edge_runtime.images.resize import linear, smaller
 from edge_runtime.types import Gray
 
 WORK = 3_000_000  # pixels: a larger page is first reduced by a whole factor

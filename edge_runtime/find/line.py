@@ -5,10 +5,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from edge_runtime.bundle import LINE
+from edge_runtime.bundles.bundle import LINE
 from edge_runtime.find.ink import Ink
 from edge_runtime.find.rows import BlobRow
-from edge_runtime.resize import smaller
+from edge_runtime.images.resize import smaller
 from edge_runtime.types import Box, Gray
 
 HEIGHT, WIDTH = LINE  # pixels

@@ -32,8 +32,8 @@ from edge_runtime.find.lattice import (
 )
 from edge_runtime.find.line import Line, row_lines
 from edge_runtime.find.rows import BlobRow, find_rows
-from edge_runtime.line_reader import Spelling
-from edge_runtime.resize import smaller
+from edge_runtime.images.resize import smaller
+from edge_runtime.lines.recogniser import Spelling
 from edge_runtime.types import Box, Classification, Gray, Images
 
 SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less

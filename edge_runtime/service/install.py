@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from edge_runtime.common.text import read_text
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.limits import CONFIG_BYTES
 from edge_runtime.service.unit import NAME, unit
-from edge_runtime.text import read_text
 
 SERVICE = f"{NAME}.service"
 SECONDS = 620.0  # that systemctl may take: a start waits until the watch is ready, and backends that hang are given up

@@ -1,27 +1,27 @@
-"""Rows as JSON, one object a line."""
+"""Readings as JSON, one object a line, in a file that is rotated by its size."""
 
-from typing import TextIO
+import json
+from pathlib import Path
 
-from edge_runtime.sinks.formats import JsonLines
-from edge_runtime.types import Row
+from edge_runtime.common.files import Files
+from edge_runtime.sinks.appended import AppendedFile
+from edge_runtime.sinks.record import record
+from edge_runtime.types import Reading
 
-FORM = JsonLines(probabilities=True)
+MARK = b'{"id": '
 
 
 class JsonLinesSink:
-    """Implements Sink; writes to an open text stream, which it does not close."""
+    """Implements ReadingSink."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, path: Path, limit: int, kept: int, files: Files | None = None) -> None:
+        """limit: bytes at which FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on; kept: how many of these stay."""
+        self._file = AppendedFile(path, b"", MARK, limit, kept, files)
 
-    def write(self, row: Row) -> None:
-        """See Sink.write."""
-        self._stream.write(FORM.lines([row]).decode("ascii"))
-
-    def flush(self) -> None:
-        """See Sink.flush."""
-        self._stream.flush()
+    def write(self, reading: Reading) -> None:
+        """See ReadingSink.write."""
+        self._file.append(json.dumps(record(reading)).encode("ascii") + b"\n")
 
     def close(self) -> None:
-        """See Sink.close."""
-        self.flush()
+        """See ReadingSink.close."""
+        self._file.close()

@@ -1,39 +1,29 @@
-"""The record of a job: lines that are only ever appended, each with a checksum of all lines so far.
+"""A reading as the machine-readable sinks write it, with the same names everywhere."""
 
-A line is eight hexadecimal digits, a space and JSON. The digits are the CRC-32 of the JSON of this line and of all
-lines before it. So a line that was changed, lost or moved shows, and so does one that was not written to its end.
-"""
+from datetime import UTC, datetime
 
-import json
-import zlib
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from edge_runtime.types import Reading
 
+COLUMNS = ("id", "event", "text", "confidence", "time", "age", "source", "frame", "position")
 
-class Chain:
-    """Makes lines, each with the checksum of all lines so far."""
-
-    def __init__(self, checksum: int = 0) -> None:
-        """checksum: that of the last line that is there already."""
-        self._checksum = checksum
-
-    def line(self, value: object) -> bytes:
-        """Return the next line, for any value that JSON has."""
-        text = json.dumps(value).encode() + b"\n"
-        self._checksum = zlib.crc32(text, self._checksum)
-        return b"%08x %s" % (self._checksum, text)
+Record = dict[str, str | float | int | None]
 
 
-def read_lines(file: BinaryIO) -> Iterator[tuple[Any, int, int]]:
-    """Yield each line's value, the place in the file where it ends, and its checksum; stops at the first wrong line."""
-    checksum = end = 0
-    for line in file:
-        checksum = zlib.crc32(line[9:], checksum)
-        if not line.endswith(b"\n") or line[:9] != b"%08x " % checksum:
-            return
-        try:
-            value = json.loads(line[9:])
-        except ValueError:
-            return
-        end += len(line)
-        yield value, end, checksum
+def record(reading: Reading) -> Record:
+    """Return a reading by name, as in COLUMNS; the time as ISO 8601 in UTC, numbers rounded."""
+    return {
+        "id": reading.id,
+        "event": reading.event.value,
+        "text": reading.text,
+        "confidence": round(reading.confidence, 4),
+        "time": iso(reading.time),
+        "age": round(reading.age, 3),
+        "source": reading.source.encode("utf-8", "backslashreplace").decode(),  # a path may not be UTF-8
+        "frame": reading.frame,
+        "position": None if reading.position is None else round(reading.position, 3),
+    }
+
+
+def iso(time: float) -> str:
+    """Return seconds since 1970 as ISO 8601 in UTC with milliseconds, such as 2026-11-22T08:01:15.250Z."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_runtime import limits
 from edge_runtime.errors import SourceError, TooLargeError
-from edge_runtime.image import to_gray
+from edge_runtime.images.files import to_gray
 from edge_runtime.sources.live import Shot
 
 

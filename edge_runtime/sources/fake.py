@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.drawn_page import Look, draw_page
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.sources.live import Shot
+from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import Gray
 
 SYNTAX = "fake:digits=12345,fps=30,fault=stall@5+2"

@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from edge_runtime.common.written import MARK, is_written
 from edge_runtime.errors import FileError
-from edge_runtime.image import is_image_name, needs_extra
-from edge_runtime.written import MARK, is_written
+from edge_runtime.images.files import is_image_name, needs_extra
 
 RUN = 50_000  # names sorted in memory at once; more of one folder go to temporary files
 BLOCK = 64 * 1024  # characters read back from such a file at once

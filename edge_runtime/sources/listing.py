@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
+from edge_runtime.common.text import encoding_of
 from edge_runtime.errors import UsageError
 from edge_runtime.limits import NAME_BYTES
-from edge_runtime.text import encoding_of
 
 BLOCK = 64 * 1024  # bytes read at once
 MARK_BYTES = 4  # bytes of the longest byte order mark

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from edge_runtime import limits
+from edge_runtime.common.redact import redact
 from edge_runtime.errors import DamagedImageError, EdgeDigitsError, InputError, NotAnImageError, SourceError
-from edge_runtime.redact import redact
 from edge_runtime.types import Frame, Gray
 
 POLL_SECONDS = 0.25  # how often a consumer that waits for a frame gets None

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from edge_runtime.common.redact import ENCODE, SOURCE_FORM, needs_encoding, public_address, redact_argument
 from edge_runtime.errors import FileError, SourceError, UsageError
 from edge_runtime.plugins import SOURCES, load_plugin
-from edge_runtime.redact import ENCODE, SOURCE_FORM, needs_encoding, public_address, redact_argument
 from edge_runtime.sources import Source
 from edge_runtime.sources.live import Camera, Live
 from edge_runtime.sources.stored import Stored

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from edge_runtime import limits
+from edge_runtime.diagnostics.system import conflicts
 from edge_runtime.errors import MissingLibraryError, SourceError, explain
 from edge_runtime.sources.live import Shot, plausible
-from edge_runtime.system import conflicts
 
 PACKAGES = {"libcamera": "python3-libcamera", "pykms": "python3-kms++", "av": "python3-av", "prctl": "python3-prctl"}
 

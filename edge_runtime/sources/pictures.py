@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_runtime.errors import FileError, InputError
-from edge_runtime.image import read_gray
+from edge_runtime.images.files import read_gray
 from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.live import Shot
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from edge_runtime import limits
 from edge_runtime.errors import InputError, SourceError, TooLargeError
-from edge_runtime.image import decode_gray
+from edge_runtime.images.files import decode_gray
 from edge_runtime.sources.live import Shot
 
 BLOCK = 64 * 1024  # bytes read at once

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from edge_runtime.common.files import READINGS_MODE, Files
 from edge_runtime.errors import EdgeDigitsError
-from edge_runtime.files import READINGS_MODE, Files
-from edge_runtime.image import read_file
+from edge_runtime.images.files import read_file
 from edge_runtime.watch.meter import MOST_DIGITS, Last
 
 FILE_BYTES = 4096  # bytes: the file is never larger

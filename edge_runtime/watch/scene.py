@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.light import lit
-from edge_runtime.resize import linear, smaller
+from edge_runtime.images.light import lit
+from edge_runtime.images.resize import linear, smaller
 from edge_runtime.types import Box, Gray
 
 SIDE = 160  # pixels: the longer side of the reduced image

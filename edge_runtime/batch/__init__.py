@@ -1,0 +1,1 @@
+"""`batch-classify` as a library: files to rows, in several processes, resumable."""

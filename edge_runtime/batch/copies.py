@@ -1,0 +1,111 @@
+"""Copies of the files themselves, sorted by what became of their pages."""
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from edge_runtime.batch.paths import located
+from edge_runtime.common.written import mark_folder
+from edge_runtime.errors import OutputError
+from edge_runtime.types import Row, Status
+
+BLOCK = 1024 * 1024  # bytes copied at once
+ROOT, UP = "_root", "_up"  # names in a copy's path for the root folder and for ..
+TAKEN = re.compile("_+(root|up)")  # a name that begins with an underscore more, so that it is not one of the above
+PART = ".copy.part"  # the name of a copy that is not whole yet
+
+
+class Copies:
+    """Implements Sink. A copy keeps its path below the folder it goes to and appears there whole or not at all.
+
+    A file is copied once for each label that its pages have. What cannot be copied costs a warning.
+    """
+
+    def __init__(
+        self, root: str, by_label: Path | None, failed: Path | None, warn: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Make and mark the folders; raises OutputError where that is not possible.
+
+        root: where the rows' paths begin. by_label: gets folders 0 to 9 and `rejected`. failed: gets what failed. warn:
+        gets a line for each file that could not be copied.
+        """
+        self._root, self._by_label, self._failed, self._warn = root, by_label, failed, warn
+        self.missed = 0  # files that could not be copied
+        self._folders: set[Path] = set()  # where the file of the last row was copied to
+        for folder in filter(None, (by_label, failed)):
+            try:
+                mark_folder(folder)
+            except OSError as error:
+                raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
+
+    def write(self, row: Row) -> None:
+        """See Sink.write; raises nothing."""
+        folder = self._by_label
+        if row.status is Status.FAILED:
+            folder = self._failed
+        elif folder:
+            folder = folder / (row.label if row.status is Status.OK else row.status.value)
+        if row.page == 1:
+            self._folders.clear()
+        if folder and folder not in self._folders:
+            self._folders.add(folder)
+            self._copy(row.path, folder)
+
+    def flush(self) -> None:
+        """See Sink.flush."""
+
+    def close(self) -> None:
+        """See Sink.close."""
+
+    def _copy(self, path: str, folder: Path) -> None:
+        source = f"{self._root}/{path}" if self._root else path
+        try:
+            with os.fdopen(_open(source if self._root else located(source)), "rb", 0) as file:
+                _write(file.fileno(), folder / place(path))
+        except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
+            self.missed += 1
+            self._warn(f"{path} could not be copied: {getattr(error, 'strerror', None) or error}")
+
+
+def place(path: str) -> Path:
+    """Return where a file's copy is, relative to the folder of copies: another place for each path.
+
+    Paths that differ only in doubled slashes and single dots have the same place. A path from a list may lead anywhere;
+    below the folder of copies it stays: .. becomes _up, the root folder _root, and a name like these gets an underscore
+    more.
+    """
+    parts = [UP if part == ".." else f"_{part}" if TAKEN.fullmatch(part) else part for part in Path(path).parts]
+    if path.startswith("/"):
+        parts[0] = ROOT
+    return Path(*parts)
+
+
+def _open(path: str) -> int:
+    """Open a regular file, and nothing that could block."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError("it is no regular file")
+    return handle
+
+
+def _write(source: int, target: Path) -> None:
+    """Copy as many bytes as the file has now, in blocks."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(PART)
+    left = os.fstat(source).st_size
+    try:
+        with part.open("wb", buffering=0) as copy:
+            while left > 0 and (block := os.read(source, min(left, BLOCK))):
+                left -= len(block)
+                view = memoryview(block)
+                while view:
+                    view = view[copy.write(view) :]
+        part.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise

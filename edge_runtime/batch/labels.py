@@ -1,0 +1,128 @@
+"""True labels of images: from a table, or from the names of the folders that they are in."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from edge_runtime.batch.paths import forms, same_name
+from edge_runtime.batch.score import DIGITS
+from edge_runtime.common.text import open_text
+from edge_runtime.errors import UsageError
+from edge_runtime.types import Row
+
+NAME, LABEL, PAGE = "filename", "label", "page"  # columns; the last may be missing
+SEPARATORS = ",;\t"
+PAGE_MARK = "\0"  # between name and page: no name has one
+SHOWN = 80  # characters of a line in a message
+
+
+class Truth(Protocol):
+    """Knows the true labels of images."""
+
+    def label(self, row: Row) -> str | None:
+        """Return the true label, 0 to 9, of what a row is about; None where it is not known."""
+
+    def unused(self) -> list[str]:
+        """Return the names that no row was asked for by, so far, as they were given."""
+
+
+class FolderLabels:
+    """Implements Truth: an image's folder is named after its label."""
+
+    def label(self, row: Row) -> str | None:
+        """See Truth.label."""
+        folder = row.path.rpartition("/")[0].rpartition("/")[2]
+        return folder if folder in DIGITS else None
+
+    def unused(self) -> list[str]:
+        """See Truth.unused."""
+        return []
+
+
+class TableLabels:
+    r"""Implements Truth: a table has the columns filename,label, and page where the pages of a file differ.
+
+    It may be separated by commas, semicolons or tabs, in any encoding and with any line ends that `text` reads. A name
+    is a path below the folder, with / or \, or with the folder itself in front, or a bare name for files in any folder.
+    """
+
+    def __init__(self, table: Path, folder: str) -> None:
+        """Read a table. folder: that the rows' paths begin at.
+
+        Raises FileError where it cannot be read, UsageError, with the line, where it makes no sense.
+        """
+        self._table = table
+        self._labels: dict[str, str] = {}  # by name, or by name, PAGE_MARK and page
+        self._own = {Path(folder).resolve().name, Path(folder).absolute().name} - {"", ".."}
+        self._given: dict[str, str] = {}  # names as they were given, of labels that were not used yet
+        longer: dict[str, set[str]] = {}  # names without what is in front of the folder: keys as above
+        with open_text(table) as file:
+            for line, name, label, page in self._read(file):
+                key = same_name(name) + page
+                if self._labels.setdefault(key, label) != label:
+                    raise UsageError(
+                        f"{table}, line {line}: {name!r} has the label {label}, and {self._labels[key]} above"
+                    )
+                self._given[key] = name
+                for form in forms(name):
+                    for shorter in self._below(same_name(form)):
+                        longer.setdefault(shorter + page, set()).add(key)
+        self._longer = {
+            name: keys.pop() for name, keys in longer.items() if len(keys) == 1 and name not in self._labels
+        }
+
+    def label(self, row: Row) -> str | None:
+        """See Truth.label."""
+        name = same_name(row.path)
+        bare = name.rpartition("/")[2]
+        for page in (f"{PAGE_MARK}{row.page}", ""):
+            for key in (name + page, self._longer.get(name + page), bare + page):
+                if key is not None and key in self._labels:
+                    self._given.pop(key, None)
+                    return self._labels[key]
+        return None
+
+    def unused(self) -> list[str]:
+        """See Truth.unused."""
+        return list(self._given.values())
+
+    def _read(self, file: TextIO) -> Iterator[tuple[int, str, str, str]]:
+        """Yield line, name, label, and page behind its mark or nothing."""
+        head, skipped = file.readline(), 1
+        separators = SEPARATORS
+        if head.startswith("sep="):  # a line for spreadsheets
+            separators, head, skipped = head[4:5], file.readline(), 2
+        for separator in separators:
+            columns = [cell.strip().lower() for cell in next(csv.reader([head], delimiter=separator), [])]
+            if NAME in columns and LABEL in columns:
+                break
+        else:
+            shown = head.rstrip()[:SHOWN]
+            raise UsageError(f"{self._table} has no columns {NAME},{LABEL}: its first line is {shown!r}")
+        reader = csv.reader(file, delimiter=separator)
+        try:
+            for cells in reader:
+                found = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
+                line = skipped + reader.line_num
+                name, label, page = found.get(NAME, ""), found.get(LABEL, ""), found.get(PAGE, "")
+                label = label.removesuffix(".0")  # what spreadsheets and data frames make of a whole number
+                if not name or not label:
+                    continue
+                if label not in DIGITS:
+                    raise UsageError(f"{self._table}, line {line}: the label is {label!r}, not 0 to 9")
+                if page and not page.isdecimal():
+                    raise UsageError(f"{self._table}, line {line}: the page is {page!r}, not a number from 1")
+                yield line, name, label, f"{PAGE_MARK}{int(page)}" if page else ""
+        except csv.Error as error:
+            raise UsageError(f"{self._table}, line {skipped + reader.line_num}: {error}") from error
+
+    def _below(self, name: str) -> Iterator[str]:
+        """Yield a name itself, and what is behind each place where the folder's own name stands in it."""
+        yield name
+        for own in self._own:
+            text, part = f"/{name}", f"/{own}/"
+            start = text.find(part)
+            while start >= 0:
+                yield text[start + len(part) :]
+                start = text.find(part, start + 1)

@@ -1,0 +1,69 @@
+"""Rows as a Parquet file: the only file that imports pyarrow (the extra `parquet`).
+
+Parquet cannot be appended to, so a job writes JSON lines and this makes the Parquet file of them when all are there.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edge_runtime.batch.row_formats import JsonLines
+from edge_runtime.common.versions import import_failure
+from edge_runtime.errors import OutputError
+from edge_runtime.types import Row
+
+GROUP = 50_000  # rows in one group of the file
+
+
+def require() -> None:
+    """Raise MissingLibraryError where pyarrow is not installed, or cannot be imported."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except Exception as error:
+        install = "pip install pyarrow, or the extra edge-digits[parquet]"
+        raise import_failure("Parquet", "pyarrow", "pyarrow", install, error) from error
+
+
+def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
+    """Write the rows of a file of JSON lines as Parquet; returns how many.
+
+    Parquet has no strings but UTF-8, so in a path a byte that is none becomes \\xNN, and a backslash two.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    fields = [("path", pyarrow.string()), ("page", pyarrow.int32()), ("label", pyarrow.string())]
+    fields += [("confidence", pyarrow.float32()), ("status", pyarrow.string()), ("error", pyarrow.string())]
+    if probabilities:
+        fields += [(f"p{digit}", pyarrow.float32()) for digit in range(10)]
+    schema = pyarrow.schema(fields)
+    try:
+        with lines.open("rb") as file, pyarrow.parquet.ParquetWriter(target, schema) as writer:
+            rows = JsonLines(probabilities).rows(file)
+            count = 0
+            while group := list(islice(rows, GROUP)):
+                count += len(group)
+                writer.write_table(pyarrow.Table.from_pydict(_columns(group, probabilities), schema=schema))
+            return count
+    except pyarrow.ArrowException as error:
+        raise OutputError(f"the Parquet file cannot be written: {error}") from error
+
+
+def _columns(group: list[Row], probabilities: bool) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        "path": [_utf8(row.path) for row in group],
+        "page": [row.page for row in group],
+        "label": [row.label for row in group],
+        "confidence": [row.confidence for row in group],
+        "status": [row.status.value for row in group],
+        "error": [_utf8(row.error) for row in group],
+    }
+    if probabilities:
+        shares: Iterator[list[float | None]] = (list(row.probabilities) or [None] * 10 for row in group)
+        columns |= {f"p{digit}": list(column) for digit, column in enumerate(zip(*shares, strict=True))}
+    return columns
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")

@@ -1,0 +1,39 @@
+"""The record of a job: lines that are only ever appended, each with a checksum of all lines so far.
+
+A line is eight hexadecimal digits, a space and JSON. The digits are the CRC-32 of the JSON of this line and of all
+lines before it. So a line that was changed, lost or moved shows, and so does one that was not written to its end.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+
+class Chain:
+    """Makes lines, each with the checksum of all lines so far."""
+
+    def __init__(self, checksum: int = 0) -> None:
+        """checksum: that of the last line that is there already."""
+        self._checksum = checksum
+
+    def line(self, value: object) -> bytes:
+        """Return the next line, for any value that JSON has."""
+        text = json.dumps(value).encode() + b"\n"
+        self._checksum = zlib.crc32(text, self._checksum)
+        return b"%08x %s" % (self._checksum, text)
+
+
+def read_lines(file: BinaryIO) -> Iterator[tuple[Any, int, int]]:
+    """Yield each line's value, the place in the file where it ends, and its checksum; stops at the first wrong line."""
+    checksum = end = 0
+    for line in file:
+        checksum = zlib.crc32(line[9:], checksum)
+        if not line.endswith(b"\n") or line[:9] != b"%08x " % checksum:
+            return
+        try:
+            value = json.loads(line[9:])
+        except ValueError:
+            return
+        end += len(line)
+        yield value, end, checksum

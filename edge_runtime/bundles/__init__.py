@@ -1,0 +1,1 @@
+"""Model bundles: reading and checking them, and their golden inputs and outputs."""

@@ -1,0 +1,27 @@
+"""Rows as JSON, one object a line."""
+
+from typing import TextIO
+
+from edge_runtime.batch.row_formats import JsonLines
+from edge_runtime.types import Row
+
+FORM = JsonLines(probabilities=True)
+
+
+class JsonLinesSink:
+    """Implements Sink; writes to an open text stream, which it does not close."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: Row) -> None:
+        """See Sink.write."""
+        self._stream.write(FORM.lines([row]).decode("ascii"))
+
+    def flush(self) -> None:
+        """See Sink.flush."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """See Sink.close."""
+        self.flush()

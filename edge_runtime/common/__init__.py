@@ -1,0 +1,1 @@
+"""Small helpers with no place of their own: files, text, redaction, versions, processor and memory."""

@@ -1,0 +1,114 @@
+"""What is installed, what works, and what to do about what does not."""
+
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from edge_runtime.backends import KINDS, NUMPY, is_installed
+from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, load_lines, names
+from edge_runtime.bundles.golden import load_golden
+from edge_runtime.common import cpu
+from edge_runtime.common.versions import versions
+from edge_runtime.diagnostics.selftest import Result, State, try_backend
+from edge_runtime.diagnostics.system import conflicts
+from edge_runtime.errors import EdgeDigitsError
+
+PACKAGES = ("edge-digits", "numpy", "opencv-python-headless", "click")
+DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnx": "onnxruntime", NUMPY: "numpy"}
+
+
+def examine(self_test: bool = False, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Return what was found: versions, processor, backends, models, and `advice`, lines of what to do.
+
+    A model is read and its hash compared; each installed backend runs the golden inputs of the default one, in a
+    process of its own. self_test: of all models. tell: takes a line before each backend.
+    """
+    advice = conflicts()
+    bundles: list[Bundle] = []
+    models = {name: _model(partial(load_bundle, name), advice, bundles) for name in names()}
+    lines = _model(load_lines, advice, bundles)
+    if not models:
+        advice.append("the package holds no model: install edge-digits again")
+    tried = bundles if self_test else [bundle for bundle in bundles if bundle.name == DEFAULT]
+    backends = {name: _backend(name, tried, advice, tell) for name, kind in KINDS.items() if kind.library}
+    # The one that does not say by itself that it cannot be used.
+    auto = next((name for name, found in backends.items() if found["works"] or found["misleads"]), None)
+    if tried and not any(found["works"] for found in backends.values()):
+        advice.append(f"no backend works: {KINDS['litert'].install}")
+    elif auto and backends[auto]["misleads"]:
+        works = next(name for name, found in backends.items() if found["works"])
+        advice.append(f"auto takes {auto} all the same: say --backend {works}, or pip uninstall {DISTRIBUTIONS[auto]}")
+    elif auto == NUMPY:
+        advice.append(f"NumPy alone is slower and runs neither cnn nor the network for lines: {_install()}")
+    return {
+        "ok": bool(auto and backends[auto]["works"] and models)
+        and all(found["ok"] for found in [*models.values(), lines]),
+        "versions": versions(*PACKAGES),
+        "system": {"platform": platform.platform(), "machine": platform.machine(), "executable": sys.executable},
+        "cpu_features": cpu.features(),
+        "backends": backends,
+        "auto": auto,
+        "models": models,
+        "lines": lines,
+        "advice": advice,
+    }
+
+
+def _install() -> str:
+    return "; or ".join(kind.install for name, kind in KINDS.items() if kind.library and not is_installed(name))
+
+
+def _backend(name: str, bundles: Sequence[Bundle], advice: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "installed": is_installed(name),
+        "version": versions(DISTRIBUTIONS[name])[DISTRIBUTIONS[name]],
+        "works": False,
+        "misleads": False,  # it fails and auto takes it
+    }
+    if not found["installed"]:
+        found["advice"] = KINDS[name].install
+        return found
+    if not bundles:
+        found["advice"] = "not tried: there is no sound model to try it with"
+        return found
+    tell(f"trying {name} with {', '.join(bundle.name for bundle in bundles)}")
+    results = try_backend(name, bundles)
+    wrong = [result for result in results if result.state in (State.REFUSED, State.FAILED)]
+    found["works"] = not wrong and any(result.state is State.WORKS for result in results)
+    found["misleads"] = any(result.state is State.FAILED for result in wrong)
+    found["self_test"] = {result.model: _entry(result) for result in results}
+    if wrong:
+        found["advice"] = f"{wrong[0].reason} (with the model {wrong[0].model})"
+        advice.append(f"{name}: {found['advice']}: {_mend(name, wrong[0])}")
+    return found
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    return {"state": result.state, "steps": result.steps, "reason": result.reason}
+
+
+def _mend(name: str, result: Result) -> str:
+    if result.state is State.REFUSED:
+        return KINDS[name].install
+    return f"install another version of {DISTRIBUTIONS[name]}, or use another --backend"
+
+
+def _model(load: Callable[[], Bundle], advice: list[str], sound: list[Bundle]) -> dict[str, Any]:
+    """What there is to say of a model; one with nothing wrong is added to `sound`."""
+    try:
+        bundle = load()
+        present = {kind: file for kind, file in bundle.files.items() if kind.endswith("_int8")}
+        for file in present.values():
+            file.load()
+        load_golden(bundle)
+        sound.append(bundle)
+        return {
+            "ok": True,
+            "folder": str(bundle.folder),
+            "sha256": {kind: file.sha256 for kind, file in present.items()},
+        }
+    except EdgeDigitsError as error:
+        advice.append(str(error))
+        return {"ok": False}

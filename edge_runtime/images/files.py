@@ -1,0 +1,208 @@
+"""Image files to gray pixels: the way in for every file.
+
+The header is parsed and checked before a pixel is allocated (`formats/`). Colour becomes luma; a transparent image is
+laid on the paper that its ink stands out from; what has another depth than 8 bits is scaled (`gray`).
+"""
+
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterator
+
+from edge_runtime import limits
+from edge_runtime.errors import (
+    DamagedImageError,
+    FileError,
+    InputError,
+    MissingLibraryError,
+    NotAnImageError,
+    TooLargeError,
+)
+from edge_runtime.images.formats import EXTRA, Format, identify, is_installed, opencv, parser, png
+from edge_runtime.images.formats import is_image_name as is_image_name
+from edge_runtime.images.formats import needs_extra as needs_extra
+from edge_runtime.images.formats.encoded import DecodedImage as DecodedImage
+from edge_runtime.images.formats.encoded import Encoded, Failed
+from edge_runtime.images.formats.encoded import FailedPage as FailedPage
+from edge_runtime.images.gray import stretched, upright
+from edge_runtime.images.gray import to_gray as to_gray
+from edge_runtime.types import Gray
+
+
+def read_gray(
+    path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES, max_pixels: int = limits.PIXELS
+) -> Gray:
+    """Read and decode an image file, of several pages the first.
+
+    Returns uint8 (height, width), 0 black to 255 white. Raises InputError: FileError where the path is missing,
+    empty or no regular file, TooLargeError, NotAnImageError or DamagedImageError.
+    """
+    return decode_gray(read_file(path, max_bytes), max_pixels)
+
+
+def read_images(
+    path: str | os.PathLike[str],
+    max_bytes: int = limits.FILE_BYTES,
+    max_pixels: int = limits.PIXELS,
+    failed: Failed | None = None,
+) -> Iterator[DecodedImage]:
+    """Read every page of an image file, one at a time.
+
+        for image in read_images("scan.tif"):
+            print(image.page, image.pages, image.gray.shape)
+
+    The file is read when the first page is asked for. Raises InputError as `read_gray` does; a page that cannot be
+    decoded raises when its turn comes, after the pages before it. failed: gets such a page of a file with several, and
+    reading goes on with the next page where that is possible.
+    """
+    yield from decode_images(read_file(path, max_bytes), max_pixels, failed)
+
+
+def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) -> bytes:
+    """Return a file's bytes, never more than `max_bytes` of them; raises FileError or TooLargeError."""
+    if not os.fspath(path):
+        raise FileError("the path is empty")
+    try:
+        # O_NONBLOCK: a pipe without a writer must not hang the open.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                folder = stat.S_ISDIR(status.st_mode)
+                raise FileError("this is a folder: use batch-classify" if folder else "this is no regular file")
+            if status.st_size > max_bytes:
+                raise TooLargeError(f"the file has {status.st_size:,} bytes; at most {max_bytes:,} are read")
+            data = os.read(handle, status.st_size + 1)
+            while len(data) < status.st_size and (more := os.read(handle, status.st_size + 1 - len(data))):
+                data += more
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        raise FileError("there is no such file") from None
+    except ValueError as error:
+        if isinstance(error, (FileError, TooLargeError)):
+            raise
+        raise FileError("the path holds a NUL byte") from error
+    except OSError as error:
+        raise FileError(f"the file cannot be read: {error.strerror}") from error
+    if not data:
+        raise FileError("the file is empty")
+    if len(data) > status.st_size:
+        raise DamagedImageError("the file grows while it is read: it is not written to its end yet")
+    return data
+
+
+def decode_gray(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Gray:
+    """Decode an image file's bytes, of several pages the first.
+
+    Returns uint8 (height, width), 0 black to 255 white. Raises NotAnImageError, TooLargeError or DamagedImageError.
+    """
+    for image in decode_images(data, max_pixels):
+        return image.gray
+    raise DamagedImageError("the file holds no image")
+
+
+def decode_images(
+    data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS, failed: Failed | None = None
+) -> Iterator[DecodedImage]:
+    """Decode every page of an image file's bytes, one at a time; `failed` and errors as for `read_images`."""
+    gray = decode_small(data, max_pixels)
+    if gray is not None:
+        yield DecodedImage(gray)
+        return
+    data = bytes(data)
+    found = identify(data)
+    if not found.isolated:
+        yield from _images(data, found, max_pixels, failed)
+    elif found.library and not is_installed(found.library):
+        raise _missing(found)
+    else:
+        yield from _isolated(data, found.name, max_pixels, failed)
+
+
+def decode_small(data: bytes | bytearray | memoryview, max_pixels: int = limits.PIXELS) -> Gray | None:
+    """Decode what is quick to check, a small PNG of nothing but pixels; None for all others."""
+    size = png.small(data)
+    if size is None or size[0] * size[1] > max_pixels:
+        return None
+    return stretched(to_gray(opencv.decode(data, "PNG", *size, opencv.GRAY)))
+
+
+def decode_here(
+    data: bytes, max_pixels: int, failed: Failed | None, begin: Callable[[int], None]
+) -> Iterator[DecodedImage]:
+    """Decode as `decode_images`, all in this process, which has limits; `begin` gets an image's pixels before it."""
+    yield from _images(data, identify(data), max_pixels, failed, begin)
+
+
+_BROKEN = (struct.error, LookupError, ValueError, OverflowError)  # what a parser may raise; InputError is a ValueError
+
+
+def _images(
+    data: bytes, found: Format, max_pixels: int, failed: Failed | None, begin: Callable[[int], None] | None = None
+) -> Iterator[DecodedImage]:
+    encoded: Encoded | None = None
+    try:
+        images = parser(found.module)
+    except MissingLibraryError as error:  # it is there and too old, or broken
+        raise _missing(found) from error
+    try:
+        for encoded in images(data):
+            try:
+                gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
+            except (*_BROKEN, MemoryError) as error:
+                if failed is None or encoded.pages == 1:
+                    raise
+                failed(FailedPage(encoded.page, encoded.pages, _input_error(error, found.name, encoded)))
+                continue
+            yield DecodedImage(gray, encoded.page, encoded.pages, encoded.note)
+    except _BROKEN as error:
+        raise _input_error(error, found.name, encoded) from error
+
+
+def _decoded(
+    encoded: Encoded, name: str, size: int, max_pixels: int, begin: Callable[[int], None] | None = None
+) -> Gray:
+    """Decode an image of a file of `size` bytes, in this process if `begin` is given."""
+    width, height = encoded.width, encoded.height
+    if width * height > max_pixels or width > limits.SIDE or height > limits.SIDE:
+        sides = f"{width:,} x {height:,}"
+        raise TooLargeError(f"the image has {sides} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side")
+    if size + encoded.work > limits.DECODE_BYTES:
+        need, most = (size + encoded.work >> 20) + 1, limits.DECODE_BYTES >> 20
+        raise TooLargeError(f"decoding the image takes {need:,} MiB; at most {most} are taken")
+    if encoded.work > limits.LARGE_BYTES:
+        from edge_runtime.common.memory import give_back
+
+        give_back()
+    if begin is not None:
+        begin(width * height)
+    if begin is None and encoded.isolate:
+        (image,) = _isolated(encoded.isolate, name, max_pixels, None)
+        gray = image.gray
+    else:
+        gray = to_gray(encoded.decode())
+    if encoded.exact:
+        gray = stretched(gray)
+    return gray if encoded.orientation == 1 else upright(gray, encoded.orientation)
+
+
+def _missing(found: Format) -> NotAnImageError:
+    return NotAnImageError(f"this is a file of the format {found.name}: to read it, {EXTRA}")
+
+
+def _isolated(data: bytes, name: str, max_pixels: int, failed: Failed | None) -> Iterator[DecodedImage]:
+    from edge_runtime.images.formats import isolated  # only when it is needed: most files are decoded here
+
+    return isolated.images(data, name, max_pixels, failed)
+
+
+def _input_error(error: Exception, name: str, encoded: Encoded | None = None) -> InputError:
+    """What a parser or decoder raised, as InputError that names the page if there are several."""
+    if isinstance(error, MemoryError):
+        error = TooLargeError("there is not enough memory for the image")
+    if not isinstance(error, InputError):
+        error = DamagedImageError(f"the {name} is truncated or broken: its header cannot be read")
+    if encoded is None or encoded.pages == 1 or str(error).startswith("page "):
+        return error
+    return type(error)(f"page {encoded.page}: {error}")

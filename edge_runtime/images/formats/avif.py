@@ -1,0 +1,47 @@
+"""AVIF, decoded by libavif through Pillow: the only file that imports that.
+
+OpenCV's decoder takes twice the memory, and builds before 4.12 have none. Only for a process with limits: what a file
+costs cannot be told from its header.
+"""
+
+import io
+from functools import partial
+
+import numpy as np
+
+from edge_runtime.errors import DamagedImageError, MissingLibraryError
+from edge_runtime.images.formats.encoded import Encoded, Pixels
+from edge_runtime.images.formats.exif import orientation
+
+try:
+    from PIL import AvifImagePlugin, Image
+except ImportError as error:  # older ones have no such plugin
+    raise MissingLibraryError("pillow>=11.3") from error
+if not AvifImagePlugin.SUPPORTED:
+    raise MissingLibraryError("pillow>=11.3 with libavif")
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+Image.MAX_IMAGE_PIXELS = None  # our own limit comes before decoding
+
+
+def images(data: bytes) -> tuple[Encoded]:
+    """Parse a file; raises DamagedImageError."""
+    try:
+        file = Image.open(io.BytesIO(data), formats=["AVIF"])
+        width, height = file.size
+        turn = orientation(file.info.get("exif", b""))
+        frames = int(getattr(file, "n_frames", 1))
+    except Exception as error:  # libavif's errors come as many kinds
+        raise DamagedImageError("the AVIF is broken or of a kind that cannot be decoded") from error
+    note = f"animation of {frames} frames: the first was read" if frames > 1 else ""
+    return (Encoded(width, height, 9 * width * height, partial(_decode, file), turn, note=note, exact=False),)
+
+
+def _decode(file: Image.Image) -> Pixels:
+    try:
+        # Gray in Pillow: its copies of colours are large.
+        return np.asarray(file.convert("LA" if file.mode == "RGBA" else "L"))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DamagedImageError("the AVIF is broken: it cannot be decoded") from error

@@ -1,0 +1,44 @@
+"""HEIC and HEIF, decoded by libheif through pi-heif: the only file that imports it.
+
+Only for a process with limits: what a file costs cannot be told from its header.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.errors import DamagedImageError, MissingLibraryError
+from edge_runtime.images.formats.encoded import Encoded, Pixels
+
+try:
+    import pi_heif
+except ImportError as error:
+    raise MissingLibraryError("pi-heif") from error
+
+# One thread, and the images alone: neither thumbnails nor depth.
+pi_heif.options.DECODE_THREADS = 1
+pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+
+
+def images(data: bytes) -> Iterator[Encoded]:
+    """Parse a file; yields its main image first. Raises DamagedImageError."""
+    try:
+        file = pi_heif.open_heif(data, bgr_mode=True)
+        found = [file[file.primary_index], *(image for at, image in enumerate(file) if at != file.primary_index)]
+        sizes = [image.size for image in found]
+    except Exception as error:  # libheif's errors come as many kinds
+        raise DamagedImageError("the HEIC is broken or of a kind that cannot be decoded") from error
+    for number, (image, (width, height)) in enumerate(zip(found, sizes, strict=True), 1):
+        work = 6 * width * height
+        yield Encoded(width, height, work, partial(_decode, image), page=number, pages=len(found), exact=False)
+
+
+def _decode(image: Any) -> Pixels:
+    try:
+        return np.asarray(image)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DamagedImageError("the HEIC is broken: it cannot be decoded") from error

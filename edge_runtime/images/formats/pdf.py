@@ -1,0 +1,76 @@
+"""PDF pages, drawn by PDFium through pypdfium2: the only file that imports it.
+
+Only for a process with limits: what a page costs cannot be told before it is drawn.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from edge_runtime import limits
+from edge_runtime.errors import DamagedImageError, MissingLibraryError
+from edge_runtime.images.formats.encoded import Encoded, Pixels
+
+try:
+    import pypdfium2
+except ImportError as error:
+    raise MissingLibraryError("pypdfium2") from error
+
+_POINTS = 72  # to an inch
+_MOST_POINTS = 1e6  # of a page's side: a larger one is cut off there
+
+
+def images(data: bytes) -> Iterator[Encoded]:
+    """Parse a document; yields its pages, each as large as it is at 200 dpi or as the limits allow."""
+    try:
+        document = pypdfium2.PdfDocument(data)
+        count = len(document)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise DamagedImageError("the PDF has a password: save it without") from error
+        raise DamagedImageError("the PDF is broken: it cannot be opened") from error
+    if not count:
+        raise DamagedImageError("the PDF has no page")
+    pages = min(count, limits.PAGES)
+    for number in range(1, pages + 1):
+        try:
+            page = document[number - 1]
+            across, down = (min(max(side, 1.0), _MOST_POINTS) for side in page.get_size())
+        except pypdfium2.PdfiumError:
+            yield Encoded(1, 1, 0, _refuse, page=number, pages=pages)
+            continue
+        dpi = min(limits.PDF_DPI, _POINTS * (limits.PDF_PIXELS / (across * down)) ** 0.5)
+        dpi = min(dpi, _POINTS * limits.SIDE / max(across, down))
+        notes = [f"drawn at {dpi:.0f} dpi because it is large"] if dpi < limits.PDF_DPI else []
+        if number == limits.PAGES < count:
+            notes.append(f"the document has {count:,} pages: the first {number:,} were read")
+        width, height = (math.ceil(side * dpi / _POINTS) for side in (across, down))
+        work = 5 * width * height
+        yield Encoded(
+            width,
+            height,
+            work,
+            partial(_draw, page, dpi / _POINTS),
+            page=number,
+            pages=pages,
+            note="; ".join(notes),
+            exact=False,
+        )
+
+
+def _refuse() -> Pixels:
+    raise DamagedImageError("the page is broken: it cannot be opened")
+
+
+def _draw(page: Any, scale: float) -> Pixels:
+    try:
+        return np.array(page.render(scale=scale, grayscale=True, may_draw_forms=False).to_numpy())
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DamagedImageError("the page is broken: it cannot be drawn") from error
+    finally:
+        page.close()

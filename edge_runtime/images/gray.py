@@ -1,0 +1,178 @@
+"""Pixels of any depth, colour and transparency to gray of 8 bits; colour becomes luma."""
+
+import math
+from collections.abc import Iterator
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import UsageError
+from edge_runtime.images.resize import linear
+from edge_runtime.types import Gray
+
+VALUES = 1 << 18  # values that are computed on at once: bounds the memory beside the image's own
+SAMPLE = 500_000  # values, about, that the range of a deep image is taken from
+OUTLIERS = 4  # values at each end of the range that may be hot or dead pixels, and more in a large image:
+ONE_OUTLIER_IN = 50_000  # values
+
+FAINT = 16  # gray levels: an image of 8 bits with less contrast is one of faint ink, a mask, or blank
+# What tells faint ink from noise, measured on drawn masks, and on blanks with noise, gradients and JPEG's traces:
+TWO_LEVELS = 0.85  # the share of the variance that two levels explain; of Gaussian noise they explain 0.64
+MIDDLE = 128  # between the two levels
+LEAST_INK = 20  # pixels
+MOST_INK = 0.4  # of all pixels
+SPECKS = 0.06  # pieces of ink and of paper for each pixel of ink
+
+
+def to_gray(pixels: NDArray[np.generic]) -> Gray:
+    """Return gray, colour (blue, green, red), or either with alpha, of any depth, as gray: uint8 (height, width).
+
+    pixels: (height, width) or (height, width, 1..4), integers or floats. Of other depths than 8 bits, what shows ink is
+    scaled by its range, without a few outliers, and anything else by the depth that it uses. Raises UsageError for any
+    other array.
+    """
+    if pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.size:
+        return cast(Gray, pixels if pixels.flags.c_contiguous else np.ascontiguousarray(pixels))
+    if pixels.ndim not in (2, 3) or pixels.size == 0 or pixels.dtype.kind not in "uif" or pixels.shape[2:] > (4,):
+        raise UsageError(
+            f"an image is an array (height, width) or with 1 to 4 channels, not {pixels.dtype} {pixels.shape}"
+        )
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    planes = pixels.reshape(*pixels.shape[:2], channels)
+    gray = _luma(planes[..., :3] if channels > 2 else planes[..., :1])
+    if channels % 2:
+        return gray
+    alpha = planes[..., -1]
+    if alpha.max() == 0:  # a BMP's unused fourth byte: nobody saves an image of nothing
+        return gray
+    return _on_paper(gray, alpha)
+
+
+def stretched(gray: Gray) -> Gray:
+    """Return faint ink, such as a mask of values 0 and 1, with full contrast; any other image as it is."""
+    # Quicker, and enough for light ink on dark paper.
+    if cv2.norm(gray, cv2.NORM_INF) - gray.item(0) >= FAINT:
+        return gray
+    low, high, _, _ = cv2.minMaxLoc(gray)
+    if not 0 < high - low < FAINT:
+        return gray
+    table = np.clip((np.arange(256) - low) * 255 / (high - low), 0, 255).astype(np.uint8)
+    clear = np.asarray(cv2.LUT(gray, table), np.uint8)
+    return clear if _shows_ink(clear) else gray
+
+
+def upright(gray: Gray, orientation: int) -> Gray:
+    """Turn and mirror as EXIF's orientation 1 to 8 asks for (Exif 2.32, tag 274)."""
+    if orientation == 1:
+        return gray
+    if orientation in (5, 6, 7, 8):
+        gray = gray.T
+    if orientation in (3, 4, 7, 8):
+        gray = gray[::-1]
+    if orientation in (2, 3, 6, 7):
+        gray = gray[:, ::-1]
+    return np.ascontiguousarray(gray)
+
+
+def _luma(planes: NDArray[np.generic]) -> Gray:
+    """Gray from one channel or from blue, green and red, of any depth."""
+    if planes.dtype == np.uint8:
+        return np.ascontiguousarray(planes[..., 0], np.uint8) if planes.shape[2] == 1 else _scaled(planes, 0, 255)
+    low, high = _range(planes)
+    clear = _scaled(planes, low, high)
+    if _shows_ink(clear):
+        return clear
+    # Noise is not to be stretched: black is 0, and white the next power of two, as many files use 10 or 12 of 16 bits.
+    top = max(high, 0.0)
+    share, power = math.frexp(top)
+    if 0.5 < share < 1 and power < 1024:
+        top = math.ldexp(1.0, power)
+    return _scaled(planes, min(low, 0.0), top)
+
+
+def _range(planes: NDArray[np.generic]) -> tuple[float, float]:
+    """The darkest and the brightest value, but for outliers."""
+    step = max(1, round((planes.size / SAMPLE) ** 0.5))
+    values = planes[::step, ::step].flatten()
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
+    left_out = OUTLIERS + len(values) // ONE_OUTLIER_IN
+    if len(values) > 2 * left_out:
+        values.partition((left_out, len(values) - 1 - left_out))
+        low, high = float(values[left_out]), float(values[-1 - left_out])
+        if low < high:
+            return low, high
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+
+
+def _scaled(planes: NDArray[np.generic], low: float, high: float) -> Gray:
+    """Gray with `low` as 0 and `high` as 255, some rows at a time."""
+    height, width, channels = planes.shape
+    gray = np.empty((height, width), np.uint8)
+    size, table = planes.dtype.itemsize, None
+    if planes.dtype.kind in "ui" and size <= 2 and planes.dtype != np.uint8:
+        table = _levels(np.arange(256**size).astype(f"u{size}").view(planes.dtype), low, high)
+    for rows in _bands(height, width * channels):
+        band = planes[rows]
+        if planes.dtype != np.uint8:
+            band = _levels(band, low, high) if table is None else table[band.view(f"u{size}")]
+        if channels == 1:
+            gray[rows] = band[..., 0]
+        else:
+            gray[rows] = cv2.cvtColor(np.ascontiguousarray(band), cv2.COLOR_BGR2GRAY)
+    return gray
+
+
+def _levels(values: NDArray[np.generic], low: float, high: float) -> Gray:
+    """Scale values of any kind to 0 to 255; those that are no numbers are 0."""
+    with np.errstate(all="ignore"):
+        real = (values.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * 255
+    return np.rint(np.clip(np.nan_to_num(real, nan=0.0), 0, 255)).astype(np.uint8)
+
+
+def _shows_ink(clear: Gray) -> bool:
+    """Tell ink from noise in an image that was stretched: two levels, in few pieces."""
+    counts = np.zeros(256, np.int64)
+    for rows in _bands(*clear.shape):
+        counts += np.bincount(clear[rows].ravel(), minlength=256)
+    bright, levels = int(counts[MIDDLE:].sum()), np.arange(256)
+    ink = min(bright, clear.size - bright)
+    if not LEAST_INK <= ink < MOST_INK * clear.size:
+        return False
+    mean, upper = float(counts @ levels / clear.size), float(counts[MIDDLE:] @ levels[MIDDLE:] / bright)
+    variance, share = float(counts @ (levels - mean) ** 2 / clear.size), bright / clear.size
+    if (upper - mean) ** 2 * share / (1 - share) < TWO_LEVELS * variance:
+        return False
+    pieces = 0
+    for rows in _bands(*clear.shape):
+        inked = ((clear[rows] >= MIDDLE) == (bright == ink)).astype(np.uint8)
+        pieces += cv2.connectedComponents(inked, connectivity=8)[0] - 1
+        pieces += cv2.connectedComponents(1 - inked, connectivity=4)[0] - 1
+    return pieces <= SPECKS * ink
+
+
+def _on_paper(gray: Gray, alpha: NDArray[np.generic]) -> Gray:
+    """What is drawn on nothing is ink: dark ink goes on white, bright ink on black. A few rows at a time."""
+    cover = _cover(alpha)
+    ink = float(np.average(linear(gray, 64, 64), weights=linear(cover, 64, 64).astype(np.float64) + 1e-9))
+    paper = np.uint16(255 if ink < 128 else 0)
+    for rows in _bands(*gray.shape):
+        weight = cover[rows].astype(np.uint16)
+        gray[rows] = (gray[rows] * weight + paper * (255 - weight) + 127) // 255  # at most 65,152
+    return gray
+
+
+def _cover(alpha: NDArray[np.generic]) -> Gray:
+    """Alpha as 0 to 255: integers by their type, floats from 0 to 1."""
+    if alpha.dtype == np.uint8:
+        return np.ascontiguousarray(alpha, np.uint8)
+    top = 1.0 if alpha.dtype.kind == "f" else 2.0 ** (8 * alpha.dtype.itemsize) - 1
+    return _scaled(alpha[..., None], 0.0, top)
+
+
+def _bands(height: int, width: int) -> Iterator[slice]:
+    """Slices of as many rows as make about `VALUES` values."""
+    step = max(1, VALUES // width)
+    return (slice(top, top + step) for top in range(0, height, step))

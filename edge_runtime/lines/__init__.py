@@ -1,0 +1,1 @@
+"""The line recogniser: a row of touching digits to text, by CTC."""

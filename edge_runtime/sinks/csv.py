@@ -1,0 +1,78 @@
+"""Readings as CSV, one line each, the rows of a page joined by a space."""
+
+import csv
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from edge_runtime.batch.row_formats import quoted, safe
+from edge_runtime.common.files import READINGS_MODE, Files
+from edge_runtime.errors import OutputError
+from edge_runtime.sinks.appended import AppendedFile
+from edge_runtime.sinks.record import COLUMNS, record
+from edge_runtime.types import Reading
+
+HEAD = quoted(COLUMNS).encode()
+EARLIER = COLUMNS[:-1]  # of version 0.1
+
+
+class CsvSink:
+    """Implements ReadingSink. A cell that a spreadsheet would run has an apostrophe before it, as in all our CSV."""
+
+    def __init__(self, path: Path, files: Files | None = None) -> None:
+        _add_columns(path, files or Files())
+        self._file = AppendedFile(path, HEAD, HEAD, files=files)
+
+    def write(self, reading: Reading) -> None:
+        """See ReadingSink.write."""
+        cells = record(reading._replace(text=reading.text.replace("\n", " "))).values()
+        line = quoted(["" if cell is None else safe(cell) if isinstance(cell, str) else str(cell) for cell in cells])
+        self._file.append(line.encode())
+
+    def close(self) -> None:
+        """See ReadingSink.close."""
+        self._file.close()
+
+
+def _add_columns(path: Path, files: Files) -> None:
+    """Give a file that an earlier version wrote the columns that it lacks; raises OutputError, and leaves it then."""
+    if not path.is_file():
+        return
+    earlier = quoted(EARLIER).encode()
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        with path.open("rb") as file:
+            if file.read(len(earlier)) != earlier:
+                return
+        old = files.open(path)
+        try:
+            if not files.lock(old):
+                raise OutputError(f"another process is writing {path}: name another file")
+            files.remove(fresh)
+            new = files.open(fresh, READINGS_MODE)
+            try:
+                os.fchmod(new, stat.S_IMODE(os.fstat(old).st_mode))
+                _copy(path, files, new)
+                files.sync(new)
+            finally:
+                files.close(new)
+            files.replace(fresh, path)
+        finally:
+            files.close(old)
+    except OSError as error:
+        with suppress(OSError):
+            files.remove(fresh)
+        if isinstance(error, OutputError):
+            raise
+        reason = f"{path} has the columns of an earlier version, and cannot be given the new ones: {error.strerror}"
+        raise OutputError(reason) from error
+
+
+def _copy(path: Path, files: Files, handle: int) -> None:
+    """Write a file's lines with an empty cell for each new column; half a line at the end is left out."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        next(file)
+        files.write(handle, HEAD)
+        for cells in csv.reader(line for line in file if line.endswith("\n")):
+            files.write(handle, quoted(cells + [""] * (len(COLUMNS) - len(cells))).encode("utf-8", "surrogateescape"))

@@ -1,0 +1,90 @@
+"""Any number of sinks as one."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.sinks import ReadingSink, RemoteSink
+from edge_runtime.sinks.targets import Settings, open_sink, public
+from edge_runtime.types import Command, Gray, Reading
+
+
+class Sinks:
+    """Writes to all of its sinks. One that fails does not stop the others: what it loses is counted and reported."""
+
+    def __init__(self, targets: Sequence[str], settings: Settings | None = None) -> None:
+        """Open all of them, or none; raises what `open_sink` does, and UsageError for a repeated target."""
+        settings = settings or Settings()
+        self._say = settings.say
+        self._sinks: dict[str, ReadingSink] = {}
+        self.lost: Counter[str] = Counter()  # readings that a sink could not take, by its target without secrets
+        self._failing: set[str] = set()
+        self._remote: list[RemoteSink] = []
+        try:
+            for target in targets:
+                name = public(target)
+                if name in self._sinks:
+                    raise UsageError(f"{name} is named twice")
+                sink = self._sinks[name] = open_sink(target, settings)
+                if isinstance(sink, RemoteSink):
+                    self._remote.append(sink)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pictures(self) -> bool:
+        """Whether an image is to follow each reading."""
+        return any(sink.pictures for sink in self._remote)
+
+    def write(self, reading: Reading) -> None:
+        """Write a reading to every sink; then raises BrokenPipeError if nobody reads standard output any more."""
+        broken: OSError | None = None
+        for name, sink in self._sinks.items():
+            try:
+                sink.write(reading)
+            except OutputError as error:
+                self.lost[name] += 1
+                if name not in self._failing:
+                    self._say(f"error: {error}; readings are lost there until it works again")
+                self._failing.add(name)
+            except OSError as error:
+                broken = error
+            else:
+                if name in self._failing:
+                    self._say(f"{name} works again; {self.lost[name]:,} readings were lost there")
+                self._failing.discard(name)
+        if broken:
+            raise broken
+
+    def commands(self) -> list[Command]:
+        """Return the commands since the last call; never waits."""
+        return [command for sink in self._remote for command in sink.commands()]
+
+    def picture(self, gray: Gray) -> None:
+        """Show what the camera sees where somebody may look; never waits."""
+        for sink in self._remote:
+            sink.picture(gray)
+
+    def status(self, connected: bool, problem: str) -> None:
+        """See RemoteSink.status; of no effect where nothing has changed, so it may be called often."""
+        for sink in self._remote:
+            sink.status(connected, problem)
+
+    def close(self) -> None:
+        """Close all of them and report what was lost; `lost` has the counts."""
+        for name, count in self.lost.items():
+            self._say(f"error: {count:,} readings were lost at {name}")
+        with ExitStack() as stack:  # each of them, even if another raises
+            for name, sink in self._sinks.items():
+                stack.callback(self._close, name, sink)
+            self._sinks.clear()
+            self._remote.clear()
+
+    def _close(self, name: str, sink: ReadingSink) -> None:
+        try:
+            sink.close()
+        except OutputError as error:
+            self.lost[name] += 1
+            self._say(f"error: {error}")

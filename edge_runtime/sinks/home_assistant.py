@@ -1,0 +1,111 @@
+"""MQTT discovery for Home Assistant.
+
+Each entity is announced by a retained message on PREFIX/COMPONENT/DEVICE/ENTITY/config, in the form that Home
+Assistant's MQTT integration documents.
+"""
+
+import hashlib
+import re
+from typing import Any, NamedTuple
+
+from edge_runtime.common.versions import versions
+
+ONLINE, OFFLINE = "online", "offline"  # on the availability topic, as Home Assistant expects them by default
+
+STATE_CLASSES = ("measurement", "total", "total_increasing")
+
+Config = dict[str, Any]
+
+
+class Number(NamedTuple):
+    """What a reading counts; Home Assistant shows a number where any of it is given, else the text."""
+
+    unit: str = ""  # such as m³
+    device_class: str = ""  # such as water
+    state_class: str = ""  # one of STATE_CLASSES
+    decimals: int | None = None  # how many of the digits are behind the decimal point
+
+    def sensor(self) -> Config:
+        """Return the part of a sensor's configuration that says how its value is to be understood."""
+        text = "value_json.text | replace('\\n', '{}')"
+        if self == Number():
+            return {"value_template": f"{{{{ {text.format(' ')} }}}}", "icon": "mdi:counter"}
+        value = f"{text.format('')} | int"
+        if self.decimals:
+            value = f"({value} / {10**self.decimals}) | round({self.decimals})"
+        config: Config = {"value_template": f"{{{{ {value} if value_json.text else none }}}}"}
+        known = {
+            "unit_of_measurement": self.unit,
+            "device_class": self.device_class,
+            "state_class": self.state_class,
+            "suggested_display_precision": self.decimals,
+        }
+        return config | {name: each for name, each in known.items() if each not in ("", None)}
+
+
+def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str, Config]:
+    """Return the discovery messages of a watch by topic. topic: of its readings; the other topics are below it."""
+    device = _device_id(topic)
+    sensors: dict[str, Config] = {
+        "reading": {"name": "Reading", "json_attributes_topic": topic, **(number or Number()).sensor()},
+        "confidence": {
+            "name": "Confidence",
+            "value_template": "{{ (value_json.confidence * 100) | round(1) }}",
+            "unit_of_measurement": "%",
+            "state_class": "measurement",
+        },
+        "age": {
+            "name": "Age at decision",
+            "value_template": "{{ value_json.age }}",
+            "unit_of_measurement": "s",
+            "device_class": "duration",
+        },
+        "time": {
+            "name": "Last change",
+            "value_template": "{{ value_json.time }}",
+            "device_class": "timestamp",
+        },
+    }
+    found = {f"sensor/{device}/{name}": {"state_topic": topic, **sensor} for name, sensor in sensors.items()}
+    for name in ("confidence", "age", "time"):
+        found[f"sensor/{device}/{name}"]["entity_category"] = "diagnostic"
+    for name in ("pause", "resume", "snapshot", "accept"):
+        button = {"name": name.capitalize(), "command_topic": f"{topic}/command", "payload_press": name}
+        found[f"button/{device}/{name}"] = button
+    found[f"image/{device}/picture"] = {
+        "name": "Picture",
+        "image_topic": f"{topic}/picture",
+        "content_type": "image/jpeg",
+    }
+    found[f"binary_sensor/{device}/problem"] = {
+        "name": "Problem",
+        "device_class": "problem",
+        "entity_category": "diagnostic",
+        "state_topic": f"{topic}/problem",
+        "value_template": "{{ value_json.problem }}",
+        "json_attributes_topic": f"{topic}/problem",
+    }
+    for config in found.values():
+        config["availability_topic"] = f"{topic}/availability"
+    found[f"binary_sensor/{device}/camera"] = {  # always available: it shows why all else is not
+        "name": "Camera",
+        "device_class": "connectivity",
+        "entity_category": "diagnostic",
+        "state_topic": f"{topic}/availability",
+        "payload_on": ONLINE,
+        "payload_off": OFFLINE,
+    }
+    version = versions("edge-digits")["edge-digits"]
+    shared: Config = {
+        "device": {"identifiers": [device], "name": topic, "manufacturer": "edge-digits", "sw_version": version},
+        "origin": {"name": "edge-digits", "sw_version": version},
+    }
+    return {
+        f"{prefix}/{place}/config": {"unique_id": "_".join(place.split("/")[1:]), **config, **shared}
+        for place, config in found.items()
+    }
+
+
+def _device_id(topic: str) -> str:
+    """An id of the topic, of characters that a discovery topic may have."""
+    return f"edge_digits_{re.sub(r'[^A-Za-z0-9]+', '_', topic)}_{hashlib.sha256(topic.encode()).hexdigest()[:6]}"

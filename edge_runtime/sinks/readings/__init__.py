@@ -1,1 +1,0 @@
-"""Where the readings of a watch go, one file each: readings in; lines, rows and messages out."""

@@ -1,0 +1,122 @@
+"""Opens the sink that an option or a configuration names."""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_runtime.common.redact import BROKER_FORM, redact_argument
+from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.plugins import SINKS, load_plugin
+from edge_runtime.sinks import ReadingSink
+from edge_runtime.sinks.broker import parse_broker, read_password
+from edge_runtime.sinks.home_assistant import Number
+
+FORMS = f"stdout, jsonl:FILE, sqlite:FILE, csv:FILE, {BROKER_FORM}, mqtts://..."
+
+
+def _to_stderr(line: str) -> None:
+    with suppress(OSError, ValueError):  # a closed standard error must not end a thread
+        print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of sinks beside their targets."""
+
+    as_json: bool = False  # stdout gets JSON lines, not lines for people
+    jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a file of JSON lines is rotated
+    jsonl_keep: int = 5  # rotated files that stay
+    outbox: Path | None = None  # folder for readings that wait for a broker; None: the user's state folder
+    outbox_max: int = 100_000  # readings that may wait there, of about 300 bytes each
+    password_file: Path | None = None  # the broker's password; None: in the environment
+    ca_file: Path | None = None  # certificates that mqtts trusts; None: the system's
+    discovery: str = "homeassistant"  # prefix of Home Assistant's discovery; empty for none
+    pictures: bool = False  # send an image after each reading to sinks that take one
+    unit: str = ""  # of the reading, for Home Assistant, as what follows: see home_assistant.Number
+    device_class: str = ""
+    state_class: str = ""
+    decimals: int | None = None
+    say: Callable[[str], None] = _to_stderr  # gets one line for each problem, from any thread
+
+
+def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
+    """Open the sink that a target names, one of FORMS.
+
+    Raises UsageError for an invalid target, OutputError for one that cannot be written, FileError for a password or
+    certificates that cannot be read, and MissingLibraryError.
+    """
+    settings = settings or Settings()
+    kind, _, rest = text.partition(":")
+    if text == "stdout":
+        from edge_runtime.sinks.stdout import StdoutSink
+
+        return StdoutSink(sys.stdout, settings.as_json)
+    if kind in ("mqtt", "mqtts"):
+        return _open_mqtt(text, settings)
+    if kind not in ("jsonl", "sqlite", "csv"):
+        if open_added := load_plugin(SINKS, kind):
+            sink: ReadingSink = open_added(rest, settings)
+            return sink
+        raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
+    if not rest or "\0" in rest:
+        raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")
+    path = Path(rest)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        reason = "is a folder, or is in a folder that does not exist: name a file in an existing folder"
+        raise UsageError(f"{redact_argument(rest)} {reason}")
+    if kind == "jsonl":
+        from edge_runtime.sinks.jsonl import JsonLinesSink
+
+        return JsonLinesSink(path, settings.jsonl_bytes, settings.jsonl_keep)
+    if kind == "csv":
+        from edge_runtime.sinks.csv import CsvSink
+
+        return CsvSink(path)
+    from edge_runtime.sinks.sqlite import SqliteSink
+
+    return SqliteSink(path)
+
+
+def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
+    broker = parse_broker(text)
+    from edge_runtime.sinks.mqtt import MqttSink
+    from edge_runtime.sinks.outbox import Outbox
+
+    if broker.user and not broker.password:
+        broker = replace(broker, password=read_password(settings.password_file))
+    folder = settings.outbox or state_folder()
+    digest = hashlib.sha256(f"{broker.host}:{broker.port}/{broker.topic}".encode()).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{broker.host}-{broker.topic}")[:80]
+    outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.say)
+    try:
+        number = Number(settings.unit, settings.device_class, settings.state_class, settings.decimals)
+        return MqttSink(broker, outbox, settings.say, settings.discovery, settings.ca_file, settings.pictures, number)
+    except BaseException:
+        outbox.close()
+        raise
+
+
+def state_folder() -> Path:
+    """Return the folder of the outbox and the state files.
+
+    It is systemd's folder of a service, or `edge-digits` in $XDG_STATE_HOME or in ~/.local/state. Raises OutputError
+    where there is none of these.
+    """
+    if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): several are parted by colons
+        return Path(service.partition(":")[0])
+    if own := os.environ.get("XDG_STATE_HOME"):
+        return Path(own) / "edge-digits"
+    try:
+        return Path.home() / ".local" / "state" / "edge-digits"
+    except RuntimeError:
+        raise OutputError("there is no home folder for the state of a watch: name a folder with --outbox") from None
+
+
+def public(target: str) -> str:
+    """Return a target without user and password; raises UsageError for an invalid broker."""
+    return parse_broker(target).name if target.startswith(("mqtt://", "mqtts://")) else target

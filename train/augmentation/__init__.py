@@ -1,0 +1,1 @@
+"""Random changes of training images: shape, stroke width, paper, scanner and camera."""
