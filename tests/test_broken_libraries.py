@@ -126,7 +126,7 @@ def test_an_interpreter_that_cannot_be_imported_is_told(stub, error):
 def test_a_library_that_everything_needs_and_that_is_broken_is_one_line(run_cli, tmp_path, module, text, told):
     (tmp_path / "barred").mkdir()
     (tmp_path / "barred" / f"{module}.py").write_text(text)
-    said = run_cli("models", before=tmp_path / "barred", code=1).stderr
+    said = run_cli("classify", "7.png", before=tmp_path / "barred", code=1).stderr
     assert said.startswith(f"error: {module} is installed, and importing it fails (")
     assert told in said
     assert "-m pip install --force-reinstall" in said

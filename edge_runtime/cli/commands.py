@@ -1,16 +1,10 @@
-"""All commands in one group."""
+"""All commands in one group; a command's module is imported when the command is used."""
+
+from importlib import import_module
 
 import click
 
-from edge_runtime.cli.batch_classify import batch_classify
-from edge_runtime.cli.bench import bench
-from edge_runtime.cli.classify import classify
-from edge_runtime.cli.doctor import doctor
-from edge_runtime.cli.models import models
-from edge_runtime.cli.read import read
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.service import service
-from edge_runtime.cli.watch import watch
 
 EPILOG = """\b
 Examples:
@@ -23,14 +17,27 @@ Examples:
   edge-digits bench
   sudo edge-digits service install
 """
+COMMANDS = ("read", "watch", "classify", "batch-classify", "models", "doctor", "bench", "service")
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Imports `edge_runtime.cli.NAME` for the command NAME, with underscores for dashes in both."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"edge_runtime.cli.{name}"), name)
+        return command
+
+
+@click.group(
+    cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="edge-digits", message="%(prog)s %(version)s")
 @debug_option
 def edge_digits() -> None:
-    """Read handwritten digits from picture files, with an int8 network and no TensorFlow."""
-
-
-for _command in (read, watch, classify, batch_classify, models, doctor, bench, service):
-    edge_digits.add_command(_command)
+    """Read handwritten digits from image files and cameras, with an int8 network and no TensorFlow."""

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from edge_runtime.cli.requirements import import_advice
 from edge_runtime.common.redact import redact
 from edge_runtime.errors import EdgeDigitsError
 
@@ -54,7 +55,8 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
             _say(f"error: {error} (--debug shows where)", debug)
         code = 1
     except Exception as error:
-        _say(f"error: this is a fault of ours, {type(error).__name__}: {error} (--debug shows where)", debug)
+        internal = f"internal error: {type(error).__name__}: {error}: please report it with the output of --debug"
+        _say(f"error: {import_advice(error) or internal}", debug)
         code = 1
     return code if isinstance(code, int) else 0
 
