@@ -27,8 +27,8 @@ _HOMES = {
     "Reader": "pipeline",
     "Status": "types",
     "classify": "pipeline",
-    "decode_gray": "image",
-    "read_gray": "image",
+    "decode_gray": "images.files",
+    "read_gray": "images.files",
     "read_page": "pipeline",
 }
 

@@ -51,9 +51,9 @@ class Page(NamedTuple):
         image: the one that was read, as `read_page` takes it. channels: the order of colours, in the image where it is
         an array and in the result. Returns uint8 (height, width, 3). Raises UsageError for an image of another size.
         """
-        from edge_runtime.overlay import drawn  # only here: overlay knows pages
+        from edge_runtime.overlay import draw_over  # here, since it needs OpenCV
 
-        return drawn(image, self, channels)
+        return draw_over(image, self.digits, (self.width, self.height), channels)
 
 
 def _digit(digit: Digit) -> dict[str, Any]:

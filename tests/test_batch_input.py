@@ -231,7 +231,7 @@ def test_a_list_from_windows_gives_rows_copies_and_an_example_of_what_is_not_the
 
 def test_an_empty_list_is_an_error(run_cli):
     done = run_cli("batch-classify", "-", "--output", "r.csv", code=1, given="\n")
-    assert done.stderr == "error: nothing was read: standard input names no file\n"
+    assert done.stderr == "error: nothing was read: the list of paths is empty\n"
 
 
 # Labels

@@ -1,27 +1,24 @@
-"""One run of `batch-classify`: folder or list, processes, journal, copies and report, put together."""
+"""A batch job as an object: folder or list, processes, journal, copies and counts, put together."""
 
-import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import click
 
 from edge_runtime.backends import open_backend
 from edge_runtime.batch import parquet
+from edge_runtime.batch.chart import confusion_png
 from edge_runtime.batch.copies import Copies
+from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.journal import Convert, Journal
 from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
-from edge_runtime.batch.report import Report, Warnings
 from edge_runtime.batch.row_formats import Csv, Format, JsonLines
 from edge_runtime.batch.rows import Job, parallel_rows
+from edge_runtime.batch.settings import LIST, BatchSettings
 from edge_runtime.bundles.bundle import load_bundle
-from edge_runtime.cli.options import tell_max_error
-from edge_runtime.cli.progress import Progress
-from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.common.versions import versions
-from edge_runtime.common.written import CONFUSION, MARK
+from edge_runtime.common.written import CONFUSION
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.images.files import needs_extra
 from edge_runtime.pipeline import open_lines
@@ -30,171 +27,162 @@ from edge_runtime.sources.listing import Listing
 from edge_runtime.types import Row, Status
 
 
+class BatchObserver:
+    """Follows a batch job. Override what you need; each method does nothing here."""
+
+    def begin(self, earlier: int, count: Callable[[], int] | None) -> None:
+        """The job begins. earlier: files of an earlier run; count: counts all files, slowly; None for a list."""
+
+    def rows(self, rows: Sequence[Row], counts: Counts) -> None:
+        """Rows were written to the output, all of each file; counts: all so far."""
+
+    def warn(self, line: str) -> None:
+        """Something beside a row went wrong, such as a copy that failed or a folder that cannot be listed."""
+
+
 @dataclass(frozen=True)
-class Options:
-    """What the command's options say, by their names."""
+class BatchResult:
+    """What a batch job did."""
 
-    folder: str
-    mode: str
-    output: Path
-    resume: bool
-    overwrite: bool
-    jobs: int
-    batch: int | None
-    recursive: bool
-    hidden: bool
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    null: bool
-    probabilities: bool
-    copy_to: Path | None
-    quarantine: Path | None
-    labels: Path | None
-    labels_from_folders: bool
-    model: str | None
-    backend: str
-    max_error: float | None
+    counts: Counts
+    seconds: float
+    complete_before: bool = False  # an earlier run had finished the output
+    skipped: Counter[str] = field(default_factory=Counter)  # files that were not read, by kind, see sources.folder
+    errors: tuple[str, ...] = ()  # what went wrong beside pages that failed, a line each
+    confusion: Path | None = None  # image of the confusion matrix, where there are true labels
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was read and copied."""
+        return not self.errors and not self.counts.statuses[Status.FAILED]
 
 
-def run_batch(options: Options) -> int:
-    """Carry out a batch, or go on with one; returns the exit code.
+class BatchJob:
+    """Reads all images of a folder or list into one output file.
 
-    Raises EdgeDigitsError where that is not possible. What is wrong with options, model, interpreter or output is said
-    before anything is written.
+        result = BatchJob(BatchSettings(folder="scans", output=Path("results.csv"), resume=True)).run()
+        print(result.counts.files, result.ok)
+
+    An output that was begun can be continued at any later time with `resume`, also after a crash.
     """
-    _check(options)
-    reads = options.mode == "read"
-    form, convert = _format(options.output, options.probabilities)
-    truth = _truth(options)
-    source = _folder(options)
-    bundle = load_bundle(options.model)
-    backend, _ = open_backend(options.backend, bundle)
-    tell_max_error(bundle, options.max_error)
-    lines = open_lines(backend) if reads else None  # its notice is for here, and not for each process
-    job = Job(
-        options.folder if source else "",
-        options.model,
-        backend,
-        expect="page" if reads else "digit",
-        lines=lines is not None,
-        probabilities=options.probabilities,
-        max_error=options.max_error,
-        digest=bundle.digest,
-        lines_digest=lines.bundle.digest if lines else "",
-    )
-    picture = options.output.with_name(options.output.stem + CONFUSION)
-    journal = Journal(options.output, form, _asked(options, job), convert=convert, beside=picture if truth else None)
-    report = Report(truth, of_digits=not reads)
-    try:
-        done = journal.resume() if options.resume else journal.begin(options.overwrite)
-        if done is None:
-            click.echo(f"{options.output} is complete: nothing to do")
-            return 0
-        ahead = _folder(options)
-        with Progress(ahead.count if ahead else None) as progress:
-            if source:
-                source.own = _own(journal.files, source.root.resolve())
-                source.listed, source.warn = journal.listed, Warnings(progress.say)
-            copies = Copies(job.root, options.copy_to, options.quarantine, Warnings(progress.say))
-            paths: Iterator[str | None] = source.paths() if source else Listing(sys.stdin.buffer, options.null).paths()
-            _take_up(done, paths, report)
-            progress.skip(report.earlier)
-            for rows in parallel_rows(job, paths, options.jobs, options.batch):
-                for row in rows if options.copy_to or options.quarantine else ():
-                    copies.write(row)
-                journal.write(rows)
-                report.add(rows)
-                progress.show(report.files, report.statuses[Status.FAILED])
+
+    def __init__(self, settings: BatchSettings) -> None:
+        """Check the settings and load the model; nothing is written yet.
+
+        Raises UsageError, FileError, ModelError or BackendError.
+        """
+        settings.check()
+        self.settings = settings
+        self._format, self._convert = _format(settings.output, settings.probabilities)
+        truth = _truth(settings)
+        self._source = _folder(settings)
+        self.bundle = load_bundle(settings.model)
+        backend, _ = open_backend(settings.backend, self.bundle)
+        reads = settings.mode == "read"
+        lines = open_lines(backend) if reads else None  # here, so that a notice is given once, not by each process
+        self._job = Job(
+            str(settings.folder) if self._source else "",
+            settings.model,
+            backend,
+            expect="page" if reads else "digit",
+            lines=lines is not None,
+            probabilities=settings.probabilities,
+            max_error=settings.max_error,
+            digest=self.bundle.digest,
+            lines_digest=lines.bundle.digest if lines else "",
+        )
+        self._confusion = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
+        self.counts = Counts(truth, count_labels=not reads)
+
+    def run(self, observer: BatchObserver | None = None) -> BatchResult:
+        """Read everything, once, and finish the output.
+
+        Whatever ends this early, KeyboardInterrupt included, the rows written so far are kept for `resume`. Raises
+        OutputError where the output exists, is in use or cannot be written, and ModelError where the model has changed
+        since the job began.
+        """
+        observer = observer or BatchObserver()
+        began, settings = time.monotonic(), self.settings
+        journal = Journal(
+            settings.output, self._format, self._identity(), convert=self._convert, beside=self._confusion
+        )
+        try:
+            done = journal.resume() if settings.resume else journal.begin(settings.overwrite)
+            if done is None:
+                return BatchResult(self.counts, 0.0, complete_before=True)
+            copies = self._read(journal, done, observer)
             journal.finish()
-            report.print(progress.seconds, source)
-    except KeyboardInterrupt:
-        click.echo(f"interrupted: {report.total:,} rows are kept; the same command with --resume goes on", err=True)
-        return INTERRUPTED
-    finally:
-        journal.close()
-    if truth:
-        report.print_score(picture)
-    errors = _errors(options, report, source, copies)
-    for error in errors:
-        click.echo(f"error: {error}", err=True)
-    return 1 if errors or report.statuses[Status.FAILED] else 0
+        finally:
+            journal.close()
+        errors = self._errors(copies)
+        confusion = self._confusion if self.counts.score.count else None
+        if confusion:
+            self._draw(confusion)
+        skipped = self._source.skipped if self._source else Counter[str]()
+        return BatchResult(self.counts, time.monotonic() - began, False, skipped, errors, confusion)
+
+    def _read(self, journal: Journal, done: Iterable[Row], observer: BatchObserver) -> Copies:
+        settings, source = self.settings, self._source
+        if source:
+            source.own = _own(journal.files, source.root.resolve())
+            source.listed, source.warn = journal.listed, observer.warn
+        copies = Copies(self._job.root, settings.copy_to, settings.quarantine, observer.warn)
+        paths = self._paths()
+        _take_up(done, paths, self.counts)
+        ahead = _folder(settings)
+        observer.begin(self.counts.earlier, ahead.count if ahead else None)
+        copying = settings.copy_to or settings.quarantine
+        for rows in parallel_rows(self._job, paths, settings.jobs, settings.batch):
+            for row in rows if copying else ():
+                copies.write(row)
+            journal.write(rows)
+            self.counts.add(rows)
+            observer.rows(rows, self.counts)
+        return copies
+
+    def _paths(self) -> Iterator[str | None]:
+        if self._source:
+            return self._source.paths()
+        assert self.settings.listing is not None  # BatchSettings.check
+        return Listing(self.settings.listing, self.settings.null).paths()
+
+    def _identity(self) -> dict[str, object]:
+        """What must be the same when the job is resumed."""
+        return self.settings.identity() | {
+            "the model": self._job.digest,
+            "the line model": self._job.lines_digest,
+            "the backend": self._job.backend,
+            "the version of edge-digits": versions("edge-digits")["edge-digits"],
+            "the extra 'formats'": not needs_extra(".pdf"),
+        }
+
+    def _errors(self, copies: Copies) -> tuple[str, ...]:
+        errors = []
+        if self._source and self._source.unread:
+            errors.append(f"{self._source.unread:,} folders could not be listed")
+        if copies.missed:
+            errors.append(f"{copies.missed:,} files could not be copied")
+        if not self.counts.rows:
+            why = f"there is no image in {self.settings.folder}" if self._source else "the list of paths is empty"
+            errors.append(f"nothing was read: {why}")
+        return tuple(errors)
+
+    def _draw(self, path: Path) -> None:
+        score = self.counts.score
+        try:
+            path.write_bytes(confusion_png(score.confusion, f"{score.accuracy:.2%} of {score.count:,} right"))
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _errors(options: Options, report: Report, source: Folder | None, copies: Copies) -> list[str]:
-    """What went wrong beside pages that failed, which have rows that say so."""
-    errors = []
-    if source and source.unread:
-        errors.append(f"{source.unread:,} folders could not be listed")
-    if copies.missed:
-        errors.append(f"{copies.missed:,} files could not be copied")
-    if not report.total:
-        why = f"there is no image in {options.folder}" if source else "standard input names no file"
-        errors.append(f"nothing was read: {why}")
-    return errors
-
-
-def _check(options: Options) -> None:
-    if not options.folder:
-        raise UsageError("FOLDER is empty: name a folder, . for this one, or - for standard input")
-    if options.resume and options.overwrite:
-        raise UsageError("--resume goes on with an output and --overwrite replaces it: choose one")
-    of_digits = options.probabilities or options.copy_to or options.labels or options.labels_from_folders
-    if options.mode == "read" and of_digits:
-        raise UsageError("--probabilities, --copy-to and true labels are for one digit an image, not for --mode read")
-    if options.labels and options.labels_from_folders:
-        raise UsageError("--labels and --labels-from-folders do not go together: choose one")
-    _check_targets(options.folder, options.copy_to, options.quarantine, options.resume or options.overwrite)
-
-
-def _asked(options: Options, job: Job) -> dict[str, Any]:
-    """What may not differ when the job is resumed."""
-    copy_to, quarantine = options.copy_to, options.quarantine
-    return {
-        "the folder": str(Path(options.folder).resolve()) if job.root else f"- in {Path.cwd()}",
-        "the model": job.digest,
-        "the line model": job.lines_digest,
-        "the backend": job.backend,
-        "the version of edge-digits": versions("edge-digits")["edge-digits"],
-        "the extra 'formats'": not needs_extra(".pdf"),
-        "the option --mode": options.mode,
-        "the option --max-error": options.max_error,
-        "the option --recursive": options.recursive,
-        "the option --hidden": options.hidden,
-        "the option --include": list(options.include),
-        "the option --exclude": list(options.exclude),
-        "the option --null": options.null,
-        "the option --probabilities": options.probabilities,
-        "the option --copy-to": str(copy_to.resolve()) if copy_to else None,
-        "the option --quarantine": str(quarantine.resolve()) if quarantine else None,
-    }
-
-
-def _folder(options: Options) -> Folder | None:
-    if options.folder == "-":
+def _folder(settings: BatchSettings) -> Folder | None:
+    if settings.folder == LIST:
         return None
-    return Folder(options.folder, options.recursive, options.include, options.exclude, options.hidden)
-
-
-def _check_targets(folder: str, copy_to: Path | None, quarantine: Path | None, may_hold_files: bool) -> None:
-    """Raise UsageError where copies would get into what is read, into one another, or among files of somebody's."""
-    for target in filter(None, (copy_to, quarantine)):
-        if folder != "-" and _overlap(Path(folder), target):
-            raise UsageError(f"{target} and the folder that is read lie in one another: name one outside of it")
-        if may_hold_files or not target.exists():
-            continue
-        if not target.is_dir() or any(file.name != MARK for file in target.iterdir()):
-            raise UsageError(f"{target} is not empty: name another folder, or say --overwrite")
-    if copy_to and quarantine and _overlap(copy_to, quarantine):
-        raise UsageError("the folders of --copy-to and --quarantine lie in one another: name two beside each other")
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    one, other = one.resolve(), other.resolve()
-    return one.is_relative_to(other) or other.is_relative_to(one)
+    return Folder(settings.folder, settings.recursive, settings.include, settings.exclude, settings.hidden)
 
 
 def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
-    """How the rows of an output look while the job runs, and what makes the output of them if it is not the same."""
+    """How rows are written while the job runs, and what converts them at the end where the output differs."""
     suffix = output.suffix.lower()
     if suffix == ".csv":
         return Csv(probabilities), None
@@ -206,8 +194,8 @@ def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
     raise UsageError(f"--output ends in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
 
 
-def _take_up(done: Iterable[Row], paths: Iterator[str | None], report: Report) -> None:
-    """Count the rows of an earlier run, and go past their paths; raises OutputError where these are others now."""
+def _take_up(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -> None:
+    """Count the rows of an earlier run and skip their paths; raises OutputError where the files have changed."""
     page = 0  # of the row before
     for row in done:
         if row.page <= page or page == 0:  # else one more page of the same file
@@ -218,18 +206,19 @@ def _take_up(done: Iterable[Row], paths: Iterator[str | None], report: Report) -
                     f"{'nothing' if path is None else repr(path)} is there now: --overwrite begins again"
                 )
         page = row.page
-        report.add([row])
-    report.earlier = report.files
+        counts.add([row])
+    counts.earlier = counts.files
 
 
-def _truth(options: Options) -> Truth | None:
+def _truth(settings: BatchSettings) -> Truth | None:
     """What knows the true labels; None where none are given."""
-    if options.labels_from_folders:
+    if settings.labels_from_folders:
         return FolderLabels()
-    return TableLabels(options.labels, "" if options.folder == "-" else options.folder) if options.labels else None
+    folder = "" if settings.folder == LIST else str(settings.folder)
+    return TableLabels(settings.labels, folder) if settings.labels else None
 
 
 def _own(files: Iterable[Path], root: Path) -> frozenset[str]:
-    """The files of a job that lie in the folder that is read, by their paths there."""
+    """The job's own files in the folder that is read, by their paths there."""
     places = [file.parent.resolve() / file.name for file in files]
     return frozenset(str(place.relative_to(root)) for place in places if place.is_relative_to(root))

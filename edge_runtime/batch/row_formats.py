@@ -4,12 +4,12 @@ Reading back is what a job that is resumed does with its own unfinished output.
 """
 
 import csv
-import io
 import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
+from edge_runtime.common.csv_cells import plain, quoted, safe
 from edge_runtime.types import Row, Status
 
 COLUMNS = ("path", "page", "label", "confidence", "status", "error")
@@ -17,7 +17,6 @@ PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
 csv.field_size_limit(1 << 20)  # characters: a path has at most 4,096 bytes, one from a list a few more
 
 SPECIAL = re.compile(r"[\"\r\0]")  # a cell with one of these, a comma or a line's end is quoted
-RISKY = ("=", "+", "-", "@", "\t", "\r", "'")  # a spreadsheet runs a cell that begins so; the last one is our own mark
 
 
 class Format(Protocol):
@@ -60,8 +59,8 @@ class Csv:
             table = [cells + _shares(row) for cells, row in zip(table, rows, strict=True)]
         # Nearly all batches need no quotes, and joining the cells takes half the time of asking each for them.
         text = "".join([",".join(cells) + "\n" for cells in table])
-        plain = text.count(",") == len(table) * (len(self._columns) - 1) and text.count("\n") == len(table)
-        if not plain or SPECIAL.search(text):
+        unquoted = text.count(",") == len(table) * (len(self._columns) - 1) and text.count("\n") == len(table)
+        if not unquoted or SPECIAL.search(text):
             text = "".join(map(quoted, table))
         return text.encode("utf-8", "surrogateescape")
 
@@ -72,11 +71,11 @@ class Csv:
             next(reader, None)
             for path, page, label, confidence, status, error, *shares in reader:
                 yield Row(
-                    _plain(path),
+                    plain(path),
                     label,
                     float(confidence) if confidence else None,
                     Status(status),
-                    _plain(error),
+                    plain(error),
                     tuple(float(share) for share in shares if share),
                     int(page),
                 )
@@ -136,18 +135,3 @@ class JsonLines:
 
 def _shares(row: Row) -> tuple[str, ...]:
     return tuple([f"{share:.6f}" for share in row.probabilities]) or ("",) * len(PROBABILITIES)
-
-
-def quoted(cells: Sequence[str]) -> str:
-    """One line of CSV, with quotes around the cells that need them."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerow(cells)  # with this end, it quotes a \r, too
-    return text.getvalue().removesuffix("\r\n") + "\n"
-
-
-def safe(cell: str) -> str:
-    return "'" + cell if cell.startswith(RISKY) else cell
-
-
-def _plain(cell: str) -> str:
-    return cell.removeprefix("'") if cell.startswith("'") else cell

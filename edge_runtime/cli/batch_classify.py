@@ -1,16 +1,17 @@
 """`edge-digits batch-classify`: a folder of any size into one file, and not a row lost."""
 
-import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
-from edge_runtime.cli.options import backend_option, max_error_option, model_option
-from edge_runtime.cli.run import debug_option
-
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from edge_runtime.batch.settings import CORES, LIST, BatchSettings
+from edge_runtime.cli.batch_report import TerminalObserver, print_result
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error
+from edge_runtime.cli.run import INTERRUPTED, debug_option
 
 EPILOG = """\b
 Examples:
@@ -77,6 +78,19 @@ def batch_classify(**options: Any) -> int:
     --resume. With true labels, accuracy and a table by digit are printed, and a picture of the confusion is written
     beside the output. Exit code 1 if anything could not be read or copied, or if there was nothing to read.
     """
-    from edge_runtime.batch.job import Options, run_batch  # what other commands need not load
-
-    return run_batch(Options(**options))
+    listed = options["folder"] == LIST
+    job = BatchJob(BatchSettings(**options, listing=sys.stdin.buffer if listed else None))
+    tell_max_error(job.bundle, options["max_error"])
+    try:
+        with TerminalObserver() as observer:
+            result = job.run(observer)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {job.counts.rows:,} rows are kept; the same command with --resume goes on", err=True)
+        return INTERRUPTED
+    if result.complete_before:
+        click.echo(f"{options['output']} is complete: nothing to do")
+        return 0
+    print_result(result, listed)
+    for error in result.errors:
+        click.echo(f"error: {error}", err=True)
+    return 0 if result.ok else 1

@@ -8,7 +8,7 @@ import click
 
 from edge_runtime.cli.options import model_option, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.table import printable
+from edge_runtime.common.text import printable
 from edge_runtime.errors import EdgeDigitsError, FileError, OutputError, UsageError
 
 RESULT_BYTES = 16 * 1024 * 1024  # bytes: the largest result that is compared

@@ -9,7 +9,8 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.cli.json_rows import JsonLinesSink
 from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.table import TableSink, printable
+from edge_runtime.cli.table import TableSink
+from edge_runtime.common.text import printable
 from edge_runtime.pipeline import Reader
 from edge_runtime.sinks import Sink
 from edge_runtime.types import Status

@@ -12,32 +12,28 @@ QUIET_SECONDS = 30.0  # between two lines in a pipe
 
 
 class Progress:
-    """Counts things done; a context manager that clears its line."""
+    """Counts things done, and shows how many, how fast and how long it will take."""
 
-    def __init__(self, count_all: Callable[[], int] | None = None) -> None:
-        """count_all: counts what there is to do; runs beside the work, and time left is shown once it has."""
+    def __init__(self) -> None:
         self._live = sys.stderr.isatty()
         self._started = self._shown = time.monotonic()
         self._total: int | None = None
         self._skipped = 0
+
+    def begin(self, skipped: int, count_all: Callable[[], int] | None) -> None:
+        """Start the clock.
+
+        skipped: what an earlier run did, which counts as done and not for the rate. count_all: counts what there is to
+        do; runs beside the work, and the time left is shown once it has ended.
+        """
+        self._started, self._skipped = time.monotonic(), skipped
         if self._live and count_all is not None:
             threading.Thread(target=self._count, args=(count_all,), daemon=True).start()
 
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def clear(self) -> None:
+        """Clear the line."""
         if self._live:
             click.echo("\r\033[K", nl=False, err=True)
-
-    @property
-    def seconds(self) -> float:
-        """Time since the start."""
-        return time.monotonic() - self._started
-
-    def skip(self, done: int) -> None:
-        """Note what an earlier run did: it counts as done and says nothing of this run's rate."""
-        self._skipped = done
 
     def show(self, done: int, failed: int) -> None:
         """Show the counts so far, if it is time to."""

@@ -18,13 +18,14 @@ from edge_runtime.cli.options import (
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.table import printable
+from edge_runtime.common.text import printable
 from edge_runtime.errors import InputError, OutputError
+from edge_runtime.explain import draw_stages
 from edge_runtime.find.blobs import DropReason
 from edge_runtime.find.reading import Found
 from edge_runtime.images.files import DecodedImage, read_images
 from edge_runtime.images.formats.encoded import FailedPage
-from edge_runtime.overlay import Picture, annotated, explained
+from edge_runtime.overlay import Drawing, draw_digits
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Digit, Status
@@ -85,9 +86,9 @@ def read(
             elif found:
                 page = reader.decided(found)
                 if over:
-                    over.write(path, image, annotated(image.gray, page))
+                    over.write(path, image, draw_digits(image.gray, page.digits))
                 if why:
-                    why.write(path, image, explained(image.gray, found, page))
+                    why.write(path, image, draw_stages(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
     return 1 if failed else 0
 
@@ -163,7 +164,7 @@ class _Pictures:
         except OSError as error:
             raise OutputError(f"the folder {folder} cannot be made: {error.strerror}") from error
 
-    def write(self, path: str, image: DecodedImage, picture: Picture) -> None:
+    def write(self, path: str, image: DecodedImage, picture: Drawing) -> None:
         """Write one; images of the same name from different folders are numbered."""
         name, number = Path(path).name, 1
         if image.pages > 1:

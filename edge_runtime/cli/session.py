@@ -21,8 +21,8 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.sinks import Chosen
 from edge_runtime.cli.status import StatusLine
-from edge_runtime.cli.table import printable
 from edge_runtime.common.redact import redact
+from edge_runtime.common.text import printable
 from edge_runtime.diagnostics.selftest import first_working
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.limits import LOOK_SECONDS

@@ -2,6 +2,7 @@
 
 from typing import TextIO
 
+from edge_runtime.common.text import printable
 from edge_runtime.types import Row, Status
 
 
@@ -30,8 +31,3 @@ class TableSink:
     def close(self) -> None:
         """See Sink.close."""
         self.flush()
-
-
-def printable(path: str) -> str:
-    """A path that cannot break a line, move a cursor or fail to encode on a terminal."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in path)

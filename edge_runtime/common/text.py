@@ -1,4 +1,4 @@
-"""Text files that users give us: lists, tables, TOML and passwords, from any editor on any system.
+"""Text from users: files such as lists, tables, TOML and passwords, from any editor on any system; safe printing.
 
 UTF-8 and UTF-16 are read, with and without a byte order mark, and UTF-32 with one. Lines may end with LF, CRLF or CR.
 """
@@ -69,3 +69,8 @@ def open_text(path: Path) -> TextIO:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     return io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
+
+
+def printable(path: str) -> str:
+    """Return a path that cannot break a line, move a cursor or fail to encode on a terminal."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in path)

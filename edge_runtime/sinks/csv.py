@@ -6,7 +6,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.batch.row_formats import quoted, safe
+from edge_runtime.common.csv_cells import quoted, safe
 from edge_runtime.common.files import READINGS_MODE, Files
 from edge_runtime.errors import OutputError
 from edge_runtime.sinks.appended import AppendedFile

@@ -24,7 +24,7 @@ from typing import Any
 
 import cv2
 
-from edge_runtime.cli.table import printable
+from edge_runtime.common.text import printable
 from edge_runtime.common.versions import import_failure
 from edge_runtime.errors import FileError, OutputError
 from edge_runtime.sinks.broker import Broker

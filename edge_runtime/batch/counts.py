@@ -1,0 +1,55 @@
+"""What a batch job counts while rows go by."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from edge_runtime.batch.labels import Truth
+from edge_runtime.batch.score import Score
+from edge_runtime.types import Row, Status
+
+
+class Counts:
+    """Counts rows, and keeps an example of each kind of problem."""
+
+    def __init__(self, truth: Truth | None, count_labels: bool) -> None:
+        """truth: knows true labels. count_labels: labels are single digits, which are counted."""
+        self.truth, self.count_labels = truth, count_labels
+        self.statuses: Counter[str] = Counter()
+        self.files = 0
+        self.earlier = 0  # files of an earlier run
+        self.labels: Counter[str] = Counter()  # of rows that are ok
+        self.failed: Row | None = None  # the first one
+        self.noted: Row | None = None  # the first row with a note
+        self.notes = 0
+        self.unlabelled: Row | None = None  # the first row without a true label
+        self.without = 0  # rows without a true label
+        self.score = Score()
+
+    @property
+    def rows(self) -> int:
+        """Rows so far: pages."""
+        return self.statuses.total()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Count rows."""
+        labels = [row.label for row in rows if row.status is Status.OK]
+        if self.count_labels:  # texts of pages would all be kept
+            self.labels.update(labels)
+        self.statuses[Status.OK] += len(labels)
+        if len(labels) < len(rows):
+            self.statuses.update(row.status for row in rows if row.status is not Status.OK)
+            if self.failed is None:
+                self.failed = next((row for row in rows if row.status is Status.FAILED), None)
+        self.files += [row.page for row in rows].count(1)
+        if noted := [row for row in rows if row.note]:
+            self.noted = self.noted or noted[0]
+            self.notes += len(noted)
+        if self.truth is None:
+            return
+        for row in rows:
+            truth = self.truth.label(row)
+            if truth is None:
+                self.unlabelled = self.unlabelled or row
+                self.without += 1
+            else:
+                self.score.add(row, truth)

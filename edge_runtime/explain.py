@@ -1,0 +1,110 @@
+"""Draws how a page was read, stage by stage."""
+
+import cv2
+import numpy as np
+
+from edge_runtime.find.reading import Found
+from edge_runtime.overlay import FONT, OK, REJECTED, Drawing, corners, draw_boxes
+from edge_runtime.page import Page
+from edge_runtime.types import Gray, Status
+
+DROPPED, INK = (90, 90, 220), (40, 40, 40)
+PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170, 220), (170, 170, 40))
+SIDE = 900  # pixels: a stage is shown no wider, and no narrower than half of it
+TILE = 84  # pixels: a crop with what was read of it
+NAMED = 40  # dropped candidates, the largest, have their reasons written beside them
+
+
+def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
+    """Return one drawing with all stages, from top to bottom.
+
+    The gray page; its ink; the candidates, each piece of ink in a colour and each dropped one with its reason; rows
+    that the line recogniser read; the normalised digits with label, confidence and decision; the text.
+    """
+    scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    shown = _to_size(gray, size)
+    ink = _to_size(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
+    stages = [
+        _titled(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", shown),
+        _titled(f"ink, looked at {found.ink.factor} times smaller" if found.ink.factor > 1 else "ink", ink),
+        _titled("candidates; in red: dropped", _candidates(found, page, size, scale)),
+        *_lines(found),
+        _titled("normalised digits and the decision on each", _tiles(found, page, size[0])),
+        _titled("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, size[0], 3), 255, np.uint8)),
+    ]
+    width = max(stage.shape[1] for stage in stages)
+    return np.vstack(
+        [cv2.copyMakeBorder(s, 0, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for s in stages]
+    )
+
+
+def _to_size(gray: Gray, size: tuple[int, int]) -> Drawing:
+    how = cv2.INTER_AREA if size[0] <= gray.shape[1] else cv2.INTER_NEAREST
+    return np.asarray(cv2.cvtColor(cv2.resize(gray, size, interpolation=how), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _titled(title: str, drawing: Drawing) -> Drawing:
+    head = np.full((30, max(drawing.shape[1], 12 + 9 * len(title)), 3), 235, np.uint8)
+    cv2.putText(head, title, (8, 20), FONT, 0.5, INK, 1, cv2.LINE_AA)
+    drawing = np.asarray(
+        cv2.copyMakeBorder(drawing, 0, 0, 0, head.shape[1] - drawing.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3),
+        np.uint8,
+    )
+    return np.vstack([head, drawing])
+
+
+def _candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -> Drawing:
+    drawing = np.full((size[1], size[0], 3), 255, np.uint8)
+    rules = cv2.resize(found.blobs.rules, size, interpolation=cv2.INTER_NEAREST)
+    drawing[rules > 0] = (225, 215, 200)
+    for row in found.rows:
+        along = found.ink.factor / row.scale * scale
+        for number, piece in enumerate(row.pieces):
+            x, y = (
+                row.x * found.ink.factor * scale + piece.x * along,
+                row.y * found.ink.factor * scale + piece.y * along,
+            )
+            width, height = (max(1, round(side * along)) for side in piece.ink.shape[::-1])
+            cover = cv2.resize(piece.ink, (width, height), interpolation=cv2.INTER_LINEAR)
+            left, top = max(0, round(x)), max(0, round(y))
+            window = drawing[top : top + height, left : left + width]
+            shade = cover[: window.shape[0], : window.shape[1], np.newaxis].astype(np.float32) / 255
+            window[:] = window * (1 - shade) + np.array(PIECES[number % len(PIECES)], np.float32) * shade
+    largest = sorted(page.dropped, key=lambda each: -each.box.width * each.box.height)
+    for number, each in enumerate(largest):
+        corner, other = corners(each.box, scale)
+        cv2.rectangle(drawing, corner, other, DROPPED, 1)
+        if number < NAMED:
+            cv2.putText(drawing, each.reason, (corner[0], max(8, corner[1] - 2)), FONT, 0.33, DROPPED, 1, cv2.LINE_AA)
+    draw_boxes(drawing, page.digits, scale, named=False)
+    return drawing
+
+
+def _lines(found: Found) -> list[Drawing]:
+    stages = []
+    for row in found.rows:
+        if row.spelling is not None:
+            text = "".join(map(str, row.spelling.digits.label)) or "nothing"
+            line = np.hstack(row.lines)
+            shown = _to_size(line, (2 * line.shape[1], 2 * line.shape[0]))
+            stages.append(_titled(f"line recogniser: {text}", shown))
+    return stages
+
+
+def _tiles(found: Found, page: Page, width: int) -> Drawing:
+    tiles = []
+    for each, digit in zip(found.digits, page.digits, strict=True):
+        tile = np.full((TILE + 34, TILE, 3), 255, np.uint8)
+        tile[4:TILE, 4:TILE] = cv2.cvtColor(
+            cv2.resize(each.image, (TILE - 4, TILE - 4), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR
+        )
+        colour = OK if digit.status is Status.OK else REJECTED
+        cv2.putText(tile, f"{digit.label}  {digit.confidence:.1%}", (4, TILE + 14), FONT, 0.42, INK, 1, cv2.LINE_AA)
+        cv2.putText(tile, digit.reason or digit.status.value, (4, TILE + 28), FONT, 0.36, colour, 1, cv2.LINE_AA)
+        tiles.append(tile)
+    if not tiles:
+        return np.full((4, width, 3), 255, np.uint8)
+    across = max(1, width // TILE)
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % across)
+    return np.vstack([np.hstack(tiles[at : at + across]) for at in range(0, len(tiles), across)])
