@@ -105,7 +105,12 @@ print(sorted(sys.modules))
     assert not HEAVY & modules
     assert not UNUSED & modules
     assert len(loaded) <= BUDGET
-    unused = ("edge_runtime.bench", "edge_runtime.watch", "edge_runtime.sources.live", "edge_runtime.cli.session")
+    unused = (
+        "edge_runtime.bench",
+        "edge_runtime.watch",
+        "edge_runtime.sources.live",
+        "edge_runtime.cli.watch_terminal",
+    )
     assert not [name for name in loaded if name.startswith(unused)]
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from edge_runtime import Reader
-from edge_runtime.cli import session
+from edge_runtime.cli import watch_terminal
 from edge_runtime.service.unit import WATCHDOG_SECONDS
 from edge_runtime.sinks.jsonl import JsonLinesSink
 from edge_runtime.synthetic.pages import draw_page
+from edge_runtime.watch import session
 from edge_runtime.watch.worker import Worker
 
 SCALED = 2.0  # seconds: the watchdog's time here; what is slow is slow in the same ratio
@@ -106,7 +107,7 @@ def test_a_slow_frame_is_told_with_what_to_do(run_here, slow, monkeypatch):
 def test_a_frame_that_is_never_read_is_no_sign_of_life_and_ends_the_watch(run_here, systemd, slow, monkeypatch):
     monkeypatch.setattr(session, "LOOK_SECONDS", 0.5)
     exits = []
-    monkeypatch.setattr(session.atexit, "register", lambda *call: exits.append(call))
+    monkeypatch.setattr(watch_terminal.atexit, "register", lambda *call: exits.append(call))
     found = systemd(SCALED)
     slow(4)
     done = run_here("watch", FAKE, *READ, code=1)
@@ -143,7 +144,7 @@ def test_a_disk_that_takes_long_starves_no_watchdog(run_here, systemd, monkeypat
 
 
 def test_a_signal_ends_a_watch_that_reads_a_slow_frame(run_here, slow, monkeypatch):
-    monkeypatch.setattr(session.atexit, "register", lambda *call: None)
+    monkeypatch.setattr(watch_terminal.atexit, "register", lambda *call: None)
     slow(4)
     timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
@@ -153,14 +154,14 @@ def test_a_signal_ends_a_watch_that_reads_a_slow_frame(run_here, slow, monkeypat
 
 
 def test_what_a_meter_shows_is_accepted_when_a_signal_asks_for_it(run_here, monkeypatch):
-    warn = session._Screen.warn
+    warn = watch_terminal.Screen.warn
 
     def ask(screen, line):
         warn(screen, line)
         if "less than 456" in line:
             os.kill(os.getpid(), signal.SIGUSR1)
 
-    monkeypatch.setattr(session._Screen, "warn", ask)
+    monkeypatch.setattr(watch_terminal.Screen, "warn", ask)
     plan = "fake:digits=456|123,change=1,fps=10,noise=0,width=320,height=240,size=40"
     done = run_here("watch", plan, "--seconds", "1.9", "--only-upward", "--json", "--state", "s", *READ)
     events = [(json.loads(line)["event"], json.loads(line)["text"]) for line in done.stdout.splitlines()[:-1]]

@@ -8,7 +8,12 @@ from edge_runtime.cli.config import config_option
 from edge_runtime.cli.options import backend_option, model_option, threads_option
 from edge_runtime.cli.run import debug_option
 from edge_runtime.cli.sinks import HELP, Chosen, sink_options
+from edge_runtime.cli.watch_terminal import run_watch
 from edge_runtime.limits import STABLE_FRAMES
+from edge_runtime.sinks.targets import Settings
+from edge_runtime.sources.view import View, parse_part
+from edge_runtime.watch.meter import Rules
+from edge_runtime.watch.settings import HardSettings, WatchSettings
 
 EPILOG = f"""\b
 Examples:
@@ -109,12 +114,20 @@ def watch(
     end. Exit code 0 at the end of a file, 130 after Ctrl-C, 143 after SIGTERM, 1 if the source cannot be opened or a
     reading could not be written.
     """
-    # Imported here: no other command needs cameras.
-    from edge_runtime.cli.session import Session, part
-    from edge_runtime.sources.view import View
-    from edge_runtime.watch.meter import Rules
-
-    view = View(part(roi) if roi else None, int(rotate))
-    rules = Rules(digits, only_upward, largest_step)
-    session = Session(source, view, stable, rules, fps, wait, as_json, sinks, state)
-    return session.run(model, backend, threads, seconds)
+    settings = WatchSettings(
+        source=source,
+        targets=sinks.targets,
+        sinks=Settings(as_json=as_json, **sinks.settings),
+        view=View(parse_part(roi) if roi else None, int(rotate)),
+        stable=stable,
+        rules=Rules(digits, only_upward, largest_step),
+        state=state,
+        fps=fps,
+        wait=wait,
+        seconds=seconds,
+        hard=HardSettings(**sinks.hard) if sinks.hard else None,
+        model=model,
+        backend=backend,
+        threads=threads,
+    )
+    return run_watch(settings, as_json)

@@ -1,7 +1,7 @@
 """Any number of sinks as one."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from edge_runtime.errors import OutputError, UsageError
@@ -13,8 +13,16 @@ from edge_runtime.types import Command, Gray, Reading
 class Sinks:
     """Writes to all of its sinks. One that fails does not stop the others: what it loses is counted and reported."""
 
-    def __init__(self, targets: Sequence[str], settings: Settings | None = None) -> None:
-        """Open all of them, or none; raises what `open_sink` does, and UsageError for a repeated target."""
+    def __init__(
+        self,
+        targets: Sequence[str],
+        settings: Settings | None = None,
+        others: Mapping[str, ReadingSink] | None = None,
+    ) -> None:
+        """Open all of them, or none; raises what `open_sink` does, and UsageError for a repeated target.
+
+        others: sinks by name that are open already; they are closed with the others.
+        """
         settings = settings or Settings()
         self._say = settings.say
         self._sinks: dict[str, ReadingSink] = {}
@@ -22,16 +30,21 @@ class Sinks:
         self._failing: set[str] = set()
         self._remote: list[RemoteSink] = []
         try:
+            for name, sink in (others or {}).items():
+                self._add(name, sink)
             for target in targets:
                 name = public(target)
                 if name in self._sinks:
                     raise UsageError(f"{name} is named twice")
-                sink = self._sinks[name] = open_sink(target, settings)
-                if isinstance(sink, RemoteSink):
-                    self._remote.append(sink)
+                self._add(name, open_sink(target, settings))
         except BaseException:
             self.close()
             raise
+
+    def _add(self, name: str, sink: ReadingSink) -> None:
+        self._sinks[name] = sink
+        if isinstance(sink, RemoteSink):
+            self._remote.append(sink)
 
     @property
     def pictures(self) -> bool:

@@ -25,3 +25,14 @@ class View(NamedTuple):
         if self.turn:
             gray = np.rot90(gray, -self.turn // 90)
         return np.ascontiguousarray(gray)
+
+
+def parse_part(text: str) -> Box:
+    """Return the part of an image that X,Y,WIDTH,HEIGHT names; raises UsageError."""
+    try:
+        part = Box(*map(int, text.split(",")))
+    except (TypeError, ValueError):
+        raise UsageError(f"--roi is X,Y,WIDTH,HEIGHT in pixels, not {text!r}") from None
+    if min(part.x, part.y) < 0 or min(part.width, part.height) < 1:
+        raise UsageError(f"--roi {text}: x and y are 0 and up, width and height 1 and up")
+    return part

@@ -1,0 +1,40 @@
+"""What a watch is asked to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_runtime.backends import AUTO
+from edge_runtime.limits import STABLE_FRAMES
+from edge_runtime.sinks.targets import Settings
+from edge_runtime.sources.view import View
+from edge_runtime.watch.meter import Rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardSettings:
+    """Where digits of low confidence are kept, see HardCases."""
+
+    folder: Path
+    most: int = 1000  # unsorted images
+    below: float = 0.9  # 0..1: confidence from which on a digit is not kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSettings:
+    """Settings of a watch; the options of `edge-digits watch` have the same names and meanings."""
+
+    source: str  # a device, an address, a file, a folder or "fake:...", see sources.opened
+    targets: Sequence[str] = ()  # sinks by name, see sinks.targets
+    sinks: Settings = field(default_factory=Settings)
+    view: View = field(default_factory=View)
+    stable: int = STABLE_FRAMES  # frames in a row that must show a text, >= 1
+    rules: Rules = field(default_factory=Rules)  # of a meter
+    state: Path | None = None  # file of a meter's last reading; None: one in the user's state folder
+    fps: float | None = None  # frames read a second at most, over 0; None: no limit
+    wait: bool = False  # wait for a camera that cannot be opened yet
+    seconds: float | None = None  # the watch ends after this time; None: never
+    hard: HardSettings | None = None  # None: digits of low confidence are not kept
+    model: str | None = None  # a shipped model or a bundle's folder; None: the default model
+    backend: str = AUTO  # "auto": the first one that passes the self-test on this device
+    threads: int = 1  # of the interpreter
