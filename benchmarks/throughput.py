@@ -26,7 +26,7 @@ from edge_runtime.batch.row_formats import Csv
 from edge_runtime.batch.rows import PART, Job, parallel_rows
 from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.sources.folder import Folder
-from edge_runtime.synthetic.digits import draw_photograph
+from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
 
 PHOTOGRAPHS = 300  # 640x480 JPEG files
 COPIES = 3  # names of each file: a longer run, in which the first and last batches count for little
@@ -88,7 +88,8 @@ def _write(folder: Path, suffix: str, pictures: Iterator[NDArray[np.uint8]] | ND
 
 def _photograph(index: int) -> NDArray[np.uint8]:
     at = (100 + index * 37 % 300, 60 + index * 53 % 200)
-    return draw_photograph(index % 10, 480, 640, (150, 60, 30), (222, 232, 236), 200, at, 0.3, 4, 0.06, index)
+    digit = draw_digit(index % 10, index, 200, 0.06)
+    return draw_photograph(digit, (640, 480), at, (150, 60, 30), (222, 232, 236), Light(0.3, 4), seed=index % 10)
 
 
 def _bare(kind: str, model: str, folder: Path, jobs: int) -> float:

@@ -1,37 +1,41 @@
-"""Draws the sample pictures again: `python -m tools.samples`. All are our own; none is from a data set."""
+"""Draws the sample images again: `python -m tools.samples`. All are our own; none is from a data set."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge_runtime.synthetic.digits import draw_digit, draw_photograph
+from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
 
 SAMPLES = Path(__file__).parents[1] / "samples"
+PEN = 0.08  # stroke width, as a share of the digit's side
 BLUE, RED, CHALK, BLACK = (150, 60, 30), (40, 40, 170), (225, 235, 230), (30, 30, 30)  # blue, green, red
 PAPER, BOARD, NOTE = (222, 232, 236), (62, 84, 46), (140, 226, 250)
 
 
-def pictures():
-    """Yield file names and pictures: each format, and the depths and grounds that people bring."""
+def images():
+    """Yield file names and images: each format, and the depths, colours and light that users bring."""
     yield "0-like-mnist.png", draw_digit(0, seed=1)
-    yield (
-        "1-blue-pen-photo.jpg",
-        draw_photograph(1, 480, 640, BLUE, PAPER, 220, (230, 120), light=0.35, noise=2, pen=0.05, seed=1),
-    )
-    yield "2-red-felt-pen.webp", draw_photograph(2, 200, 160, RED, PAPER, 130, (15, 35), pen=0.11)
+    yield "1-blue-pen-photo.jpg", photograph(1, (640, 480), (230, 120), BLUE, PAPER, (220, 0.05, 1), Light(0.35, 2))
+    yield "2-red-felt-pen.webp", photograph(2, (160, 200), (15, 35), RED, PAPER, (130, 0.11, 7))
     yield "3-16-bit-scan.tiff", 4095 - draw_digit(3, seed=3, size=120).astype(np.uint16) * 15
     yield "4-black-on-white.bmp", 255 - draw_digit(4, seed=4, size=64)
     ink = draw_digit(5, seed=5, size=100)
     yield "5-on-transparent.png", np.dstack([np.zeros((100, 100, 3), np.uint8), ink])
-    yield "6-dark-corner.jpg", draw_photograph(6, 360, 300, BLACK, PAPER, 200, (30, 90), light=0.5, noise=6)
-    yield "7-far-from-the-middle.png", draw_photograph(7, 300, 400, BLUE, PAPER, 110, (270, 20), pen=0.07)
-    yield "8-chalk-on-board.jpg", draw_photograph(8, 300, 300, CHALK, BOARD, 210, (50, 40), noise=9)
-    yield "9-on-a-note.png", draw_photograph(9, 90, 70, BLACK, NOTE, 60, (5, 15))
-    yield "blank-paper.jpg", draw_photograph(0, 200, 200, PAPER, PAPER, 100, (50, 50), noise=1)
+    yield "6-dark-corner.jpg", photograph(6, (300, 360), (30, 90), BLACK, PAPER, (200, PEN, 7), Light(0.5, 6))
+    yield "7-far-from-the-middle.png", photograph(7, (400, 300), (270, 20), BLUE, PAPER, (110, 0.07, 7))
+    yield "8-chalk-on-board.jpg", photograph(8, (300, 300), (50, 40), CHALK, BOARD, (210, PEN, 7), Light(0, 9))
+    yield "9-on-a-note.png", photograph(9, (70, 90), (5, 15), BLACK, NOTE, (60, PEN, 7))
+    yield "blank-paper.jpg", photograph(0, (200, 200), (50, 50), PAPER, PAPER, (100, PEN, 7), Light(0, 1))
+
+
+def photograph(label, size, at, ink, paper, written, light=Light()):  # noqa: B008 (immutable)
+    """Draw a digit on paper. written: the digit's side in pixels, the pen's width as a share of it, and a seed."""
+    side, pen, seed = written
+    return draw_photograph(draw_digit(label, seed, side, pen), size, at, ink, paper, light, seed=label)
 
 
 if __name__ == "__main__":
-    for name, picture in pictures():
-        cv2.imwrite(str(SAMPLES / name), picture)
+    for name, image in images():
+        cv2.imwrite(str(SAMPLES / name), image)
         print(name)

@@ -1,7 +1,8 @@
-"""The few operations on output files, in one place: a test puts one in their place that fails where it likes."""
+"""The few operations on output files, behind one class: a test passes a fake that fails on demand."""
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 READINGS_MODE = 0o640  # of files that hold readings, less what the process's umask takes away
@@ -32,7 +33,7 @@ class Files:
         except FileNotFoundError:
             return False
 
-    def write(self, handle: int, data: bytes) -> None:
+    def write(self, handle: int, data: bytes | memoryview) -> None:
         """Append all bytes."""
         view = memoryview(data)
         while view:
@@ -66,3 +67,34 @@ class Files:
     def remove(self, path: Path) -> None:
         """Remove a file, which may be gone already."""
         path.unlink(missing_ok=True)
+
+
+def write_whole(
+    path: Path, data: bytes | memoryview, mode: int | None = None, durable: bool = True, files: Files | None = None
+) -> None:
+    """Write a file so that it is complete or as it was before, whatever happens meanwhile. Raises OSError.
+
+    mode: exact permissions of the file; None: those that the process's umask leaves. durable: wait until it is on the
+    disk. Two processes may write the same file: one of them wins.
+    """
+    files = files or Files()
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        files.remove(new)
+        handle = files.open(new, 0o666 if mode is None else mode)
+        try:
+            if mode is not None:
+                os.fchmod(handle, mode)
+            files.write(handle, data)
+            if durable:
+                files.sync(handle)
+        finally:
+            files.close(handle)
+        if durable:
+            files.replace(new, path)
+        else:
+            new.replace(path)
+    except OSError:
+        with suppress(OSError):
+            files.remove(new)
+        raise

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from edge_runtime.common.files import write_whole
 from edge_runtime.common.text import read_text
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.limits import CONFIG_BYTES
@@ -162,15 +163,9 @@ def _systemctl(*arguments: str) -> str:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file whole or not at all, readable by no more than `mode` says from its first byte."""
-    new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-            file.write(text)
-        new.chmod(mode)
-        new.replace(path)
+        write_whole(path, text.encode("utf-8"), mode)
     except OSError as error:
         raise OutputError(_refused(path, error)) from error
 

@@ -46,63 +46,80 @@ class Number(NamedTuple):
 def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str, Config]:
     """Return the discovery messages of a watch by topic. topic: of its readings; the other topics are below it."""
     device = _device_id(topic)
-    sensors: dict[str, Config] = {
-        "reading": {"name": "Reading", "json_attributes_topic": topic, **(number or Number()).sensor()},
-        "confidence": {
-            "name": "Confidence",
-            "value_template": "{{ (value_json.confidence * 100) | round(1) }}",
-            "unit_of_measurement": "%",
-            "state_class": "measurement",
-        },
-        "age": {
-            "name": "Age at decision",
-            "value_template": "{{ value_json.age }}",
-            "unit_of_measurement": "s",
-            "device_class": "duration",
-        },
-        "time": {
-            "name": "Last change",
-            "value_template": "{{ value_json.time }}",
-            "device_class": "timestamp",
-        },
-    }
-    found = {f"sensor/{device}/{name}": {"state_topic": topic, **sensor} for name, sensor in sensors.items()}
-    for name in ("confidence", "age", "time"):
-        found[f"sensor/{device}/{name}"]["entity_category"] = "diagnostic"
-    for name in ("pause", "resume", "snapshot", "accept"):
-        button = {"name": name.capitalize(), "command_topic": f"{topic}/command", "payload_press": name}
-        found[f"button/{device}/{name}"] = button
-    found[f"image/{device}/picture"] = {
-        "name": "Picture",
-        "image_topic": f"{topic}/picture",
-        "content_type": "image/jpeg",
-    }
-    found[f"binary_sensor/{device}/problem"] = {
-        "name": "Problem",
-        "device_class": "problem",
-        "entity_category": "diagnostic",
-        "state_topic": f"{topic}/problem",
-        "value_template": "{{ value_json.problem }}",
-        "json_attributes_topic": f"{topic}/problem",
-    }
-    for config in found.values():
-        config["availability_topic"] = f"{topic}/availability"
-    found[f"binary_sensor/{device}/camera"] = {  # always available: it shows why all else is not
-        "name": "Camera",
-        "device_class": "connectivity",
-        "entity_category": "diagnostic",
-        "state_topic": f"{topic}/availability",
-        "payload_on": ONLINE,
-        "payload_off": OFFLINE,
-    }
     version = versions("edge-digits")["edge-digits"]
     shared: Config = {
         "device": {"identifiers": [device], "name": topic, "manufacturer": "edge-digits", "sw_version": version},
         "origin": {"name": "edge-digits", "sw_version": version},
     }
+    found = {}
+    for (component, name), config in (_sensors(topic, number or Number()) | _others(topic)).items():
+        available = {} if name == "camera" else {"availability_topic": f"{topic}/availability"}
+        identity = {"unique_id": f"{device}_{name}"}
+        found[f"{prefix}/{component}/{device}/{name}/config"] = {**identity, **config, **available, **shared}
+    return found
+
+
+def _sensors(topic: str, number: Number) -> dict[tuple[str, str], Config]:
+    """The values of a reading, by component and name."""
+    diagnostic: Config = {"state_topic": topic, "entity_category": "diagnostic"}
     return {
-        f"{prefix}/{place}/config": {"unique_id": "_".join(place.split("/")[1:]), **config, **shared}
-        for place, config in found.items()
+        ("sensor", "reading"): {
+            "name": "Reading",
+            "state_topic": topic,
+            "json_attributes_topic": topic,
+            **number.sensor(),
+        },
+        ("sensor", "confidence"): {
+            "name": "Confidence",
+            "value_template": "{{ (value_json.confidence * 100) | round(1) }}",
+            "unit_of_measurement": "%",
+            "state_class": "measurement",
+            **diagnostic,
+        },
+        ("sensor", "age"): {
+            "name": "Age at decision",
+            "value_template": "{{ value_json.age }}",
+            "unit_of_measurement": "s",
+            "device_class": "duration",
+            **diagnostic,
+        },
+        ("sensor", "time"): {
+            "name": "Last change",
+            "value_template": "{{ value_json.time }}",
+            "device_class": "timestamp",
+            **diagnostic,
+        },
+    }
+
+
+def _others(topic: str) -> dict[tuple[str, str], Config]:
+    """Commands, the image, and whether there is a problem or no camera, by component and name."""
+    buttons: dict[tuple[str, str], Config] = {
+        ("button", name): {"name": name.capitalize(), "command_topic": f"{topic}/command", "payload_press": name}
+        for name in ("pause", "resume", "snapshot", "accept")
+    }
+    return buttons | {
+        ("image", "picture"): {
+            "name": "Picture",
+            "image_topic": f"{topic}/picture",
+            "content_type": "image/jpeg",
+        },
+        ("binary_sensor", "problem"): {
+            "name": "Problem",
+            "device_class": "problem",
+            "entity_category": "diagnostic",
+            "state_topic": f"{topic}/problem",
+            "value_template": "{{ value_json.problem }}",
+            "json_attributes_topic": f"{topic}/problem",
+        },
+        ("binary_sensor", "camera"): {  # always available: it shows why the others are not
+            "name": "Camera",
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            "state_topic": f"{topic}/availability",
+            "payload_on": ONLINE,
+            "payload_off": OFFLINE,
+        },
     }
 
 

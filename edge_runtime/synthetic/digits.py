@@ -3,6 +3,8 @@
 Each digit is a few strokes in a unit square, bent at random by its seed, smoothed, and drawn with a round pen.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -57,31 +59,35 @@ def draw_digit(label: int, seed: int, size: int = 28, pen: float = 0.09, bend: f
 Colour = tuple[int, int, int]  # blue, green, red, each 0..255
 
 
+@dataclass(frozen=True)
+class Light:
+    """What a camera adds to a photograph."""
+
+    loss: float = 0.0  # 0..1: the share of the light that is lost towards the far corner
+    noise: float = 0.0  # gray levels, standard deviation
+
+
 def draw_photograph(
-    label: int,
-    height: int,
-    width: int,
+    digit: Gray,
+    size: tuple[int, int],
+    at: tuple[int, int],
     ink: Colour,
     paper: Colour,
-    side: int,
-    at: tuple[int, int],
-    light: float = 0.0,
-    noise: float = 0.0,
-    pen: float = 0.08,
-    seed: int = 7,
+    light: Light = Light(),
+    seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Draw one digit as a camera would see it.
+    """Draw a digit as a camera would see it.
 
-    side: pixels of the digit's square, whose corner is `at` (x, y). light: 0..1, how much of it is lost towards the far
-    corner. noise: gray levels, standard deviation. pen, seed: as for `draw_digit`. Returns uint8 (height, width, 3).
+    digit: from `draw_digit`. size: width and height in pixels. at: its left top corner (x, y). seed: of the noise.
+    Returns uint8 (height, width, 3).
     """
-    x, y = at
+    (width, height), (x, y) = size, at
     cover = np.zeros((height, width, 1), np.float32)
-    cover[y : y + side, x : x + side, 0] = draw_digit(label, seed, side, pen) / np.float32(255)
-    picture = (1 - cover) * np.array(paper, np.float32) + cover * np.array(ink, np.float32)
-    fall = 1 - light * np.hypot(*np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 0.7, height)))
-    grain = np.random.default_rng(label).normal(0, noise, (height, width, 1))
-    return np.clip(picture * fall[..., np.newaxis] + grain, 0, 255).astype(np.uint8)
+    cover[y : y + digit.shape[0], x : x + digit.shape[1], 0] = digit / np.float32(255)
+    image = (1 - cover) * np.array(paper, np.float32) + cover * np.array(ink, np.float32)
+    fall = 1 - light.loss * np.hypot(*np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 0.7, height)))
+    grain = np.random.default_rng(seed).normal(0, light.noise, (height, width, 1))
+    return np.clip(image * fall[..., np.newaxis] + grain, 0, 255).astype(np.uint8)
 
 
 def _smooth(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:

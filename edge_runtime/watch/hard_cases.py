@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_runtime.common.files import READINGS_MODE
+from edge_runtime.common.files import READINGS_MODE, write_whole
 from edge_runtime.errors import OutputError
 from edge_runtime.normalise import normalise
 from edge_runtime.page import Page
@@ -103,15 +103,8 @@ class HardCases:
         self._frames = sum(path.suffix == ".jpg" for path in (self._folder / FRAMES).iterdir())
 
     def _write(self, path: Path, image: Gray) -> None:
-        """Write a picture that is whole or not there."""
-        part = path.with_name(".part")
-        try:
-            part.touch(READINGS_MODE)
-            part.write_bytes(cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+        write_whole(path, encoded.tobytes(), READINGS_MODE, durable=False)
 
     def _tell(self, line: str) -> None:
         if line != self._said:

@@ -4,10 +4,9 @@ import json
 import math
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.common.files import READINGS_MODE, Files
+from edge_runtime.common.files import READINGS_MODE, Files, write_whole
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.images.files import read_file
 from edge_runtime.watch.meter import MOST_DIGITS, Last
@@ -43,20 +42,11 @@ class Memory:
     def save(self, last: Last) -> None:
         """Write a reading; the file has it or the one before, whatever happens meanwhile."""
         seen = time.time() - max(0.0, time.monotonic() - last.time)
-        fresh = self.path.with_name(f".{self.path.name}.new")
+        record = json.dumps({"text": last.text, "seen": round(seen, 3)}).encode() + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._files.remove(fresh)
-            handle = self._files.open(fresh, READINGS_MODE)
-            try:
-                self._files.write(handle, json.dumps({"text": last.text, "seen": round(seen, 3)}).encode() + b"\n")
-                self._files.sync(handle)
-            finally:
-                self._files.close(handle)
-            self._files.replace(fresh, self.path)
+            write_whole(self.path, record, files=self._files, mode=READINGS_MODE)
         except OSError as error:
-            with suppress(OSError):
-                self._files.remove(fresh)
             if not self._failing:
                 self._say(f"{self.path} cannot be written: {error.strerror}; after a restart {HINT}")
             self._failing = True

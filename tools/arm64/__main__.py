@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_runtime.synthetic.digits import draw_photograph
+from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
 from edge_runtime.synthetic.pages import Look, draw_page
 from tools.arm64.device import try_installer
 from tools.arm64.sizes import SMALLEST, installed, parts
@@ -60,8 +60,10 @@ def pictures() -> Iterator[np.ndarray]:
         side = int(random.integers(14, 70))
         height, width = side + int(random.integers(4, 20)), side + int(random.integers(4, 20))
         ink, paper = ((40, 30, 30), (225, 230, 235)) if number % 3 else ((235, 230, 225), (60, 50, 40))
-        light, noise = float(random.uniform(0, 0.4)), float(number % 4)
-        colour = draw_photograph(number % 10, height, width, ink, paper, side, (2, 2), light, noise, seed=number)
+        light = Light(float(random.uniform(0, 0.4)), float(number % 4))
+        colour = draw_photograph(
+            draw_digit(number % 10, number, side, 0.08), (width, height), (2, 2), ink, paper, light
+        )
         yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
 
 

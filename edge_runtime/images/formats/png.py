@@ -4,6 +4,7 @@ OpenCV gets a file that consists of nothing but the checked IHDR, PLTE, tRNS, ID
 """
 
 import struct
+from collections.abc import Iterator
 from functools import partial
 
 from edge_runtime import limits
@@ -72,22 +73,13 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
     Returns the file that is left, bytes of compressed pixels, whether there is alpha, the orientation, the number of
     frames, and the bytes that had to be copied for it.
     """
-    entries = compressed = chunks = 0
+    entries = compressed = 0
     turn, frames = 0, 1
     alpha, after_pixels = colour >= _GRAY_ALPHA, False
     whole: list[bytes] = []  # what is kept of the file before `kept`
-    name, kept, end, size = b"", 0, _HEAD.size, len(data)
-    while name != b"IEND":
-        at = end
-        if at + 12 > size:
-            raise DamagedImageError("the PNG is truncated: its end is missing")
-        length, name = _CHUNK.unpack_from(data, at)
+    kept = end = 0
+    for count, (name, at, length) in enumerate(_chunks(data), 1):
         end = at + length + 12
-        chunks += 1
-        if end > size:
-            truncated = length <= limits.FILE_BYTES
-            reason = "truncated: its end is missing" if truncated else "broken: a chunk is longer than the file"
-            raise DamagedImageError(f"the PNG is {reason}")
         if name == b"IDAT":
             if after_pixels or (colour == _PALETTE and not entries):
                 raise DamagedImageError("the PNG is broken: its chunks are not in order")
@@ -116,7 +108,7 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
                 frames = max(1, int.from_bytes(data[at + 8 : at + 12], "big"))
             elif not name[0] & 0x20:  # a capital letter: what must not be left out
                 raise DamagedImageError("the PNG is broken: it has a chunk that is not known and must not be left out")
-        if chunks > limits.PNG_CHUNKS:
+        if count > limits.PNG_CHUNKS:
             raise TooLargeError(f"the PNG has more than {limits.PNG_CHUNKS:,} chunks")
         # This chunk is left out.
         if kept < at:
@@ -124,7 +116,23 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
         kept = end
     if not compressed:
         raise DamagedImageError("the PNG is broken: it has no pixels")
-    if not kept and end == size:
+    if not kept and end == len(data):
         return data, compressed, alpha, turn or 1, frames, 0
     data = b"".join((*whole, data[kept:end]))
     return data, compressed, alpha, turn or 1, frames, len(data)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, position and length of each chunk after IHDR, up to IEND; raises DamagedImageError."""
+    name, end, size = b"", _HEAD.size, len(data)
+    while name != b"IEND":
+        at = end
+        if at + 12 > size:
+            raise DamagedImageError("the PNG is truncated: its end is missing")
+        length, name = _CHUNK.unpack_from(data, at)
+        end = at + length + 12
+        if end > size:
+            truncated = length <= limits.FILE_BYTES
+            reason = "truncated: its end is missing" if truncated else "broken: a chunk is longer than the file"
+            raise DamagedImageError(f"the PNG is {reason}")
+        yield name, at, length
