@@ -151,6 +151,7 @@ def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], N
         tick()
         for gray, page, text in _pages(path, root):
             found.append((*_lost(text), page, "") if gray is None else (*_read_page(reader, gray), page, text))
+            del gray  # or it would stay until the next one is there
             tick()
         results.append(_result(found))
     return results

@@ -89,6 +89,7 @@ def read(
                 if why:
                     why.write(path, image, explained(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
+            del image, found  # or they would stay until the next page is there
     return 1 if failed else 0
 
 
