@@ -145,7 +145,7 @@ def _images(
     try:
         images = parser(found.module)
     except MissingLibraryError as error:  # it is there and too old, or broken
-        raise _missing(found) from error
+        raise NotAnImageError(str(error)) from error
     try:
         for encoded in images(data):
             try:

@@ -19,7 +19,7 @@ from edge_runtime.cli.options import (
 )
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import InputError, OutputError
-from edge_runtime.find.blobs import DropReason
+from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
 from edge_runtime.formats.encoded import FailedPage
 from edge_runtime.image import DecodedImage, read_images
@@ -37,7 +37,6 @@ Examples:
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
-UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # what nothing was read of, though there may be digits
 
 
 @click.command(epilog=EPILOG)
