@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from tests.image_files import ATTACKS, gray_tiff, tiff
+from tests.image_files import ATTACKS, blank_png, gray_tiff, tiff
 from tests.image_probe import MEBIBYTES, Probe, allowed_seconds
 
 # What a user sees of each: the number of images that are read, or a part of the message; either with some OpenCVs.
@@ -144,12 +144,25 @@ def test_an_attack_costs_little_and_ends_in_an_image_or_one_clear_line(name, pro
         assert len(found["images"]) in counts
 
 
+def read_in_a_process(*arguments):
+    """Return the most memory that `edge-digits read` takes, in MiB."""
+    process = subprocess.Popen([sys.executable, "-m", "edge_runtime", "read", *arguments], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
 def test_a_large_page_is_released_before_the_next_one_is_decoded(tmp_path):
     side, pixels = 4900, zlib.compress(bytes(range(0, 250, 10)) * (4900 * 4900 // 25), 1)
     path = tmp_path / "pages.tif"
     path.write_bytes(tiff(*[gray_tiff(side, side, pixels, t259=8)] * 3))
-    process = subprocess.Popen([sys.executable, "-m", "edge_runtime", "read", path], stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss / 1024 <= MEBIBYTES
+    assert read_in_a_process(path) <= MEBIBYTES
+
+
+@pytest.mark.parametrize("size", [(7000, 7000), (1, 65_535)])
+def test_pictures_of_a_large_page_cost_no_more_than_reading_it(size, tmp_path):
+    (tmp_path / "page.png").write_bytes(blank_png(*size))
+    folders = "--annotate", tmp_path / "seen", "--explain", tmp_path / "why"
+    assert read_in_a_process(*folders, tmp_path / "page.png") <= MEBIBYTES
+    assert [len([*folder.iterdir()]) for folder in folders[1::2]] == [1, 1]
