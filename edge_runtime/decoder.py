@@ -68,6 +68,7 @@ def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowne
         out.write(json.dumps(answer).encode() + b"\n")
         out.write(image.gray.data)
         out.flush()
+        del image  # or it would stay until the next one is there
 
 
 def _slowness() -> int:

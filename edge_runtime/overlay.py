@@ -16,6 +16,8 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 OK, REJECTED, DROPPED, INK = (70, 150, 30), (40, 120, 240), (90, 90, 220), (40, 40, 40)
 PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170, 220), (170, 170, 40))
 SIDE = 900  # pixels: a stage is shown no wider, and no narrower than half of it
+HIGH = 4 * SIDE  # pixels: nor higher than this
+MOST = 8_000_000  # pixels: a larger page is written smaller, so that it costs no more memory than reading it
 TILE = 84  # pixels: a crop with what was read of it
 NAMED = 40  # dropped candidates, the largest, have their reasons written beside them
 
@@ -30,10 +32,17 @@ def drawn(image: ImageLike, page: Page, channels: Channels = "bgr") -> Picture:
     return picture if channels == "bgr" else np.ascontiguousarray(picture[..., ::-1])
 
 
-def annotated(gray: Gray, page: Page) -> Picture:
-    """Return the page with a box and the label around each digit: green for ok, orange for rejected."""
+def annotated(gray: Gray, page: Page, most: int | None = None) -> Picture:
+    """Return the page with a box and the label around each digit: green for ok, orange for rejected.
+
+    most: pixels; a larger page is drawn smaller.
+    """
+    height, width = gray.shape
+    scale = min(1.0, (most / (height * width)) ** 0.5) if most else 1.0
+    if scale < 1:
+        gray = np.asarray(cv2.resize(gray, _size(gray, scale), interpolation=cv2.INTER_AREA), np.uint8)
     picture = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
-    _boxes(picture, page.digits, 1.0)
+    _boxes(picture, page.digits, scale)
     return picture
 
 
@@ -44,7 +53,8 @@ def explained(gray: Gray, found: Found, page: Page) -> Picture:
     that were read as a whole; the normalised digits with label, confidence and decision; what was read.
     """
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
-    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    scale = min(scale, HIGH / gray.shape[0])
+    size = _size(gray, scale)
     shown = _to_size(gray, size)
     ink = _to_size(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
     stages = [
@@ -59,6 +69,11 @@ def explained(gray: Gray, found: Found, page: Page) -> Picture:
     return np.vstack(
         [cv2.copyMakeBorder(s, 0, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for s in stages]
     )
+
+
+def _size(gray: Gray, scale: float) -> tuple[int, int]:
+    """Width and height of a scaled page, at least a pixel each."""
+    return max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
 
 
 def _to_size(gray: Gray, size: tuple[int, int]) -> Picture:

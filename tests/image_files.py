@@ -478,6 +478,15 @@ def tiff_loop_of_pages():
     return bytes(data)
 
 
+def tiff_of_pages_that_share_their_pixels():
+    pixels = zeros(1 << 20)
+    tags = [{256: 4096, 257: 4096, 258: 8, 259: 8, 262: 1, 273: 0, 278: 4096, 279: len(pixels)} for _ in range(100)]
+    data = tiff(*((entries, b"") for entries in tags))
+    for entries in tags:
+        entries[273] = len(data)
+    return tiff(*((entries, b"") for entries in tags)) + pixels
+
+
 def tiff_of_100000_pages():
     page = struct.pack("<H", 0)
     return (

@@ -1,9 +1,14 @@
 """Files that are written to take a decoder's memory or time, or to show it another image than was checked."""
 
+import os
+import subprocess
+import sys
+import zlib
+
 import pytest
 
-from tests.image_files import ATTACKS
-from tests.image_probe import Probe, read_within_limits
+from tests.image_files import ATTACKS, blank_png, gray_tiff, tiff
+from tests.image_probe import MEBIBYTES, Probe, read_within_limits
 
 # What a user sees of each: the number of images that are read, or a part of the message; either with some OpenCVs.
 OUTCOMES = {
@@ -67,6 +72,7 @@ OUTCOMES = {
     "tiff_of_overlapping_directories": "65,535 entries",
     "tiff_jpeg_of_many_segments": "more than 16 segments",
     "tiff_loop_of_pages": "page 3: the TIFF is broken: its pages form a loop",
+    "tiff_of_pages_that_share_their_pixels": "its pages share their pixels",
     "tiff_of_100000_pages": "page 1: the TIFF is broken: it has no size",
     "tiff_deflate_bomb": "at most 50,000,000 are decoded",
     "tiff_of_4_doubles_and_50_megapixels": "takes 3,028 MiB",
@@ -135,3 +141,27 @@ def test_an_attack_costs_little_and_ends_in_an_image_or_one_clear_line(name, pro
         assert any(text in found["text"] for text in texts), found["text"]
     else:
         assert len(found["images"]) in counts
+
+
+def read_in_a_process(*arguments):
+    """Return the most memory that `edge-digits read` takes, in MiB."""
+    process = subprocess.Popen([sys.executable, "-m", "edge_runtime", "read", *arguments], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
+def test_a_large_page_is_released_before_the_next_one_is_decoded(tmp_path):
+    side, pixels = 4900, zlib.compress(bytes(range(0, 250, 10)) * (4900 * 4900 // 25), 1)
+    path = tmp_path / "pages.tif"
+    path.write_bytes(tiff(*[gray_tiff(side, side, pixels, t259=8)] * 3))
+    assert read_in_a_process(path) <= MEBIBYTES
+
+
+@pytest.mark.parametrize("size", [(7000, 7000), (1, 65_535)])
+def test_pictures_of_a_large_page_cost_no_more_than_reading_it(size, tmp_path):
+    (tmp_path / "page.png").write_bytes(blank_png(*size))
+    folders = "--annotate", tmp_path / "seen", "--explain", tmp_path / "why"
+    assert read_in_a_process(*folders, tmp_path / "page.png") <= MEBIBYTES
+    assert [len([*folder.iterdir()]) for folder in folders[1::2]] == [1, 1]

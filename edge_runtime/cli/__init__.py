@@ -35,4 +35,5 @@ def _blamed(error: Exception) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name in NEEDED:
         return error.name
     frames = (str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__))
-    return next((name for name in frames if name in NEEDED), None)
+    # The innermost: OpenCV imports NumPy, and is not to blame for it.
+    return next((name for name in reversed([*frames]) if name in NEEDED), None)

@@ -19,11 +19,11 @@ from edge_runtime.cli.options import (
 )
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import InputError, OutputError
-from edge_runtime.find.blobs import DropReason
+from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
 from edge_runtime.formats.encoded import FailedPage
 from edge_runtime.image import DecodedImage, read_images
-from edge_runtime.overlay import Picture, annotated, explained
+from edge_runtime.overlay import MOST, Picture, annotated, explained
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.sinks.table import printable
@@ -37,13 +37,17 @@ Examples:
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
-UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # what nothing was read of, though there may be digits
 
 
 @click.command(epilog=EPILOG)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each page.")
-@click.option("--annotate", type=FOLDER, metavar="DIR", help="Write each page with what was read drawn over it.")
+@click.option(
+    "--annotate",
+    type=FOLDER,
+    metavar="DIR",
+    help="Write each page with what was read drawn over it; over 8 megapixels, smaller.",
+)
 @click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of every stage for each page.")
 @model_option
 @backend_option
@@ -85,10 +89,11 @@ def read(
             elif found:
                 page = reader.decided(found)
                 if over:
-                    over.write(path, image, annotated(image.gray, page))
+                    over.write(path, image, annotated(image.gray, page, MOST))
                 if why:
                     why.write(path, image, explained(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
+            del image, found  # or they would stay until the next page is there
     return 1 if failed else 0
 
 
