@@ -68,9 +68,7 @@ class Votes:
             if self._count == self._stable:
                 self._agree(text, now)
             corrects = self._rival_is(text) and (
-                self._agreeing >= AGREE
-                or self._for >= PATIENCE * self._stable
-                or self._against >= DOUBT * self._stable
+                self._agreeing >= AGREE or self._for >= PATIENCE * self._stable or self._against >= DOUBT * self._stable
             )
             if not corrects:
                 if self._count == self._stable:
