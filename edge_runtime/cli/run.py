@@ -54,7 +54,8 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
             _say(f"error: {error} (--debug shows where)", debug)
         code = 1
     except Exception as error:
-        _say(f"error: this is a fault of ours, {type(error).__name__}: {error} (--debug shows where)", debug)
+        report = "please report it with the output of --debug"
+        _say(f"error: internal error, {type(error).__name__}: {error}; {report}", debug)
         code = 1
     return code if isinstance(code, int) else 0
 
