@@ -809,6 +809,10 @@ def pdf_of_a_million_curves():
     return pdf(content=b"0 0 m 50 200 150 0 200 200 c S\n" * 1_000_000)
 
 
+def pdf_of_500_pages_that_each_take_long():
+    return pdf(pages=500, content=b"0 0 m 50 200 150 0 200 200 c S\n" * 3_000)
+
+
 def jpeg_xl():
     return b"\xff\x0a" + bytes(100)
 

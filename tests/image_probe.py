@@ -73,9 +73,10 @@ def read_within_limits(probe, data):
 
 
 def allowed_seconds(images):
-    """CPU seconds that a file may take: by the largest image that was read of it, the most if none was."""
-    largest = max((width * height for width, height, *_ in images), default=PIXELS * SECONDS)
-    return MARGIN * (START_SECONDS + min(SECONDS, 0.5 + largest / PIXELS))
+    """CPU seconds that a file may take: by the images that were read of it, the most for a file if none was."""
+    sizes = [width * height for width, height, *_ in images] or [PIXELS * SECONDS]
+    several = sum(sizes) / PIXELS + SECONDS
+    return MARGIN * (START_SECONDS + (several if len(sizes) > 1 else min(SECONDS, 0.5 + sizes[0] / PIXELS)))
 
 
 def main():

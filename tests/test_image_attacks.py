@@ -115,6 +115,7 @@ OUTCOMES = {
     "pdf_of_forms_that_draw_each_other": "PDF",
     "pdf_with_an_image_of_268_megapixels": 1,
     "pdf_of_a_million_curves": "PDF",
+    "pdf_of_500_pages_that_each_take_long": "takes too long",
     "jpeg_xl": "save it as PNG or JPEG",
 }
 
