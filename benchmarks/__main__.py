@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from train.data.mnist.option import data_option
 
 from benchmarks import keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
 from benchmarks.camera.command import camera
@@ -29,7 +30,6 @@ from benchmarks.options import (
 from edge_runtime.bundles.bundle import DEFAULT, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import FileError, MissingLibraryError, UsageError
-from train.data.option import data_option
 from train.recipes import RECIPES
 
 EPILOG = """\b
@@ -99,7 +99,7 @@ def parity_command(
         _tell_parity(name, figures)
         picture = out / f"disagreements-{file_name(name)}.png"
         count = disagreements.draw(name, mnist.test_images, mnist.test_labels, found, picture)
-        click.echo(f"{name:<12}the formats disagree on {count} digits: {picture}")
+        click.echo(f"{name:<11} the formats disagree on {count} digits: {picture}")
     for found in comparisons:
         click.echo(
             f"{found['first']} alone reads {found['first_only']} digits right, {found['second']} alone "
@@ -110,7 +110,7 @@ def parity_command(
         _write(out / "real.json", others)
         for model, found in others.items():
             for kind, accuracy in found["sets"].items():
-                click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
+                click.echo(f"{model:<11} {kind:<28}{accuracy:.2%}")
     lapses = [f"{name}: {line}" for name in opened if name == DEFAULT for line in parity.lapses(found_models[name])]
     lapses += [f"{name}: {line}" for name, figures in found_models.items() for line in parity.numpy_lapses(figures)]
     for line in lapses:
@@ -137,15 +137,15 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
     _write(out / "nondigits.json", models, packages=list(nondigits.PACKAGES))
     for name, found in models.items():
         for kind, figures in found["kept"].items():
-            click.echo(f"{name:<12}{kind:<18}{figures['kept']:>8.2%} kept, {figures['error']:.2%} of these wrong")
+            click.echo(f"{name:<11} {kind:<18}{figures['kept']:>8.2%} kept, {figures['error']:.2%} of these wrong")
         for kind, figures in found["rejected"].items():
             reasons = ", ".join(f"{share:.1%} {reason}" for reason, share in sorted(figures["reasons"].items()))
-            click.echo(f"{name:<12}{kind:<18}{figures['rejected']:>8.2%} rejected: {reasons}")
+            click.echo(f"{name:<11} {kind:<18}{figures['rejected']:>8.2%} rejected: {reasons}")
         for at in found["by_error"]:
             told = ", ".join(
                 f"{kind} {each['kept']:.2%} with {each['error']:.3%} wrong" for kind, each in at["sets"].items()
             )
-            click.echo(f"{name:<12}--max-error {at['max_error']:<7g} keeps {told}")
+            click.echo(f"{name:<11} --max-error {at['max_error']:<7g} keeps {told}")
         every = [picture for some in pictures.values() for picture in some]
         nondigits.draw_accepted(name, every, out / f"accepted-{name}.png")
     lapses = nondigits.lapses(models[DEFAULT])
@@ -174,13 +174,13 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
     for reader, sets in [*((name, found["sets"]) for name, found in models.items()), (pages.PEER, others or {})]:
         for name, figures in sets.items():
             click.echo(
-                f"{reader:<12}{name:<34}{figures['exact']:>8.1%} exact, {figures['digits_right']:.1%} of the digits, "
+                f"{reader:<11} {name:<34}{figures['exact']:>8.1%} exact, {figures['digits_right']:.1%} of the digits, "
                 f"{figures['false_digits_a_picture']:.2f} false ones a picture, {figures['milliseconds']:.1f} ms"
             )
     for name, found in models.items():
         for size, figures in found["speed"].items():
             click.echo(
-                f"{name:<12}{size:<34}{figures['read_ms']:>8.1f} ms and {figures['decode_ms']:.1f} ms to decode it, "
+                f"{name:<11} {size:<34}{figures['read_ms']:>8.1f} ms and {figures['decode_ms']:.1f} ms to decode it, "
                 f"{figures['peak_mib']:.0f} MiB"
             )
 
@@ -198,9 +198,9 @@ def throughput_command(rounds: int, data: Path | None, out: Path) -> None:
     _write(out / "throughput.json", models)
     for model, found in models.items():
         for name, rate in found["rates"].items():
-            click.echo(f"{model:<12}{name:<40}{rate:>9,.0f} files/s")
+            click.echo(f"{model:<11} {name:<40}{rate:>9,.0f} files/s")
         for name, ratio in found["ratios"].items():
-            click.echo(f"{model:<12}{name:<40}{ratio:>9.2f}")
+            click.echo(f"{model:<11} {name:<40}{ratio:>9.2f}")
 
 
 @benchmarks.command("names")
@@ -279,7 +279,7 @@ def _tell_parity(model: str, found: dict[str, Any]) -> None:
     for kind, figures in found["formats"].items():
         low, high = figures["interval"]
         click.echo(
-            f"{model:<12}{kind:<14}{figures['bytes']:>10,} bytes  {figures['accuracy']:.2%} "
+            f"{model:<11} {kind:<14}{figures['bytes']:>10,} bytes  {figures['accuracy']:.2%} "
             f"(95 %: {low:.2%} to {high:.2%})"
         )
         if figures["agreement"] is not None and kind != found["reference"]:
@@ -290,11 +290,11 @@ def _tell_parity(model: str, found: dict[str, Any]) -> None:
             )
     if numpy := found["numpy"]:
         click.echo(
-            f"{model:<12}{'NumPy alone':<14}{'':>16}  LiteRT's label for {numpy['labels']:.2%} of the digits; "
+            f"{model:<11} {'NumPy alone':<14}{'':>16}  LiteRT's label for {numpy['labels']:.2%} of the digits; "
             f"int8 outputs differ by {numpy['steps']} at most"
         )
-    click.echo(f"{model:<12}{'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")
-    click.echo(f"{model:<12}{'calibration error':<30}  {found['calibration_error']:.2%}")
+    click.echo(f"{model:<11} {'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")
+    click.echo(f"{model:<11} {'calibration error':<30}  {found['calibration_error']:.2%}")
 
 
 def _write(path: Path, models: dict[str, Any], **more: Any) -> None:

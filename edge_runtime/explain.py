@@ -4,13 +4,14 @@ import cv2
 import numpy as np
 
 from edge_runtime.find.reading import Found
-from edge_runtime.overlay import FONT, OK, REJECTED, Drawing, corners, draw_boxes
+from edge_runtime.overlay import FONT, OK, REJECTED, Drawing, corners, draw_boxes, scaled_size
 from edge_runtime.page import Page
 from edge_runtime.types import Gray, Status
 
 DROPPED, INK = (90, 90, 220), (40, 40, 40)
 PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170, 220), (170, 170, 40))
 SIDE = 900  # pixels: a stage is shown no wider, and no narrower than half of it
+HIGH = 4 * SIDE  # pixels: nor higher than this
 TILE = 84  # pixels: a crop with what was read of it
 NAMED = 40  # dropped candidates, the largest, have their reasons written beside them
 
@@ -22,7 +23,8 @@ def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     that the line recogniser read; the normalised digits with label, confidence and decision; the text.
     """
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
-    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    scale = min(scale, HIGH / gray.shape[0])
+    size = scaled_size(gray, scale)
     shown = _to_size(gray, size)
     ink = _to_size(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
     stages = [

@@ -14,6 +14,7 @@ Drawing = NDArray[np.uint8]  # (height, width, 3): blue, green, red
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 OK, REJECTED = (70, 150, 30), (40, 120, 240)
+MOST = 8_000_000  # pixels: a larger page is written smaller, so that it costs no more memory than reading it
 
 
 def draw_over(
@@ -28,11 +29,23 @@ def draw_over(
     return drawing if channels == "bgr" else np.ascontiguousarray(drawing[..., ::-1])
 
 
-def draw_digits(gray: Gray, digits: Sequence[Digit]) -> Drawing:
-    """Return an image with a box and the label around each digit: green for ok, orange for rejected."""
+def draw_digits(gray: Gray, digits: Sequence[Digit], most: int | None = None) -> Drawing:
+    """Return an image with a box and the label around each digit: green for ok, orange for rejected.
+
+    most: pixels; a larger image is drawn smaller.
+    """
+    height, width = gray.shape
+    scale = min(1.0, (most / (height * width)) ** 0.5) if most else 1.0
+    if scale < 1:
+        gray = np.asarray(cv2.resize(gray, scaled_size(gray, scale), interpolation=cv2.INTER_AREA), np.uint8)
     drawing = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
-    draw_boxes(drawing, digits)
+    draw_boxes(drawing, digits, scale)
     return drawing
+
+
+def scaled_size(gray: Gray, scale: float) -> tuple[int, int]:
+    """Return width and height of a scaled image, at least a pixel each."""
+    return max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
 
 
 def draw_boxes(drawing: Drawing, digits: Sequence[Digit], scale: float = 1.0, named: bool = True) -> None:

@@ -22,12 +22,21 @@ def load_plugin(group: str, name: str) -> Any | None:
     for found in entry_points(group=group, name=name):
         try:
             return found.load()
-        except Exception as error:  # whatever the package's own code raises
-            cause = f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # whatever the package's own code raises
             raise MissingLibraryError(
-                f"{found.value}, which {group} names {name}, cannot be imported: {cause}"
+                f"{found.value}, which {group} names {name}, cannot be imported: {cause(error)}"
             ) from error
     return None
+
+
+def failed(part: str, name: str, error: BaseException) -> str:
+    """Return in one line what the code of another package raised. part: "backend", "source" or "sink"."""
+    return f"the {part} {name} failed: {cause(error)}"
+
+
+def cause(error: BaseException) -> str:
+    """Return the kind of an error and its text, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def plugin_names(group: str) -> list[str]:

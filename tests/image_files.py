@@ -478,6 +478,15 @@ def tiff_loop_of_pages():
     return bytes(data)
 
 
+def tiff_of_pages_that_share_their_pixels():
+    pixels = zeros(1 << 20)
+    tags = [{256: 4096, 257: 4096, 258: 8, 259: 8, 262: 1, 273: 0, 278: 4096, 279: len(pixels)} for _ in range(100)]
+    data = tiff(*((entries, b"") for entries in tags))
+    for entries in tags:
+        entries[273] = len(data)
+    return tiff(*((entries, b"") for entries in tags)) + pixels
+
+
 def tiff_of_100000_pages():
     page = struct.pack("<H", 0)
     return (
@@ -798,6 +807,10 @@ def pdf_with_an_image_of_268_megapixels():
 
 def pdf_of_a_million_curves():
     return pdf(content=b"0 0 m 50 200 150 0 200 200 c S\n" * 1_000_000)
+
+
+def pdf_of_500_pages_that_each_take_long():
+    return pdf(pages=500, content=b"0 0 m 50 200 150 0 200 200 c S\n" * 3_000)
 
 
 def jpeg_xl():

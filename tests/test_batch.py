@@ -278,8 +278,10 @@ def test_two_jobs_do_not_write_one_output(run_cli, many, tmp_path):
     part = tmp_path / "results.csv.part"
     while not part.exists() or part.stat().st_size < 500:
         time.sleep(0.01)
+    os.killpg(job.pid, signal.SIGSTOP)  # or it might end before the others begin
     for option in ("--resume", "--overwrite"):
         assert "another process" in run_cli("batch-classify", many, "--output", "results.csv", option, code=1).stderr
+    os.killpg(job.pid, signal.SIGCONT)
     job.communicate(timeout=60)
     assert len(read_csv(tmp_path / "results.csv")) == FILES
 

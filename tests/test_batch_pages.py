@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -15,9 +16,12 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_runtime import Classifier, Reader, Status
+from edge_runtime.batch.rows import read_pages
 from edge_runtime.errors import DamagedImageError, InputError
 from edge_runtime.images.files import read_images
 from edge_runtime.synthetic.digits import draw_digit
+from tests import textures
 from tests.conftest import ROOT
 from tests.image_files import pdf
 
@@ -178,3 +182,19 @@ def test_classify_prints_a_row_for_each_page(run_cli, scans):
         (1, "7"),
     ]
     assert run_cli("classify", scans / "a.tif").stdout.splitlines()[-1].endswith("page 3")
+
+
+def test_a_page_of_a_texture_says_why_nothing_was_read(tmp_path):
+    cv2.imwrite(str(tmp_path / "texture.png"), textures.dots((1280, 1280), 6, 0.1))
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((200, 200), 235, np.uint8))
+    reader = Reader(Classifier())
+    blank, texture = read_pages(reader, ["blank.png", "texture.png"], str(tmp_path))
+    assert blank[2:4] == (Status.REJECTED, "blank")
+    assert texture[2:4] == (Status.REJECTED, "texture")
+
+
+def test_a_page_that_is_read_in_part_has_a_note(tmp_path):
+    cv2.imwrite(str(tmp_path / "carpet.png"), textures.carpet((1280, 1280), 2.0))
+    ((_, _, status, _, _, _, note),) = read_pages(Reader(Classifier()), ["carpet.png"], str(tmp_path))[0]
+    assert status is Status.OK
+    assert re.fullmatch(r"not everything was read: \d+ marks were dropped", note)

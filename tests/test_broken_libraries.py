@@ -1,16 +1,21 @@
 """Libraries that are missing, too old or built for another NumPy: the real cause in one line, and what mends it."""
 
 import importlib
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from edge_runtime import backends
-from edge_runtime.batch import parquet
+from edge_runtime.batch.rows import parquet
 from edge_runtime.bundles.bundle import load_bundle
-from edge_runtime.errors import BackendError, EdgeDigitsError, MissingLibraryError
+from edge_runtime.errors import BackendError, EdgeDigitsError, MissingLibraryError, NotAnImageError
+from edge_runtime.images.files import decode_images
+from edge_runtime.images.formats import isolated
 from edge_runtime.sinks.targets import Settings, open_sink
 from edge_runtime.sources.opened import open_source
+from tests import image_files
 
 DTYPE = "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject"
 
@@ -31,7 +36,10 @@ def stub(tmp_path, monkeypatch):
             monkeypatch.delitem(sys.modules, known)
         importlib.invalidate_caches()
 
-    return put
+    yield put
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None)).startswith(f"{tmp_path}{os.sep}"):
+            del sys.modules[name]  # or the next test would get it
 
 
 def first(source):
@@ -131,3 +139,20 @@ def test_a_library_that_everything_needs_and_that_is_broken_is_one_line(run_cli,
     assert told in said
     assert "-m pip install --force-reinstall" in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("library", "distribution", "suffix"),
+    [("pi_heif", "pi-heif", "HEIC"), ("pypdfium2", "pypdfium2", "PDF"), ("PIL", "pillow", "AVIF")],
+)
+def test_a_library_of_an_image_format_that_is_broken_is_told_with_its_cause(
+    library, distribution, suffix, stub, monkeypatch
+):
+    intact = next(image_files.INTACT[suffix]())
+    isolated._end()  # another process than ours imports it
+    stub(f"{library}.{library}", "")
+    (Path(sys.path[0]) / library / "__init__.py").write_text("raise RuntimeError('wrong ELF class')")
+    line = reason(NotAnImageError, lambda: list(decode_images(intact)))
+    isolated._end()
+    assert "RuntimeError: wrong ELF class" in line
+    assert line.endswith(f"pip install --upgrade {distribution}")

@@ -49,7 +49,7 @@ def test_a_narrow_or_a_huge_range_is_scaled(pixels, reader):
     assert read(reader, to_gray(np.dstack([pixels] * 3))) == 7
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 2, 4, 12])
 def test_hot_and_dead_pixels_do_not_say_what_is_white_and_black(count, reader):
     pixels = (1000 + INK * 8).astype(np.uint16)
     places = np.random.default_rng(count).integers(0, 60, (2, 2, count))
@@ -92,6 +92,20 @@ def test_noise_with_a_digit_of_16_bits_is_read(sigma, reader):
 def test_a_mask_of_8_bits_is_read(low, high, suffix, reader):
     mask = np.where(INK > 100, high, low).astype(np.uint8)
     assert read(reader, decode_gray(encoded(suffix, mask))) == 7
+
+
+@pytest.mark.parametrize("hot", [[(0, 0)], [(3, 4), (50, 9)]])
+def test_hot_pixels_do_not_hide_a_mask_of_8_bits(hot, reader):
+    mask = np.where(INK > 100, 1, 0).astype(np.uint8)
+    for place in hot:
+        mask[place] = 255
+    assert read(reader, decode_gray(encoded(".png", mask))) == 7
+
+
+def test_a_few_dark_pixels_on_clean_paper_stay_as_they_are():
+    paper = np.random.default_rng(1).integers(250, 256, (2000, 2000), dtype=np.uint8)
+    paper[1000:1020, 1000] = 30
+    assert (decode_gray(encoded(".png", paper)) == paper).all()
 
 
 def test_faint_ink_with_soft_edges_is_read(reader):

@@ -35,6 +35,19 @@ class Wrapped:
         return self._pixels
 
 
+class Slow(io.RawIOBase):
+    """A pipe or a connection: each read gives less than was asked for."""
+
+    def __init__(self, data):
+        self._data = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self._data.readinto(memoryview(buffer)[:1000])
+
+
 def pil(mode):
     image = Image.fromarray(np.ascontiguousarray(BGR[..., ::-1]))
     if mode == "transparent":
@@ -45,15 +58,33 @@ def pil(mode):
     return image.convert(mode)
 
 
+def transparent_level(mode):
+    """Black ink on a black paper that is transparent, as a PNG says it with tRNS."""
+    levels = np.where(np.asarray(pil("L")) < 140, 1, 0).astype(np.uint8)
+    file = io.BytesIO()
+    image = Image.fromarray(levels)
+    if mode == "P":
+        image.putpalette([0, 0, 0, 0, 0, 0])
+    image.save(file, "PNG", transparency=0)
+    return Image.open(file)
+
+
 FORMS = {
     "bytes": lambda: PNG,
     "bytearray": lambda: bytearray(PNG),
     "memoryview": lambda: memoryview(PNG),
     "BytesIO": lambda: io.BytesIO(PNG),
+    "a file that comes in parts": lambda: Slow(PNG),
     "BGR": lambda: BGR,
     "BGR, not contiguous": lambda: np.asfortranarray(BGR),
     "BGRA": lambda: np.dstack([BGR, np.full(BGR.shape[:2], 255, np.uint8)]),
     "gray": lambda: cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY),
+    "gray, by columns": lambda: np.asfortranarray(cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY)),
+    "gray, every second pixel": lambda: cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY).repeat(2, 0).repeat(2, 1)[::2, ::2],
+    "gray, turned by half": lambda: np.rot90(
+        np.ascontiguousarray(np.rot90(cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY), 2)), 2
+    ),
+    "gray, turned by a quarter": lambda: np.ascontiguousarray(cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY).T).T,
     "gray with one channel": lambda: cv2.cvtColor(BGR, cv2.COLOR_BGR2GRAY)[..., np.newaxis],
     "16 bits": lambda: BGR.astype(np.uint16) * 257,
     "floats from 0 to 1": lambda: BGR.astype(np.float32) / 255,
@@ -70,7 +101,11 @@ FORMS = {
     "PIL F": lambda: pil("F"),
     "PIL RGBA": lambda: pil("RGBA"),
     "PIL LA": lambda: pil("LA"),
+    "PIL La": lambda: pil("LA").convert("La"),
+    "PIL RGBa": lambda: pil("RGBA").convert("RGBa"),
     "PIL transparent": lambda: pil("transparent"),
+    "PIL L with a transparent level": lambda: transparent_level("L"),
+    "PIL P with a transparent colour": lambda: transparent_level("P"),
     "PIL from a file": lambda: Image.open(io.BytesIO(PNG)),
 }
 
@@ -174,6 +209,19 @@ def test_what_is_no_image_is_refused_in_one_line(name):
 def test_a_pil_image_that_cannot_be_decoded_is_a_damaged_one():
     with pytest.raises(DamagedImageError, match="PIL cannot decode"):
         read_page(Image.open(io.BytesIO(PNG[: len(PNG) // 2])))
+
+
+def test_whatever_a_pil_decoder_raises_is_a_damaged_image(monkeypatch):
+    image = pil("RGB")
+    monkeypatch.setattr(image, "convert", lambda mode: (_ for _ in ()).throw(IndexError("index out of range")))
+    with pytest.raises(DamagedImageError, match="index out of range"):
+        read_page(image)
+
+
+def test_damaged_exif_turns_nothing():
+    image = pil("RGB")
+    image.info["exif"] = b"Exif\0\0no header"
+    assert read_page(image).text == DRAWN.text
 
 
 def test_a_name_is_not_taken_for_several_images():

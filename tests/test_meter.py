@@ -16,7 +16,7 @@ from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Frame
 from edge_runtime.watch.memory import Memory
 from edge_runtime.watch.meter import Last, Rules
-from edge_runtime.watch.votes import AGREE, PATIENCE, Votes
+from edge_runtime.watch.votes import AGREE, DOUBT, PATIENCE, UNSTEADY, Votes
 from edge_runtime.watch.watching import Watch
 
 STABLE = 2
@@ -76,6 +76,48 @@ def test_a_value_that_is_read_in_most_frames_stands_though_others_come_between()
     for _ in range(PATIENCE * STABLE):
         meter.show("12346", 3).show("12340", 1)
     assert meter.events[2:] == [("corrected", "12346")]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ["12346", "12347"],  # a digit that is half way from 6 to 7
+        ["02346", "02341", "02348"],
+        ["12347", "12346", "02349", "12345"],
+    ],
+)
+def test_values_that_alternate_replace_an_outlier_in_the_end(shown):
+    meter = Meter(only_upward=True, digits=5).show("12345").show("72345")
+    for _ in range(DOUBT):
+        for text in shown:
+            meter.show(text)
+    assert meter.events[2][0] == "corrected"
+    assert meter.events[2][1] in shown
+
+
+def test_values_that_alternate_replace_nothing_that_is_shown_as_often():
+    meter = Meter(only_upward=True, largest_step=5).show("12345")
+    for _ in range(DOUBT):
+        meter.show("02346").show("12345", 1).show("02341").show("12345", 3)
+    assert meter.events == [("stable", "12345")]
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_meter_that_is_lit_for_moments_replaces_an_outlier(step):
+    meter = Meter(only_upward=True).show("12345").show("72345").show("", 10 * STABLE)
+    for number in range(PATIENCE):
+        meter.show(f"{12346 + step * number}").show("", 10 * STABLE)
+    assert "corrected" in [event for event, _ in meter.events]
+
+
+def test_a_text_that_is_never_stable_is_a_problem():
+    meter = Meter(digits=5).show("12345")
+    for number in range(UNSTEADY * STABLE):
+        assert meter.votes.problem == ""
+        meter.show(f"{12346 + number}", 1)
+    assert "no text is stable" in meter.votes.problem
+    assert meter.votes.refused == 1
+    assert meter.show("12399").votes.problem == ""
 
 
 def test_a_value_that_is_read_in_few_frames_never_stands():

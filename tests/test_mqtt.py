@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_runtime.cli.commands import edge_digits
+from edge_runtime.cli.run import finish
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.sinks.broker import parse_broker, read_password
 from edge_runtime.sinks.fan_out import Sinks
@@ -190,7 +192,8 @@ from pathlib import Path
 from edge_runtime.sinks.record import record
 from edge_runtime.sinks.fan_out import Sinks
 from edge_runtime.sinks.targets import Settings
-from edge_runtime.types import Event, Reading
+from edge_runtime.types import Event
+from edge_runtime.types import Reading
 port, folder, number = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 sinks = Sinks([f"mqtt://127.0.0.1:{port}/meters/water"], Settings(outbox=folder))
 while True:
@@ -304,6 +307,23 @@ def test_a_reading_is_a_number_where_it_is_said_what_it_counts(broker, listener,
     assert {name: value for name, value in sensor.items() if name in optional} == config
     for text, value in shown.items():
         assert home_assistant.render(sensor["value_template"], record(reading(1, text))) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("watter", "such as water"),
+        ("Energy", "such as energy"),
+        ("timestamp", "none of Home Assistant's"),
+        ("enum", "none of Home Assistant's"),
+        ("date", "none of Home Assistant's"),
+        ("problem", "none of Home Assistant's"),
+    ],
+)
+def test_a_device_class_for_which_home_assistant_refuses_the_sensor_is_refused(given, said, capfd):
+    arguments = ["watch", "fake:digits=1", "--to", "mqtt://127.0.0.1/meter", "--unit", "m³", "--device-class", given]
+    assert finish(edge_digits, "edge-digits", arguments) == 2
+    assert said in " ".join(capfd.readouterr().err.split())
 
 
 def test_home_assistant_sees_that_the_camera_is_away_and_why_there_is_no_reading(broker, listener, watch):

@@ -150,7 +150,7 @@ def test_a_changed_bit_of_the_golden_file_is_told(folder):
     [
         (CRASH, State.FAILED, "SIGILL: it was built for another processor"),
         ("import sys; sys.exit(3)", State.FAILED, "exit code 3"),
-        ("raise OSError('libfoo.so: cannot open shared object file')", State.FAILED, "libfoo.so"),
+        ("raise OSError('libfoo.so: cannot open shared object file')", State.REFUSED, "libfoo.so"),
         ("raise ImportError('no GLIBC_2.34')", State.REFUSED, "no GLIBC_2.34"),
         ("import time; time.sleep(600)", State.FAILED, "does not come to an end"),
     ],

@@ -18,6 +18,7 @@ import pytest
 from edge_runtime import Classifier, Reader
 from edge_runtime.sinks.record import COLUMNS
 from edge_runtime.sources.fake import Fake, parse_plan
+from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Event, Frame, Status
 from edge_runtime.watch.votes import Rules, Votes
 from edge_runtime.watch.watching import Watch
@@ -201,6 +202,35 @@ def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
         assert watch.see(Frame(picture, number / FPS, number)).reading is None
     assert watch.votes.problem == "a digit touches the edge of the picture: make --roi larger, or move the camera"
     assert watch.votes.refused == 1
+
+
+@pytest.mark.parametrize(
+    ("side", "share"),
+    [(side, share) for side in ("right", "left") for share in (0.3, 0.4, 0.5, 0.6, 0.75, 0.9)],
+)
+@pytest.mark.parametrize("text", ["12345", "50217"])
+def test_no_part_of_a_digit_that_the_region_leaves_is_overlooked(reader, text, side, share):
+    page = draw_page([text], (640, 300), 70, 4)
+    boxes = [digit.box for digit in reader.read(page.picture, "page").digits]
+    last, first = boxes[-1], boxes[0]
+    part = {
+        "right": np.s_[:, : int(last.x + share * last.width)],
+        "left": np.s_[:, int(first.x + first.width - share * first.width) :],
+    }[side]
+    gray = cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[part]
+    watch = Watch(reader, "fake")
+    for number in range(20):
+        assert watch.see(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
+    assert "touches the edge of the picture" in watch.votes.problem
+
+
+def test_what_the_edge_cuts_off_beside_all_digits_is_no_digit(reader):
+    page = draw_page(["12345"], (640, 300), 70, 4)
+    last = reader.read(page.picture, "page").digits[-1].box
+    gray = np.ascontiguousarray(cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
+    watch = Watch(reader, "fake", rules=Rules(digits=4))
+    readings = [watch.see(Frame(gray, number / FPS, number)).reading for number in range(20)]
+    assert [reading.text for reading in readings if reading] == ["1234"]
 
 
 def take(votes, texts):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_runtime.bundles.bundle import Bundle, Shapes
 from edge_runtime.errors import BackendError, EdgeDigitsError, ModelError, UsageError, explain
 from edge_runtime.limits import THREADS
-from edge_runtime.plugins import BACKENDS, load_plugin, plugin_names
+from edge_runtime.plugins import BACKENDS, failed, load_plugin, plugin_names
 from edge_runtime.types import Images
 
 AUTO = "auto"
@@ -137,11 +137,34 @@ def _open_added(name: str, added: Any, bundle: Bundle, threads: int) -> Backend:
     model = getattr(added, "MODEL", None)
     try:
         backend = added.load(bundle.file(model).load() if model else b"", threads, bundle.shapes)
+        if missing := [part for part in ("run", "outputs", "scale", "zero_point") if not hasattr(backend, part)]:
+            raise TypeError(f"{type(backend).__name__} has no {', '.join(missing)}: it is no Backend")
     except EdgeDigitsError:
         raise
-    except Exception as error:  # whatever the package's own code raises
-        raise BackendError(f"the backend {name} failed: {type(error).__name__}: {error}") from error
-    return _checked(backend, bundle)
+    except (Exception, SystemExit) as error:  # whatever the package's own code raises
+        raise BackendError(failed("backend", name, error)) from error
+    return _Added(name, _checked(backend, bundle))
+
+
+class _Added:
+    """A backend of another package: what it raises and returns is checked."""
+
+    def __init__(self, name: str, backend: Backend) -> None:
+        self._name, self._backend = name, backend
+        self.outputs, self.scale, self.zero_point = backend.outputs, backend.scale, backend.zero_point
+
+    def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
+        """See Backend.run."""
+        try:
+            outputs = self._backend.run(images)
+            found, expected = getattr(outputs, "shape", None), (len(images), *self.outputs)
+            if found != expected:
+                raise ValueError(f"its outputs have the shape {found}, not {expected}")
+        except EdgeDigitsError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise BackendError(failed("backend", self._name, error)) from error
+        return outputs
 
 
 def _checked(backend: Backend, bundle: Bundle) -> Backend:

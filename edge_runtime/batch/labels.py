@@ -99,7 +99,10 @@ class TableLabels:
                 break
         else:
             shown = head.rstrip()[:SHOWN]
-            raise UsageError(f"{self._table} has no columns {NAME},{LABEL}: its first line is {shown!r}")
+            raise UsageError(
+                f"{self._table} has no columns {NAME},{LABEL}: its first line is {shown!r}; save it as CSV text that "
+                f"begins with the line {NAME},{LABEL}, followed by lines such as scan.png,7"
+            )
         reader = csv.reader(file, delimiter=separator)
         try:
             for cells in reader:

@@ -1,6 +1,6 @@
 """Files to rows, one a page, in this process or in several; a page that cannot be read costs one row."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, repeat
@@ -14,6 +14,7 @@ from edge_runtime.bundles.bundle import Bundle, load_bundle, load_lines
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, ModelError
+from edge_runtime.find.blobs import UNREAD
 from edge_runtime.images.files import FailedPage, decode_images, decode_small, read_file
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.lines.recogniser import LineReader
@@ -143,30 +144,36 @@ def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], N
     """Read all digits of each page of files; the label is all of a page's digits, its rows joined by a space.
 
     The confidence is the lowest of them. A page with a digit that is rejected is rejected, for the first such reason; a
-    page without digits is blank. Returns what the rows of each file say.
+    page without digits for the most frequent reason that its marks were dropped for, or as blank if it has none.
+    Returns what the rows of each file say.
     """
     results = []
     for path in paths:
         found: list[FoundPage] = []
         tick()
         for gray, page, text in _pages(path, root):
-            found.append((*_lost(text), page, "") if gray is None else (*_read_page(reader, gray), page, text))
+            found.append((*_lost(text), page, "") if gray is None else _read_page(reader, gray, page, text))
+            del gray  # or it would stay until the next one is there
             tick()
         results.append(_result(found))
     return results
 
 
-def _read_page(reader: Reader, gray: Gray) -> Found:
+def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> FoundPage:
     try:
         page = reader.read(gray, "page")
     except MemoryError:
-        return _lost(NO_MEMORY)
+        return *_lost(NO_MEMORY), number, ""
     reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
+    dropped = Counter(each.reason for each in page.dropped)
     if not page.digits:
-        reasons = [Reason.BLANK.value]
+        reasons = [reason for reason, _ in dropped.most_common(1)] or [Reason.BLANK.value]
+    elif unread := sum(dropped[reason] for reason in UNREAD):
+        note = "; ".join(filter(None, (note, f"not everything was read: {unread:,} marks were dropped")))
     rows = ["".join(str(digit.label) for digit in row) for _, row in groupby(page.digits, lambda digit: digit.row)]
     least = min((digit.confidence for digit in page.digits), default=None)
-    return " ".join(rows), least, Status.REJECTED if reasons else Status.OK, reasons[0] if reasons else "", ()
+    status = Status.REJECTED if reasons else Status.OK
+    return " ".join(rows), least, status, reasons[0] if reasons else "", (), number, note
 
 
 def _pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:

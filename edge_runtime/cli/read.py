@@ -21,11 +21,11 @@ from edge_runtime.cli.run import debug_option
 from edge_runtime.common.text import printable
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.explain import draw_stages
-from edge_runtime.find.blobs import DropReason
+from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
 from edge_runtime.images.files import DecodedImage, read_images
 from edge_runtime.images.formats.encoded import FailedPage
-from edge_runtime.overlay import Drawing, draw_digits
+from edge_runtime.overlay import MOST, Drawing, draw_digits
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Digit, Status
@@ -38,13 +38,17 @@ Examples:
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
-UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # what nothing was read of, though there may be digits
 
 
 @click.command(epilog=EPILOG)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each page.")
-@click.option("--annotate", type=FOLDER, metavar="DIR", help="Write each page with what was read drawn over it.")
+@click.option(
+    "--annotate",
+    type=FOLDER,
+    metavar="DIR",
+    help="Write each page with what was read drawn over it; over 8 megapixels, smaller.",
+)
 @click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of every stage for each page.")
 @model_option
 @backend_option
@@ -86,10 +90,11 @@ def read(
             elif found:
                 page = reader.decided(found)
                 if over:
-                    over.write(path, image, draw_digits(image.gray, page.digits))
+                    over.write(path, image, draw_digits(image.gray, page.digits, MOST))
                 if why:
                     why.write(path, image, draw_stages(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
+            del image, found  # or they would stay until the next page is there
     return 1 if failed else 0
 
 

@@ -22,6 +22,7 @@ def _module(error: Exception) -> str | None:
     """The required library whose import failed."""
     if isinstance(error, ModuleNotFoundError):
         return error.name if error.name in REQUIRED else None
-    names = {str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)}
-    # A module whose import failed is not in sys.modules; one that is there raised an error for another reason.
-    return next((name for name in REQUIRED if name in names and name not in sys.modules), None)
+    frames = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    # The innermost: OpenCV imports NumPy, and is not to blame for it. A module whose import failed is not in
+    # sys.modules; one that is there raised an error for another reason.
+    return next((name for name in reversed(frames) if name in REQUIRED and name not in sys.modules), None)

@@ -55,7 +55,8 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
             _say(f"error: {error} (--debug shows where)", debug)
         code = 1
     except Exception as error:
-        internal = f"internal error: {type(error).__name__}: {error}: please report it with the output of --debug"
+        report = "please report it with the output of --debug"
+        internal = f"internal error, {type(error).__name__}: {error}; {report}"
         _say(f"error: {import_advice(error) or internal}", debug)
         code = 1
     return code if isinstance(code, int) else 0

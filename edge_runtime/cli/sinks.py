@@ -1,8 +1,8 @@
 """Options for where the readings of a watch go."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edge_runtime.errors import UsageError
-from edge_runtime.sinks.home_assistant import STATE_CLASSES
+from edge_runtime.sinks.home_assistant import DEVICE_CLASSES, STATE_CLASSES
 
 FILE = click.Path(path_type=Path)
 HELP = """\b
@@ -28,7 +28,7 @@ New files can be read by their owner and group (0640).
 
 @dataclass(frozen=True)
 class Chosen:
-    """The chosen options; the defaults are those of `sinks.readings.targets.Settings`."""
+    """The chosen options; the defaults are those of `sinks.targets.Settings`."""
 
     targets: tuple[str, ...]
     settings: dict[str, Any]  # of Settings, by name
@@ -65,9 +65,12 @@ def _check_targets(context: click.Context, parameter: click.Parameter, targets: 
 
 
 def _check_device_class(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not re.fullmatch("[a-z0-9_]*", value):
+    if value and value not in DEVICE_CLASSES:
+        like = get_close_matches(value.lower(), DEVICE_CLASSES, 3) or ["water", "gas", "energy"]
         raise click.BadParameter(
-            "a device class is one of Home Assistant's for sensors, such as water", context, parameter
+            f"{value!r} is none of Home Assistant's for sensors with a number, such as {', '.join(like)}",
+            context,
+            parameter,
         )
     return value
 

@@ -33,6 +33,9 @@ class DropReason(StrEnum):
     NON_DIGIT = "non-digit"
 
 
+UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # for what nothing was read, though there may be digits
+
+
 Dropped = tuple[Box, DropReason]
 
 

@@ -36,11 +36,16 @@ def main() -> None:
 
 def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowness: int) -> None:
     """Answer on one file, until its end or an error or until we are to stop."""
+    began, total = time.process_time(), 0
 
     def allow(pixels: int) -> None:
-        seconds = limits.DECODE_SECONDS_BASE + pixels / limits.DECODE_PIXELS
-        # Its signal ends us.
-        signal.setitimer(signal.ITIMER_PROF, min(limits.DECODE_SECONDS, seconds) * slowness)
+        """Set the timer whose signal ends this process: what an image may cost, and what is left for the file."""
+        nonlocal total
+        total += pixels
+        image = min(limits.DECODE_SECONDS, limits.DECODE_SECONDS_BASE + pixels / limits.DECODE_PIXELS)
+        file = limits.DECODE_SECONDS + total / limits.DECODE_PIXELS
+        left = file * slowness - (time.process_time() - began)
+        signal.setitimer(signal.ITIMER_PROF, max(0.001, min(image * slowness, left)))
 
     failed: list[FailedPage] = []  # pages before the one that is asked for
     go_on = failed.append if request["go_on"] else None
@@ -68,6 +73,7 @@ def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowne
         out.write(json.dumps(answer).encode() + b"\n")
         out.write(image.gray.data)
         out.flush()
+        del image  # or it would stay until the next one is there
 
 
 def _slowness() -> int:

@@ -145,17 +145,20 @@ def _images(
     try:
         images = parser(found.module)
     except MissingLibraryError as error:  # it is there and too old, or broken
-        raise _missing(found) from error
+        raise NotAnImageError(str(error)) from error
     try:
         for encoded in images(data):
             try:
                 gray = _decoded(encoded, found.name, len(data), max_pixels, begin)
+                image = DecodedImage(gray, encoded.page, encoded.pages, encoded.note)
+                del gray
             except (*_BROKEN, MemoryError) as error:
                 if failed is None or encoded.pages == 1:
                     raise
                 failed(FailedPage(encoded.page, encoded.pages, _input_error(error, found.name, encoded)))
                 continue
-            yield DecodedImage(gray, encoded.page, encoded.pages, encoded.note)
+            yield image
+            del image  # or it would stay until the next one is there
     except _BROKEN as error:
         raise _input_error(error, found.name, encoded) from error
 

@@ -14,8 +14,10 @@ from edge_runtime.types import Gray
 
 VALUES = 1 << 18  # values that are computed on at once: bounds the memory beside the image's own
 SAMPLE = 500_000  # values, about, that the range of a deep image is taken from
-OUTLIERS = 4  # values at each end of the range that may be hot or dead pixels, and more in a large image:
-ONE_OUTLIER_IN = 50_000  # values
+# Values at each end of the range that may be hot or dead pixels: so many, some more in a small image, where even a
+# small digit has more than they are, and a few more in a large one.
+OUTLIERS, MORE_OUTLIERS = 4, 16
+ONE_MORE_IN, ONE_OUTLIER_IN = 250, 50_000  # values
 
 FAINT = 16  # gray levels: an image of 8 bits with less contrast is one of faint ink, a mask, or blank
 # What tells faint ink from noise, measured on drawn masks, and on blanks with noise, gradients and JPEG's traces:
@@ -52,10 +54,14 @@ def to_gray(pixels: NDArray[np.generic]) -> Gray:
 
 def stretched(gray: Gray) -> Gray:
     """Return faint ink, such as a mask of values 0 and 1, with full contrast; any other image as it is."""
-    # Quicker, and enough for light ink on dark paper.
-    if cv2.norm(gray, cv2.NORM_INF) - gray.item(0) >= FAINT:
+    # Quicker, and enough for most images.
+    first = gray.item(0)
+    near = cv2.countNonZero(cv2.inRange(gray, first - FAINT + 1, first + FAINT - 1))
+    if 2 * OUTLIERS < near < gray.size - 2 * OUTLIERS:
         return gray
-    low, high, _, _ = cv2.minMaxLoc(gray)
+    # The range without a few outliers.
+    counts = np.cumsum(cv2.calcHist([gray], [0], None, [256], [0, 256]), dtype=np.float64)
+    low, high = np.searchsorted(counts, (OUTLIERS, gray.size - 1 - OUTLIERS), "right").tolist()
     if not 0 < high - low < FAINT:
         return gray
     table = np.clip((np.arange(256) - low) * 255 / (high - low), 0, 255).astype(np.uint8)
@@ -98,7 +104,7 @@ def _range(planes: NDArray[np.generic]) -> tuple[float, float]:
     values = planes[::step, ::step].flatten()
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]
-    left_out = OUTLIERS + len(values) // ONE_OUTLIER_IN
+    left_out = OUTLIERS + min(MORE_OUTLIERS, len(values) // ONE_MORE_IN) + len(values) // ONE_OUTLIER_IN
     if len(values) > 2 * left_out:
         values.partition((left_out, len(values) - 1 - left_out))
         low, high = float(values[left_out]), float(values[-1 - left_out])

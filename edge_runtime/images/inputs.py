@@ -34,7 +34,7 @@ def as_gray(image: ImageLike, channels: Channels = "bgr") -> Gray:
     a file that cannot be read, and UsageError for what is no image.
     """
     if type(image) is np.ndarray and image.dtype == UINT8 and image.ndim == 2 and image.size:
-        return stretched(cast(Gray, image))
+        return stretched(to_gray(image))
     if isinstance(image, np.ndarray):
         return _of_array(image, channels)
     if isinstance(image, (str, os.PathLike)):
@@ -85,13 +85,18 @@ def _of_bytes(data: bytes | bytearray | memoryview) -> Gray:
 
 
 def _of_file(file: Any) -> Gray:
-    """Read the rest of an open file, no more than a byte over the limit."""
-    try:
-        data = file.read(limits.FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise FileError(f"the file cannot be read: {error}") from error
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise UsageError("the file is not open in binary mode: open it with 'rb'")
+    """Read the rest of an open file, which may come in small parts, until it is over the limit."""
+    data = bytearray()
+    while len(data) <= limits.FILE_BYTES:
+        try:
+            part = file.read(limits.FILE_BYTES + 1 - len(data))
+        except (OSError, ValueError) as error:
+            raise FileError(f"the file cannot be read: {error}") from error
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise UsageError("the file is not open in binary mode, or does not wait for its data: open it with 'rb'")
+        if not part:
+            break
+        data += part
     if not data:
         raise FileError("the file is empty, or was read to its end before: seek(0) goes back")
     return _of_bytes(data)
@@ -102,13 +107,22 @@ def _of_pil(image: Any) -> Gray:
     if width * height > limits.PIXELS:
         raise TooLargeError(f"the image has {width:,} x {height:,} pixels; at most {limits.PIXELS:,} are read")
     try:
-        orientation = image.getexif().get(ORIENTATION, 1)
+        if image.mode == "La":  # of which PIL makes nothing but LA
+            image = image.convert("LA")
         clear = "transparency" in image.info or image.mode[-1:] in "Aa"
-        if image.mode.startswith("I;16") or image.mode in ("L", "I", "F"):
+        if image.mode.startswith("I;16") or image.mode in ("I", "F") or (image.mode == "L" and not clear):
             pixels = np.asarray(image)
         else:
             pixels = np.asarray(image.convert("RGBA" if clear else "L" if image.mode == "1" else "RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # PIL's decoders raise what their libraries and parsers raise
         raise DamagedImageError(f"PIL cannot decode the image: {error}") from error
-    gray = _of_array(pixels, "rgb")
-    return upright(gray, orientation if orientation in range(1, 9) else 1)
+    return upright(_of_array(pixels, "rgb"), _orientation(image))
+
+
+def _orientation(image: Any) -> int:
+    """EXIF's orientation of a PIL image, 1 where there is none or it is damaged."""
+    try:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # as above
+        return 1
+    return orientation if orientation in range(1, 9) else 1

@@ -1,13 +1,17 @@
 """Any number of sinks as one."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from typing import TypeVar
 
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.sinks import ReadingSink, RemoteSink
 from edge_runtime.sinks.targets import Settings, open_sink, public
 from edge_runtime.types import Command, Gray, Reading
+
+T = TypeVar("T")
 
 
 class Sinks:
@@ -28,6 +32,7 @@ class Sinks:
         self._sinks: dict[str, ReadingSink] = {}
         self.lost: Counter[str] = Counter()  # readings that a sink could not take, by its target without secrets
         self._failing: set[str] = set()
+        self._told: set[str] = set()  # failures other than to write
         self._remote: list[RemoteSink] = []
         try:
             for name, sink in (others or {}).items():
@@ -73,17 +78,27 @@ class Sinks:
 
     def commands(self) -> list[Command]:
         """Return the commands since the last call; never waits."""
-        return [command for sink in self._remote for command in sink.commands()]
+        return [command for sink in self._remote for command in self._tried(sink.commands) or ()]
 
     def picture(self, gray: Gray) -> None:
         """Show what the camera sees where somebody may look; never waits."""
         for sink in self._remote:
-            sink.picture(gray)
+            self._tried(partial(sink.picture, gray))
 
     def status(self, connected: bool, problem: str) -> None:
         """See RemoteSink.status; of no effect where nothing has changed, so it may be called often."""
         for sink in self._remote:
-            sink.status(connected, problem)
+            self._tried(partial(sink.status, connected, problem))
+
+    def _tried(self, call: Callable[[], T]) -> T | None:
+        """Return what a call returns, or None where it fails, which is reported once."""
+        try:
+            return call()
+        except OutputError as error:
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                self._say(f"error: {error}")
+            return None
 
     def close(self) -> None:
         """Close all of them and report what was lost; `lost` has the counts."""

@@ -59,9 +59,10 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     if kind in ("mqtt", "mqtts"):
         return _open_mqtt(text, settings)
     if kind not in ("jsonl", "sqlite", "csv"):
-        if open_added := load_plugin(SINKS, kind):
-            sink: ReadingSink = open_added(rest, settings)
-            return sink
+        if added := load_plugin(SINKS, kind):
+            from edge_runtime.sinks.added import open_added
+
+            return open_added(kind, added, rest, settings)
         raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
     if not rest or "\0" in rest:
         raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")

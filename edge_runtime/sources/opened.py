@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.common.redact import ENCODE, SOURCE_FORM, needs_encoding, public_address, redact_argument
 from edge_runtime.errors import FileError, SourceError, UsageError
@@ -57,7 +58,11 @@ def _added(text: str, tell: Tell, wait: bool) -> Source | None:
     """Return a source that another package adds, by what the text has before its first colon."""
     kind = text.partition(":")[0]
     open_camera = load_plugin(SOURCES, kind) if re.fullmatch(r"[A-Za-z][\w.+-]*", kind) else None
-    return Live(kind, partial(open_camera, text), tell, wait, private=True) if open_camera else None
+    if open_camera is None:
+        return None
+    # What the package says of a failure may repeat a user name, a password or a token of the text.
+    private = any(mark in text for mark in "@?=&")
+    return Live(kind, partial(_open_added, kind, open_camera, text), tell, wait, private)
 
 
 def without_secrets(url: str) -> str:
@@ -98,6 +103,12 @@ def _picamera(number: int) -> Camera:
     from edge_runtime.sources.picamera import PiCamera
 
     return PiCamera(number)
+
+
+def _open_added(kind: str, open_camera: Any, text: str) -> Camera:
+    from edge_runtime.sources.added import AddedCamera
+
+    return AddedCamera(kind, open_camera, text)
 
 
 def _pictures(path: Path, tell: Tell) -> Camera:

@@ -8,6 +8,8 @@ __all__ = ["Rules", "Votes"]
 
 PATIENCE = 10  # times --stable frames, and a text that breaks a rule is accepted
 AGREE = 3  # texts, each a possible reading after the one before it, prove the last reading wrong
+DOUBT = 3 * PATIENCE  # times --stable frames that all break a rule, and the next stable text is accepted
+UNSTEADY = 2 * PATIENCE  # times --stable frames in which no text is stable, and that is reported
 
 
 class Votes:
@@ -15,7 +17,8 @@ class Votes:
 
     A text that breaks a meter's rule is refused. It is accepted as a correction when it has been shown for PATIENCE
     times as many frames as any other text needs, or when it is the last of AGREE refused texts that follow from one
-    another: then the reading before was wrong, or the meter was exchanged.
+    another: then the reading before was wrong, or the meter was exchanged. Texts that alternate do neither; after DOUBT
+    times as many frames, less those with a text that could follow the reading before, the next stable one is accepted.
     """
 
     def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None, last: Last | None = None) -> None:
@@ -31,6 +34,8 @@ class Votes:
         self._rival: Last | None = None  # the last text that was stable and was refused
         self._for = 0  # frames that show it since, less those that show another text
         self._agreeing = 0  # refused texts in a row that follow from one another
+        self._against = 0  # frames whose text breaks a rule, less those whose text could be the reading
+        self._unsteady = 0  # frames since a text was stable
 
     @property
     def last(self) -> Last | None:
@@ -43,22 +48,28 @@ class Votes:
         self._weigh(text, now)
         if text == self.text:
             self._candidate, self._count, self._held = "", 0, self._held + 1
-            if self._held >= self._stable:
-                self._forget_rival()
             if text:
                 self._meter.accept(text, now)
-            self.problem = ""
+            if text and self._held >= self._stable:
+                self._forget_rival()
+            self.problem, self._unsteady = "", 0
             return None
         self._held = 0
+        self._unsteady += 1
+        if self._unsteady == UNSTEADY * self._stable:
+            self.refuse("no text is stable: improve the light, or lower --stable or --fps")
         self._count = self._count + 1 if text == self._candidate and self._count else 1
         self._candidate = text
         if self._count < self._stable:
             return None
+        self._unsteady = 0
         corrects = False
         if text and (broken := self._meter.malformed(text) or self._meter.broken(text, now)):
             if self._count == self._stable:
                 self._agree(text, now)
-            corrects = self._rival_is(text) and (self._agreeing >= AGREE or self._for >= PATIENCE * self._stable)
+            corrects = self._rival_is(text) and (
+                self._agreeing >= AGREE or self._for >= PATIENCE * self._stable or self._against >= DOUBT * self._stable
+            )
             if not corrects:
                 if self._count == self._stable:
                     self.refuse(broken)
@@ -67,7 +78,7 @@ class Votes:
         self.text, self.problem = text, ""
         if text:
             self._meter.accept(text, now)
-        self._forget_rival()
+            self._forget_rival()
         self.pass_over()
         return Event.CORRECTED if corrects else event
 
@@ -91,7 +102,11 @@ class Votes:
         self._candidate, self._count, self._held, self._latest = "", 0, 0, None
 
     def _weigh(self, text: str, now: float) -> None:
-        """Count a frame for the rival or against it."""
+        """Count a frame for the rival or against it, and for the reading before or against it; an empty one neither."""
+        if not text:
+            return
+        if not self._meter.malformed(text):
+            self._against = self._against + 1 if self._meter.broken(text, now) else max(0, self._against - 1)
         if self._rival is not None:
             same = text == self._rival.text
             self._for = max(0, self._for + (1 if same else -1))
@@ -109,4 +124,4 @@ class Votes:
         return self._rival is not None and self._rival.text == text
 
     def _forget_rival(self) -> None:
-        self._rival, self._for, self._agreeing = None, 0, 0
+        self._rival, self._for, self._agreeing, self._against = None, 0, 0, 0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Box, Digit, Event, Frame, Gray, Reading
+from edge_runtime.types import Box, Digit, Event, Frame, Gray, Reading, Status
 from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.meter import Last, Rules
 from edge_runtime.watch.scene import Glance, Scene, Things, overlap
@@ -18,6 +18,8 @@ from edge_runtime.watch.votes import Votes
 REFRESH = 10.0  # seconds between two readings of a page that seems unchanged
 SWIFT = 0.04  # of a digit's height from frame to frame: the page moves
 MARGIN = 0.7  # of a digit's height: largest gap between neighbours in a row
+PART = 0.15  # of the height of the others: the least of a digit that the picture's edge cuts off
+ALIGNED = 0.25  # of the height of the others: as far does such a part reach beyond their row
 COVERED = 0.5  # of a digit's box: an object covers it
 LONG = 2  # times --stable frames without a reading, and the reason is reported
 LIKELY = 0.6  # of the height of the others: the smallest digit of a row
@@ -53,6 +55,7 @@ class Watch:
         self.figures = Figures()
         self.votes = Votes(stable, rules, last)
         self._reader, self._source, self._stable = reader, source, stable
+        self._digits = rules.digits if rules else None
         self._scene, self._tracks = Scene(), Tracks()
         self._shown: list[Track] = []  # of the reading that holds
         self._where: list[Box] = []  # of the digits of the frame before
@@ -163,10 +166,13 @@ class Watch:
         before, self._where = self._where, [track.box for track in tracks]
         if tracks or not self._shown:
             self._seen_at = self._read_at
-        cut = any(_is_cut(track.box, page) for track in tracks)
+        whole = not any(_is_cut(track.box, page) for track in tracks)
+        complete = len(tracks) == self._digits
+        cut = not whole or (not complete and _has_part(tracks, page))
         self._cut = self._cut + 1 if cut else 0
         if self._cut == LONG * self._stable:
-            self.votes.refuse("a digit touches the edge of the picture: make --roi larger, or move the camera")
+            what, hint = ("something beside the digits", ", or say --digits") if whole else ("a digit", "")
+            self.votes.refuse(f"{what} touches the edge of the picture: make --roi larger, or move the camera{hint}")
         if cut:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
@@ -210,6 +216,26 @@ def _at(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
 def _is_cut(box: Box, page: Page) -> bool:
     """Whether the picture's edge may run through a digit."""
     return box.x <= 1 or box.y <= 1 or box.x + box.width >= page.width - 1 or box.y + box.height >= page.height - 1
+
+
+def _has_part(tracks: list[Track], page: Page) -> bool:
+    """Whether the picture's edge cuts off, at an end of a row, what may be a part of one more digit of it."""
+    marks = [digit.box for digit in (*page.digits, *page.dropped) if digit.status is not Status.OK]
+    marks = [box for box in marks if box.x <= 1 or box.x + box.width >= page.width - 1]
+    for row in {track.row for track in tracks} if marks else ():
+        boxes = [track.box for track in tracks if track.row == row]
+        tall = max(box.height for box in boxes)
+        for mark in marks:
+            beside = [box for box in boxes if _is_beside(box, mark, ALIGNED * tall)]
+            gaps = [max(mark.x - box.x - box.width, box.x - mark.x - mark.width) for box in beside]
+            if max(mark.width, mark.height) >= PART * tall and any(0 <= gap < MARGIN * tall for gap in gaps):
+                return True
+    return False
+
+
+def _is_beside(box: Box, mark: Box, more: float) -> bool:
+    """Whether a mark is in the row of a digit: not above, below or far taller."""
+    return box.y - more <= mark.y and mark.y + mark.height <= box.y + box.height + more
 
 
 def _is_near_edge(box: Box, page: Page) -> bool:

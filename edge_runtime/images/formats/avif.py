@@ -9,16 +9,18 @@ from functools import partial
 
 import numpy as np
 
+from edge_runtime.common.versions import import_failure
 from edge_runtime.errors import DamagedImageError, MissingLibraryError
+from edge_runtime.images.formats import EXTRA
 from edge_runtime.images.formats.encoded import Encoded, Pixels
 from edge_runtime.images.formats.exif import orientation
 
 try:
     from PIL import AvifImagePlugin, Image
-except ImportError as error:  # older ones have no such plugin
-    raise MissingLibraryError("pillow>=11.3") from error
+except Exception as error:  # those before 11.3 have no such plugin
+    raise import_failure("AVIF", "PIL", "pillow", EXTRA, error) from error
 if not AvifImagePlugin.SUPPORTED:
-    raise MissingLibraryError("pillow>=11.3 with libavif")
+    raise MissingLibraryError("AVIF cannot be used: this pillow has no libavif: pip install --upgrade pillow")
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.MAX_IMAGE_PIXELS = None  # our own limit comes before decoding

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.errors import DamagedImageError, MissingLibraryError
+from edge_runtime.common.versions import import_failure
+from edge_runtime.errors import DamagedImageError
+from edge_runtime.images.formats import EXTRA
 from edge_runtime.images.formats.encoded import Encoded, Pixels
 
 try:
     import pi_heif
-except ImportError as error:
-    raise MissingLibraryError("pi-heif") from error
+except Exception as error:
+    raise import_failure("HEIC", "pi_heif", "pi-heif", EXTRA, error) from error
 
 # One thread, and the images alone: neither thumbnails nor depth.
 pi_heif.options.DECODE_THREADS = 1

@@ -41,6 +41,7 @@ def images(data: bytes, name: str, max_pixels: int, failed: Failed | None = None
         del data
         while found := process.ask(failed):
             yield found
+            del found  # or it would stay until the next one is there
         usable = True
     except GeneratorExit:
         with suppress(_DiedError):  # the caller has seen enough

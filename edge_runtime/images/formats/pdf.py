@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from edge_runtime import limits
-from edge_runtime.errors import DamagedImageError, MissingLibraryError
+from edge_runtime.common.versions import import_failure
+from edge_runtime.errors import DamagedImageError
+from edge_runtime.images.formats import EXTRA
 from edge_runtime.images.formats.encoded import Encoded, Pixels
 
 try:
     import pypdfium2
-except ImportError as error:
-    raise MissingLibraryError("pypdfium2") from error
+except Exception as error:
+    raise import_failure("PDF", "pypdfium2", "pypdfium2", EXTRA, error) from error
 
 _POINTS = 72  # to an inch
 _MOST_POINTS = 1e6  # of a page's side: a larger one is cut off there

@@ -63,9 +63,13 @@ def images(data: bytes) -> Iterator[Encoded]:
     order = "<" if data[:2] == b"II" else ">"
     places, note, failure = _pages(data, order)
     count = len(places) + (failure is not None)
+    used = 0  # bytes that hold the pixels of the pages so far
     for number, place in enumerate(places, 1):
         try:
-            page = _page(data, order, _tags(data, order, place))
+            page, size = _page(data, order, _tags(data, order, place))
+            used += size
+            if used > len(data):  # a small file could cost as much as 1,000 large ones
+                raise DamagedImageError("the TIFF is broken: its pages share their pixels")
         except (InputError, struct.error) as error:
             if isinstance(error, struct.error):
                 error = DamagedImageError("the TIFF is truncated or broken: a part of it lies beyond its end")
@@ -157,7 +161,8 @@ class _Layout(NamedTuple):
         return (self.part_width * self.bits * (1 if self.separate else self.samples) + 7) // 8
 
 
-def _page(data: bytes, order: str, tags: Tags) -> Encoded:
+def _page(data: bytes, order: str, tags: Tags) -> tuple[Encoded, int]:
+    """Check a page; returns it and the bytes of the file that hold its pixels."""
     layout = _layout(data, tags)
     width, height, bits, compression = layout.width, layout.height, layout.bits, layout.compression
     work = 0
@@ -181,7 +186,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         size, flags = (2, opencv.DEEP) if colour else (layout.samples * sample, opencv.ALL)
     space += work + max(layout.sizes)
     (turn,) = tags.get(_ORIENTATION, (1,))
-    return Encoded(
+    page = Encoded(
         width,
         height,
         opencv.cost(width * height * size, space) + len(file),
@@ -190,6 +195,7 @@ def _page(data: bytes, order: str, tags: Tags) -> Encoded:
         exact=compression != _JPEG,
         isolate=file if compressed > _ISOLATED.get(compression, compressed) else b"",
     )
+    return page, compressed
 
 
 def _layout(data: bytes, tags: Tags) -> _Layout:

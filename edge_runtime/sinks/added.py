@@ -1,0 +1,68 @@
+"""A sink of another package: whatever its code raises costs a reading there, never the watch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edge_runtime.errors import EdgeDigitsError, OutputError
+from edge_runtime.plugins import failed
+from edge_runtime.sinks import ReadingSink, RemoteSink
+from edge_runtime.types import Command, Gray, Reading
+
+
+def open_added(name: str, open_sink: Any, argument: str, settings: Any) -> ReadingSink:
+    """Open a sink by what its package registered under a name.
+
+    settings: of `targets`. Raises OutputError where that fails, and what the package raises of our own errors.
+    """
+    with _reported(name, EdgeDigitsError):
+        sink = open_sink(argument, settings)
+        if not all(callable(getattr(sink, method, None)) for method in ("write", "close")):
+            raise TypeError(f"{type(sink).__name__} has no write and close: it is no ReadingSink")
+    return _AddedRemote(name, sink) if isinstance(sink, RemoteSink) else _Added(name, sink)
+
+
+class _Added:
+    """Implements ReadingSink."""
+
+    def __init__(self, name: str, sink: Any) -> None:
+        self._name, self._sink = name, sink
+
+    def write(self, reading: Reading) -> None:
+        with _reported(self._name):
+            self._sink.write(reading)
+
+    def close(self) -> None:
+        with _reported(self._name):
+            self._sink.close()
+
+
+class _AddedRemote(_Added):
+    """Implements RemoteSink."""
+
+    @property
+    def pictures(self) -> bool:
+        return bool(self._sink.pictures)
+
+    def commands(self) -> list[Command]:
+        with _reported(self._name):
+            return list(self._sink.commands())
+
+    def picture(self, gray: Gray) -> None:
+        with _reported(self._name):
+            self._sink.picture(gray)
+
+    def status(self, connected: bool, problem: str) -> None:
+        with _reported(self._name):
+            self._sink.status(connected, problem)
+
+
+@contextmanager
+def _reported(name: str, known: type[EdgeDigitsError] = OutputError) -> Iterator[None]:
+    """Turn whatever is raised into OutputError, except for what is `known`."""
+    try:
+        yield
+    except known:
+        raise
+    except (Exception, SystemExit) as error:
+        raise OutputError(failed("sink", name, error)) from error
