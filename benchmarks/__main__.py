@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from train.data.mnist.option import data_option
 
 from benchmarks import keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
 from benchmarks.camera.command import camera
@@ -30,6 +29,7 @@ from benchmarks.options import (
 from edge_runtime.bundles.bundle import DEFAULT, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import FileError, MissingLibraryError, UsageError
+from train.data.option import data_option
 from train.recipes import RECIPES
 
 EPILOG = """\b

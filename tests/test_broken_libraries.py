@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import backends
-from edge_runtime.batch.rows import parquet
+from edge_runtime.batch import parquet
 from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.errors import BackendError, EdgeDigitsError, MissingLibraryError, NotAnImageError
 from edge_runtime.images.files import decode_images
