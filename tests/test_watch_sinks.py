@@ -184,9 +184,9 @@ def test_a_broker_is_told_that_the_camera_is_away_and_that_a_reading_is_refused(
     broker.stop()
 
 
-# What docs/sinks.md says
+# What docs/reference/watch.md says
 
-PAGE = (ROOT / "docs" / "sinks.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "watch.md").read_text(encoding="utf-8")
 
 
 def test_the_example_of_a_configuration_is_one(tmp_path):
