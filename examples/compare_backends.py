@@ -1,4 +1,4 @@
-"""The same digit through every model and installed backend: python examples/compare_backends.py samples/0-like-mnist.png"""
+"""One digit through every model and installed backend: python examples/compare_backends.py samples/0-like-mnist.png"""
 
 import sys
 import time

@@ -1,4 +1,7 @@
-"""An HTTP endpoint: flask --app examples/web_endpoint.py run, then curl -F image=@examples/page.jpg localhost:5000/read"""
+"""An HTTP endpoint: flask --app examples/web_endpoint.py run
+
+curl -F image=@examples/page.jpg localhost:5000/read
+"""
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue

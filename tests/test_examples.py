@@ -44,7 +44,8 @@ def test_read_page(example, tmp_path):
 def test_resume_batch(example, tmp_path):
     output = tmp_path / "out.csv"
     assert "11 files, 0 pages failed" in example("resume_batch", ROOT / "samples", output)
-    assert len(list(csv.DictReader(output.open()))) == 11
+    with output.open() as file:
+        assert len(list(csv.DictReader(file))) == 11
     assert example("resume_batch", ROOT / "samples", output) == "it was complete\n"
 
 

@@ -1,7 +1,7 @@
 """`python -m tools.language`: find phrases that the glossary replaces, in Markdown, docstrings and messages.
 
-Files still to be rewritten are listed in `language_allowed.txt`. The list may only shrink: a file in it without such a phrase
-is an error, too.
+Files still to be rewritten are listed in `language_allowed.txt`. The list may only shrink: a file in it without such a
+phrase is an error, too.
 """
 
 import ast

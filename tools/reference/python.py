@@ -149,7 +149,7 @@ def _class(node: ast.ClassDef, lines: list[str]) -> str:
 
 def _attributes(made: Function | None) -> list[ast.stmt]:
     """The public attributes that a constructor sets one by one."""
-    found = []
+    found: list[ast.stmt] = []
     for each in made.body if made else ():
         target = each.targets[0] if isinstance(each, ast.Assign) else getattr(each, "target", None)
         if isinstance(each, FIELD) and isinstance(target, ast.Attribute) and not target.attr.startswith("_"):
