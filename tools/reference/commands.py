@@ -36,7 +36,7 @@ def page() -> str:
 
 def walk(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[click.Context]:
     """Yield the context of a command and of each one below it, in the order of the help."""
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
+    context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     yield context
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
