@@ -10,13 +10,13 @@ from importlib import import_module
 
 import click
 import pytest
-from jsonschema import Draft202012Validator
 
 import edge_runtime
 from edge_runtime.decide import Reason
 from edge_runtime.find.blobs import DropReason
 from edge_runtime.types import Command, Event, Status
 from tests.conftest import ROOT
+from tests.schemas import FOLDER, schema
 from tools import language
 from tools.reference import commands, pages, python
 
@@ -29,17 +29,10 @@ OTHERS = [
     ROOT / "examples" / "README.md",
     ROOT / "benchmarks" / "results" / "README.md",
 ]
-SCHEMAS = DOCS / "schemas"
 
 
 def text(path):
     return path.read_text(encoding="utf-8")
-
-
-def schema(name):
-    found = json.loads(text(SCHEMAS / f"{name}.json"))
-    Draft202012Validator.check_schema(found)
-    return Draft202012Validator(found)
 
 
 def anchors(markdown):
@@ -229,7 +222,7 @@ def test_schemas_have_every_code():
 
 def test_every_schema_has_a_version_and_is_in_the_reference():
     page = text(DOCS / "reference" / "json.md")
-    for path in SCHEMAS.glob("*.json"):
+    for path in FOLDER.glob("*.json"):
         found = schema(path.stem).schema
         assert path.stem.endswith(f"-v{found['version']}")
         assert found["$id"].endswith(f":{found['version']}")
