@@ -52,7 +52,9 @@ def section(context: click.Context) -> str:
     parts = [f"## {context.command_path}", f"```text\n{usage}\n```", inspect.cleandoc(command.help or "")]
     if isinstance(command, click.Group):
         names = command.list_commands(context)
+        parts.append("Commands:")
         parts.append("\n".join(f"- [`{name}`](#{anchor(f'{context.command_path} {name}')})" for name in names))
+    parts.append("Options:")
     parts.append("\n".join(filter(None, (_option(each, context) for each in command.get_params(context)))))
     if command.epilog:
         parts.append(f"```text\n{_epilog(command.epilog)}\n```")
