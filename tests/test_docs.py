@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ import click
 import pytest
 
 import edge_runtime
+from benchmarks.__main__ import benchmarks
 from edge_runtime.decide import Reason
 from edge_runtime.find.blobs import DropReason
 from edge_runtime.types import Command, Event, Status
@@ -227,3 +229,40 @@ def test_every_schema_has_a_version_and_is_in_the_reference():
         assert path.stem.endswith(f"-v{found['version']}")
         assert found["$id"].endswith(f":{found['version']}")
         assert f"(../schemas/{path.name})" in page
+
+
+# Commands and code that the pages show
+
+
+def shown_commands():
+    """The command lines of our programs in the pages' blocks, as words."""
+    for page in [*PAGES, *OTHERS]:
+        for block in re.findall(r"^ *```(?:sh)?\n(.*?)^ *```$", text(page), re.MULTILINE | re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                line = line.strip().removeprefix("$ ").removeprefix("sudo ")
+                line = line[line.index("| edge-digits") + 2 :] if "| edge-digits" in line else line
+                if line.startswith(("edge-digits ", "python -m train ", "python -m export ", "python -m benchmarks ")):
+                    yield page.name, shlex.split(line, comments=True)
+
+
+def test_commands_that_are_shown_have_the_options_that_are_shown():
+    programs = dict(commands.PROGRAMS) | {"python -m benchmarks": benchmarks}
+    seen = 0
+    for page, words in shown_commands():
+        name = words[0] if words[0] == "edge-digits" else " ".join(words[:3])
+        command, rest = programs[name], words[len(name.split()) :]
+        while isinstance(command, click.Group):
+            command, rest = command.get_command(click.Context(command), rest[0]), rest[1:]
+            assert command is not None, (page, words)
+        known = {option for each in command.params for option in [*each.opts, *each.secondary_opts]}
+        for option in (word for word in rest if word.startswith("--")):
+            seen += 1
+            assert option in known, (page, words, option)
+    assert seen > 60
+
+
+def test_the_python_of_the_readme_runs():
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text(ROOT / "README.md"), re.MULTILINE | re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2026\n31415\n0987 {")
