@@ -1,5 +1,5 @@
-# `make demo` reads the samples with the runtime alone; `make test` and `make test-long` prove everything. They set up what
-# they need.
+# `make demo` reads the samples with the runtime alone; `make test` and `make test-long` run all tests; `make docs` builds
+# the documentation. Each sets up the environment that it needs.
 PYTHON ?= python3
 PYTHON311 ?= python3.11
 PIP = -m pip --disable-pip-version-check
@@ -7,7 +7,7 @@ PIP = -m pip --disable-pip-version-check
 PROJECT = install --quiet --no-deps --no-build-isolation
 LOCK = uv pip compile --constraint requirements/constraints.txt --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: demo test test-long check test-tflite-runtime test-arm64 pi-bundle samples lock clean
+.PHONY: demo docs test test-long check test-tflite-runtime test-arm64 pi-bundle samples lock clean
 
 demo: .venv/ready
 	.venv/bin/edge-digits classify $(sort $(wildcard samples/*.*))
@@ -19,10 +19,17 @@ test: .venv-test/ready check test-tflite-runtime
 test-long: .venv-test/ready
 	.venv-test/bin/python -m pytest -m long
 
+# Writes site/, from nothing but this checkout.
+docs: .venv-test/ready
+	.venv-test/bin/python -m tools.reference
+	NO_MKDOCS_2_WARNING=1 .venv-test/bin/python -m mkdocs build --strict --quiet
+
 check: .venv-test/ready
 	.venv-test/bin/python -m ruff check .
 	.venv-test/bin/python -m ruff format --check .
 	.venv-test/bin/python -m mypy
+	.venv-test/bin/python -m codespell_lib
+	.venv-test/bin/python -m tools.language
 
 # LiteRT and tflite-runtime cannot share an environment, so the backends' contract runs once more in its own. The old
 # runtime has no verifier and crashes on a truncated model: only the manifest's hash stands before it.
@@ -78,4 +85,4 @@ lock:
 	$(LOCK) --python-version 3.11 --python-platform linux requirements/tflite-runtime.in -o requirements/tflite-runtime.txt
 
 clean:
-	rm -rf .venv .venv-test .venv-tflite-runtime build dist *.egg-info
+	rm -rf .venv .venv-test .venv-tflite-runtime build dist site *.egg-info

@@ -1,10 +1,10 @@
-"""Proves what the project promises: models and labelled pictures flow in, figures and tables flow out.
+"""Measures the project: models and labelled images flow in, figures and tables flow out.
 
-    bundles, MNIST, folders of labelled pictures ──> parity ───────┐
+    bundles, MNIST, folders of labelled images ──> parity ─────────┐
     bundles, digits, fresh processes ──> latency, throughput ──────┤
-    fresh environments ──> footprint                               ├──> results/*.json ──> tables ──> README.md
+    fresh environments ──> footprint                               ├──> results/*.json ──> tables ──> README, docs
     bundles under callgrind ──> instructions ──────────────────────┘            └──> plots
 
-`python -m benchmarks NAME` measures and writes; `python -m benchmarks tables` puts the written figures into the
-README, where a test holds them to be the same. May import everything; nothing imports it.
+`python -m benchmarks NAME` measures and writes; `python -m benchmarks tables` writes the recorded figures into
+the README and `docs/figures/`, and a test compares them. May import everything; nothing imports it.
 """

@@ -255,8 +255,8 @@ def sizes_command() -> None:
 @benchmarks.command("tables")
 @debug_option
 def tables_command() -> None:
-    """Put the written results into the tables of the README and of the report, and into the shipped models' cards."""
-    for page in (tables.README, tables.REPORT):
+    """Write the recorded results into the tables of the README, the documentation, the report and the model cards."""
+    for page in tables.PAGES:
         page.write_text(tables.fill(page.read_text(encoding="utf-8")), encoding="utf-8")
     for name, path in tables.cards().items():
         path.write_text(tables.fill_card(name, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -41,10 +41,10 @@ def draw(models: Mapping[str, Mapping[str, Any]], path: Path) -> None:
 
     models: as in parity.json, by name; the int8 .tflite file's bytes and accuracy count. Bars: 95 % intervals.
     """
-    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    figure = Figure(figsize=(7, 4.6), dpi=160, layout="constrained")
     axes = figure.subplots()
     for point in PUBLISHED:
-        _point(axes, point.name, point.bytes, point.accuracy, THEIRS, "s")
+        _point(axes, point.name, point.bytes, point.accuracy, THEIRS, "s", left=True)
     for name, found in models.items():
         figures = found["formats"]["tflite_int8"]
         _point(axes, name, figures["bytes"], figures["accuracy"], OURS, "o")
@@ -52,24 +52,32 @@ def draw(models: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: _size(size)))
     axes.yaxis.set_major_locator(MultipleLocator(0.1))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda percent, _: f"{percent:.1f} %"))
-    axes.set_xlim(5e3, 4e8)  # room for the last name
+    axes.set_xlim(4e2, 2e8)  # room for the names
     axes.set(
-        title="MNIST test digits read right, against size",
-        xlabel="bytes: ours, the whole int8 .tflite file; published (squares), the weights",
-        ylabel="right, with the 95 % interval of 10,000 digits",
+        title="Accuracy on MNIST's test digits against size",
+        xlabel="size of the int8 .tflite file; of published networks (squares), the weights",
+        ylabel="accuracy, with 95 % interval",
     )
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
 
 
-def _point(axes: Any, name: str, size: int, accuracy: float, colour: str, marker: str) -> None:
+def _point(axes: Any, name: str, size: int, accuracy: float, colour: str, marker: str, left: bool = False) -> None:
+    """Draw one point with its name beside it. left: the name stands to the left."""
     low, high = wilson(round(accuracy * DIGITS), DIGITS)
     reach = [[100 * (accuracy - low)], [100 * (high - accuracy)]]
     axes.errorbar(size, 100 * accuracy, reach, fmt=marker, color=colour, markersize=7, elinewidth=1, capsize=3)
     white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-    place = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "bbox": white, "zorder": 5}
-    axes.annotate(f"{name}\n{accuracy:.2%}", (size, 100 * accuracy), fontsize=9, color=colour, **place)
+    place = {
+        "xytext": (-8 if left else 8, 0),
+        "textcoords": "offset points",
+        "va": "center",
+        "bbox": white,
+        "zorder": 5,
+    }
+    place |= {"ha": "right" if left else "left", "va": "center"}
+    axes.annotate(f"{name}\n{accuracy:.2%}", (size, 100 * accuracy), fontsize=10, color=colour, **place)
 
 
 def _size(size: float) -> str:

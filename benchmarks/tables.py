@@ -1,4 +1,4 @@
-"""The README's and the report's tables, made from the written results: a figure there is one that a command printed.
+"""The tables of the README, the documentation and the report, made from the recorded results of commands.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
 """
@@ -10,17 +10,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from benchmarks.footprint import WANTED
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
-from edge_runtime.bundles.bundle import load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_lines, names
+from edge_runtime.cli.commands import edge_digits
 from edge_runtime.cli.table import TableSink
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 REPORT = RESULTS / "README.md"
+PAGES = (README, REPORT, *sorted((ROOT / "docs" / "figures").glob("*.md")))  # with tables
 NOT_YET = "Not measured yet.\n"
 PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -220,7 +224,60 @@ def _demo() -> str:
     sink = TableSink(text, max(map(len, paths)))
     for row in rows(Reader(Classifier()), paths, str(ROOT)):
         sink.write(row)
-    return f"```\n{text.getvalue()}```\n"
+    return f"```\n$ edge-digits classify samples/*\n{text.getvalue()}```\n"
+
+
+def _demo_read() -> str:
+    return _example("read", "examples/page.jpg")
+
+
+def _demo_models() -> str:
+    return _example("models")
+
+
+def _example(*arguments: str) -> str:
+    """A command and what it prints; paths are relative to the checkout."""
+    shown = [str(ROOT / each) if "/" in each else each for each in arguments]
+    done = CliRunner().invoke(edge_digits, shown, catch_exceptions=False)
+    return f"```\n$ edge-digits {' '.join(arguments)}\n{done.stdout}```\n"
+
+
+def _choose() -> str:
+    """What decides between the models, in one table."""
+    accuracy, others, times = (read(name)["models"] for name in ("parity.json", "real.json", "pages.json"))
+    body = []
+    for model, found in accuracy.items():
+        figures = found["formats"]["tflite_int8"]
+        sets = others[model]["sets"]
+        page = times[model]["speed"]["1920 x 1080"] if _is_shipped(model, times[model]["model"]) else None
+        body.append(
+            [
+                f"`{model}`",
+                f"{figures['bytes'] / 1000:,.0f} KB",
+                _percent(figures["accuracy"]),
+                *(_percent(sets[kind]) for kind in ("bhmsds", "pen_on_newsprint")),
+                f"{page['read_ms']:.0f} ms" if page else "",
+            ]
+        )
+    return _table(["model", "size", "MNIST", "`bhmsds`", "`pen_on_newsprint`", "page"], body)
+
+
+def _headlines() -> str:
+    small, found = _read_footprint(), read("pages.json")
+    ours, peer = found["models"][DEFAULT], found["peers"].get("rapidocr")
+    rates = read("throughput.json")["models"][DEFAULT]["rates"]
+    body = []
+    if small:
+        starts = [f"{_noted(small[side]['start_s'])} s" for side in ("edge_digits", "keras")]
+        body.append(["[cold start to the first label](docs/figures/speed.md)", starts[0], f"Keras script: {starts[1]}"])
+    if peer and _is_shipped(DEFAULT, ours["model"]):
+        exact = [_percent(sets["cheque_amounts"]["exact"]) for sets in (ours["sets"], peer)]
+        title = "[amounts read without an error, `cheque_amounts`](docs/figures/pages.md)"
+        body.append([title, exact[0], f"RapidOCR: {exact[1]}"])
+    two, limit = rates["digits: batch-classify, two jobs"], rates["digits: the limit, two processes"]
+    title = "[files of one digit read in a second, two cores](docs/figures/speed.md)"
+    body.append([title, f"{two:,.0f}", f"bare loop over the interpreter: {limit:,.0f}"])
+    return _table([f"`{DEFAULT}`", "measured", "for comparison"], body)
 
 
 def _pages() -> str:
@@ -431,6 +488,10 @@ def _instructions() -> str:
 
 TABLES = {
     "demo": _demo,
+    "demo-read": _demo_read,
+    "demo-models": _demo_models,
+    "choose": _choose,
+    "headlines": _headlines,
     "models": _models,
     "comparisons": _comparisons,
     "seeds": _seeds,

@@ -32,7 +32,7 @@ from edge_runtime.synthetic.digits import draw_digit
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
 
-LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))  # the full proof, as the README says how to run it
+LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))  # the full proof, see CONTRIBUTING.md
 FILES, KILLS = (10_000, 200) if LONG else (1_500, 8)
 
 

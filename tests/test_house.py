@@ -32,7 +32,8 @@ PACKAGES = {
     "train": {"edge_runtime"},
     "export": {"edge_runtime", "train"},
     "benchmarks": {"edge_runtime", "train", "export"},
-    "tools": {"edge_runtime"},
+    "tools": {"edge_runtime", "train", "export"},
+    "examples": {"edge_runtime"},
 }
 
 

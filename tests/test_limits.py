@@ -1,4 +1,4 @@
-"""`docs/limits.md` says what `limits.py` has."""
+"""`docs/reference/limits.md` says what `limits.py` has."""
 
 import re
 
@@ -6,7 +6,7 @@ from edge_runtime import limits
 from edge_runtime.images.formats import FORMATS
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text(encoding="utf-8")
 VALUES = {name: value for name, value in vars(limits).items() if name.isupper()}
 
 

@@ -20,6 +20,7 @@ from edge_runtime.images.files import read_gray
 from edge_runtime.sinks.record import COLUMNS
 from tests.conftest import ROOT
 from tests.mosquitto import Listener, Mosquitto, free_port, wait_until
+from tests.schemas import schema
 
 TWO = "fake:digits=123|456,change=1.5,fps=10"  # one number for a while, then another, over and over
 QUICK = ("--stable", 2, "--backend", "litert")  # frames; nothing that need be tried in a process of its own
@@ -173,8 +174,12 @@ def test_a_broker_is_told_that_the_camera_is_away_and_that_a_reading_is_refused(
     job = start(plan, "--to", f"mqtt://127.0.0.1:{broker.port}/m", "--only-upward", "--state", "s", *QUICK)
     problems = [{"problem": "OFF", "reason": ""}, {"problem": "ON", "reason": "less than 456"}]
     wait_until(lambda: [json.loads(each) for each in listener.on("m/problem")][:2] == problems)
+    for each in listener.on("m/problem"):
+        schema("problem-v1").validate(json.loads(each))
     listener.publish("m/command", "accept")
     wait_until(lambda: [json.loads(each)["text"] for each in listener.on("m")] == ["456", "123"])
+    for each in listener.on("m"):
+        schema("reading-v1").validate(json.loads(each))
     wait_until(lambda: listener.on("m/availability")[-1] == b"offline")
     assert listener.on("m/availability")[0] == b"online"
     assert job.poll() is None
@@ -184,9 +189,9 @@ def test_a_broker_is_told_that_the_camera_is_away_and_that_a_reading_is_refused(
     broker.stop()
 
 
-# What docs/sinks.md says
+# What docs/reference/watch.md says
 
-PAGE = (ROOT / "docs" / "sinks.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "watch.md").read_text(encoding="utf-8")
 
 
 def test_the_example_of_a_configuration_is_one(tmp_path):

@@ -40,14 +40,14 @@ in a name is two.
     help="One digit an image, or all digits of whole pages, with the rows joined by a space.",
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
-@click.option("--resume", is_flag=True, help="Go on with an output that was begun; start where none was.")
+@click.option("--resume", is_flag=True, help="Continue an output that was begun; begin if there is none.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists or was begun.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=CORES, show_default="cores", help="Processes.")
 @click.option(
     "--batch",
     type=click.IntRange(1),
     show_default=f"{BATCH} a process",
-    help="Images under way at once, in all processes together; a kill costs no more.",
+    help="Images in progress at once, in all processes together; a kill costs at most these.",
 )
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read the folders below, too.")
 @click.option("--hidden", is_flag=True, help="Read hidden and system files and folders, too (.x.png, @eaDir).")
@@ -72,10 +72,10 @@ def batch_classify(**options: Any) -> int:
     """Read the one digit in each image of FOLDER, or of the paths on standard input where FOLDER is -.
 
     Writes one row for each page of each image, sorted by path: path,page,label,confidence,status,error. The status is
-    ok, rejected (the label is a guess; the reason stands in error: blank, too-small, not-a-digit, low-confidence) or
-    failed (the page could not be read). Other files are skipped and counted by kind: no images by name, hidden and
-    system files, links to folders, and what edge-digits itself wrote. Stopped at any moment, the job goes on with
-    --resume. With true labels, accuracy and a table by digit are printed, and a picture of the confusion is written
+    ok, rejected (the label is a guess; error has the reason: blank, too-small, not-a-digit, low-confidence) or failed
+    (the page could not be read). Other files are skipped and counted by kind: not an image by its name, hidden and
+    system files, links to folders, and files that edge-digits wrote. A job that was stopped at any moment continues
+    with --resume. With true labels, accuracy and a table by digit are printed, and the confusion matrix is drawn
     beside the output. Exit code 1 if anything could not be read or copied, or if there was nothing to read.
     """
     listed = options["folder"] == LIST

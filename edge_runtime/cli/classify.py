@@ -34,10 +34,10 @@ Examples:
 def classify(
     files: tuple[str, ...], as_json: bool, model: str | None, backend: str, threads: int, max_error: float | None
 ) -> int:
-    """Read the one digit in each picture FILE.
+    """Read the one digit in each image FILE.
 
-    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. A label that is not to be trusted is
-    rejected, with the reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
+    Images of any size, ink dark on light or light on dark; every page of a TIFF or PDF. A digit that cannot be trusted
+    is rejected, with the reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
     """
     classifier = Classifier(model, backend, threads)
     tell_max_error(classifier.bundle, max_error)

@@ -21,15 +21,15 @@ Examples:
 @click.option(
     "--self-test",
     is_flag=True,
-    help="Run each backend with every model on known pictures, and compare the outputs with what is right.",
+    help="Run each backend with every model on known images, and compare the outputs with the recorded ones.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @debug_option
 def doctor(self_test: bool, as_json: bool) -> int:
     """Show versions, backends, processor features and models, and what to do about each thing missing.
 
-    Each backend is tried in a process of its own, so that one that crashes is found out. Exit code 1 if no digit
-    could be read on this device as it is.
+    Each backend is tried in its own process, so that one that crashes is reported. Exit code 1 if no digit can be
+    read on this device as it is.
     """
     found = examine(self_test, lambda line: click.echo(line, err=True) if self_test else None)
     if as_json:

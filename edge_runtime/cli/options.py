@@ -24,7 +24,7 @@ lines_option = click.option(
     "--lines/--no-lines",
     default=True,
     show_default=True,
-    help="Read rows that are not certain as a whole, too, so that digits may touch; or cut them apart.",
+    help="Read low-confidence rows again with the line recogniser, so digits may touch; or cut them apart.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the interpreter."
@@ -33,8 +33,8 @@ max_error_option = click.option(
     "--max-error",
     type=float,
     metavar="SHARE",
-    help="Accept so strictly that at most this share of the accepted digits was wrong when the model was validated, "
-    "such as 0.001.  [default: the model's own threshold]",
+    help="Target error rate among accepted digits, measured on validation data, such as 0.001.  "
+    "[default: the model's own threshold]",
 )
 
 

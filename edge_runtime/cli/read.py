@@ -70,9 +70,9 @@ def read(
     """Find the digits in each IMAGE and print them, row by row.
 
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
-    the first frame of an animation. Digits that are not to be trusted are left out of the text; --json lists them, and
-    the marks that were dropped, with the reasons. A page without digits is no failure: a warning says what was dropped.
-    Exit code 1 if an image could not be read.
+    the first frame of an animation. Rejected digits are not in the text; --json lists them, and the marks that were
+    dropped, with the reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if
+    an image could not be read.
     """
     classifier = Classifier(model, backend, threads)
     tell_max_error(classifier.bundle, max_error)

@@ -16,15 +16,15 @@ Examples:
 
 \b
 The configuration is /etc/edge-digits/watch.toml, which only root can read; secrets may also stand in
-/etc/edge-digits/environment, as NAME=value. The service runs as a user of its own, sees cameras and the network, and
-writes /var/lib/edge-digits alone. Where it makes no progress for 10 seconds it is killed and started again.
+/etc/edge-digits/environment, as NAME=value. The service runs as its own user, sees cameras and the network, and
+writes only /var/lib/edge-digits. If it makes no progress for 10 seconds it is killed and restarted.
 """
 root_option = click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("/"),
     show_default=True,
-    help="Of the system; another than / is written to, and nothing is started.",
+    help="Root folder of the system; if it is not /, files are written and nothing is started.",
 )
 
 
@@ -35,13 +35,15 @@ def service() -> None:
 
 
 @service.command()
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML; without it the one there stays.")
-@click.option("--memory", metavar="SIZE", help="The most it may take.  [default: as before, or 300M]")
-@click.option("--renew", is_flag=True, help="After an upgrade: what is stopped or disabled stays so.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="A TOML file; by default the installed one stays."
+)
+@click.option("--memory", metavar="SIZE", help="Memory limit of the service.  [default: as before, or 300M]")
+@click.option("--renew", is_flag=True, help="After an upgrade: a stopped or disabled service stays so.")
 @root_option
 @debug_option
 def install(config: Path | None, memory: str | None, renew: bool, root: Path) -> int:
-    """Write the unit and the configuration, and start the service; again, to change them."""
+    """Write the unit and the configuration, and start the service. Run it again to change them."""
     from edge_runtime.cli.config import read_config
     from edge_runtime.cli.watch import watch
     from edge_runtime.service.install import check_memory
@@ -60,7 +62,7 @@ def install(config: Path | None, memory: str | None, renew: bool, root: Path) ->
 @root_option
 @debug_option
 def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
-    """Stop the service and remove all of it, its configuration and readings, too. Exit code 1 if you say no."""
+    """Stop the service and remove it with its configuration and readings. Exit code 1 if you answer no."""
     from edge_runtime.service.install import uninstall as remove
 
     question = "Remove the service, its configuration and its readings?"
@@ -75,9 +77,9 @@ def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
 @service.command()
 @debug_option
 def accept() -> int:
-    """Accept what the meter shows as its reading, whatever it showed before: after it was exchanged, for example.
+    """Accept the next stable text of a meter whatever the rules say, for example after the meter was replaced.
 
-    The same is the command `accept` over MQTT, and the signal SIGUSR1 to a watch that is no service.
+    The command `accept` over MQTT and the signal SIGUSR1 to a watch without a service do the same.
     """
     from edge_runtime.service.install import accept as ask
 

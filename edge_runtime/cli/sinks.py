@@ -16,7 +16,7 @@ from edge_runtime.sinks.home_assistant import DEVICE_CLASSES, STATE_CLASSES
 FILE = click.Path(path_type=Path)
 HELP = """\b
 Readings go to any number of --to
-  stdout                   lines for people; JSON lines with --json (the default)
+  stdout                   a readable line each; JSON lines with --json (the default)
   jsonl:FILE               JSON lines; at --jsonl-bytes FILE becomes FILE.1 and so on
   csv:FILE, sqlite:FILE    a line or a row (of the table `readings`) each
   mqtt://[USER@]HOST[:PORT]/TOPIC, mqtts://...

@@ -32,7 +32,7 @@ SOURCE is one of
   0 or /dev/video0        a USB camera or another one of Video4Linux
   picamera2, picamera2:1  a Raspberry Pi's own camera (apt install python3-picamera2)
   rtsp://, rtsps://       a network camera
-  http://, https://       a network camera: MJPEG, or a picture per request, of which at most 5 a second are asked for;
+  http://, https://       a network camera: MJPEG, or an image per request, at most 5 requests a second;
                           certificates are not checked
   a file                  a video; every frame is read
   a folder                images, in the order of their names; with --fps, so many a second
@@ -53,7 +53,7 @@ EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user n
 @click.command(epilog=EPILOG)
 @click.argument("source", envvar="EDGE_DIGITS_SOURCE")
 @sink_options
-@click.option("--roi", metavar="X,Y,W,H", help="Read only this part, in pixels of the camera's picture.")
+@click.option("--roi", metavar="X,Y,W,H", help="Read only this part, in pixels of the camera's image.")
 @click.option(
     "--rotate", type=click.Choice(["0", "90", "180", "270"]), default="0", show_default=True, help="Turn clockwise."
 )
@@ -107,12 +107,12 @@ def watch(
 ) -> int:
     """Read the digits in front of a camera, and report when a reading is stable, changes or is gone.
 
-    A reading counts when --stable frames in a row show it. While digits are covered, cut off by the picture's edge or
+    A reading counts when --stable frames in a row show it. While digits are covered, cut off by the image's edge or
     in motion there, the last reading holds; a blank page shows nothing. A camera that fails is opened again after 1 to
     5 seconds, without end. Unless --backend names one, the first backend that passes the self-test on this device
-    reads. The rules for meters, and how to get past them, are in docs/sinks.md. A summary goes to standard error at the
-    end. Exit code 0 at the end of a file, 130 after Ctrl-C, 143 after SIGTERM, 1 if the source cannot be opened or a
-    reading could not be written.
+    is used. docs/reference/watch.md has the rules for meters, and how to override them. A summary goes to standard
+    error at the end. Exit code 0 at the end of a file, 130 after Ctrl-C, 143 after SIGTERM, 1 if the source cannot be
+    opened or a reading could not be written.
     """
     settings = WatchSettings(
         source=source,
