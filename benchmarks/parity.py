@@ -24,8 +24,9 @@ from edge_runtime.bundles.bundle import Bundle, load_bundle
 from edge_runtime.errors import FileError, InputError, UnsupportedModelError
 from edge_runtime.normalise import SIZE, normalise, normalise_all
 from edge_runtime.types import Images
-from export.parity import BACKENDS, DIGITS
+from export.parity import BACKENDS
 from train.data.mnist import Mnist
+from train.results import CLASSES
 
 KERAS = "keras"
 FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first of them that is there is what the others are held against
@@ -46,7 +47,7 @@ class Outputs(NamedTuple):
     @property
     def labels(self) -> NDArray[np.int64]:
         """(N,), 0 to 9."""
-        return self.logits[:, :DIGITS].argmax(1)
+        return self.logits[:, :CLASSES].argmax(1)
 
 
 def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str, Outputs]:
@@ -118,7 +119,7 @@ def without_interpreter(bundle: Bundle, digits: Images) -> dict[str, float] | No
         return None
     _, litert = open_backend("litert", bundle)
     given, wanted = (backend.run(digits).astype(np.int64) for backend in (numpy, litert))
-    same = given[:, :DIGITS].argmax(1) == wanted[:, :DIGITS].argmax(1)
+    same = given[:, :CLASSES].argmax(1) == wanted[:, :CLASSES].argmax(1)
     return {"labels": float(same.mean()), "steps": int(np.abs(given - wanted).max())}
 
 

@@ -102,7 +102,7 @@ def _take_uint8(graph: onnx.ModelProto) -> onnx.ModelProto:
     nodes = graph.graph.node
     if reader.op_type == "QuantizeLinear":
         constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.graph.initializer}
-        check_input("onnx_int8", *(constants[name].item() for name in reader.input[1:]), wanted=0)
+        check_input("onnx_int8", *(constants[name].item() for name in reader.input[1:]), expected=0)
         nodes.remove(reader)
         for node in nodes:
             node.input[:] = [source if name in reader.output else name for name in node.input]
