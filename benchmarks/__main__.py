@@ -95,10 +95,10 @@ def parity_command(
     comparisons = parity.compare(labels, mnist.test_labels)
     _write(out / "parity.json", found_models, comparisons=comparisons)
     sizes.draw(found_models, PICTURE if is_record(out) else out / "sizes.png")
-    for name, (figures, found) in measured.items():
+    for name, (figures, outputs) in measured.items():
         _tell_parity(name, figures)
         picture = out / f"disagreements-{file_name(name)}.png"
-        count = disagreements.draw(name, mnist.test_images, mnist.test_labels, found, picture)
+        count = disagreements.draw(name, mnist.test_images, mnist.test_labels, outputs, picture)
         click.echo(f"{name:<12}the formats disagree on {count} digits: {picture}")
     for found in comparisons:
         click.echo(
@@ -108,8 +108,8 @@ def parity_command(
     if real is not None:
         others = {name: parity.real(name, real, mnist_c, click.echo, trained[name]) for name in opened}
         _write(out / "real.json", others)
-        for model, found in others.items():
-            for kind, accuracy in found["sets"].items():
+        for model, figures in others.items():
+            for kind, accuracy in figures["sets"].items():
                 click.echo(f"{model:<12}{kind:<28}{accuracy:.2%}")
     lapses = [f"{name}: {line}" for name in opened if name == DEFAULT for line in parity.lapses(found_models[name])]
     lapses += [f"{name}: {line}" for name, figures in found_models.items() for line in parity.numpy_lapses(figures)]

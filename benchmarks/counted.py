@@ -7,6 +7,8 @@ told to watch: see `instructions`.
 import gc
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 SHORT, LONG, WARM = 10, 60, 30  # calls; the first ones let Python specialise its code
 WHOLE = ":whole"  # at the end of a subject's name: from an encoded picture
@@ -27,6 +29,8 @@ def main(model: str, names: list[str]) -> None:
     gc.disable()  # its rounds would fall into one run or the other
     for name in names:
         subject = SUBJECTS[name.removesuffix(WHOLE)].open(bundle, None)
+        call: Callable[[Any], Any]
+        what: Any
         call, what = (subject.read, encoded) if name.endswith(WHOLE) else (subject.one, subject.prepare(digit[None])[0])
         for _ in range(WARM):
             call(what)

@@ -9,23 +9,23 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from benchmarks.statistics import promise
-from edge_runtime.bench.figures import repeated
+from benchmarks.statistics import target
+from edge_runtime.bench.figures import Repeated, repeated
 from edge_runtime.errors import EdgeDigitsError
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples" / "0-like-mnist.png"
 SCRIPT = ROOT / "benchmarks" / "keras_script.py"
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-WANTED = {"start_s": 1 / 12, "peak_mib": 1 / 7, "installed_bytes": 1 / 5}  # of Keras'
+TARGETS = {"start_s": 1 / 12, "peak_mib": 1 / 7, "installed_bytes": 1 / 5}  # of Keras'
 NAMES = {"start_s": "cold start", "peak_mib": "peak memory", "installed_bytes": "installed bytes"}
 PACKAGES = 8  # of the import times: the largest ones
 # A small process starts the command: on Linux a child's peak begins with the memory of whoever starts it.
@@ -107,14 +107,14 @@ def measure(
     return found
 
 
-def wanted(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is promised, and what it is: `what`, `most`, `ratio`, `met`, `noisy`."""
-    promises = []
-    for what, most in WANTED.items():
-        ratio = found["ratios"][what]
-        ratio = ratio if isinstance(ratio, dict) else repeated([ratio])
-        promises.append(promise(f"{NAMES[what]}, to Keras", most, ratio))
-    return promises
+def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the targets and the measured ratios: `what`, `most`, `ratio`, `met`, `noisy`."""
+    found_targets = []
+    for what, most in TARGETS.items():
+        ratio: Any = found["ratios"][what]
+        several = cast(Repeated, ratio) if isinstance(ratio, Mapping) else repeated([ratio])
+        found_targets.append(target(f"{NAMES[what]}, to Keras", most, several))
+    return found_targets
 
 
 def start(command: Sequence[str]) -> tuple[float, float]:

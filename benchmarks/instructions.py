@@ -39,13 +39,13 @@ class Compared(NamedTuple):
     """One count beside the recorded one."""
 
     subject: str
-    count: int
+    number: int
     recorded: int | None  # None where this kind of processor, or this network, was not recorded
 
     @property
     def slower(self) -> bool:
         """Whether it is more than the slack allows."""
-        return self.recorded is not None and self.count > self.recorded * (1 + SLACK)
+        return self.recorded is not None and self.number > self.recorded * (1 + SLACK)
 
 
 def kind() -> str:

@@ -11,6 +11,6 @@ import keras
 import numpy as np
 
 model = keras.models.load_model(sys.argv[1], compile=False)
-pixels = cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE).astype(np.float32)
+pixels = np.asarray(cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE), np.float32)
 probabilities = np.asarray(model(pixels[np.newaxis], training=False))[0]
 print(json.dumps({"label": int(probabilities.argmax()), "confidence": float(probabilities.max())}))

@@ -38,7 +38,8 @@ def measure(count: int, tell: Callable[[str], None]) -> dict[str, Any]:
 def _watch(folder: Path, output: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "edge_runtime", "batch-classify", str(folder), "--output", str(output)]
     part = output.with_name(output.name + ".part")
-    first, peaks, began = 0.0, {}, time.monotonic()
+    peaks: dict[int, float] = {}
+    first, began = 0.0, time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
         while job.poll() is None:
             if not first and part.exists() and part.stat().st_size > 100:

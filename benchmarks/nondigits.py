@@ -105,6 +105,7 @@ def noises(count: int = DRAWN) -> list[Gray]:
 
 def _noise(random: np.random.Generator) -> Gray:
     side = 28 if random.random() < 0.5 else int(random.integers(20, 101))
+    found: NDArray[Any]
     match random.integers(4):
         case 0:
             found = random.uniform(0, 255, (side, side))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -143,10 +144,10 @@ def speed(name: str, tell: Tell) -> dict[str, Any]:
         data = cv2.imencode(".jpg", drawn.picture)[1].tobytes()
         gray = decode_gray(data)
         digits = sum(each is not None for each in reader.read(gray, "page").digits)
-        decode = _milliseconds(lambda data=data: decode_gray(data))
+        decode = _milliseconds(partial(decode_gray, data))
         figures[size] = {
             "digits": digits,
-            "read_ms": _milliseconds(lambda gray=gray: reader.read(gray, "page")),
+            "read_ms": _milliseconds(partial(reader.read, gray, "page")),
             "decode_ms": decode,
             "peak_mib": _peak(name, data),
         }

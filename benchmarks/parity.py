@@ -47,7 +47,7 @@ class Outputs(NamedTuple):
     @property
     def labels(self) -> NDArray[np.int64]:
         """(N,), 0 to 9."""
-        return self.logits[:, :CLASSES].argmax(1)
+        return np.asarray(self.logits[:, :CLASSES].argmax(1), np.int64)
 
 
 def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str, Outputs]:

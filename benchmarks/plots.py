@@ -1,6 +1,6 @@
 """Pictures of what was measured: latency's distribution, cold start and memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def latency(model: str, found: Mapping[str, Any], path: Path) -> None:
 def footprint(found: Mapping[str, Any], path: Path) -> None:
     """Write a PNG of bars: cold start, peak memory and installed bytes of both sides."""
     figure = Figure(figsize=(10, 3.6), dpi=120, layout="constrained")
-    bars = {
+    bars: dict[str, tuple[str, Callable[[Any], float]]] = {
         "cold start to the first label": ("s", lambda each: each["start_s"]["median"]),
         "peak memory": ("MiB", lambda each: each["peak_mib"]["median"]),
         "installed": ("MB", lambda each: each["installed_bytes"] / 1e6),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.footprint import WANTED
+from benchmarks.footprint import TARGETS
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
@@ -277,9 +277,9 @@ def _camera() -> str:
             f"{each['bound']} {each['limit']:g}",
             "met" if each["met"] else "missed",
         ]
-        for each in found["wanted"]
+        for each in found["targets"]
     ]
-    return _table([f"`{found['model']['name']}`", "measured", "wanted", ""], body)
+    return _table([f"`{found['model']['name']}`", "measured", "target", ""], body)
 
 
 def _throughput() -> str:
@@ -340,8 +340,8 @@ def footprint(found: Mapping[str, Any]) -> str:
         ["installed", *(f"{each['installed_bytes'] / 1e6:,.0f} MB" for each in (ours, theirs))],
     ]
     of = [_noted(ratios["start_s"]), _noted(ratios["peak_mib"]), _short(ratios["installed_bytes"])]
-    wanted = [f"{most:.3f}" for most in WANTED.values()]
-    body = [[*row, ratio, most] for row, ratio, most in zip(rows, of, wanted, strict=True)]
+    targets = [f"{most:.3f}" for most in TARGETS.values()]
+    body = [[*row, ratio, most] for row, ratio, most in zip(rows, of, targets, strict=True)]
     return _table(["", "edge-digits", "Keras script", "ratio", "at most"], body)
 
 
@@ -380,10 +380,10 @@ def _pictures(what: str, models: Iterable[str], text: str) -> str:
     return "\n".join(f"![{text} {model}]({what}-{model}.png)\n" for model in here)
 
 
-def _promises() -> str:
+def _targets() -> str:
     measured, small = _read_latency(), _read_footprint()
-    promises = {name: measured["wanted"][name] for name in measured["models"]}
-    both = (promises, small["wanted"] if small else {})
+    targets = {name: measured["targets"][name] for name in measured["models"]}
+    both = (targets, small["targets"] if small else {})
     listed = [(model, each) for found in both for model, some in found.items() for each in some]
     body = [
         [
@@ -447,7 +447,7 @@ TABLES = {
     "page-speed": _page_speed,
     "camera": _camera,
     "throughput": _throughput,
-    "promises": _promises,
+    "promises": _targets,
     "latency": _latency,
     "footprint": _footprint_alone,
     "footprint-picture": _footprint,

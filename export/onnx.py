@@ -102,7 +102,8 @@ def _take_uint8(graph: onnx.ModelProto) -> onnx.ModelProto:
     nodes = graph.graph.node
     if reader.op_type == "QuantizeLinear":
         constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.graph.initializer}
-        check_input("onnx_int8", *(constants[name].item() for name in reader.input[1:]), expected=0)
+        scale, zero_point = (constants[name].item() for name in reader.input[1:])
+        check_input("onnx_int8", scale, zero_point, expected=0)
         nodes.remove(reader)
         for node in nodes:
             node.input[:] = [source if name in reader.output else name for name in node.input]
@@ -129,7 +130,7 @@ def _plain(graph: onnx.ModelProto) -> bytes:
     graph.ClearField("opset_import")
     graph.opset_import.extend(opsets)
     onnx.checker.check_model(graph, full_check=True)
-    return graph.SerializeToString(deterministic=True)
+    return bytes(graph.SerializeToString(deterministic=True))
 
 
 @contextlib.contextmanager

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.tools import flatbuffer_utils
-
-from edge_runtime.backends.litert import Interpreter
 
 
 class Tensor(NamedTuple):

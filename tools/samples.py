@@ -1,9 +1,12 @@
-"""Draws the sample pictures again: `python -m tools.samples`. All are our own; none is from a data set."""
+"""Draws the sample images: `python -m tools.samples`. All are our own; none is from a data set."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.synthetic.digits import draw_digit, draw_photograph
 
@@ -12,8 +15,8 @@ BLUE, RED, CHALK, BLACK = (150, 60, 30), (40, 40, 170), (225, 235, 230), (30, 30
 PAPER, BOARD, NOTE = (222, 232, 236), (62, 84, 46), (140, 226, 250)
 
 
-def pictures():
-    """Yield file names and pictures: each format, and the depths and grounds that people bring."""
+def draw_samples() -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield file names and images: each format, and common bit depths and backgrounds."""
     yield "0-like-mnist.png", draw_digit(0, seed=1)
     yield (
         "1-blue-pen-photo.jpg",
@@ -32,6 +35,6 @@ def pictures():
 
 
 if __name__ == "__main__":
-    for name, picture in pictures():
-        cv2.imwrite(str(SAMPLES / name), picture)
+    for name, image in draw_samples():
+        cv2.imwrite(str(SAMPLES / name), image)
         print(name)

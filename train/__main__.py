@@ -242,7 +242,7 @@ def _run(recipe: Recipe, folder: Path, seed: int, context: Context) -> dict[str,
 
 def _finished(recipe: Recipe, folder: Path, seed: int) -> dict[str, Any]:
     try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        metrics: dict[str, Any] = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         found = metrics["recipe"], metrics["seed"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise OutputError(f"{folder / METRICS} cannot be read ({error}): start again with --overwrite") from error

@@ -33,7 +33,7 @@ class Checkpoint:
     def write(self, folder: Path) -> None:
         """Replace the folder's checkpoint; raises OutputError, and then the old one is as it was."""
         about = {name: getattr(self, name) for name in ("facts", "epoch", "history", "seconds", "waited")}
-        arrays = {f"state_{number}": array for number, array in enumerate(self.state)}
+        arrays: dict[str, Any] = {f"state_{number}": array for number, array in enumerate(self.state)}
         part = folder / PART
         try:
             with part.open("wb") as file:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from train.augmentation.settings import MILD, STRONG, Augmentation
 
@@ -183,9 +184,9 @@ _REPRODUCTIONS = (
 )
 
 
-def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
+def _own(name: str, summary: str, *layers: Layer, **how: Any) -> Recipe:
     """Return one of our own networks, with the settings that they share."""
-    shared: dict[str, object] = {
+    shared: dict[str, Any] = {
         "optimizer": "adamw",
         "loss": "categorical_crossentropy",
         "batch": 1000,
@@ -200,7 +201,7 @@ def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
     }
     settings = shared | how
     outputs = Dense(11 if settings.get("nondigits") else 10, "softmax")
-    return Recipe(name=name, summary=summary, layers=(*layers, outputs), **settings)  # type: ignore[arg-type]
+    return Recipe(name=name, summary=summary, layers=(*layers, outputs), **settings)
 
 
 _TEACHER = _own(

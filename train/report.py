@@ -191,7 +191,7 @@ def _draw_answers(axes: Axes, images: Bytes, score: Predictions, rows: int, plac
     corners = _draw_digits(axes, images[places], rows, below=9)
     for (x, y), true, predicted in zip(corners, score.labels[places], score.predicted[places], strict=True):
         right = true == predicted
-        style = {"color": GRAY} if right else {"color": RED, "fontweight": "bold"}
+        style: dict[str, Any] = {"color": GRAY} if right else {"color": RED, "fontweight": "bold"}
         axes.text(x + SIZE / 2, y + SIZE + 1, f"{true} → {predicted}", ha="center", va="top", **style)
         if not right:
             frame = Rectangle(

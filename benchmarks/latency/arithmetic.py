@@ -11,9 +11,7 @@ ROUNDS = 200
 
 def macs(model: bytes) -> int:
     """Return the multiply-accumulates that a .tflite file does for one digit."""
-    from ai_edge_litert.interpreter import OpResolverType
-
-    from edge_runtime.backends.litert import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     # As the file has them: a delegate would replace the operations by one.
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -40,9 +38,8 @@ def peak() -> float:
     products).
     """
     import onnx
+    import onnxruntime
     from onnx import TensorProto, helper
-
-    from edge_runtime.backends.onnx import onnxruntime
 
     generator = np.random.default_rng(0)
     weights = generator.integers(-127, 128, (SIDE, SIDE), np.int8)

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS, why_not
-from benchmarks.statistics import promise
+from benchmarks.statistics import target
 from edge_runtime.bench.figures import repeated
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
@@ -33,7 +33,7 @@ QUIET |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 QUIET |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 FIGURES = ("p50_us", "p90_us", "p99_us", "offline_us")  # microseconds a digit
 BASELINES = ("keras-call", "keras-predict", "bare", "limit")
-BARE, SMALL_BARE, FASTER = 1.5, 2.0, 2.5  # what is wanted of `classify`, as ratios
+BARE, SMALL_BARE, FASTER = 1.5, 2.0, 2.5  # targets of `classify`, as ratios
 
 
 class Plan(NamedTuple):
@@ -76,7 +76,12 @@ def measure(
             else:
                 names.append(name)
         samples = _write(Path(root, "samples.npz"), digits[:SAMPLES])
-        task = {"model": str(bundle.folder), "keras": keras and str(keras), "samples": str(samples), "paths": PATHS}
+        task: dict[str, Any] = {
+            "model": str(bundle.folder),
+            "keras": keras and str(keras),
+            "samples": str(samples),
+            "paths": PATHS,
+        }
         task |= {"core": plan.core, "official": plan.official, "seconds": plan.seconds}
         rounds: list[dict[str, Any]] = []
         for number in range(plan.rounds):
@@ -117,23 +122,24 @@ def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -
     summary = {}
     for name in (name for name in rounds[0] if name != "peak"):
         baselines = {kind: SUBJECTS[name].bare if kind == "bare" else kind for kind in BASELINES}
+        ratios = {kind: _ratios(times, name, base) for kind, base in baselines.items() if base and base in times[0]}
         measured = [each[name][path] for each in rounds]
         summary[name] = {
             **{figure: repeated([each[name][figure] for each in times]) for figure in FIGURES},
             "offline_per_s": repeated([each["offline"]["samples_per_s"] for each in measured]),
             "valid": all(each[kind]["valid"] for each in measured for kind in ("single_stream", "offline")),
-            "ratios": {kind: _ratios(times, name, base) for kind, base in baselines.items() if base in times[0]},
+            "ratios": ratios,
             "quantiles_us": np.median([each["single_stream"]["quantiles_us"] for each in measured], 0).tolist(),
         }
     return summary
 
 
-def _ratios(times: Sequence[Mapping[str | None, Mapping[str, float]]], name: str, base: str | None) -> dict[str, Any]:
+def _ratios(times: Sequence[Mapping[str, Mapping[str, float]]], name: str, base: str) -> dict[str, Any]:
     return {figure: repeated([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES}
 
 
-def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is promised of `classify` on one digit, and what it is: `what`, `most`, `ratio`, `met`, `noisy`."""
+def targets(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the targets of `classify` on one digit and its ratios: `what`, `most`, `ratio`, `met`, `noisy`."""
     subjects = found["paths"]["model"]
     most = {DEFAULT: BARE, "ann-small": SMALL_BARE}.get(model)
     ratios = []
@@ -144,7 +150,7 @@ def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         pairs = zip(*(subjects[name]["p50_us"]["repeats"] for name in ("litert", "tflite-float")), strict=True)
         ratio = repeated([ours / theirs for ours, theirs in pairs])
         ratios.append(("classify, to the bare loop over float tflite", 1 / FASTER, ratio))
-    return [promise(what, most, ratio) for what, most, ratio in ratios]
+    return [target(what, most, ratio) for what, most, ratio in ratios]
 
 
 def _times(found: Mapping[str, Any]) -> dict[str, float]:

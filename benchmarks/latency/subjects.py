@@ -65,7 +65,7 @@ class _Tflite(_Bare):
     """The bare loop: set, invoke, get."""
 
     def __init__(self, bundle: Bundle, kind: str) -> None:
-        from edge_runtime.backends.litert import Interpreter
+        from ai_edge_litert.interpreter import Interpreter
 
         model = bundle.file(kind).load()
         self._one, self._many = (Interpreter(model_content=model, num_threads=1) for _ in range(2))
@@ -99,7 +99,7 @@ class _Onnx(_Bare):
     """A session's `run`."""
 
     def __init__(self, bundle: Bundle, kind: str) -> None:
-        from edge_runtime.backends.onnx import onnxruntime
+        import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ class Trial:
         self._began = time.monotonic()
         checkout(folder / "tree")
         self.wheel = make_wheel(folder / "tree", folder)
-        given = {f"gray{number}": gray for number, gray in enumerate(pictures())}
+        given: dict[str, Any] = {f"gray{number}": gray for number, gray in enumerate(pictures())}
         given |= {f"page{number}": page for number, page in enumerate(pages())}
         np.savez(folder / "in.npz", **given)
         self.page = folder / "page.png"

@@ -27,7 +27,7 @@ def main(source: str, target: str) -> None:
     with np.load(source, allow_pickle=False) as given:
         digits = normalise_all(given[name] for name in given.files if name.startswith("gray"))
         pages = [given[name] for name in given.files if name.startswith("page")]
-    found = {"normalise": digits}
+    found: dict[str, Any] = {"normalise": digits}
     for model in names():
         for backend in BACKENDS:
             found[f"{model} {backend}"] = open_backend(backend, load_bundle(model))[1].run(digits)

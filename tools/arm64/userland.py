@@ -111,7 +111,9 @@ class Userland:
         for _ in range(TRIES):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode == 0:
-                (self.root / "bin" / "sh").exists() or (self.root / "bin" / "sh").symlink_to("dash")
+                shell = self.root / "bin" / "sh"
+                if not shell.exists():
+                    shell.symlink_to("dash")
                 return
             shutil.rmtree(self.root, ignore_errors=True)
         raise FetchError(f"Debian {self.release.name} for arm64: {(done.stderr.strip().splitlines() or ['?'])[-1]}")

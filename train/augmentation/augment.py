@@ -137,7 +137,7 @@ def _warp(images: Images, force: Strip, how: Augmentation, fields: Fields, rng: 
 def _redraw(strip: Strip, force: Strip, how: Augmentation, rng: np.random.Generator) -> None:
     """Change the width of the strokes and the steepness of their edges, in place."""
     count = len(strip)
-    width = force * draw(rng, how.width, count)
+    width: Strip = force * draw(rng, how.width, count)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     thicker = np.flatnonzero(width[:, 0, 0] > 0)
     part = strip[thicker]

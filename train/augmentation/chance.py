@@ -29,7 +29,7 @@ def _smooth(noise: Strip, sigma: float) -> Strip:
     """Return low-pass noise with a mean of 0 and a root mean square of 1."""
     smooth = cv2.GaussianBlur(noise, (0, 0), sigma)
     smooth -= smooth.mean()
-    return smooth / smooth.std()
+    return np.asarray(smooth / smooth.std(), np.float32)
 
 
 def windows(field: Strip, count: int, rng: np.random.Generator) -> Strip:
@@ -37,7 +37,7 @@ def windows(field: Strip, count: int, rng: np.random.Generator) -> Strip:
     view = np.lib.stride_tricks.sliding_window_view(field, (CANVAS, CANVAS))
     top, left = rng.integers(0, FIELD - CANVAS, (2, count))
     sign = rng.choice(np.array([-1, 1], np.float32), (count, 1, 1))
-    return view[top, left] * sign
+    return np.asarray(view[top, left] * sign, np.float32)
 
 
 def draw(rng: np.random.Generator, span: Span, count: int) -> Strip:

@@ -1,9 +1,11 @@
 """Degrades digits as paper, pens, scanners and cameras do, in the order in which they act."""
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from train.augmentation.chance import CANVAS, Fields, Strip, draw, places, windows
 from train.augmentation.settings import Augmentation
@@ -56,12 +58,12 @@ def _outline(strip: Strip) -> Strip:
     """Return the edges of the strokes alone, one pixel wide."""
     square = np.ones((3, 3), np.uint8)
     ink = (strip > 100).astype(np.float32)
-    return 255 * (filtered(ink, lambda flat: cv2.dilate(flat, square)) - ink)
+    return np.float32(255) * (filtered(ink, lambda flat: cv2.dilate(flat, square)) - ink)
 
 
 def _cut(image: Strip, depth: int, rng: np.random.Generator) -> None:
     """Cut off one side of the digit, as a crop that begins too late does."""
-    view = np.rot90(image, rng.integers(4))
+    view = np.rot90(image, int(rng.integers(4)))
     rows = np.flatnonzero((view > INK).any(1))
     if len(rows):
         view[: rows[0] + depth] = 0
@@ -110,13 +112,13 @@ def _speckle(image: Strip, rng: np.random.Generator) -> None:
         np.maximum(spot, np.float32(rng.uniform(60, 255)), out=spot)
 
 
-def _motion_kernel(length: float, angle: float) -> Strip:
-    """Return the kernel of a straight movement: float32, odd sides, sum 1."""
+def _motion_kernel(length: float, angle: float) -> NDArray[np.float64]:
+    """Return the kernel of a straight movement: odd sides, sum 1."""
     side = int(np.ceil(length)) | 1
     kernel = np.zeros((side, side), np.uint8)
     middle, x, y = (side - 1) / 2, np.cos(angle) * (length - 1) / 2, np.sin(angle) * (length - 1) / 2
     draw_stroke(kernel, [(middle - x, middle - y), (middle + x, middle + y)], 1)
-    return kernel.astype(np.float32) / kernel.sum()
+    return np.asarray(kernel.astype(np.float32) / kernel.sum(), np.float64)
 
 
 def _shade(strip: Strip, how: Augmentation, fields: Fields, rng: np.random.Generator) -> Strip:
@@ -129,7 +131,7 @@ def _shade(strip: Strip, how: Augmentation, fields: Fields, rng: np.random.Gener
     light = (1 - cloudy) * slope + 0.25 * cloudy * windows(fields.clouds, count, rng)
     light *= draw(rng, how.shade, count)
     light -= light.min((1, 2), keepdims=True)
-    return light + strip * (1 - np.minimum(light.max((1, 2), keepdims=True), 255) / 255)
+    return np.asarray(light + strip * (1 - np.minimum(light.max((1, 2), keepdims=True), 255) / 255), np.float32)
 
 
 def _invert_band(image: Strip, rng: np.random.Generator) -> None:
@@ -143,6 +145,8 @@ def _invert_band(image: Strip, rng: np.random.Generator) -> None:
         view[:, right:] = 255 - view[:, right:]
 
 
-def filtered(strip: Strip, call: Callable[[Strip], Strip]) -> Strip:
+def filtered(strip: Strip, call: Callable[[Strip], NDArray[Any]]) -> Strip:
     """Apply an OpenCV filter to all digits of a strip at once; OpenCV itself refuses an empty one."""
-    return strip if strip.size == 0 else call(strip.reshape(-1, CANVAS)).reshape(strip.shape)
+    if strip.size == 0:
+        return strip
+    return np.asarray(call(strip.reshape(-1, CANVAS)).reshape(strip.shape), np.float32)

@@ -32,8 +32,8 @@ def with_strokes(images: Images, labels: NDArray[np.integer], how: Augmentation,
 def _pen(image: Images) -> int:
     """Return the stroke width in pixels, about: the ink's area against the length of its edge."""
     ink = image > INK
-    edge = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
-    return max(1, round(1.9 * np.count_nonzero(ink) / max(1, edge)))
+    edge = int(np.count_nonzero(ink[1:] != ink[:-1])) + int(np.count_nonzero(ink[:, 1:] != ink[:, :-1]))
+    return max(1, round(1.9 * int(np.count_nonzero(ink)) / max(1, edge)))
 
 
 def draw_stroke(image: Images, points: Sequence[tuple[float, float]], pen: int) -> None:

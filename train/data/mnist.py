@@ -144,7 +144,8 @@ def _checked(arrays: dict[str, NDArray[Any]], source: str) -> Mnist:
         arrays[name] = array = np.ascontiguousarray(array, np.uint8)
         if hashlib.sha256(array.data).hexdigest() != SHA256[name]:
             raise DataError(f"{source}: {name} differ from MNIST's (SHA-256); take another copy")
-    return Mnist(**arrays)
+    train_images, train_labels, test_images, test_labels = (arrays[name] for name in SHAPES)
+    return Mnist(train_images, train_labels, test_images, test_labels)
 
 
 @contextlib.contextmanager

@@ -47,13 +47,13 @@ def _one(image: Gray, random: np.random.Generator) -> Gray:
         (top[0] + end[0]) / 2 + random.normal(0, 0.8),
         (top[1] + end[1]) / 2 + random.normal(0, 0.8),
     )
-    foot = (top[0] + random.normal(-2, 1.5), 24.0)
+    bottom = (top[0] + random.normal(-2, 1.5), 24.0)
     canvas = _curve(np.zeros_like(image), [end, middle, top], random, 0.3)
-    _curve(canvas, [top, ((top[0] + foot[0]) / 2, 14), foot], random, 0.4)
+    _curve(canvas, [top, ((top[0] + bottom[0]) / 2, 14), bottom], random, 0.4)
     if length < 10 and random.random() < 0.5:  # the pen stays down towards the next digit
-        _curve(canvas, [foot, (foot[0] + random.uniform(2, 8), random.uniform(21.5, 24))], random, 0.3)
+        _curve(canvas, [bottom, (bottom[0] + random.uniform(2, 8), random.uniform(21.5, 24))], random, 0.3)
     elif random.random() < 0.15:
-        _curve(canvas, [(foot[0] - random.uniform(2, 6), 24), (foot[0] + random.uniform(2, 6), 23.5)], random, 0.3)
+        _curve(canvas, [(bottom[0] - random.uniform(2, 6), 24), (bottom[0] + random.uniform(2, 6), 23.5)], random, 0.3)
     return canvas
 
 

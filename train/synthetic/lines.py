@@ -193,7 +193,7 @@ def _warp(image: Gray, high: float, slant: float, aspect: float, fields: Fields,
             field += random.uniform(0, 0.8) * _window(fields.ripple[axis], side, random)
     maps = x.astype(np.float32), y.astype(np.float32)
     warped = cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return warped.astype(np.float32) / 255
+    return np.asarray(warped.astype(np.float32) / 255, np.float32)
 
 
 def _window(field: Canvas, side: int, random: np.random.Generator) -> Canvas:
@@ -364,11 +364,12 @@ def _waves(shape: tuple[int, ...], size: float, random: np.random.Generator) -> 
         way = np.float32(np.cos(angle)) * y + np.float32(np.sin(angle)) * x
     if random.random() < 0.6:
         length = random.uniform(0.4, 4) * size
-        swing = random.uniform(0.1, 1.0) * min(pitch, 0.2 * length)
+        most: float | np.float32 = 0.2 * length if 0.2 * length < pitch else pitch
+        swing = random.uniform(0.1, 1.0) * most
         way = way + np.float32(swing) * np.sin((x + np.float32(0.4) * y) / np.float32(length / 6.283))
     sharp = random.uniform(1, 6)
     wave = (0.5 + 0.5 * np.cos(way * np.float32(6.2832) / pitch)) ** np.float32(sharp)
-    return np.float32(0.02 + 0.5 * random.random() ** 2) * wave
+    return np.asarray(np.float32(0.02 + 0.5 * random.random() ** 2) * wave, np.float32)
 
 
 def _draw_rules(paper: Canvas, size: float, random: np.random.Generator) -> None:

@@ -6,6 +6,7 @@ digits. Then noise, textures, filled shapes, smudges on paper. All pass through 
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -184,9 +185,9 @@ def _tight(digit: Gray) -> Gray:
 
 def _part(drawer: NonDigits, random: np.random.Generator) -> Gray:
     """Return the left, right, upper or lower part of a digit."""
-    digit = np.rot90(_tight(drawer.digit(random)[0]), random.integers(4))
+    digit = np.rot90(_tight(drawer.digit(random)[0]), int(random.integers(4)))
     cut = digit[: max(4, round(random.uniform(0.3, 0.6) * len(digit)))]
-    back = np.rot90(cut, random.integers(4)) if random.random() < 0.1 else cut
+    back = np.rot90(cut, int(random.integers(4))) if random.random() < 0.1 else cut
     return np.ascontiguousarray(np.pad(back, 6))
 
 
@@ -202,6 +203,7 @@ def _size(random: np.random.Generator) -> tuple[int, int]:
 
 def _noise(drawer: NonDigits, random: np.random.Generator) -> Gray:
     """Return white, coarse or smooth noise of many contrasts, salt, or blocks of gray levels."""
+    noise: NDArray[Any]
     height, width = _size(random)
     kind = random.integers(6)
     if kind == 0:
@@ -339,8 +341,8 @@ def _paper(drawer: NonDigits, random: np.random.Generator) -> Gray:
     return _gray(paper, random)
 
 
-def _gray(image: NDArray[np.float64], random: np.random.Generator) -> Gray:
-    levels = np.clip(image, 0, 255).astype(np.uint8)
+def _gray(image: NDArray[Any], random: np.random.Generator) -> Gray:
+    levels: Gray = np.clip(image, 0, 255).astype(np.uint8)
     return 255 - levels if random.random() < 0.5 else levels
 
 

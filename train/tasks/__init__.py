@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Logits = NDArray[np.float64]
 Drawn = TypeVar("Drawn")
 AnyResult = TypeVar("AnyResult", bound=Result)
+ResultOut = TypeVar("ResultOut", bound=Result, covariant=True)
 DrawnOut = TypeVar("DrawnOut", covariant=True)
 
 
@@ -70,7 +71,7 @@ class Trained(NamedTuple):
     history: dict[str, list[float]]  # a value for each epoch
 
 
-class Session(Protocol[Drawn, AnyResult]):
+class Session(Protocol[Drawn, ResultOut]):
     """One training of a task."""
 
     @property
@@ -95,7 +96,7 @@ class Session(Protocol[Drawn, AnyResult]):
         """Return the metrics on the validation images, without any in a final training."""
         ...
 
-    def score(self, network: "keras.Model", trained: Trained) -> AnyResult:
+    def score(self, network: "keras.Model", trained: Trained) -> ResultOut:
         """Score the finished network; the only use of the test images."""
         ...
 

@@ -47,7 +47,7 @@ class DigitTask:
     takes_extra = True
     metric = "mnist_test"
     validation_name = "validation digits"
-    recorded = ("waiting_share", "teachers")
+    recorded: tuple[str, ...] = ("waiting_share", "teachers")
 
     def loss(self, recipe: Recipe) -> "Loss":
         """Return the recipe's loss, with the teachers' part where it has one."""

@@ -188,10 +188,12 @@ class LineSession:
         for start in range(0, len(order), BLOCK):
             block = np.sort(order[start : start + BLOCK])
             images, labels = drawn.images[block], drawn.labels[block]
-            ends = images.shape[2] - images.any(1)[:, ::-1].argmax(1)
-            group = np.searchsorted(WIDTHS, ends + rng.integers(0, 8, len(ends)), "left").clip(max=len(WIDTHS) - 1)
+            inked: NDArray[np.bool_] = np.asarray(images.any(1))
+            ends = images.shape[2] - inked[:, ::-1].argmax(1)
+            group = np.asarray(np.searchsorted(WIDTHS, ends + rng.integers(0, 8, len(ends)), "left"))
+            group = group.clip(max=len(WIDTHS) - 1)
             for number in rng.permutation(len(WIDTHS)):
-                mine = np.flatnonzero(group == number)
+                mine = np.flatnonzero(np.equal(group, number))
                 if len(mine):
                     cut = images[mine, :, : WIDTHS[number]]
                     loss, _ = learner.epoch(cut, labels[mine], None, rng.permutation(len(mine)))
