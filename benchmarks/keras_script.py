@@ -1,6 +1,6 @@
-"""What a Keras user would write to read one digit: `python benchmarks/keras_script.py MODEL.keras DIGIT.png`.
+"""A minimal Keras script that reads one digit: `python benchmarks/keras_script.py MODEL.keras DIGIT.png`.
 
-It does less than `edge-digits classify`: the picture must be 28x28 already, ink bright, and nothing is checked.
+It does less than `edge-digits classify`: the image must be 28x28 already with bright ink, and nothing is checked.
 """
 
 import json

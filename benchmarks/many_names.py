@@ -1,6 +1,6 @@
-"""batch-classify on a folder of very many names: its memory must not grow with them, and rows must come at once.
+"""batch-classify on a folder of very many names: memory must not grow with them, and rows must come at once.
 
-In: how many. Out: seconds to the first row and to the end, and each process's peak memory, ready for JSON.
+In: the number of names. Out: seconds to the first row and to the end, and each process's peak memory, ready for JSON.
 """
 
 import os
@@ -21,7 +21,7 @@ LINKS = 50_000  # of one file: file systems allow about 65,000
 
 
 def measure(count: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Make `count` hard links to a few pictures and read them all."""
+    """Make `count` hard links to a few images and read them all."""
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root, "names")
         folder.mkdir()

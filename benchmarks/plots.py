@@ -1,4 +1,4 @@
-"""Pictures of what was measured: latency's distribution, cold start and memory."""
+"""Draws the results: the distribution of latency, cold start and memory."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ COLOURS = {"keras": THEIRS, "tflite": "#c9772b", "onnx": "#3d9970", "litert": OU
 
 
 def latency(model: str, found: Mapping[str, Any], path: Path) -> None:
-    """Write a PNG of how long a single digit takes: the share of calls that took no longer, by way to read it."""
+    """Write a PNG of the cumulative distribution of the latency of one digit, for each way to read it."""
     figure = Figure(figsize=(11, 5), dpi=120, layout="constrained")
     figure.suptitle(f"{model}: one digit at a time, one thread; the share of calls that took no longer")
     panels = figure.subplots(1, len(TITLES), sharey=True)

@@ -1,4 +1,4 @@
-"""How sure a figure is: an interval, whether two models differ on the same digits, and whether a promise is kept."""
+"""Statistics of the results: intervals, comparisons of two models on the same digits, calibration, and targets."""
 
 from math import comb, sqrt
 from statistics import NormalDist

@@ -1,6 +1,6 @@
-"""The README's and the report's tables, made from the written results: a figure there is one that a command printed.
+"""Generates the tables of the README and the report from the recorded results.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 import io
@@ -26,23 +26,23 @@ PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.
 
 
 def fill(text: str) -> str:
-    """Return Markdown text with every table made anew."""
+    """Return Markdown text with every table generated again."""
     return PLACE.sub(lambda place: place[1] + TABLES[place["name"]]() + place[3], text)
 
 
 def fill_card(model: str, text: str) -> str:
-    """Return a model card with the model's figures on other people's digits."""
+    """Return a model card with the model's accuracy on other people's digits."""
     return PLACE.sub(lambda place: place[1] + _others(model) + place[3], text)
 
 
 def cards() -> dict[str, Path]:
-    """The shipped models' cards, by name."""
+    """Return the shipped models' cards, by name."""
     paths = {name: load_bundle(name).folder / "MODEL_CARD.md" for name in names()}
     return {name: path for name, path in paths.items() if path.is_file()}
 
 
 def read(name: str) -> Any:
-    """Return a written result, parsed; name: of a file in `RESULTS`."""
+    """Return a recorded result; name: of a file in `RESULTS`."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
@@ -64,12 +64,12 @@ def _interval(figures: Mapping[str, Any]) -> str:
 
 
 def format_name(kind: str) -> str:
-    """A format as people call it."""
+    """Return the name of a format for people."""
     return "Keras" if kind == "keras" else kind.replace("_", " ")
 
 
 def _trainings(seeds: bool) -> list[dict[str, Any]]:
-    """The trainings of several seeds, or the single ones."""
+    """Return the trainings of several seeds, or the single ones."""
     paths = sorted((RESULTS / "training").glob("*.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.stem.endswith("-seeds") == seeds]
 
@@ -171,7 +171,7 @@ def _real() -> str:
 
 def _others(model: str) -> str:
     found = read("real.json")["models"].get(model)
-    # Figures of an earlier model of that name say nothing of this one.
+    # Results of an earlier model of that name are not this one's.
     if found is None or found["model"] != load_bundle(model).file("tflite_int8").sha256:
         return NOT_YET
     return _table(["set", "right"], [[kind, _percent(accuracy)] for kind, accuracy in found["sets"].items()])
@@ -209,7 +209,7 @@ def _accepted() -> str:
 
 
 def _of_shipped(name: str) -> dict[str, Any]:
-    """The models of a written result that are the shipped ones."""
+    """Return the models of a recorded result that are shipped."""
     found = read(name)["models"] if (RESULTS / name).is_file() else {}
     return {model: each for model, each in found.items() if _is_shipped(model, each["model"])}
 
@@ -291,7 +291,7 @@ def _throughput() -> str:
 
 
 def latency(found: Mapping[str, Any]) -> str:
-    """Return the tables of a latency result: each model, from an array and from a picture."""
+    """Return the tables of a latency result: each model, from an array and from an image."""
     parts = []
     for model, each in found["models"].items():
         for path, title in (("model", "from an array"), ("whole", "from an encoded picture in memory")):
@@ -310,7 +310,7 @@ def latency(found: Mapping[str, Any]) -> str:
 
 
 def _against_others(ratios: Mapping[str, Any]) -> list[str]:
-    """How much quicker than Keras, and how many times the bare loop and the arithmetic limit."""
+    """Return the speed-up over Keras, and the ratios to the bare loop and the arithmetic limit."""
     cells = []
     for kind, quicker in (("keras-call", True), ("keras-predict", True), ("bare", False), ("limit", False)):
         if kind not in ratios:
@@ -323,7 +323,7 @@ def _against_others(ratios: Mapping[str, Any]) -> list[str]:
 
 
 def _noted(found: Mapping[str, Any]) -> str:
-    """A repeated figure; one whose repeats lie far apart has a tilde."""
+    """Return a repeated measurement; one whose repeats differ much has a tilde."""
     return f"{'~' if found['noisy'] else ''}{_short(found['median'])}"
 
 
@@ -346,7 +346,7 @@ def footprint(found: Mapping[str, Any]) -> str:
 
 
 def _is_shipped(model: str, sha256: str) -> bool:
-    """Figures of an earlier network of that name say nothing of this one."""
+    """Return whether a result is of the shipped network, not of an earlier one of that name."""
     return model in names() and load_bundle(model).file("tflite_int8").sha256 == sha256
 
 
@@ -375,7 +375,7 @@ def _disagreements() -> str:
 
 
 def _pictures(what: str, models: Iterable[str], text: str) -> str:
-    """A line of Markdown for each model's picture that is there."""
+    """Return a line of Markdown for each model's image that exists."""
     here = [model for model in models if (RESULTS / f"{what}-{model}.png").is_file()]
     return "\n".join(f"![{text} {model}]({what}-{model}.png)\n" for model in here)
 

@@ -1,7 +1,7 @@
-"""Speed of batch-classify, held against what no reader can do without.
+"""Speed of batch-classify, compared with the work that every reader must do.
 
 The limit is a bare loop over the same files in as many processes: read, decode, batched calls of the same model's
-interpreter, nothing else. All of it runs in turn in one go, since machines drift: ratios count, not seconds.
+interpreter, nothing else. All loops run in turn, since machines drift: ratios count, not seconds.
 
 In: a model's name. Out: files a second and their ratios, ready for JSON.
 """
@@ -31,14 +31,14 @@ from edge_runtime.synthetic.digits import draw_photograph
 PHOTOGRAPHS = 300  # 640x480 JPEG files
 COPIES = 3  # names of each file: a longer run, in which the first and last batches count for little
 SETTLED = 20  # batches after which all processes have started
-ROUNDS = 5  # of everything, in turn; medians are reported
+ROUNDS = 5  # of all loops in turn; medians are reported
 CONTEXT = multiprocessing.get_context("spawn")
 
 Loop = Callable[[list[str]], None]
 
 
 def measure(model: str, digits: NDArray[np.uint8], tell: Callable[[str], None], rounds: int = ROUNDS) -> dict[str, Any]:
-    """Files a second of every loop over PNG files of `digits`, uint8 (N, 28, 28), and over JPEG photographs."""
+    """Return files a second of every loop over PNG files of `digits`, uint8 (N, 28, 28), and over JPEG photographs."""
     with tempfile.TemporaryDirectory() as folder:
         png, jpeg = Path(folder, "png"), Path(folder, "jpeg")
         tell(f"writing {len(digits):,} PNG files and {PHOTOGRAPHS} photographs")
@@ -92,7 +92,7 @@ def _photograph(index: int) -> NDArray[np.uint8]:
 
 
 def _bare(kind: str, model: str, folder: Path, jobs: int) -> float:
-    """Files a second of a bare loop; start-up is not counted."""
+    """Return files a second of a bare loop; start-up is not counted."""
     paths = sorted(str(path) for path in folder.iterdir())
     ready, go = CONTEXT.Barrier(jobs + 1), CONTEXT.Barrier(jobs + 1)
     processes = [
@@ -143,7 +143,7 @@ def _loop(kind: str, model: str) -> Iterator[Loop]:
 
 
 def _ours(model: str, folder: Path, jobs: int) -> float:
-    """Files a second of all that batch-classify does, from the listing to the file; start-up is not counted."""
+    """Return files a second of batch-classify, from the listing to the results; start-up is not counted."""
     with tempfile.TemporaryDirectory() as out:
         journal = Journal(Path(out, "results.csv"), Csv(), {})
         journal.begin(overwrite=False)

@@ -180,7 +180,7 @@ def test_all_ways_to_read_say_the_same_digit(drawn_digits):
 
 def test_unknown_ways_and_failing_processes_end_in_one_line(tmp_path, capfd, loadgen, monkeypatch):
     assert run("latency", "--subject", "abacus", "--out", tmp_path) == 2
-    assert "choose of keras-call" in capfd.readouterr().err
+    assert "choose from keras-call" in capfd.readouterr().err
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "mlperf_loadgen.py").write_text("raise ImportError('broken on purpose')")
     assert run("latency", "--subject", "litert", "--model", DEFAULT, "--rounds", 1, "--out", tmp_path) == 1

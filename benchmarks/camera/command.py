@@ -26,16 +26,18 @@ SECONDS = 20  # that latency is measured for
     type=click.FloatRange(0.5),
     default=30,
     show_default=True,
-    help="Watch with a fault every 10 seconds, for endurance.",
+    help="Duration of a watch with a fault every 10 seconds, for endurance.",
 )
-@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; the others' figures stay.")
+@click.option(
+    "--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part; the results of the others stay."
+)
 @out_option
 @click.option(
-    "--model", metavar="NAME|DIR", default=DEFAULT, show_default=True, help="Another than the default needs --out."
+    "--model", metavar="NAME|DIR", default=DEFAULT, show_default=True, help="Any model except the default needs --out."
 )
 @debug_option
 def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model: str) -> int:
-    """`edge-digits watch`: frames a second, latency, rest, accuracy, and half an hour of broken cameras.
+    """`edge-digits watch`: frames a second, latency, load when idle, accuracy, and half an hour of camera faults.
 
     Exit code 1 if a target is missed.
     """
@@ -69,7 +71,7 @@ def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model:
 
 def targets(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the targets of the parts that were measured: each with `what`, `measured`, `bound`, `limit` and `met`."""
-    rows: list[tuple[str, float, float, bool]] = []  # what, measured, limit, whether that is the least
+    rows: list[tuple[str, float, float, bool]] = []  # what, measured, limit, whether the limit is a minimum
     if speed := found.get("pace"):
         rate = 1 / speed["seconds_a_frame"]["watch, moving page"]
         rows += [

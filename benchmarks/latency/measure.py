@@ -1,4 +1,4 @@
-"""All subjects of a model, in turn, round by round, and their ratios.
+"""Measures all subjects of a model, in turn, round by round, and their ratios.
 
 In: a model's name, digits. Out: latencies, rates and ratios, ready for JSON.
 """
@@ -37,16 +37,16 @@ BARE, SMALL_BARE, FASTER = 1.5, 2.0, 2.5  # targets of `classify`, as ratios
 
 
 class Plan(NamedTuple):
-    """How to measure."""
+    """The settings of a measurement."""
 
     rounds: int
     seconds: float  # of each LoadGen run
-    official: bool  # MLPerf's own durations and counts in place of `seconds`
+    official: bool  # MLPerf's own durations and counts instead of `seconds`
     subjects: Sequence[str]
     core: int
 
     def entry(self) -> dict[str, Any]:
-        """What a result says of it."""
+        """Return its entry in a result."""
         return {"rounds": self.rounds, "seconds": 600 if self.official else self.seconds, "official": self.official}
 
 
@@ -55,7 +55,7 @@ class SubjectError(EdgeDigitsError, RuntimeError):
 
 
 def last_core() -> int:
-    """The last of the cores that this process may use: the first ones serve the system."""
+    """Return the last core that this process may use: the first ones serve the system."""
     return max(os.sched_getaffinity(0))
 
 
@@ -110,9 +110,9 @@ def _why_left_out(subject: str, bundle: Bundle, keras: Path | None) -> str:
 
 
 def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -> dict[str, Any]:
-    """Turn what the workers of each round said into medians and ratios, by subject.
+    """Turn the results of the workers of each round into medians and ratios, by subject.
 
-    path: `model` or `whole`. Ratios are of times, taken within each round: below 1 is quicker than the baseline.
+    path: `model` or `whole`. Ratios are of times within each round: below 1 is faster than the baseline.
     """
     times = [
         {name: _times(found[path]) for name, found in each.items() if name != "peak"}
@@ -159,7 +159,7 @@ def _times(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _write(path: Path, digits: Images) -> Path:
-    """The digits as arrays, and as PNG files one after the other with their ends."""
+    """Write the digits as arrays, and as PNG files one after the other with their ends."""
     encoded = [cv2.imencode(".png", digit)[1].tobytes() for digit in digits]
     joined = np.frombuffer(b"".join(encoded), np.uint8)
     np.savez(path, digits=digits, encoded=joined, ends=np.cumsum([len(data) for data in encoded]))
@@ -170,7 +170,7 @@ def _spawn(task: Mapping[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.latency.worker", json.dumps(task)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | QUIET, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise SubjectError(f"the process of {task['subject']} ended with {done.returncode}: {last[0]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
