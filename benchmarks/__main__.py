@@ -175,7 +175,7 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
         for name, figures in sets.items():
             click.echo(
                 f"{reader:<12}{name:<34}{figures['exact']:>8.1%} exact, {figures['digits_right']:.1%} of the digits, "
-                f"{figures['false_digits_a_picture']:.2f} false ones per image, {figures['milliseconds']:.1f} ms"
+                f"{figures['false_digits_per_image']:.2f} false ones per image, {figures['milliseconds']:.1f} ms"
             )
     for name, found in models.items():
         for size, figures in found["speed"].items():

@@ -188,7 +188,7 @@ def draw_accepted(name: str, images: Sequence[Gray], path: Path) -> int:
     found = Reader(Classifier(name)).decide_many(images)
     accepted = [place for place, status in enumerate(found.statuses) if status is Status.OK]
     figure = Figure(figsize=(0.62 * COLUMNS, 0.6 + 0.85 * ROWS), dpi=80, layout="constrained")
-    figure.suptitle(f"{name}: {len(accepted)} of {len(images):,} images without a digit are taken for one")
+    figure.suptitle(f"{name}: {len(accepted)} of {len(images):,} non-digits are read as digits")
     places = iter(accepted)
     for axes in figure.subplots(ROWS, COLUMNS).flat:
         axes.set_axis_off()

@@ -57,7 +57,7 @@ def refuse_unused(option: str, name: str, used: bool, needs: str) -> None:
 def results_folder(out: Path, unlike: Iterable[str] = ()) -> Path:
     """Make the folder of the results, before anything is measured; returns it.
 
-    unlike: the options that make the results other than those on record. Raises UsageError where `out` is the folder
+    unlike: options that give other results than the recorded ones. Raises UsageError where `out` is the folder
     of the record all the same, OutputError where nothing can be written there.
     """
     if (options := list(unlike)) and is_record(out):

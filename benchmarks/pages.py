@@ -107,11 +107,11 @@ def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tel
         total += len(true.replace("|", ""))
         misread += found != true and len(found.replace("|", "")) == len(true.replace("|", ""))
     return {
-        "pictures": len(paths),
+        "images": len(paths),
         "exact": exact / len(paths),
         "digits": total,
         "digits_right": right / total,
-        "false_digits_a_picture": false / len(paths),
+        "false_digits_per_image": false / len(paths),
         "misread": misread / len(paths),
         "cut_wrongly": 1 - (exact + misread) / len(paths),
         "milliseconds": 1000 * median(seconds),

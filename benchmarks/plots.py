@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from benchmarks.latency.subjects import SUBJECTS
 from benchmarks.sizes import OURS, THEIRS
 
-TITLES = {"model": "from an array", "whole": "from an encoded picture in memory"}
+TITLES = {"model": "from an array", "whole": "from an encoded image in memory"}
 COLOURS = {"keras": THEIRS, "tflite": "#c9772b", "onnx": "#3d9970", "litert": OURS, "numpy": "#7a5195"}
 
 

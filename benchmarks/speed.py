@@ -262,9 +262,9 @@ def short_forms(out: Path, runs: Sequence[Path], data: Path | None) -> dict[str,
 @debug_option
 @click.pass_context
 def all_command(context: click.Context, out: Path, runs: Sequence[Path], data: Path | None) -> int:
-    """The short forms of all measurements, in under 20 minutes; the figures on record stay as they are.
+    """The short forms of all measurements, in under 20 minutes; the recorded results stay as they are.
 
-    Exit code 1 if one of them misses what it targets.
+    Exit code 1 if one of them misses a target.
     """
     group = context.parent.command if context.parent else None
     assert isinstance(group, click.Group)

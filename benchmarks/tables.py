@@ -205,7 +205,7 @@ def _max_error() -> str:
 
 
 def _accepted() -> str:
-    return _pictures("accepted", _of_shipped("nondigits.json"), "Pictures without a digit that are taken for one:")
+    return _list_images("accepted", _of_shipped("nondigits.json"), "Non-digits that are read as digits:")
 
 
 def _of_shipped(name: str) -> dict[str, Any]:
@@ -240,14 +240,14 @@ def _pages() -> str:
         [
             f"{kind}, {reader}",
             *(_percent(figures[name]) for name in ("digits_right", "exact")),
-            f"{figures['false_digits_a_picture']:.2f}",
+            f"{figures['false_digits_per_image']:.2f}",
             *(_percent(figures[name]) for name in ("misread", "cut_wrongly")),
             f"{figures['milliseconds']:.1f} ms",
         ]
         for reader, each in sets.items()
         for kind, figures in each.items()
     ]
-    head = ["set and reader", "digits right", "pictures exact", "false digits each", "misread", "cut wrongly", "median"]
+    head = ["set and reader", "digits right", "images exact", "false digits each", "misread", "cut wrongly", "median"]
     return _table(head, body)
 
 
@@ -294,7 +294,7 @@ def latency(found: Mapping[str, Any]) -> str:
     """Return the tables of a latency result: each model, from an array and from an image."""
     parts = []
     for model, each in found["models"].items():
-        for path, title in (("model", "from an array"), ("whole", "from an encoded picture in memory")):
+        for path, title in (("model", "from an array"), ("whole", "from an encoded image in memory")):
             body = [
                 [
                     SUBJECTS[name].title,
@@ -356,7 +356,7 @@ def _latency() -> str:
         return NOT_YET
     plan = found["plan"]
     how = f"Rounds: {plan['rounds']}; each LoadGen run: {plan['seconds']:g} s; {found['machine']['processor']}.\n"
-    return "\n".join([how, latency(found), _pictures("latency", found["models"], "How long one digit takes with")])
+    return "\n".join([how, latency(found), _list_images("latency", found["models"], "How long one digit takes with")])
 
 
 def _read_latency() -> dict[str, Any]:
@@ -371,10 +371,10 @@ def _read_footprint() -> dict[str, Any] | None:
 
 
 def _disagreements() -> str:
-    return _pictures("disagreements", read("parity.json")["models"], "Digits on which the formats disagree:")
+    return _list_images("disagreements", read("parity.json")["models"], "Digits on which the formats disagree:")
 
 
-def _pictures(what: str, models: Iterable[str], text: str) -> str:
+def _list_images(what: str, models: Iterable[str], text: str) -> str:
     """Return a line of Markdown for each model's image that exists."""
     here = [model for model in models if (RESULTS / f"{what}-{model}.png").is_file()]
     return "\n".join(f"![{text} {model}]({what}-{model}.png)\n" for model in here)

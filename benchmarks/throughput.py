@@ -77,11 +77,11 @@ RATIOS = {
 }
 
 
-def _write(folder: Path, suffix: str, pictures: Iterator[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
+def _write(folder: Path, suffix: str, images: Iterator[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
     folder.mkdir()
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         first = folder / f"0-{index:06}{suffix}"
-        cv2.imwrite(str(first), picture)
+        cv2.imwrite(str(first), image)
         for copy in range(1, COPIES):
             (folder / f"{copy}-{index:06}{suffix}").hardlink_to(first)
 
@@ -136,8 +136,8 @@ def _loop(kind: str, model: str) -> Iterator[Loop]:
 
     def pillow(paths: list[str]) -> None:
         for path in paths:
-            with Image.open(path) as picture:
-                backend.run(np.asarray(picture.convert("L"))[np.newaxis])
+            with Image.open(path) as image:
+                backend.run(np.asarray(image.convert("L"))[np.newaxis])
 
     yield {"decode": decode_all, "limit": limit, "pillow": pillow}[kind]
 

@@ -1,6 +1,7 @@
 """The ways to read digits that are compared, each for one digit and for many.
 
-`prepare` is not measured, since MLPerf's rules allow prepared samples in memory; `one` and `many` are. The whole path, `read` and `read_many`, begins with an encoded image in memory.
+`prepare` is not measured, since MLPerf's rules allow prepared samples in memory; `one` and `many` are. The whole path,
+`read` and `read_many`, begins with an encoded image in memory.
 """
 
 from collections.abc import Callable, Iterable

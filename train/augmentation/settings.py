@@ -1,4 +1,4 @@
-"""How far training digits are deformed, as data: what a recipe says and what `deform` does."""
+"""The settings of augmentation, as data: recipes name them and `augment` applies them."""
 
 from dataclasses import dataclass, fields, replace
 
