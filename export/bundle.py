@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundles.bundle import (
-    DIGIT,
     FORMAT,
     FORMAT_VERSION,
     LABELS,
@@ -42,6 +41,7 @@ class Facts:
 
     name: str
     summary: str  # one line for people
+    content: str  # of the input image: a digit, a line
     activation: str  # that turns logits into probabilities
     shapes: Shapes  # of its input and output
     files: dict[str, Any]  # by format (tflite_float, tflite_int8, onnx_float, onnx_int8): what `describe` returns
@@ -63,7 +63,7 @@ def manifest(facts: Facts) -> dict[str, Any]:
         "input": {
             "shape": list(shapes.image),
             "dtype": "uint8",
-            "meaning": f"{'a digit' if shapes.image == DIGIT else 'a line'}, ink bright on 0, raw pixels 0..255",
+            "meaning": f"{facts.content}, ink bright on 0, raw pixels 0..255",
         },
         "output": {"shape": list(shapes.outputs), "meaning": "logits", "activation": facts.activation},
         "files": facts.files,

@@ -154,6 +154,7 @@ def _manifest(
     facts = bundle.Facts(
         name=run.recipe.name,
         summary=run.recipe.summary,
+        content=run.task.content,
         activation=logits.activation,
         shapes=shapes,
         files=measured.files,

@@ -140,6 +140,7 @@ class Task(Protocol[AnyResult]):
     # Plain attributes, since a task is a set of facts.
     image: tuple[int | None, ...]  # height and width of the network's input; None: free
     exported_image: tuple[int, int]  # the same in a bundle
+    content: str  # of an image, for manifests: a digit, a line
     generated: bool  # whether the images are drawn from single digits, so that a final run has validation images too
     takes_extra: bool  # whether it trains on a user's own digits
     metric: str  # name of the accuracy on test images in manifests

@@ -43,6 +43,7 @@ class DigitTask:
 
     image: tuple[int | None, ...] = DIGIT
     exported_image = DIGIT
+    content = "a digit"
     generated = False
     takes_extra = True
     metric = "mnist_test"

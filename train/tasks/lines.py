@@ -71,6 +71,7 @@ class LineTask:
 
     image: tuple[int | None, ...] = (line.HEIGHT, None)
     exported_image = LINE
+    content = "a line"
     generated = True
     takes_extra = False
     metric = "test_lines"
