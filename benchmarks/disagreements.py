@@ -17,7 +17,7 @@ COLUMNS, ROWS = 8, 4  # of digits in the image
 def draw(model: str, digits: Images, true: NDArray[np.integer], found: Mapping[str, Outputs], path: Path) -> int:
     """Write a PNG of those of N digits, uint8 (N, 28, 28), that two formats read differently; returns their count.
 
-    Below each stands its true label, what the first float format reads, and who reads otherwise.
+    Below each are its true label, the label of the first float format, and the formats that differ.
     """
     labels = {kind: each.labels for kind, each in found.items()}
     reference = next((kind for kind in FLOATS if kind in found), next(iter(found)))

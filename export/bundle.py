@@ -37,7 +37,7 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What a manifest says of a network."""
+    """The entries of a manifest that describe a network."""
 
     name: str
     summary: str  # one line for people
