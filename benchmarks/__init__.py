@@ -1,4 +1,4 @@
-"""Measures the project: models and labelled images flow in, figures and tables flow out.
+"""Measures the project against its targets: models and labelled images in, results and tables out.
 
     bundles, MNIST, folders of labelled images ──> parity ─────────┐
     bundles, digits, fresh processes ──> latency, throughput ──────┤

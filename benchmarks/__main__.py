@@ -50,17 +50,17 @@ Examples:
   python -m benchmarks all
   python -m benchmarks tables
 """
-PICTURE = tables.ROOT / "docs" / "accuracy-by-bytes.png"
+SIZES_IMAGE = tables.ROOT / "docs" / "accuracy-by-bytes.png"
 
 
 @click.group(epilog=EPILOG)
 def benchmarks() -> None:
-    """Measure what the project promises, and put it into the README."""
+    """Measure the project against its targets, and put the results into the README."""
 
 
 @benchmarks.command("parity")
-@click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
-@click.option("--mnist-c", type=FILE, help="With --real: corrupted MNIST digits as an npz file, measured, too.")
+@click.option("--real", type=FOLDER, help="Folders of labelled images, each with a labels.csv (filename,label).")
+@click.option("--mnist-c", type=FILE, help="With --real: corrupted MNIST digits as an npz file, measured as well.")
 @data_option
 @models_option
 @runs_option
@@ -77,9 +77,9 @@ def parity_command(
     """Accuracy of every model and format on MNIST, and with --real on other people's digits.
 
     Each format is compared with the trained network in Keras: model.keras in the bundle or in --run; without it, with
-    the float .tflite file. Exit code 1 if an int8 file of the default model reads more than 0.05 points less, or
-    agrees on less than 99.9 %, or if its confidence is off by more than 0.5 %; or if NumPy alone gives another label
-    than LiteRT, or an output that is more than one step of int8 off.
+    the float .tflite file. Exit code 1 if an int8 file of the default model loses more than 0.05
+    points of accuracy, agrees on less than 99.9 %, or has a calibration error of more than 0.5 %; or if the NumPy
+    backend gives another label than LiteRT, or an output that differs by more than one step of int8.
     """
     from benchmarks import disagreements, sizes  # Matplotlib takes a second
 
@@ -94,22 +94,22 @@ def parity_command(
     labels = {name: found["tflite_int8"].labels for name, (_, found) in measured.items()}
     comparisons = parity.compare(labels, mnist.test_labels)
     _write(out / "parity.json", found_models, comparisons=comparisons)
-    sizes.draw(found_models, PICTURE if is_record(out) else out / "sizes.png")
-    for name, (figures, found) in measured.items():
+    sizes.draw(found_models, SIZES_IMAGE if is_record(out) else out / "sizes.png")
+    for name, (figures, outputs) in measured.items():
         _tell_parity(name, figures)
-        picture = out / f"disagreements-{file_name(name)}.png"
-        count = disagreements.draw(name, mnist.test_images, mnist.test_labels, found, picture)
-        click.echo(f"{name:<11} the formats disagree on {count} digits: {picture}")
+        image = out / f"disagreements-{file_name(name)}.png"
+        count = disagreements.draw(name, mnist.test_images, mnist.test_labels, outputs, image)
+        click.echo(f"{name:<11} the formats disagree on {count} digits: {image}")
     for found in comparisons:
         click.echo(
-            f"{found['first']} alone reads {found['first_only']} digits right, {found['second']} alone "
+            f"only {found['first']} reads {found['first_only']} digits right, only {found['second']} "
             f"{found['second_only']}: p = {found['p']:.2g}"
         )
     if real is not None:
         others = {name: parity.real(name, real, mnist_c, click.echo, trained[name]) for name in opened}
         _write(out / "real.json", others)
-        for model, found in others.items():
-            for kind, accuracy in found["sets"].items():
+        for model, figures in others.items():
+            for kind, accuracy in figures["sets"].items():
                 click.echo(f"{model:<11} {kind:<28}{accuracy:.2%}")
     lapses = [f"{name}: {line}" for name in opened if name == DEFAULT for line in parity.lapses(found_models[name])]
     lapses += [f"{name}: {line}" for name, figures in found_models.items() for line in parity.numpy_lapses(figures)]
@@ -119,21 +119,21 @@ def parity_command(
 
 
 @benchmarks.command("nondigits")
-@click.option("--real", type=FOLDER, help="Folders of labelled pictures, each with a labels.csv (filename,label).")
+@click.option("--real", type=FOLDER, help="Folders of labelled images, each with a labels.csv (filename,label).")
 @data_option
 @out_option
 @debug_option
 def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
-    """What every model keeps of digits, and rejects of blanks, noise, letters and Fashion-MNIST.
+    """Digits that every model keeps, and blanks, noise, letters and Fashion-MNIST that it rejects.
 
-    Needs Debian packages and names them. Exit code 1 if the default model keeps or rejects less than is promised.
+    Needs Debian packages and names them. Exit code 1 if the default model misses a target.
     """
     nondigits.check()
     results_folder(out)
     mnist = read_mnist(data)
-    click.echo("drawing images without a digit", err=True)
-    pictures = nondigits.sets()
-    models = {name: nondigits.measure(name, mnist, pictures, real, click.echo) for name in names()}
+    click.echo("drawing non-digits", err=True)
+    images = nondigits.sets()
+    models = {name: nondigits.measure(name, mnist, images, real, click.echo) for name in names()}
     _write(out / "nondigits.json", models, packages=list(nondigits.PACKAGES))
     for name, found in models.items():
         for kind, figures in found["kept"].items():
@@ -146,7 +146,7 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
                 f"{kind} {each['kept']:.2%} with {each['error']:.3%} wrong" for kind, each in at["sets"].items()
             )
             click.echo(f"{name:<11} --max-error {at['max_error']:<7g} keeps {told}")
-        every = [picture for some in pictures.values() for picture in some]
+        every = [image for some in images.values() for image in some]
         nondigits.draw_accepted(name, every, out / f"accepted-{name}.png")
     lapses = nondigits.lapses(models[DEFAULT])
     for line in lapses:
@@ -156,11 +156,11 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
 
 @benchmarks.command("pages")
 @click.option("--real", type=FOLDER, required=True, help="Folders of pages and strings, each with a labels.csv.")
-@click.option("--peer/--no-peer", default=True, help="RapidOCR beside ours.  [default: where it is installed]")
+@click.option("--peer/--no-peer", default=True, help="Measure RapidOCR as well.  [default: if it is installed]")
 @out_option
 @debug_option
 def pages_command(real: Path, peer: bool, out: Path) -> None:
-    """Digits found and right on pages and strings of other people's digits, speed and memory."""
+    """Accuracy, speed and memory on pages and strings of other people's digits."""
     if peer and is_given("peer") and not pages.has_peer():
         raise MissingLibraryError(f"--peer needs {pages.PEER}, which is not installed: pip install {pages.PEER}")
     results_folder(out)
@@ -168,14 +168,14 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
         name: pages.measure(name, real, click.echo) | {"speed": pages.speed(name, click.echo)} for name in names()
     }
     others = pages.measure_peer(real, click.echo) if peer else None
-    # A peer that is not measured again keeps its figures: the images are the same.
+    # A peer that is not measured again keeps its results: the images are the same.
     known = tables.read("pages.json")["peers"] if (tables.RESULTS / "pages.json").is_file() else {}
     _write(out / "pages.json", models, peers={pages.PEER: others} if others else known)
     for reader, sets in [*((name, found["sets"]) for name, found in models.items()), (pages.PEER, others or {})]:
         for name, figures in sets.items():
             click.echo(
                 f"{reader:<11} {name:<34}{figures['exact']:>8.1%} exact, {figures['digits_right']:.1%} of the digits, "
-                f"{figures['false_digits_a_picture']:.2f} false ones a picture, {figures['milliseconds']:.1f} ms"
+                f"{figures['false_digits_per_image']:.2f} false ones per image, {figures['milliseconds']:.1f} ms"
             )
     for name, found in models.items():
         for size, figures in found["speed"].items():
@@ -191,7 +191,7 @@ def pages_command(real: Path, peer: bool, out: Path) -> None:
 @out_option
 @debug_option
 def throughput_command(rounds: int, data: Path | None, out: Path) -> None:
-    """Files a second of batch-classify, held against a bare loop over the same files."""
+    """Files a second of batch-classify, compared with a bare loop over the same files."""
     results_folder(out)
     digits = read_mnist(data).test_images
     models = {name: throughput.measure(name, digits, click.echo, rounds) for name in names()}
@@ -221,7 +221,7 @@ def names_command(count: int, out: Path) -> None:
 @click.argument("runs", nargs=-1, required=True, type=FOLDER)
 @debug_option
 def training_command(runs: tuple[Path, ...]) -> None:
-    """Take over the figures of RUNS, which `python -m train` wrote, and the picture of a single one's samples."""
+    """Record the metrics of RUNS, which `python -m train` wrote, and the image of samples of a single one."""
     for run_folder in runs:
         single = run_folder / "metrics.json"
         source = single if single.is_file() else run_folder / "summary.json"
@@ -243,13 +243,13 @@ def training_command(runs: tuple[Path, ...]) -> None:
 @benchmarks.command("sizes")
 @debug_option
 def sizes_command() -> None:
-    """Draw accuracy against bytes from the written results, beside what others have published."""
+    """Draw accuracy against size from the recorded results, with published ones."""
     from benchmarks import sizes  # Matplotlib takes a second
 
-    sizes.draw(tables.read("parity.json")["models"], PICTURE)
+    sizes.draw(tables.read("parity.json")["models"], SIZES_IMAGE)
     for point in sizes.PUBLISHED:
         click.echo(f"{point.name:<24}{point.bytes:>12,} bytes  {point.accuracy:.2%}  {point.source}")
-    click.echo(f"drawn to {PICTURE.relative_to(tables.ROOT)}")
+    click.echo(f"drawn to {SIZES_IMAGE.relative_to(tables.ROOT)}")
 
 
 @benchmarks.command("tables")
@@ -260,7 +260,7 @@ def tables_command() -> None:
         page.write_text(tables.fill(page.read_text(encoding="utf-8")), encoding="utf-8")
     for name, path in tables.cards().items():
         path.write_text(tables.fill_card(name, path.read_text(encoding="utf-8")), encoding="utf-8")
-    click.echo(f"the tables hold the figures of {tables.RESULTS.relative_to(tables.ROOT)}")
+    click.echo(f"the tables are up to date with {tables.RESULTS.relative_to(tables.ROOT)}")
 
 
 for _command in (*speed.COMMANDS, camera):
@@ -268,11 +268,11 @@ for _command in (*speed.COMMANDS, camera):
 
 
 def _check_recorded(folder: Path, figures: dict[str, Any]) -> None:
-    """Raise UsageError where a run is not the recipe's own training, which the record is of."""
+    """Raise UsageError for a run with other data or epochs than the recipe's own."""
     if figures.get("extra"):
-        raise UsageError(f"{folder} was trained with --extra: the record is of MNIST alone")
+        raise UsageError(f"{folder} was trained with --extra: only runs on MNIST alone are recorded")
     if figures["epochs"] != RECIPES[figures["recipe"]].epochs:
-        raise UsageError(f"{folder} was trained with --epochs {figures['epochs']}: the record is of whole trainings")
+        raise UsageError(f"{folder} was trained with --epochs {figures['epochs']}: only full trainings are recorded")
 
 
 def _tell_parity(model: str, found: dict[str, Any]) -> None:
@@ -286,11 +286,11 @@ def _tell_parity(model: str, found: dict[str, Any]) -> None:
             logits, against = figures["logits"], figures["against_reference"]
             click.echo(
                 f"{'':<26}agrees with {found['reference']} on {figures['agreement']:.2%}; logits differ by "
-                f"{logits['largest']:.2g} at most, {logits['mean']:.2g} in the mean; McNemar: p = {against['p']:.2g}"
+                f"{logits['largest']:.2g} at most, {logits['mean']:.2g} on average; McNemar: p = {against['p']:.2g}"
             )
     if numpy := found["numpy"]:
         click.echo(
-            f"{model:<11} {'NumPy alone':<14}{'':>16}  LiteRT's label for {numpy['labels']:.2%} of the digits; "
+            f"{model:<11} {'NumPy backend':<14}{'':>16}  LiteRT's label for {numpy['labels']:.2%} of the digits; "
             f"int8 outputs differ by {numpy['steps']} at most"
         )
     click.echo(f"{model:<11} {'as PNG files':<14}{'':>16}  {found['png_files']:.2%}")

@@ -1,15 +1,17 @@
 """The process whose instructions are counted: `python -m benchmarks.counted MODEL SUBJECT...`.
 
-Before and after each of two runs of different lengths it calls `getpgid`, which nobody else does and which callgrind is
-told to watch: see `instructions`.
+Before and after each of two runs of different lengths it calls `getpgid`, which nothing else does and which makes
+callgrind write its counts: see `instructions`.
 """
 
 import gc
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 SHORT, LONG, WARM = 10, 60, 30  # calls; the first ones let Python specialise its code
-WHOLE = ":whole"  # at the end of a subject's name: from an encoded picture
+WHOLE = ":whole"  # at the end of a subject's name: from an encoded image
 
 
 def main(model: str, names: list[str]) -> None:
@@ -24,9 +26,11 @@ def main(model: str, names: list[str]) -> None:
     bundle = load_bundle(model)
     digit = normalise(draw_digit(7, seed=1))
     encoded = cv2.imencode(".png", digit)[1].tobytes()
-    gc.disable()  # its rounds would fall into one run or the other
+    gc.disable()  # its collections would fall into one run or the other
     for name in names:
         subject = SUBJECTS[name.removesuffix(WHOLE)].open(bundle, None)
+        call: Callable[[Any], Any]
+        what: Any
         call, what = (subject.read, encoded) if name.endswith(WHOLE) else (subject.one, subject.prepare(digit[None])[0])
         for _ in range(WARM):
             call(what)

@@ -1,4 +1,4 @@
-"""A picture: the digits on which the formats of one model do not agree."""
+"""Draws the digits on which the formats of one model disagree."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,13 @@ from benchmarks.parity import FLOATS, Outputs
 from benchmarks.tables import format_name
 from edge_runtime.types import Images
 
-COLUMNS, ROWS = 8, 4  # of digits in the picture
+COLUMNS, ROWS = 8, 4  # of digits in the image
 
 
 def draw(model: str, digits: Images, true: NDArray[np.integer], found: Mapping[str, Outputs], path: Path) -> int:
     """Write a PNG of those of N digits, uint8 (N, 28, 28), that two formats read differently; returns their count.
 
-    Below each stands its true label, what the first float format reads, and who reads otherwise.
+    Below each are its true label, the label of the first float format, and the formats that differ.
     """
     labels = {kind: each.labels for kind, each in found.items()}
     reference = next((kind for kind in FLOATS if kind in found), next(iter(found)))
@@ -30,7 +30,7 @@ def draw(model: str, digits: Images, true: NDArray[np.integer], found: Mapping[s
     panels = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
     for axes in panels:
         axes.set_axis_off()
-    for axes, index in zip(panels, shown, strict=False):  # the last row may have room left
+    for axes, index in zip(panels, shown, strict=False):  # the last row may be incomplete
         axes.imshow(digits[index], cmap="gray_r", vmin=0, vmax=255)
         trained = labels[reference][index]
         lines = [f"true {true[index]}, {format_name(reference)} {trained}"]

@@ -1,6 +1,6 @@
-"""What the runtime costs before it reads: time to the first label, memory, bytes on the disk, imports.
+"""The footprint of the runtime: time to the first label, memory, bytes on the disk, imports.
 
-All of it against a Keras script that does the same. In: a Keras file. Out: figures and ratios, ready for JSON.
+Each is compared with a Keras script that does the same. In: a Keras file. Out: metrics and ratios, ready for JSON.
 """
 
 import json
@@ -9,26 +9,26 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from benchmarks.statistics import promise
-from edge_runtime.bench.figures import repeated
+from benchmarks.statistics import target
+from edge_runtime.bench.figures import Repeated, repeated
 from edge_runtime.errors import EdgeDigitsError
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "samples" / "0-like-mnist.png"
 SCRIPT = ROOT / "benchmarks" / "keras_script.py"
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-WANTED = {"start_s": 1 / 12, "peak_mib": 1 / 7, "installed_bytes": 1 / 5}  # of Keras'
+TARGETS = {"start_s": 1 / 12, "peak_mib": 1 / 7, "installed_bytes": 1 / 5}  # as shares of Keras'
 NAMES = {"start_s": "cold start", "peak_mib": "peak memory", "installed_bytes": "installed bytes"}
-PACKAGES = 8  # of the import times: the largest ones
-# A small process starts the command: on Linux a child's peak begins with the memory of whoever starts it.
+PACKAGES = 8  # that are named in the import times
+# A small process starts the command: on Linux a child's peak memory begins with that of its parent.
 STARTER = """
 import os, sys, time
 read, write = os.pipe()
@@ -46,11 +46,11 @@ print(seconds, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), first.
 
 
 class FootprintError(EdgeDigitsError, RuntimeError):
-    """A command that is measured failed."""
+    """A measured command failed."""
 
 
 def make_environment(folder: Path, requirements: str, project: bool, tell: Callable[[str], None]) -> Path:
-    """Set up a fresh environment from a file of `requirements/`, and with `project` the package from the checkout.
+    """Set up a new environment from a file of `requirements/`, and with `project` the package from the checkout.
 
     Returns its Python.
     """
@@ -67,7 +67,7 @@ def make_environment(folder: Path, requirements: str, project: bool, tell: Calla
 def measure(
     ours: Path, theirs: Path, model: str, keras: Path, rounds: int, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure both in turn, `rounds` times after one that does not count.
+    """Measure both in turn, `rounds` times after a first one that is not counted.
 
     ours: Python of an environment with the runtime alone; theirs: of one with TensorFlow; keras: the network's file.
     """
@@ -107,14 +107,14 @@ def measure(
     return found
 
 
-def wanted(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is promised, and what it is: `what`, `most`, `ratio`, `met`, `noisy`."""
-    promises = []
-    for what, most in WANTED.items():
-        ratio = found["ratios"][what]
-        ratio = ratio if isinstance(ratio, dict) else repeated([ratio])
-        promises.append(promise(f"{NAMES[what]}, to Keras", most, ratio))
-    return promises
+def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the targets and the measured ratios: `what`, `most`, `ratio`, `met`, `noisy`."""
+    found_targets = []
+    for what, most in TARGETS.items():
+        ratio: Any = found["ratios"][what]
+        several = cast(Repeated, ratio) if isinstance(ratio, Mapping) else repeated([ratio])
+        found_targets.append(target(f"{NAMES[what]}, to Keras", most, several))
+    return found_targets
 
 
 def start(command: Sequence[str]) -> tuple[float, float]:
@@ -154,7 +154,7 @@ def installed(roots: Iterable[str], python: Path) -> dict[str, int]:
 
 
 def import_times(command: Sequence[str]) -> dict[str, float]:
-    """Milliseconds that importing takes, by top-level package, the slowest first; the rest together as `others`."""
+    """Return import times in milliseconds by top-level package, the slowest first; the rest together as `others`."""
     times: Counter[str] = Counter()
     for line in _run(command).stderr.splitlines():
         if found := re.match(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", line):
@@ -167,13 +167,13 @@ def import_times(command: Sequence[str]) -> dict[str, float]:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # listed and removed since
+    except OSError:  # removed since it was listed
         return 0
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(command, cwd="/", env=os.environ | QUIET, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise FootprintError(f"{' '.join(command[:4])} ended with {done.returncode}: {last[0]}")
     return done

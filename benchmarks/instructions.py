@@ -1,7 +1,7 @@
 """Instructions for one digit: the same from run to run, so a regression of a few per cent shows.
 
-Callgrind (of valgrind) counts them, as the difference of two runs of different lengths. It runs code as on a processor
-with AVX2 and no more, so interpreters choose the kernels for that: other ones than on a processor with VNNI or AMX.
+Callgrind (of valgrind) counts them, as the difference of two runs of different lengths. It emulates a processor
+with AVX2 at most, so interpreters choose other kernels than on a processor with VNNI or AMX.
 
 In: a model's name. Out: counts, and the comparison with those in the repository.
 """
@@ -25,7 +25,7 @@ from edge_runtime.common import cpu
 from edge_runtime.errors import EdgeDigitsError
 
 ROOT = Path(__file__).parent.parent
-SLACK = 0.03  # of the recorded count: more is a regression
+SLACK = 0.03  # share of the recorded count: more is a regression
 SUBJECTS = ("litert", "litert" + WHOLE, "tflite-int8", "tflite-float", "onnx", "onnx-int8")
 TOTAL = re.compile(r"^totals: (\d+)", re.MULTILINE)
 PARTS = 3  # dumps of each subject
@@ -36,20 +36,20 @@ class CountError(EdgeDigitsError, RuntimeError):
 
 
 class Compared(NamedTuple):
-    """One count beside the recorded one."""
+    """A count and the recorded one."""
 
     subject: str
-    count: int
+    number: int
     recorded: int | None  # None where this kind of processor, or this network, was not recorded
 
     @property
     def slower(self) -> bool:
-        """Whether it is more than the slack allows."""
-        return self.recorded is not None and self.count > self.recorded * (1 + SLACK)
+        """Whether it exceeds the recorded one by more than the slack."""
+        return self.recorded is not None and self.number > self.recorded * (1 + SLACK)
 
 
 def kind() -> str:
-    """Return what counts may be compared by: the processor as callgrind shows it, and Python's version."""
+    """Return what makes counts comparable: the processor that callgrind emulates, and Python's version."""
     seen = "avx2" if "avx2" in cpu.features() else "asimd" if "asimd" in cpu.features() else "base"
     return f"{platform.machine()} {seen}, Python {platform.python_version().rpartition('.')[0]}"
 
@@ -66,7 +66,7 @@ def count(model: str, subjects: Sequence[str] = SUBJECTS) -> dict[str, int]:
         environment = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+            last = done.stderr.strip().splitlines()[-1:] or ["no message"]
             raise CountError(f"callgrind ended with {done.returncode}: {last[0]}")
         totals = []
         for number in range(1, PARTS * len(subjects) + 1):
@@ -77,14 +77,14 @@ def count(model: str, subjects: Sequence[str] = SUBJECTS) -> dict[str, int]:
 
 
 def compare(model: str, counts: dict[str, int], recorded: dict[str, Any]) -> list[Compared]:
-    """Hold counts against those of a file that `record` wrote; another network's say nothing of this one."""
+    """Compare counts with recorded ones; those of another network are ignored."""
     found = recorded.get(kind(), {}).get("models", {}).get(model, {})
     same = found.get("model") == load_bundle(model).file("tflite_int8").sha256
     return [Compared(name, number, found["subjects"].get(name) if same else None) for name, number in counts.items()]
 
 
 def record(model: str, counts: dict[str, int], recorded: dict[str, Any]) -> None:
-    """Put counts in, by processor kind and model, with what they were measured on; other subjects' counts stay."""
+    """Add counts by kind of machine and model, with the machine; the counts of other subjects stay."""
     entry = recorded.setdefault(kind(), {"models": {}})
     entry["machine"] = machine()
     of = load_bundle(model).file("tflite_int8").sha256
@@ -94,7 +94,7 @@ def record(model: str, counts: dict[str, int], recorded: dict[str, Any]) -> None
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the recorded counts; none where there is no file."""
+    """Return the recorded counts; without a file there are none."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
 

@@ -1,7 +1,7 @@
-"""The trained network in Keras: what every exported format is held against.
+"""The trained network in Keras, which every exported format is compared with.
 
-It lies in the checkout beside a bundle's other files, as model.keras, or in the run folder that the bundle was
-exported from.
+It is in the checkout beside a bundle's other files, as model.keras, or in the run folder that the bundle was exported
+from.
 """
 
 import json
@@ -22,7 +22,7 @@ NAME = "model.keras"
 
 
 def find(bundle: Bundle, runs: Iterable[Path] = ()) -> Path | None:
-    """Return a bundle's Keras file: from the run it was exported from, or from its own folder; None where neither is.
+    """Return a bundle's Keras file, from its run or from its own folder, or None.
 
     Raises FileError where a run folder holds no finished run.
     """
@@ -56,26 +56,24 @@ def _is_run_of(run: Path, bundle: Bundle) -> bool:
 
 
 def make_floats(bundles: Mapping[str, Bundle]) -> None:
-    """Make the float files that are missing beside a bundle's model.keras; raises FloatsError."""
+    """Convert the float files that are missing beside a bundle's model.keras; raises FloatsError."""
     for bundle in bundles.values():
         if (bundle.folder / NAME).is_file():
             floats.make_floats(bundle, lambda line: click.echo(line, err=True))
 
 
 def load(path: Path) -> Any:
-    """Open a Keras file; raises FileError where it is none."""
+    """Open a Keras file; raises FileError for a damaged one."""
     import keras  # several seconds
-
-    import train.network  # noqa: F401  its layers are then known
 
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
+    except Exception as error:  # Keras passes on any error of zipfile, json and h5py
         raise FileError(f"{path} cannot be read by Keras: {' '.join(str(error).split())[:200]}") from error
 
 
 def logits(path: Path, digits: Images) -> NDArray[np.float64]:
-    """Return what a network says of uint8 (N, 28, 28) before its last activation: (N, 10)."""
+    """Return a network's logits of uint8 (N, 28, 28) digits: (N, 10)."""
     import keras
 
     model = load(path)
@@ -84,7 +82,7 @@ def logits(path: Path, digits: Images) -> NDArray[np.float64]:
 
 
 def stand_in(bundle: Bundle, folder: Path) -> Path | None:
-    """Write an untrained network of the same layers, as large and as quick; None where its recipe is unknown."""
+    """Write an untrained network of the same layers, of the same size and speed; None for an unknown recipe."""
     from train.network import build
     from train.recipes import RECIPES
 

@@ -1,6 +1,6 @@
-"""What a Keras user would write to read one digit: `python benchmarks/keras_script.py MODEL.keras DIGIT.png`.
+"""A minimal Keras script that reads one digit: `python benchmarks/keras_script.py MODEL.keras DIGIT.png`.
 
-It does less than `edge-digits classify`: the picture must be 28x28 already, ink bright, and nothing is checked.
+It does less than `edge-digits classify`: the image must be 28x28 already with bright ink, and nothing is checked.
 """
 
 import json
@@ -11,6 +11,6 @@ import keras
 import numpy as np
 
 model = keras.models.load_model(sys.argv[1], compile=False)
-pixels = cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE).astype(np.float32)
+pixels = np.asarray(cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE), np.float32)
 probabilities = np.asarray(model(pixels[np.newaxis], training=False))[0]
 print(json.dumps({"label": int(probabilities.argmax()), "confidence": float(probabilities.max())}))

@@ -1,4 +1,4 @@
-"""Folders of labelled pictures, each with a labels.csv (filename,label)."""
+"""Folders of labelled images, each with a labels.csv (filename,label)."""
 
 import csv
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a figure was measured on: it stands in every result."""
+"""The machine that a result was measured on, which every result names."""
 
 import platform
 from typing import Any
@@ -9,7 +9,7 @@ from edge_runtime.diagnostics.doctor import DISTRIBUTIONS, PACKAGES
 
 
 def machine() -> dict[str, Any]:
-    """Processor, its features and the versions of what was measured, ready for JSON."""
+    """Return processor, features and versions, ready for JSON."""
     return {
         "processor": cpu.model_name() or platform.machine(),
         "features": cpu.features(),

@@ -1,6 +1,6 @@
-"""batch-classify on a folder of very many names: its memory must not grow with them, and rows must come at once.
+"""batch-classify on a folder of very many names: memory must not grow with them, and rows must come at once.
 
-In: how many. Out: seconds to the first row and to the end, and each process's peak memory, ready for JSON.
+In: the number of names. Out: seconds to the first row and to the end, and each process's peak memory, ready for JSON.
 """
 
 import os
@@ -21,7 +21,7 @@ LINKS = 50_000  # of one file: file systems allow about 65,000
 
 
 def measure(count: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Make `count` hard links to a few pictures and read them all."""
+    """Make `count` hard links to a few images and read them all."""
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root, "names")
         folder.mkdir()
@@ -38,7 +38,8 @@ def measure(count: int, tell: Callable[[str], None]) -> dict[str, Any]:
 def _watch(folder: Path, output: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "edge_runtime", "batch-classify", str(folder), "--output", str(output)]
     part = output.with_name(output.name + ".part")
-    first, peaks, began = 0.0, {}, time.monotonic()
+    peaks: dict[int, float] = {}
+    first, began = 0.0, time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
         while job.poll() is None:
             if not first and part.exists() and part.stat().st_size > 100:

@@ -1,7 +1,7 @@
-"""What a model makes of pictures that hold no digit, and of digits at the same setting: kept or rejected.
+"""Non-digits that a model rejects, and digits that it keeps with the same thresholds.
 
-In: a model's name, MNIST, the Debian packages of `PACKAGES`. Out: shares, ready for JSON. Nothing in here was ever
-trained on; the fonts and Fashion-MNIST are for measuring alone.
+In: a model's name, MNIST, the Debian packages of `PACKAGES`. Out: shares, ready for JSON. No model is trained on these
+images; the fonts and Fashion-MNIST are used for measuring only.
 """
 
 import gzip
@@ -37,35 +37,35 @@ HANDS = {  # Debian package: its fonts below FONTS
 }
 PACKAGES = ("dataset-fashion-mnist", *HANDS)
 EM = 64  # pixels of the letters
-DRAWN = 2000  # blanks, and pictures of noise
+DRAWN = 2000  # blank images, and images of noise
 SEED = 6
-MAX_ERRORS = (0.0005, 0.001, 0.002, 0.005)  # of the table of what --max-error gives
-KEPT = 0.99  # of the test digits at the default setting: at least
+MAX_ERRORS = (0.0005, 0.001, 0.002, 0.005)  # of the table of --max-error
+KEPT = 0.99  # target: share of the test digits kept by default, at least
 REJECTED = {"blanks": 0.99, "noise": 0.99, "Fashion-MNIST": 0.99, "letters": 0.85}  # at least
-COLUMNS, ROWS = 24, 6  # of the picture of what was accepted
+COLUMNS, ROWS = 24, 6  # of the image of accepted non-digits
 Tell = Callable[[str], None]
 
 
 def fashion() -> NDArray[np.uint8]:
-    """Fashion-MNIST's test pictures, uint8 (10000, 28, 28)."""
+    """Return Fashion-MNIST's test images, uint8 (10000, 28, 28)."""
     return np.frombuffer(gzip.decompress(FASHION.read_bytes()), np.uint8, offset=16).reshape(-1, 28, 28)
 
 
 def missing() -> list[str]:
-    """The Debian packages that are not installed."""
+    """Return the Debian packages that are not installed."""
     absent = [package for package, fonts in HANDS.items() if not list(FONTS.glob(fonts))]
     return absent if FASHION.exists() else ["dataset-fashion-mnist", *absent]
 
 
 def letters() -> list[Gray]:
-    """Every letter of every handwriting font that has it, dark on white."""
+    """Return every letter of every handwriting font that has it, dark on white."""
     paths = sorted(path for fonts in HANDS.values() for path in FONTS.glob(fonts))
     found = (set_letter(path, letter, EM) for path in paths for letter in LETTERS)
     return [255 - letter for letter in found if letter is not None]
 
 
 def blanks(count: int = DRAWN) -> list[Gray]:
-    """Paper in many lights, of 28x28 to 640x480, plain, printed or ruled, as JPEG compresses it, and nothing on it."""
+    """Return blank paper in many lights, of 28x28 to 640x480, plain, printed or ruled, after JPEG compression."""
     return [_blank(np.random.default_rng((SEED, number))) for number in range(count)]
 
 
@@ -80,7 +80,7 @@ def _blank(random: np.random.Generator) -> Gray:
     down, across = np.mgrid[:height, :width].astype(np.float32)
     down, across = down / height - 0.5, across / width - 0.5
     light = random.uniform(60, 250) * np.ones((height, width), np.float32)
-    if random.random() < 0.6:  # from a side
+    if random.random() < 0.6:  # light from one side
         light *= 1 + random.uniform(0, 0.6) * (np.cos(angle := random.uniform(0, 6.3)) * across + np.sin(angle) * down)
     if random.random() < 0.4:  # dark corners
         light *= 1 - random.uniform(0, 1.0) * (across**2 + down**2)
@@ -99,12 +99,13 @@ def _blank(random: np.random.Generator) -> Gray:
 
 
 def noises(count: int = DRAWN) -> list[Gray]:
-    """White, Gaussian, blurred, and salt-and-pepper noise of 28x28 to 100x100."""
+    """Return white, Gaussian, blurred and salt-and-pepper noise of 28x28 to 100x100."""
     return [_noise(np.random.default_rng((SEED + 1, number))) for number in range(count)]
 
 
 def _noise(random: np.random.Generator) -> Gray:
     side = 28 if random.random() < 0.5 else int(random.integers(20, 101))
+    found: NDArray[Any]
     match random.integers(4):
         case 0:
             found = random.uniform(0, 255, (side, side))
@@ -119,7 +120,7 @@ def _noise(random: np.random.Generator) -> Gray:
 
 
 def sets() -> dict[str, list[Gray]]:
-    """Every kind of picture that holds no digit, by name."""
+    """Return every kind of non-digits, by name."""
     return {"blanks": blanks(), "noise": noises(), "Fashion-MNIST": list(fashion()), "letters": letters()}
 
 
@@ -129,10 +130,10 @@ def check() -> None:
         raise FileError(f"not installed: apt-get install {' '.join(absent)}")
 
 
-def measure(name: str, mnist: Mnist, pictures: Mapping[str, Sequence[Gray]], real: Path | None, tell: Tell) -> Any:
-    """Return what a model keeps of digits and rejects of `pictures`, by their name, and what --max-error comes to.
+def measure(name: str, mnist: Mnist, images: Mapping[str, Sequence[Gray]], real: Path | None, tell: Tell) -> Any:
+    """Return the shares of digits that a model keeps and of `images` that it rejects, and those by --max-error.
 
-    real: folders of labelled pictures; each set of single digits is measured at each of `MAX_ERRORS`, too.
+    real: folders of labelled images; each set of single digits is measured at each of `MAX_ERRORS`, too.
     """
     classifier = Classifier(name)
     default = Reader(classifier)
@@ -140,11 +141,11 @@ def measure(name: str, mnist: Mnist, pictures: Mapping[str, Sequence[Gray]], rea
     digits = {"MNIST test": (list(mnist.test_images), mnist.test_labels)} | (_real(real) if real else {})
     kept = {kind: _kept(default.decide_many(images), labels) for kind, (images, labels) in digits.items()}
     rejected = {}
-    for kind, some in pictures.items():
+    for kind, some in images.items():
         tell(f"{name}: {kind}")
         found = default.decide_many(some)
         rejected[kind] = {
-            "pictures": len(some),
+            "images": len(some),
             "rejected": sum(status is Status.REJECTED for status in found.statuses) / len(some),
             "reasons": {reason: count / len(some) for reason, count in Counter(found.reasons).items() if reason},
         }
@@ -170,29 +171,29 @@ def measure(name: str, mnist: Mnist, pictures: Mapping[str, Sequence[Gray]], rea
 
 
 def lapses(found: Mapping[str, Any]) -> list[str]:
-    """Say what is kept or rejected less than is promised."""
+    """Return a line for each share that misses its target."""
     lines = []
     if (kept := found["kept"]["MNIST test"]["kept"]) < KEPT:
-        lines.append(f"keeps {kept:.2%} of the test digits; {KEPT:.0%} is promised")
+        lines.append(f"keeps {kept:.2%} of the test digits; the target is {KEPT:.0%}")
     for kind, least in REJECTED.items():
         if kind in found["rejected"] and (share := found["rejected"][kind]["rejected"]) < least:
-            lines.append(f"rejects {share:.2%} of {kind}; {least:.0%} is promised")
+            lines.append(f"rejects {share:.2%} of {kind}; the target is {least:.0%}")
     return lines
 
 
-def draw_accepted(name: str, pictures: Sequence[Gray], path: Path) -> int:
-    """Write a PNG of the first pictures that a model takes for a digit, with what it reads; returns their count."""
+def draw_accepted(name: str, images: Sequence[Gray], path: Path) -> int:
+    """Write a PNG of the first images that a model reads as a digit, with their labels; returns their count."""
     from matplotlib.figure import Figure  # takes a second
 
-    found = Reader(Classifier(name)).decide_many(pictures)
+    found = Reader(Classifier(name)).decide_many(images)
     accepted = [place for place, status in enumerate(found.statuses) if status is Status.OK]
     figure = Figure(figsize=(0.62 * COLUMNS, 0.6 + 0.85 * ROWS), dpi=80, layout="constrained")
-    figure.suptitle(f"{name}: {len(accepted)} of {len(pictures):,} pictures without a digit are taken for one")
+    figure.suptitle(f"{name}: {len(accepted)} of {len(images):,} non-digits are read as digits")
     places = iter(accepted)
     for axes in figure.subplots(ROWS, COLUMNS).flat:
         axes.set_axis_off()
         if (place := next(places, None)) is not None:
-            axes.imshow(pictures[place], cmap="gray", vmin=0, vmax=255)
+            axes.imshow(images[place], cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"{found.labels[place]}  {found.confidences[place]:.0%}", fontsize=7)
     figure.savefig(path)
     return len(accepted)
@@ -207,7 +208,7 @@ def _real(folder: Path) -> dict[str, tuple[list[Gray], NDArray[np.integer]]]:
 
 
 def _kept(found: Decisions, labels: NDArray[np.integer]) -> dict[str, float]:
-    """Which share of digits was accepted, and which of these wrongly read."""
+    """Return the share of digits that is accepted, and the error rate among these."""
     accepted = np.array([status is Status.OK for status in found.statuses])
     right = np.array([label == true for label, true in zip(found.labels, labels.tolist(), strict=True)])
     return {"kept": float(accepted.mean()), "error": float((~right[accepted]).mean()) if accepted.any() else 0.0}

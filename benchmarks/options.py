@@ -1,8 +1,7 @@
-"""Options that several benchmarks share, and what they may not do together.
+"""Options that several benchmarks share, and combinations that are refused.
 
-Results go to `benchmarks/results`, the figures on record, unless --out names another folder. Options that make results
-differ in kind from those on record, such as another model, need an --out of their own. An option that would have no
-effect is refused.
+Results go to `benchmarks/results`, the recorded results, unless --out names another folder. Options that change the
+kind of results, such as another model, need another --out. An option without effect is refused.
 """
 
 import tempfile
@@ -24,14 +23,14 @@ out_option = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=RESULTS,
-    help="Folder of the results.  [default: benchmarks/results, the figures on record]",
+    help="Folder of the results.  [default: benchmarks/results, the recorded ones]",
 )
 models_option = click.option(
     "--model",
     "models",
     multiple=True,
     metavar="NAME|DIR",
-    help="Only this model, a shipped one or a bundle's folder; may be given again; needs --out.",
+    help="Only this model, a shipped one or a bundle's folder; may be repeated; needs --out.",
 )
 runs_option = click.option(
     "--run",
@@ -44,13 +43,13 @@ runs_option = click.option(
 
 
 def is_given(name: str) -> bool:
-    """Whether the command line names the running command's parameter."""
+    """Return whether a parameter of the running command is on the command line."""
     context = click.get_current_context(silent=True)
     return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def refuse_unused(option: str, name: str, used: bool, needs: str) -> None:
-    """Raise UsageError where an option is given that has no effect. needs: what it has an effect with."""
+    """Raise UsageError where an option without effect is given. needs: what would give it an effect."""
     if is_given(name) and not used:
         raise UsageError(f"{option} has no effect here: it needs {needs}")
 
@@ -58,11 +57,11 @@ def refuse_unused(option: str, name: str, used: bool, needs: str) -> None:
 def results_folder(out: Path, unlike: Iterable[str] = ()) -> Path:
     """Make the folder of the results, before anything is measured; returns it.
 
-    unlike: the options that make the results other than those on record. Raises UsageError where `out` is the folder
+    unlike: options that give other results than the recorded ones. Raises UsageError where `out` is the folder
     of the record all the same, OutputError where nothing can be written there.
     """
     if (options := list(unlike)) and is_record(out):
-        raise UsageError(f"{options[0]} gives other results than those on record: name another folder with --out")
+        raise UsageError(f"{options[0]} gives other results than the recorded ones: name another folder with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -73,12 +72,12 @@ def results_folder(out: Path, unlike: Iterable[str] = ()) -> Path:
 
 
 def is_record(folder: Path) -> bool:
-    """Whether a folder is `benchmarks/results`, by whatever path."""
+    """Return whether a folder is `benchmarks/results`, by any path."""
     return folder.resolve() == RESULTS.resolve()
 
 
 def given_models(models: Sequence[str]) -> list[str]:
-    """The `--model` options, as `results_folder` takes them."""
+    """Return the `--model` options as `results_folder` takes them."""
     return [f"--model {name}" for name in models]
 
 
@@ -88,7 +87,7 @@ def bundles(models: Sequence[str]) -> dict[str, Bundle]:
 
 
 def file_name(model: str) -> str:
-    """How a result's file calls a model: a shipped one by its name, another by its folder and the hash of its bytes."""
+    """Return a model's name in file names: a shipped one's name, or the folder and the hash of another one's bytes."""
     if model in names():
         return model
     bundle = load_bundle(model)
@@ -96,6 +95,6 @@ def file_name(model: str) -> str:
 
 
 def read_mnist(data: Path | None) -> Mnist:
-    """MNIST, as `--data` says; tells that it is read, for that takes a second or, once, minutes."""
+    """Return MNIST from `--data`; logs that it is read, which takes a second or, the first time, minutes."""
     click.echo("reading MNIST", err=True)
     return load_mnist(data)

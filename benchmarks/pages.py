@@ -1,6 +1,6 @@
-"""Whole pages and strings of digits: how much is read right, how fast, with how much memory; and a peer's figures.
+"""Pages and strings of digits: accuracy, speed and memory, and the same of another reader.
 
-In: a folder of labelled pictures, each set with a labels.csv (filename,label; `|` between rows). Out: figures for JSON.
+In: a folder of labelled images, each set with a labels.csv (filename,label; `|` between rows). Out: metrics for JSON.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,17 +25,20 @@ from edge_runtime.errors import FileError
 from edge_runtime.images.files import decode_gray
 from edge_runtime.synthetic.pages import Look, draw_page
 
-SIZES = {"1920 x 1080": ((1920, 1080), 60), "4000 x 3000": ((4000, 3000), 125)}  # the picture, and its digits' height
+SIZES = {
+    "1920 x 1080": ((1920, 1080), 60),
+    "4000 x 3000": ((4000, 3000), 125),
+}  # the image, and its digits' height
 ROWS = ["0123456789"] * 6  # on the page that is timed
 ROUNDS = 7
 PEER = "rapidocr"
 
 Tell = Callable[[str], None]
-Read = Callable[[Path], str]  # a picture file to its digits, rows joined by |
+Read = Callable[[Path], str]  # an image file to its digits, rows joined by |
 
 
 def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
-    """One model on every set below `folder` whose labels are strings or pages of digits, by the set's name.
+    """Measure one model on every set below `folder` whose labels are strings or pages of digits, by the set's name.
 
     `sets`: as it ships. `cut`: without the network for lines, all rows cut into digits.
     """
@@ -55,12 +59,12 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
 
 
 def has_peer() -> bool:
-    """Whether RapidOCR is installed."""
+    """Return whether RapidOCR is installed."""
     return importlib.util.find_spec(PEER) is not None
 
 
 def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
-    """RapidOCR on the same pictures, digits kept and all else dropped; None where it is not installed.
+    """Measure RapidOCR on the same images, keeping only the digits; None where it is not installed.
 
     Pages go through its detector and recogniser; strings, which are cut out already, through the recogniser alone,
     which reads three times as many of them right and takes a fiftieth of the time.
@@ -84,7 +88,7 @@ def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
 
 
 def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tell) -> dict[str, Any]:
-    """Figures of a reader on labelled pictures.
+    """Return the metrics of a reader on labelled images.
 
     A digit is right if it has its place in the longest common order of what is read and what is true. Strings that are
     wrong with the right number of digits are mostly misread, the others mostly cut apart or found wrongly.
@@ -103,11 +107,11 @@ def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tel
         total += len(true.replace("|", ""))
         misread += found != true and len(found.replace("|", "")) == len(true.replace("|", ""))
     return {
-        "pictures": len(paths),
+        "images": len(paths),
         "exact": exact / len(paths),
         "digits": total,
         "digits_right": right / total,
-        "false_digits_a_picture": false / len(paths),
+        "false_digits_per_image": false / len(paths),
         "misread": misread / len(paths),
         "cut_wrongly": 1 - (exact + misread) / len(paths),
         "milliseconds": 1000 * median(seconds),
@@ -115,7 +119,7 @@ def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tel
 
 
 def align(true: str, found: str) -> tuple[int, int]:
-    """How many digits are right, and how many of `found` are too many, in the alignment of fewest edits."""
+    """Return how many digits are right and how many of `found` are false, in the alignment with the fewest edits."""
     best = [(column, 0, column) for column in range(len(found) + 1)]  # edits, right, false
     for row, digit in enumerate(true, 1):
         line = [(row, 0, 0)]
@@ -132,7 +136,7 @@ def align(true: str, found: str) -> tuple[int, int]:
 
 
 def speed(name: str, tell: Tell) -> dict[str, Any]:
-    """Milliseconds of a page on one core, and the peak memory of a process that reads one, MiB; by the page's size."""
+    """Return milliseconds of a page on one core, and peak memory in MiB of a process that reads one, by page size."""
     figures = {}
     reader = Reader(Classifier(name))
     threads = cv2.getNumThreads()
@@ -143,10 +147,10 @@ def speed(name: str, tell: Tell) -> dict[str, Any]:
         data = cv2.imencode(".jpg", drawn.picture)[1].tobytes()
         gray = decode_gray(data)
         digits = sum(each is not None for each in reader.read(gray, "page").digits)
-        decode = _milliseconds(lambda data=data: decode_gray(data))
+        decode = _milliseconds(partial(decode_gray, data))
         figures[size] = {
             "digits": digits,
-            "read_ms": _milliseconds(lambda gray=gray: reader.read(gray, "page")),
+            "read_ms": _milliseconds(partial(reader.read, gray, "page")),
             "decode_ms": decode,
             "peak_mib": _peak(name, data),
         }
@@ -155,7 +159,7 @@ def speed(name: str, tell: Tell) -> dict[str, Any]:
 
 
 def _milliseconds(act: Callable[[], object]) -> float:
-    """The least of some rounds: other work on the machine only adds to it."""
+    """Return the shortest of some rounds: other work on the machine only adds to it."""
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -189,7 +193,7 @@ def _sets(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
 
 
 def _peer_text(result: Any) -> str:
-    """What it read in the order of the lines' places: rows from the top, and parts of a row from the left."""
+    """Return the texts in order of their places: rows from the top, and parts of a row from the left."""
     texts = list(getattr(result, "txts", None) or ())
     boxes = getattr(result, "boxes", None)
     if boxes is None or len(boxes) != len(texts):

@@ -1,6 +1,6 @@
 """Accuracy of every shipped model in every format, on clean MNIST and on other people's digits.
 
-In: bundles, MNIST, and with `real` a folder of labelled pictures, each set with a labels.csv (filename,label).
+In: bundles, MNIST, and with `real` a folder of labelled images, each set with a labels.csv (filename,label).
 Out: fractions, ready for JSON.
 """
 
@@ -24,33 +24,34 @@ from edge_runtime.bundles.bundle import Bundle, load_bundle
 from edge_runtime.errors import FileError, InputError, UnsupportedModelError
 from edge_runtime.normalise import SIZE, normalise, normalise_all
 from edge_runtime.types import Images
-from export.parity import BACKENDS, DIGITS
+from export.parity import BACKENDS
 from train.data.mnist import Mnist
+from train.results import CLASSES
 
 KERAS = "keras"
-FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first of them that is there is what the others are held against
-LOSS = 0.0005  # of the digits: how much less an int8 file of the default model may read than the float one
-AGREEMENT = 0.999  # of the digits: the least share with the float one's label
-CALIBRATION = 0.005  # expected calibration error on the test digits: at most
-STEPS = 1  # of int8: NumPy's outputs differ from LiteRT's by no more, and no label does
-SAME = 0.01  # of a logit: two float files of one network differ by no more
+FLOATS = (KERAS, "tflite_float", "onnx_float")  # the first that exists is the reference
+LOSS = 0.0005  # largest loss of accuracy of the default model's int8 files
+AGREEMENT = 0.999  # lowest agreement of these with the float file
+CALIBRATION = 0.005  # largest expected calibration error on the test digits
+STEPS = 1  # of int8: largest difference between NumPy's and LiteRT's outputs; no label may differ
+SAME = 0.01  # of a logit: largest difference between two float files of one network
 Tell = Callable[[str], None]
 
 
 class Outputs(NamedTuple):
-    """What one format says of N digits."""
+    """The outputs of one format for N digits."""
 
     size: int  # bytes of its file
-    logits: NDArray[np.float64]  # (N, 10), or (N, 11) with what is no digit
+    logits: NDArray[np.float64]  # (N, 10), or (N, 11) with non-digits
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """(N,), 0 to 9."""
-        return self.logits[:, :DIGITS].argmax(1)
+        """Labels (N,), 0 to 9."""
+        return np.asarray(self.logits[:, :CLASSES].argmax(1), np.int64)
 
 
 def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str, Outputs]:
-    """Run every format of a bundle that is there on uint8 (N, 28, 28); raises FileError where Keras' is another's."""
+    """Run every existing format of a bundle on uint8 (N, 28, 28); raises FileError for another network's Keras file."""
     found = {}
     if keras_file is not None:
         found[KERAS] = Outputs(keras_file.stat().st_size, keras_model.logits(keras_file, digits))
@@ -65,7 +66,7 @@ def outputs(bundle: Bundle, keras_file: Path | None, digits: Images) -> dict[str
 
 
 def measure(found: Mapping[str, Outputs], true: NDArray[np.integer]) -> dict[str, Any]:
-    """Hold each format against the true labels (N,) and against the first float one, `reference`."""
+    """Compare each format with the true labels (N,) and with the first float one, `reference`."""
     reference = next((kind for kind in FLOATS if kind in found), None)
     formats = {}
     for kind, each in found.items():
@@ -88,9 +89,9 @@ def measure(found: Mapping[str, Outputs], true: NDArray[np.integer]) -> dict[str
 
 
 def formats(name: str, mnist: Mnist, tell: Tell, keras_file: Path | None = None) -> tuple[Any, dict[str, Outputs]]:
-    """Each format of one model on the 10,000 test digits, and the same digits as PNG files through the pipeline.
+    """Measure each format of one model on the 10,000 test digits, and the same as PNG files through the pipeline.
 
-    Returns the figures, and what each format says of the digits.
+    Returns the metrics, and the outputs of each format.
     """
     bundle = load_bundle(name)
     tell(f"{name}: test digits in each format")
@@ -108,22 +109,22 @@ def formats(name: str, mnist: Mnist, tell: Tell, keras_file: Path | None = None)
 
 
 def without_interpreter(bundle: Bundle, digits: Images) -> dict[str, float] | None:
-    """Hold what NumPy alone gives for uint8 (N, 28, 28) against LiteRT; None where it does not run the network.
+    """Compare the NumPy backend with LiteRT on uint8 (N, 28, 28); None where it cannot run the network.
 
-    labels: share of the digits with LiteRT's label; steps: how far an int8 output lies from LiteRT's, at most.
+    labels: share of the digits with LiteRT's label; steps: largest difference of an int8 output from LiteRT's.
     """
     try:
         _, numpy = open_backend(NUMPY, bundle)
     except UnsupportedModelError:
         return None
     _, litert = open_backend("litert", bundle)
-    given, wanted = (backend.run(digits).astype(np.int64) for backend in (numpy, litert))
-    same = given[:, :DIGITS].argmax(1) == wanted[:, :DIGITS].argmax(1)
-    return {"labels": float(same.mean()), "steps": int(np.abs(given - wanted).max())}
+    given, reference = (backend.run(digits).astype(np.int64) for backend in (numpy, litert))
+    same = given[:, :CLASSES].argmax(1) == reference[:, :CLASSES].argmax(1)
+    return {"labels": float(same.mean()), "steps": int(np.abs(given - reference).max())}
 
 
 def numpy_lapses(figures: Mapping[str, Any]) -> list[str]:
-    """Say where NumPy alone does not give what LiteRT does."""
+    """Return a line where the NumPy backend differs from LiteRT."""
     found = figures["numpy"]
     if found is None or (found["labels"] == 1 and found["steps"] <= STEPS):
         return []
@@ -131,7 +132,7 @@ def numpy_lapses(figures: Mapping[str, Any]) -> list[str]:
 
 
 def lapses(figures: Mapping[str, Any]) -> list[str]:
-    """Say where an int8 format of a model falls behind its float one, or is surer than it is right, by too much."""
+    """Return a line for each int8 format that misses its target, and for a calibration error that is too large."""
     reference, found = figures["reference"], figures["formats"]
     if reference is None:
         return ["there is no float file to hold the int8 ones against"]
@@ -139,16 +140,16 @@ def lapses(figures: Mapping[str, Any]) -> list[str]:
     for kind, each in found.items():
         lost = found[reference]["accuracy"] - each["accuracy"]
         if kind.endswith("_int8") and lost > LOSS + 1e-9:
-            lines.append(f"{kind} reads {lost:.2%} fewer digits than {reference}; {LOSS:.2%} is promised")
+            lines.append(f"{kind} reads {lost:.2%} fewer digits than {reference}; {LOSS:.2%} is allowed")
         if kind.endswith("_int8") and each["agreement"] < AGREEMENT:
-            lines.append(f"{kind} agrees with {reference} on {each['agreement']:.2%}; {AGREEMENT:.1%} is promised")
+            lines.append(f"{kind} agrees with {reference} on {each['agreement']:.2%}; the target is {AGREEMENT:.1%}")
     if figures.get("calibration_error", 0) > CALIBRATION:
-        lines.append(f"its calibration error is {figures['calibration_error']:.2%}; {CALIBRATION:.1%} is promised")
+        lines.append(f"its calibration error is {figures['calibration_error']:.2%}; {CALIBRATION:.1%} is allowed")
     return lines
 
 
 def compare(labels: Mapping[str, NDArray[np.int64]], true: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """Hold every two models against each other on the same digits (McNemar's exact test).
+    """Compare every two models on the same digits (McNemar's exact test).
 
     labels: by model, what its int8 .tflite file reads, each (N,); true: (N,).
     """
@@ -159,7 +160,7 @@ def compare(labels: Mapping[str, NDArray[np.int64]], true: NDArray[np.uint8]) ->
 
 
 def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: Path | None = None) -> dict[str, Any]:
-    """One model on other people's digits, from picture file to label: accuracy by the set's name in `sets`.
+    """Measure one model on other people's digits, from image file to label: accuracy by the set's name in `sets`.
 
     The folder's sets in every format, too, once normalised: in `formats`, as `measure` gives it.
 
@@ -185,7 +186,7 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: 
 
 
 def _calibration_error(bundle: Bundle, mnist: Mnist) -> float:
-    """How far the int8 file's confidence is from its share of right answers, on the test digits."""
+    """Return the expected calibration error of the int8 file on the test digits."""
     result = Classifier(bundle).classify_normalised(normalise_all(mnist.test_images))
     return calibration_error(result.confidence, result.label == mnist.test_labels)
 
@@ -199,7 +200,7 @@ def _difference(one: Outputs, other: Outputs) -> NDArray[np.float64]:
 
 
 def _crops(folder: Path, truth: Mapping[str, str]) -> tuple[Images, NDArray[np.int64]]:
-    """Pictures normalised (N, 28, 28) and labels (N,): 10, which no format gives, where one cannot be read."""
+    """Return normalised images (N, 28, 28) and labels (N,); 10, which no format gives, for unreadable images."""
     crops, labels = np.zeros((len(truth), SIZE, SIZE), np.uint8), np.full(len(truth), 10)
     for index, (path, label) in enumerate(truth.items()):
         try:
@@ -219,7 +220,7 @@ def _as_files(bundle: Bundle, images: Images, labels: NDArray[np.uint8]) -> floa
 
 
 def _score(reader: Reader, folder: Path, truth: dict[str, str]) -> float:
-    """The share of files whose best guess is right; one that fails or is blank counts as wrong."""
+    """Return the share of files with the right label; a file that fails or is blank counts as wrong."""
     return sum(row.label == truth[row.path] for row in rows(reader, truth, str(folder))) / len(truth)
 
 

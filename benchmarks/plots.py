@@ -1,6 +1,6 @@
-"""Pictures of what was measured: latency's distribution, cold start and memory."""
+"""Draws the results: the distribution of latency, cold start and memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,12 @@ from matplotlib.ticker import FuncFormatter
 from benchmarks.latency.subjects import SUBJECTS
 from benchmarks.sizes import OURS, THEIRS
 
-TITLES = {"model": "from an array", "whole": "from an encoded picture in memory"}
+TITLES = {"model": "from an array", "whole": "from an encoded image in memory"}
 COLOURS = {"keras": THEIRS, "tflite": "#c9772b", "onnx": "#3d9970", "litert": OURS, "numpy": "#7a5195"}
 
 
 def latency(model: str, found: Mapping[str, Any], path: Path) -> None:
-    """Write a PNG of how long a single digit takes: the share of calls that took no longer, by way to read it."""
+    """Write a PNG of the cumulative distribution of the latency of one digit, for each way to read it."""
     figure = Figure(figsize=(11, 5), dpi=120, layout="constrained")
     figure.suptitle(f"{model}: one digit at a time, one thread; the share of calls that took no longer")
     panels = figure.subplots(1, len(TITLES), sharey=True)
@@ -39,7 +39,7 @@ def latency(model: str, found: Mapping[str, Any], path: Path) -> None:
 def footprint(found: Mapping[str, Any], path: Path) -> None:
     """Write a PNG of bars: cold start, peak memory and installed bytes of both sides."""
     figure = Figure(figsize=(10, 3.6), dpi=120, layout="constrained")
-    bars = {
+    bars: dict[str, tuple[str, Callable[[Any], float]]] = {
         "cold start to the first label": ("s", lambda each: each["start_s"]["median"]),
         "peak memory": ("MiB", lambda each: each["peak_mib"]["median"]),
         "installed": ("MB", lambda each: each["installed_bytes"] / 1e6),

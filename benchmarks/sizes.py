@@ -1,4 +1,4 @@
-"""A picture: how much accuracy each byte buys, ours and what others have published."""
+"""Draws accuracy against size, for our models and published ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ OURS, THEIRS = "#2a6fbb", "#666666"
 
 
 class Published(NamedTuple):
-    """What somebody else has reported on the MNIST test set."""
+    """A published accuracy on the MNIST test set."""
 
     name: str
     bytes: int  # of the weights alone

@@ -1,4 +1,4 @@
-"""How sure a figure is: an interval, whether two models differ on the same digits, and whether a promise is kept."""
+"""Statistics of the results: intervals, comparisons of two models on the same digits, calibration, and targets."""
 
 from math import comb, sqrt
 from statistics import NormalDist
@@ -21,8 +21,8 @@ class Comparison(NamedTuple):
     p: float  # probability of a difference at least as large between two equally good models: 0 to 1
 
 
-def promise(what: str, most: float, ratio: Repeated) -> dict[str, Any]:
-    """Return what is promised beside what was measured, ready for JSON: at most `most` is wanted of the ratio."""
+def target(what: str, most: float, ratio: Repeated) -> dict[str, Any]:
+    """Return a target, that a ratio is at most `most`, and the measured ratio, ready for JSON."""
     median = ratio["median"]
     return {"what": what, "most": most, "ratio": median, "met": median <= most, "noisy": ratio["noisy"]}
 

@@ -1,6 +1,6 @@
-"""The tables of the README, the documentation and the report, made from the recorded results of commands.
+"""Generates the tables of the README, the documentation and the report from the recorded results.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`.
 """
 
 import io
@@ -12,7 +12,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from benchmarks.footprint import WANTED
+from benchmarks.footprint import TARGETS
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
@@ -30,23 +30,23 @@ PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.
 
 
 def fill(text: str) -> str:
-    """Return Markdown text with every table made anew."""
+    """Return Markdown text with every table generated again."""
     return PLACE.sub(lambda place: place[1] + TABLES[place["name"]]() + place[3], text)
 
 
 def fill_card(model: str, text: str) -> str:
-    """Return a model card with the model's figures on other people's digits."""
+    """Return a model card with the model's accuracy on other people's digits."""
     return PLACE.sub(lambda place: place[1] + _others(model) + place[3], text)
 
 
 def cards() -> dict[str, Path]:
-    """The shipped models' cards, by name."""
+    """Return the shipped models' cards, by name."""
     paths = {name: load_bundle(name).folder / "MODEL_CARD.md" for name in names()}
     return {name: path for name, path in paths.items() if path.is_file()}
 
 
 def read(name: str) -> Any:
-    """Return a written result, parsed; name: of a file in `RESULTS`."""
+    """Return a recorded result; name: of a file in `RESULTS`."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
@@ -68,12 +68,12 @@ def _interval(figures: Mapping[str, Any]) -> str:
 
 
 def format_name(kind: str) -> str:
-    """A format as people call it."""
+    """Return the name of a format for people."""
     return "Keras" if kind == "keras" else kind.replace("_", " ")
 
 
 def _trainings(seeds: bool) -> list[dict[str, Any]]:
-    """The trainings of several seeds, or the single ones."""
+    """Return the trainings of several seeds, or the single ones."""
     paths = sorted((RESULTS / "training").glob("*.json"))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.stem.endswith("-seeds") == seeds]
 
@@ -175,7 +175,7 @@ def _real() -> str:
 
 def _others(model: str) -> str:
     found = read("real.json")["models"].get(model)
-    # Figures of an earlier model of that name say nothing of this one.
+    # Results of an earlier model of that name are not this one's.
     if found is None or found["model"] != load_bundle(model).file("tflite_int8").sha256:
         return NOT_YET
     return _table(["set", "right"], [[kind, _percent(accuracy)] for kind, accuracy in found["sets"].items()])
@@ -209,11 +209,11 @@ def _max_error() -> str:
 
 
 def _accepted() -> str:
-    return _pictures("accepted", _of_shipped("nondigits.json"), "Pictures without a digit that are taken for one:")
+    return _list_images("accepted", _of_shipped("nondigits.json"), "Non-digits that are read as digits:")
 
 
 def _of_shipped(name: str) -> dict[str, Any]:
-    """The models of a written result that are the shipped ones."""
+    """Return the models of a recorded result that are shipped."""
     found = read(name)["models"] if (RESULTS / name).is_file() else {}
     return {model: each for model, each in found.items() if _is_shipped(model, each["model"])}
 
@@ -297,14 +297,14 @@ def _pages() -> str:
         [
             f"{kind}, {reader}",
             *(_percent(figures[name]) for name in ("digits_right", "exact")),
-            f"{figures['false_digits_a_picture']:.2f}",
+            f"{figures['false_digits_per_image']:.2f}",
             *(_percent(figures[name]) for name in ("misread", "cut_wrongly")),
             f"{figures['milliseconds']:.1f} ms",
         ]
         for reader, each in sets.items()
         for kind, figures in each.items()
     ]
-    head = ["set and reader", "digits right", "pictures exact", "false digits each", "misread", "cut wrongly", "median"]
+    head = ["set and reader", "digits right", "images exact", "false digits each", "misread", "cut wrongly", "median"]
     return _table(head, body)
 
 
@@ -334,9 +334,9 @@ def _camera() -> str:
             f"{each['bound']} {each['limit']:g}",
             "met" if each["met"] else "missed",
         ]
-        for each in found["wanted"]
+        for each in found["targets"]
     ]
-    return _table([f"`{found['model']['name']}`", "measured", "wanted", ""], body)
+    return _table([f"`{found['model']['name']}`", "measured", "target", ""], body)
 
 
 def _throughput() -> str:
@@ -348,10 +348,10 @@ def _throughput() -> str:
 
 
 def latency(found: Mapping[str, Any]) -> str:
-    """Return the tables of a latency result: each model, from an array and from a picture."""
+    """Return the tables of a latency result: each model, from an array and from an image."""
     parts = []
     for model, each in found["models"].items():
-        for path, title in (("model", "from an array"), ("whole", "from an encoded picture in memory")):
+        for path, title in (("model", "from an array"), ("whole", "from an encoded image in memory")):
             body = [
                 [
                     SUBJECTS[name].title,
@@ -367,7 +367,7 @@ def latency(found: Mapping[str, Any]) -> str:
 
 
 def _against_others(ratios: Mapping[str, Any]) -> list[str]:
-    """How much quicker than Keras, and how many times the bare loop and the arithmetic limit."""
+    """Return the speed-up over Keras, and the ratios to the bare loop and the arithmetic limit."""
     cells = []
     for kind, quicker in (("keras-call", True), ("keras-predict", True), ("bare", False), ("limit", False)):
         if kind not in ratios:
@@ -380,7 +380,7 @@ def _against_others(ratios: Mapping[str, Any]) -> list[str]:
 
 
 def _noted(found: Mapping[str, Any]) -> str:
-    """A repeated figure; one whose repeats lie far apart has a tilde."""
+    """Return a repeated measurement; one whose repeats differ much has a tilde."""
     return f"{'~' if found['noisy'] else ''}{_short(found['median'])}"
 
 
@@ -397,13 +397,13 @@ def footprint(found: Mapping[str, Any]) -> str:
         ["installed", *(f"{each['installed_bytes'] / 1e6:,.0f} MB" for each in (ours, theirs))],
     ]
     of = [_noted(ratios["start_s"]), _noted(ratios["peak_mib"]), _short(ratios["installed_bytes"])]
-    wanted = [f"{most:.3f}" for most in WANTED.values()]
-    body = [[*row, ratio, most] for row, ratio, most in zip(rows, of, wanted, strict=True)]
+    targets = [f"{most:.3f}" for most in TARGETS.values()]
+    body = [[*row, ratio, most] for row, ratio, most in zip(rows, of, targets, strict=True)]
     return _table(["", "edge-digits", "Keras script", "ratio", "at most"], body)
 
 
 def _is_shipped(model: str, sha256: str) -> bool:
-    """Figures of an earlier network of that name say nothing of this one."""
+    """Return whether a result is of the shipped network, not of an earlier one of that name."""
     return model in names() and load_bundle(model).file("tflite_int8").sha256 == sha256
 
 
@@ -413,7 +413,7 @@ def _latency() -> str:
         return NOT_YET
     plan = found["plan"]
     how = f"Rounds: {plan['rounds']}; each LoadGen run: {plan['seconds']:g} s; {found['machine']['processor']}.\n"
-    return "\n".join([how, latency(found), _pictures("latency", found["models"], "How long one digit takes with")])
+    return "\n".join([how, latency(found), _list_images("latency", found["models"], "How long one digit takes with")])
 
 
 def _read_latency() -> dict[str, Any]:
@@ -428,19 +428,19 @@ def _read_footprint() -> dict[str, Any] | None:
 
 
 def _disagreements() -> str:
-    return _pictures("disagreements", read("parity.json")["models"], "Digits on which the formats disagree:")
+    return _list_images("disagreements", read("parity.json")["models"], "Digits on which the formats disagree:")
 
 
-def _pictures(what: str, models: Iterable[str], text: str) -> str:
-    """A line of Markdown for each model's picture that is there."""
+def _list_images(what: str, models: Iterable[str], text: str) -> str:
+    """Return a line of Markdown for each model's image that exists."""
     here = [model for model in models if (RESULTS / f"{what}-{model}.png").is_file()]
     return "\n".join(f"![{text} {model}]({what}-{model}.png)\n" for model in here)
 
 
-def _promises() -> str:
+def _targets() -> str:
     measured, small = _read_latency(), _read_footprint()
-    promises = {name: measured["wanted"][name] for name in measured["models"]}
-    both = (promises, small["wanted"] if small else {})
+    targets = {name: measured["targets"][name] for name in measured["models"]}
+    both = (targets, small["targets"] if small else {})
     listed = [(model, each) for found in both for model, some in found.items() for each in some]
     body = [
         [
@@ -508,7 +508,7 @@ TABLES = {
     "page-speed": _page_speed,
     "camera": _camera,
     "throughput": _throughput,
-    "promises": _promises,
+    "promises": _targets,
     "latency": _latency,
     "footprint": _footprint_alone,
     "footprint-picture": _footprint,

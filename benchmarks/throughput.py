@@ -1,7 +1,7 @@
-"""Speed of batch-classify, held against what no reader can do without.
+"""Speed of batch-classify, compared with the work that every reader must do.
 
 The limit is a bare loop over the same files in as many processes: read, decode, batched calls of the same model's
-interpreter, nothing else. All of it runs in turn in one go, since machines drift: ratios count, not seconds.
+interpreter, nothing else. All loops run in turn, since machines drift: ratios count, not seconds.
 
 In: a model's name. Out: files a second and their ratios, ready for JSON.
 """
@@ -31,14 +31,14 @@ from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
 PHOTOGRAPHS = 300  # 640x480 JPEG files
 COPIES = 3  # names of each file: a longer run, in which the first and last batches count for little
 SETTLED = 20  # batches after which all processes have started
-ROUNDS = 5  # of everything, in turn; medians are reported
+ROUNDS = 5  # of all loops in turn; medians are reported
 CONTEXT = multiprocessing.get_context("spawn")
 
 Loop = Callable[[list[str]], None]
 
 
 def measure(model: str, digits: NDArray[np.uint8], tell: Callable[[str], None], rounds: int = ROUNDS) -> dict[str, Any]:
-    """Files a second of every loop over PNG files of `digits`, uint8 (N, 28, 28), and over JPEG photographs."""
+    """Return files a second of every loop over PNG files of `digits`, uint8 (N, 28, 28), and over JPEG photographs."""
     with tempfile.TemporaryDirectory() as folder:
         png, jpeg = Path(folder, "png"), Path(folder, "jpeg")
         tell(f"writing {len(digits):,} PNG files and {PHOTOGRAPHS} photographs")
@@ -77,11 +77,11 @@ RATIOS = {
 }
 
 
-def _write(folder: Path, suffix: str, pictures: Iterator[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
+def _write(folder: Path, suffix: str, images: Iterator[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
     folder.mkdir()
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         first = folder / f"0-{index:06}{suffix}"
-        cv2.imwrite(str(first), picture)
+        cv2.imwrite(str(first), image)
         for copy in range(1, COPIES):
             (folder / f"{copy}-{index:06}{suffix}").hardlink_to(first)
 
@@ -93,7 +93,7 @@ def _photograph(index: int) -> NDArray[np.uint8]:
 
 
 def _bare(kind: str, model: str, folder: Path, jobs: int) -> float:
-    """Files a second of a bare loop; start-up is not counted."""
+    """Return files a second of a bare loop; start-up is not counted."""
     paths = sorted(str(path) for path in folder.iterdir())
     ready, go = CONTEXT.Barrier(jobs + 1), CONTEXT.Barrier(jobs + 1)
     processes = [
@@ -137,14 +137,14 @@ def _loop(kind: str, model: str) -> Iterator[Loop]:
 
     def pillow(paths: list[str]) -> None:
         for path in paths:
-            with Image.open(path) as picture:
-                backend.run(np.asarray(picture.convert("L"))[np.newaxis])
+            with Image.open(path) as image:
+                backend.run(np.asarray(image.convert("L"))[np.newaxis])
 
     yield {"decode": decode_all, "limit": limit, "pillow": pillow}[kind]
 
 
 def _ours(model: str, folder: Path, jobs: int) -> float:
-    """Files a second of all that batch-classify does, from the listing to the file; start-up is not counted."""
+    """Return files a second of batch-classify, from the listing to the results; start-up is not counted."""
     with tempfile.TemporaryDirectory() as out:
         journal = Journal(Path(out, "results.csv"), Csv(), {})
         journal.begin(overwrite=False)

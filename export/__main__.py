@@ -26,20 +26,20 @@ Examples:
     type=click.Path(path_type=Path),
     metavar="RUN_DIR",
     help="A run of the same recipe without --final: temperature and thresholds are measured on its validation digits. "
-    "Without it, a final run's confidence is not calibrated and nothing is rejected for a low one.",
+    "Without it, the confidence of a final run is not calibrated, and no digit is rejected for a low one.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there, with all that is in it.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing bundle and everything in it.")
 @debug_option
 def command(folder: Path, out: Path, data: Path | None, validated: Path | None, overwrite: bool) -> None:
     """Turn the run in RUN_DIR into a bundle for the runtime: .tflite and .onnx, each float32 and int8.
 
-    A parity gate stands before the bundle: an int8 network that is less accurate than the trained one, or that
-    disagrees with it too often, or that is larger than its recipe allows, is an error and nothing is written. The
-    bundle has a model card, MODEL_CARD.md.
+    The bundle must pass a parity gate: if an int8 network is less accurate than the trained one, disagrees with it too
+    often, or is larger than its recipe allows, the command fails and writes nothing. The bundle has a model card,
+    MODEL_CARD.md.
     """
     click.echo("importing TensorFlow", err=True)
     try:
-        # Imported here: TensorFlow takes seconds, and `--help` should not.
+        # Imported here, since TensorFlow takes seconds and `--help` should not.
         from export.pipeline import export_run
     except ModuleNotFoundError as error:
         raise MissingLibraryError(f"{error.name} is not installed: pip install -e '.[export]'") from error
@@ -48,7 +48,8 @@ def command(folder: Path, out: Path, data: Path | None, validated: Path | None, 
     if thresholds := manifest["thresholds"]:
         click.echo(
             f"temperature {manifest['temperature']:g}; digits are accepted from a confidence of "
-            f"{thresholds['min_confidence']:.2%}, and none with at most {thresholds['max_none']:.2%} of that"
+            f"{thresholds['min_confidence']:.2%}, if the probability of a non-digit is at most "
+            f"{thresholds['max_none']:.2%} of that"
         )
     click.echo(f"written to {out}")
 

@@ -1,24 +1,24 @@
-"""A bundle's manifest, and how a bundle comes into being: whole or not at all."""
+"""The manifest of a bundle, and the writing of a bundle: completely or not at all."""
 
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundles.bundle import (
-    DIGIT,
     FORMAT,
     FORMAT_VERSION,
     LABELS,
     MANIFEST,
-    NONE,
     Bundle,
     Shapes,
     load_bundle,
 )
+from edge_runtime.bundles.bundle import NONE as NON_DIGIT_LABEL
 from edge_runtime.common.versions import versions
 from edge_runtime.errors import OutputError
 from export.confidence import Confidence
@@ -35,43 +35,43 @@ LIBRARIES = (
 )
 
 
-def manifest(
-    name: str,
-    summary: str,
-    activation: str,
-    shapes: Shapes,
-    files: dict[str, Any],
-    keras: dict[str, Any],
-    confidence: Confidence | None,
-    training: dict[str, Any],
-    golden: dict[str, Any],
-) -> dict[str, Any]:
-    """Return the manifest of a bundle, format version 1, ready for JSON.
+@dataclass(frozen=True)
+class Facts:
+    """The entries of a manifest that describe a network."""
 
-    summary: of the network, one line for people. shapes: of what it takes and gives.
-    confidence: how sure it may be taken to be; None where it was validated on no digits that it was not trained on.
-    files: by format (tflite_float, tflite_int8, onnx_float, onnx_int8), what `describe` returns. keras: the trained
-    network's own figures. training: recipe, seed, data hash and more. Accuracies and agreement are fractions.
-    golden: what `golden.make` returns.
-    """
+    name: str
+    summary: str  # one line for people
+    content: str  # of the input image: a digit, a line
+    activation: str  # that turns logits into probabilities
+    shapes: Shapes  # of its input and output
+    files: dict[str, Any]  # by format (tflite_float, tflite_int8, onnx_float, onnx_int8): what `describe` returns
+    keras: dict[str, Any]  # the trained network's own accuracy, as a fraction
+    confidence: Confidence | None  # None: not validated on digits that it was not trained on
+    training: dict[str, Any]  # recipe, seed, data hash and more
+    golden: dict[str, Any]  # what `golden.make` returns
+
+
+def manifest(facts: Facts) -> dict[str, Any]:
+    """Return the manifest of a bundle, format version 1, ready for JSON. Accuracies and agreement are fractions."""
+    shapes, confidence = facts.shapes, facts.confidence
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "name": name,
-        "summary": summary,
-        "labels": [*LABELS, NONE][: shapes.outputs[-1]],
+        "name": facts.name,
+        "summary": facts.summary,
+        "labels": [*LABELS, NON_DIGIT_LABEL][: shapes.outputs[-1]],
         "input": {
             "shape": list(shapes.image),
             "dtype": "uint8",
-            "meaning": f"{'a digit' if shapes.image == DIGIT else 'a line'}, ink bright on 0, raw pixels 0..255",
+            "meaning": f"{facts.content}, ink bright on 0, raw pixels 0..255",
         },
-        "output": {"shape": list(shapes.outputs), "meaning": "logits", "activation": activation},
-        "files": files,
-        "keras": keras,
+        "output": {"shape": list(shapes.outputs), "meaning": "logits", "activation": facts.activation},
+        "files": facts.files,
+        "keras": facts.keras,
         "temperature": confidence.temperature if confidence else 1.0,
         "thresholds": confidence.thresholds() if confidence else {},
-        "golden": golden,
-        "training": training,
+        "golden": facts.golden,
+        "training": facts.training,
         "versions": versions(*LIBRARIES),
     }
 
@@ -94,10 +94,10 @@ def describe(
 
 
 def check_target(folder: Path, overwrite: bool) -> None:
-    """Raise OutputError where a bundle cannot be written, or may not: over another one, or over what is no bundle."""
+    """Raise OutputError where a bundle cannot be written, or would replace another bundle or other files."""
     nearest = next((parent for parent in folder.absolute().parents if parent.exists()), folder)
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise OutputError(f"{folder} cannot be made: {nearest} is no folder that you may write into")
+        raise OutputError(f"{folder} cannot be made: {nearest} is not a writable folder")
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -107,7 +107,7 @@ def check_target(folder: Path, overwrite: bool) -> None:
     if not overwrite:
         raise OutputError(f"{folder} is not empty: name another folder, or add --overwrite")
     if not (folder / MANIFEST).is_file():
-        raise OutputError(f"{folder} holds something else than a bundle and is not overwritten: name another folder")
+        raise OutputError(f"{folder} does not hold a bundle and is not overwritten: name another folder")
 
 
 def write(
@@ -117,10 +117,10 @@ def write(
     overwrite: bool = False,
     load: Callable[[Path], Bundle] = load_bundle,
 ) -> None:
-    """Write a bundle beside its place and move it there, after the runtime has accepted it.
+    """Write a bundle beside its folder, let the runtime check it, and move it into place.
 
-    contained: the other files by name; contents: the manifest; load: how the runtime opens it.
-    Raises OutputError, or ModelError for a manifest that the runtime would refuse; then nothing has changed.
+    contained: the other files by name; contents: the manifest; load: opens it as the runtime does.
+    Raises OutputError, or ModelError for a bundle that the runtime refuses; then nothing has changed.
     """
     check_target(folder, overwrite)
     folder = folder.resolve()

@@ -1,6 +1,6 @@
-"""How sure a network may be taken to be: a temperature and thresholds, from digits that it was not trained on.
+"""Calibrates confidence: a temperature and thresholds, from digits that a network was not trained on.
 
-In: an int8 network's logits of validation digits, and their labels. Out: what the manifest says of confidence.
+In: an int8 network's logits of validation digits, and their labels. Out: the manifest's temperature and thresholds.
 """
 
 from typing import Any, NamedTuple
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundles.bundle import Threshold
+from train.tasks.digits import KEPT
 
-KEPT = 0.99  # of the validation digits, at the default thresholds
-UNSURE = 0.7  # of those that are not kept: they could be another digit; the others are too likely to be none
+UNSURE = 0.7  # of the digits that are not kept: those with a low confidence; the others look too much like non-digits
 ERRORS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500)  # of 10,000, in the table
 WIDTH = 1e-3  # of the temperature's logarithm, where the search ends
 SPAN = (np.log(0.1), np.log(10.0))  # of the temperature's logarithm, where it begins
@@ -20,13 +20,13 @@ Logits = NDArray[np.float64]
 
 
 class Confidence(NamedTuple):
-    """What a manifest says of confidence."""
+    """The temperature and the thresholds of a manifest."""
 
     temperature: float  # divides the logits
     min_confidence: float  # 0..1: the default threshold
-    max_none: float  # 0..1: times the label's probability, that of no digit at most
+    max_none: float  # 0..1: largest probability of a non-digit, as a multiple of the label's
     by_error: tuple[Threshold, ...]
-    digits: int  # how many it was measured on
+    digits: int  # number of digits that it was measured on
 
     def thresholds(self) -> dict[str, Any]:
         """Return the manifest's entry, ready for JSON."""
@@ -41,20 +41,20 @@ class Confidence(NamedTuple):
 def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, kept: float = KEPT) -> Confidence:
     """Fit the temperature and choose thresholds.
 
-    logits: (N, 10 or 11) of digits that the network was not trained on; labels: (N,), 0..9. kept: 0..1, the share of
-    these that is accepted by default.
+    logits: (N, 10 or 11) of digits that the network was not trained on; labels: (N,), 0..9, or 10 for a non-digit.
+    kept: 0..1, the share of these that is accepted by default.
     """
     temperature = fit_temperature(logits, labels) if softmax else 1.0
     probabilities = _softmax(logits / temperature) if softmax else _shares(logits)
     confidence, label = probabilities[:, :10].max(1), probabilities[:, :10].argmax(1)
-    none = probabilities[:, 10:].sum(1)
-    min_confidence, max_none = _limits(confidence, none / confidence, kept)
-    # What is not taken for a digit is not accepted at any threshold.
-    confidence = np.where(none > max_none * confidence, -1.0, confidence)
+    nondigit = probabilities[:, 10:].sum(1)
+    min_confidence, max_none = _limits(confidence, nondigit / confidence, kept)
+    # A likely non-digit is not accepted at any threshold.
+    confidence = np.where(nondigit > max_none * confidence, -1.0, confidence)
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence, wrong = confidence[order], np.cumsum(label[order] != labels[order])
     taken = np.arange(1, len(labels) + 1)
-    # A threshold between two that are equal cannot be set: count up to the last of them.
+    # No threshold separates equal confidences: count up to the last of them.
     ends = np.flatnonzero(np.append(np.diff(sorted_confidence) < 0, True) & (sorted_confidence >= 0))
     found = []
     for error in (each / 10_000 for each in ERRORS):
@@ -64,28 +64,28 @@ def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, k
             found.append(Threshold(error, _below(sorted_confidence[last]), float(taken[last] / len(labels))))
             if last == ends[-1]:
                 found[-1] = found[-1]._replace(min_confidence=0.0)
-                break  # all that is a digit is accepted
+                break  # every digit is accepted
     return Confidence(round(temperature, 4), min_confidence, max_none, tuple(found), len(labels))
 
 
-def _limits(confidence: NDArray[np.float64], none: NDArray[np.float64], kept: float) -> tuple[float, float]:
-    """The least confidence and the greatest odds of no digit at which so many are kept.
+def _limits(confidence: NDArray[np.float64], odds: NDArray[np.float64], kept: float) -> tuple[float, float]:
+    """Return the lowest confidence and the highest odds of a non-digit at which the share `kept` is accepted.
 
-    confidence: (N,); none: (N,), the probability of no digit over it, all 0 where the network cannot tell.
+    confidence: (N,); odds: (N,), the probability of a non-digit over it, all 0 without an output for non-digits.
     """
     if kept >= 1:
         return 0.0, 1.0
-    tells = bool(none.any())
-    unsure = (1 - kept) * (UNSURE if tells else 1.0)
+    has_nondigits = bool(odds.any())
+    unsure = (1 - kept) * (UNSURE if has_nondigits else 1.0)
     lowest = _below(np.sort(confidence)[int(unsure * len(confidence))])
-    if not tells:
+    if not has_nondigits:
         return lowest, 1.0
-    odds = np.sort(np.where(confidence >= lowest, none, np.inf))[int(kept * len(confidence)) - 1]
-    return lowest, float(min(1.0, np.ceil(odds * 1e7) / 1e7))
+    highest = np.sort(np.where(confidence >= lowest, odds, np.inf))[int(kept * len(confidence)) - 1]
+    return lowest, float(min(1.0, np.ceil(highest * 1e7) / 1e7))
 
 
 def fit_temperature(logits: Logits, labels: NDArray[np.integer]) -> float:
-    """Return the temperature of the least negative log-likelihood, by golden-section search.
+    """Return the temperature with the smallest negative log-likelihood, by golden-section search.
 
     After C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: "On calibration of modern neural networks", ICML 2017.
     logits: (N, classes); labels: (N,).
@@ -105,7 +105,7 @@ def fit_temperature(logits: Logits, labels: NDArray[np.integer]) -> float:
 
 
 def _below(confidence: float) -> float:
-    """A little less, so that rounding to float32 rejects no digit that was accepted."""
+    """Return a slightly lower value, so that rounding to float32 rejects no accepted digit."""
     return float(max(0.0, np.floor(confidence * 1e7) / 1e7))
 
 
@@ -115,6 +115,6 @@ def _softmax(logits: Logits) -> Logits:
 
 
 def _shares(logits: Logits) -> Logits:
-    """Sigmoids, divided by their sum as the runtime does it."""
+    """Return sigmoids divided by their sum, as the runtime does."""
     weights = 1 / (1 + np.exp(-logits))
     return np.asarray(weights / weights.sum(1, keepdims=True), np.float64)

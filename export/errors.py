@@ -1,4 +1,4 @@
-"""What `export` adds to the tree in `edge_runtime/errors.py`."""
+"""Errors of `export`, in addition to those in `edge_runtime/errors.py`."""
 
 from edge_runtime.errors import EdgeDigitsError
 
@@ -8,8 +8,8 @@ class RunError(EdgeDigitsError, ValueError):
 
 
 class ParityError(EdgeDigitsError, ValueError):
-    """A converted model is not as good as the trained one, or not what the runtime expects."""
+    """A converted network is not as accurate as the trained one, or not as the runtime expects it."""
 
 
 class FloatsError(EdgeDigitsError, ValueError):
-    """The float files of a bundle cannot be made again from its network."""
+    """The float files of a bundle cannot be converted from its network."""

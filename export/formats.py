@@ -7,7 +7,7 @@ import keras
 from edge_runtime.types import Images
 from export import onnx, parity, tflite
 
-KERAS = "model.keras"  # what they are held against
+KERAS = "model.keras"  # the trained network, which they are compared with
 PATHS = {
     "tflite_float": "model_float.tflite",
     "tflite_int8": "model_int8.tflite",
@@ -19,7 +19,7 @@ PATHS = {
 def convert(
     model: keras.Model, calibration: Images, per_channel: bool, tell: Callable[[str], None]
 ) -> dict[str, bytes]:
-    """Return all four formats, int8 ranges measured on uint8 (N, height, width) pictures; raises ParityError."""
+    """Return all four formats, int8 ranges measured on uint8 (N, height, width) images; raises ParityError."""
     tell("converting to TFLite, float32 and int8")
     tflite_float = tflite.convert_float(model)
     tflite_int8 = tflite.convert_int8(model, calibration, per_channel)

@@ -1,7 +1,7 @@
 """Golden inputs and outputs for a bundle, from drawn digits and this machine's interpreters.
 
-`python -m export.golden BUNDLE_DIR...` gives them to bundles that are there already, without training or exporting
-again; a bundle that has them already gets them anew, the same.
+`python -m export.golden BUNDLE_DIR...` writes them into existing bundles, without training or exporting again. Running
+it twice gives the same bytes.
 """
 
 import hashlib
@@ -13,67 +13,49 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_runtime.bundles.bundle import DIGIT, LINE, LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_lines
+from edge_runtime.bundles.bundle import LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_lines
 from edge_runtime.bundles.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import OutputError
-from edge_runtime.find.ink import find_ink
-from edge_runtime.find.line import line_image
-from edge_runtime.images.files import to_gray
-from edge_runtime.normalise import normalise
-from edge_runtime.synthetic.digits import draw_digit
-from edge_runtime.synthetic.pages import Look, draw_page
-from edge_runtime.types import Images
 from export.parity import BACKENDS
+from train.tasks import task_for_image
 
 KINDS = ("tflite_int8", "onnx_int8")  # what a device runs
-HANDS = 20  # in which each digit is drawn at most, to find clear ones
-EACH = 2  # of them for each label
-DRAWN_LINES = ("2074", "36", "8195", "602")
+EACH = 2  # images of each label
 
 
 def make(models: Mapping[str, bytes], shapes: Shapes) -> tuple[bytes, dict[str, Any]]:
     """Return the golden file of models by format, and its entry in the manifest.
 
-    Digits are taken that every format is so sure of that no difference within `STEPS` changes a label, as far as there
-    are any.
+    Of several drawings of a digit it takes those that every format reads so clearly that no difference within `STEPS`
+    changes a label, as far as there are any.
     """
-    images = _lines() if shapes.image == LINE else _digits()
+    images, variants = task_for_image(shapes.image).golden_images()
     outputs: dict[str, Outputs] = {
         kind: BACKENDS[kind].load(models[kind], 1, shapes).run(images) for kind in KINDS if kind in models
     }
     chosen = np.arange(len(images))
-    if shapes.image == DIGIT:
-        clear = np.logical_and.reduce([_clear(each) for each in outputs.values()])
-        first = np.argsort(~clear.reshape(-1, HANDS), 1, kind="stable")[:, :EACH]
-        chosen = np.take_along_axis(chosen.reshape(-1, HANDS), first, 1).ravel()
+    if variants > 1:
+        clear = np.logical_and.reduce([_is_clear(each) for each in outputs.values()])
+        first = np.argsort(~clear.reshape(-1, variants), 1, kind="stable")[:, :EACH]
+        chosen = np.take_along_axis(chosen.reshape(-1, variants), first, 1).ravel()
     data, entry = pack(Golden(images[chosen], {kind: each[chosen] for kind, each in outputs.items()}))
     return data, {"path": NAME, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), **entry}
 
 
-def _clear(outputs: Outputs) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Of which images (N,) no two backends that both pass can disagree on the label."""
+def _is_clear(outputs: Outputs) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return for each image (N,) whether its label is the same within the tolerance between backends."""
     step = 1.0 if outputs.dtype == np.int8 else float(np.ptp(outputs)) / 255
     highest = np.sort(outputs.astype(np.float64), 1)[:, -2:]
     return np.asarray(highest[:, 1] - highest[:, 0] > 2 * STEPS * step)
 
 
-def _digits() -> Images:
-    """uint8 (10 * HANDS, 28, 28), by label."""
-    return np.stack([normalise(draw_digit(label, seed)) for label in range(10) for seed in range(HANDS)])
-
-
-def _lines() -> Images:
-    """uint8 (N, 32, 192)."""
-    pages = (draw_page([text], (320, 90), 50, seed, Look(gap=(0.0, 0.2))) for seed, text in enumerate(DRAWN_LINES))
-    return np.stack([line_image(find_ink(to_gray(page.picture)).strength) for page in pages])
-
-
 def add(bundle: Bundle) -> int:
-    """Give golden arrays to a bundle that is there; returns how many images. Raises OutputError, ModelError."""
+    """Write golden arrays into an existing bundle; returns the number of images. Raises OutputError, ModelError."""
     models = {kind: bundle.file(kind).load() for kind in KINDS if kind in bundle.files}
     data, entry = make(models, bundle.shapes)
-    manifest = {name: value for name, value in bundle.manifest.items() if name != "integer_weights"}  # foreseen once
+    # `integer_weights` is a key of older bundles that is no longer used.
+    manifest = {name: value for name, value in bundle.manifest.items() if name != "integer_weights"}
     text = json.dumps(manifest | {"golden": entry}, indent=1) + "\n"
     try:
         for name, content in ((NAME, data), (MANIFEST, text.encode())):  # the manifest last: it names the other
@@ -82,9 +64,9 @@ def add(bundle: Bundle) -> int:
             new.replace(bundle.folder / name)
     except OSError as error:
         raise OutputError(f"{bundle.folder} cannot be written: {error.strerror}") from error
-    again = load_lines(bundle.folder) if bundle.shapes.image == LINE else load_bundle(bundle.folder)
-    golden = load_golden(again)
-    assert golden is not None
+    golden = load_golden(task_for_image(bundle.shapes.image).load(bundle.folder))
+    if golden is None:
+        raise OutputError(f"{bundle.folder} holds no {NAME} after it was written")
     return len(golden.images)
 
 
@@ -94,9 +76,9 @@ def add(bundle: Bundle) -> int:
 @click.option("--shipped", is_flag=True, help="All bundles that ship with the package.")
 @debug_option
 def command(folders: tuple[Path, ...], lines: Path | None, shipped: bool) -> None:
-    """Put golden inputs and outputs into bundles, for `edge-digits doctor --self-test`.
+    """Write golden inputs and outputs into bundles, for `edge-digits doctor --self-test`.
 
-    What the int8 files give on this machine counts as right from then on: run it where the bundles were exported.
+    The outputs of this machine become the reference: run it where the bundles were exported.
     """
     bundles = [load_bundle(folder.absolute()) for folder in folders]  # not a shipped one of that name
     if lines:

@@ -1,9 +1,8 @@
-"""What of a trained network is exported: raw pixels in, logits out, and not one operation more.
+"""Reduces a trained network to what is exported: raw pixels in, logits out, and no other operation.
 
-Four things are taken out of the graph, because the runtime does them for nothing or only once: the scaling of
-the pixels goes into the first kernel, batch normalisation into the kernel and bias before it, the leading reshape is a
-view of the caller's array, and the last activation is left to the classifier, which needs logits for a confidence
-finer than int8.
+Four things are taken out of the graph: the scaling of the pixels goes into the first kernel, batch normalisation into
+the kernel and bias before it, the leading reshape is a view of the caller's array, and the last activation is left to
+the classifier, which needs logits for a confidence finer than int8.
 """
 
 import math
@@ -16,10 +15,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from export.errors import RunError
-from train.network import WindowedDense
 
-TOLERANCE = 1e-4  # of a probability: what float32 arithmetic in another order may change
-LINE_TOLERANCE = 1e-2  # of a logit of a line: the same, of values up to thirty
+TOLERANCE = 1e-4  # of a probability: from float32 arithmetic in another order
+LINE_TOLERANCE = 1e-2  # of a logit of a line: the same, with values up to thirty
 ACTIVATIONS = ("softmax", "sigmoid")
 BATCH = 200  # images
 
@@ -27,56 +25,44 @@ BATCH = 200  # images
 class Logits(NamedTuple):
     """The network to export, and the activation that turns its logits into probabilities."""
 
-    model: keras.Model  # float32 (N, *shape), 0..255, to logits (N, 10 or 11); 28x28 is a free reshape of `shape`
+    model: keras.Model  # float32 (N, *shape), 0..255, to logits; `shape` is a free reshape of height and width
     activation: str  # softmax or sigmoid
 
 
-def logits_model(trained: keras.Sequential, digits: NDArray[np.uint8]) -> Logits:
-    """Rebuild a trained network without scaling, leading reshape and last activation.
+def logits_model(trained: keras.Sequential, images: NDArray[np.uint8]) -> Logits:
+    """Rebuild a trained network without scaling, batch normalisation, leading reshape and last activation.
 
-    trained: (N, 28, 28) pixels 0..255 to (N, 10 or 11) probabilities; its first layer with weights is Dense, Conv2D or
-    WindowedDense.
-    digits: uint8 (N, 28, 28), on which both networks must give the same probabilities.
-    Raises RunError where the network is of another kind.
+    trained: (N, height, width) pixels 0..255 to (N, 10 or 11) probabilities of a digit, or to logits (N, columns, 11)
+    of a line; its first layer with weights is Dense or Conv2D.
+    images: uint8 (N, height, width), on which both networks must give the same outputs.
+    Raises RunError for a network of another kind.
     """
-    if not isinstance(trained, keras.Sequential) or trained.input_shape[1:] != (28, 28):
-        raise RunError("only a Sequential network on (28, 28) pixels can be exported")
+    if not isinstance(trained, keras.Sequential) or trained.input_shape[1:] != images.shape[1:]:
+        raise RunError(f"only a Sequential network on {images.shape[1:]} pixels can be exported")
     head = list(takewhile(_is_head, trained.layers))
     body = trained.layers[len(head) :]
+    if len(trained.output_shape) > 2:
+        logits = Logits(_bare(head, body), "softmax")
+        _check_same(outputs(trained, images), _logits(logits.model, images), LINE_TOLERANCE, "logits")
+        return logits
     activation = _activation(body[-1]) if body else None
     if activation not in ACTIVATIONS or trained.output_shape not in ((None, 10), (None, 11)):
         raise RunError(f"the network must end in a layer of ten or eleven outputs with {' or '.join(ACTIVATIONS)}")
-
     logits = Logits(_bare(head, body), activation)
-    _check_same(trained, logits, digits)
+    given = keras.ops.convert_to_numpy(keras.activations.get(activation)(_logits(logits.model, images)))
+    _check_same(outputs(trained, images), given, TOLERANCE, "probabilities")
     return logits
 
 
-def lines_model(trained: keras.Sequential, lines: NDArray[np.uint8]) -> keras.Model:
-    """Rebuild a trained network that reads lines of one width without scaling, normalisation and leading reshape.
-
-    trained: (N, 32, width) pixels 0..255 to logits (N, columns, 11). lines: uint8 (N, 32, width), on which both
-    networks must give the same logits. Raises RunError where they do not.
-    """
-    head = list(takewhile(_is_head, trained.layers))
-    model = _bare(head, trained.layers[len(head) :])
-    pixels = lines.astype(np.float32)
-    wanted, given = outputs(trained, pixels), outputs(model, pixels[..., np.newaxis])
-    difference = float(np.abs(wanted - given).max())
-    if not difference <= LINE_TOLERANCE:  # a NaN is none either
-        raise RunError(f"the network without its scaling layer gives other logits, by up to {difference:.2g}")
-    return model
-
-
 def outputs(model: keras.Model, images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return what a network makes of (N, ...) images. For few: it is not compiled first, as `predict` would."""
+    """Return the outputs of a network for a few (N, ...) images: unlike `predict`, it does not compile the network."""
     parts = [images[start : start + BATCH].astype(np.float32) for start in range(0, len(images), BATCH)]
     return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts])
 
 
 def _bare(head: list[keras.Layer], body: list[keras.Layer]) -> keras.Model:
-    """The body with the head's scaling in its first kernel, from what the head makes of the pixels to its outputs."""
-    # Fixed names: they end up in the files, whose bytes must not depend on what else this process has built.
+    """The body with the head's scaling in its first kernel, from the output of the head to its own."""
+    # Fixed names: they are in the files, whose bytes must not depend on other networks of this process.
     pixels = keras.Input(head[-1].output.shape[1:] if head else (28, 28), name="pixels")
     copies = []
     outputs = pixels
@@ -123,28 +109,29 @@ def _copy(layer: keras.Layer, name: str, is_last: bool, with_bias: bool) -> kera
 
 
 def _folds(layer: keras.Layer) -> bool:
-    """Tell whether a layer is batch normalisation right behind a layer that it can be multiplied into."""
+    """Return whether a layer is batch normalisation directly after a layer that it can be multiplied into."""
     if not isinstance(layer, keras.layers.BatchNormalization):
         return False
     before = layer.input._keras_history.operation
-    kinds = keras.layers.Dense | keras.layers.Conv2D | keras.layers.DepthwiseConv2D
-    return isinstance(before, kinds) and not before.use_bias and _activation(before) == "linear"
+    return (
+        isinstance(before, keras.layers.Dense | keras.layers.Conv2D)
+        and not before.use_bias
+        and _activation(before) == "linear"
+    )
 
 
 def _folded(layer: keras.Layer, norm: keras.layers.BatchNormalization) -> list[NDArray[np.float32]]:
-    """Kernel and bias that do what a layer without bias and the normalisation after it do."""
+    """Return kernel and bias equivalent to a layer without bias and the normalisation after it."""
     (kernel,) = layer.get_weights()
     mean, variance = (keras.ops.convert_to_numpy(part) for part in (norm.moving_mean, norm.moving_variance))
     gamma = keras.ops.convert_to_numpy(norm.gamma) if norm.scale else np.ones_like(mean)
     beta = keras.ops.convert_to_numpy(norm.beta) if norm.center else np.zeros_like(mean)
     factor = gamma / np.sqrt(variance + norm.epsilon)
-    # A depthwise kernel is (height, width, channels, 1), the others end in their outputs.
-    each = factor[:, np.newaxis] if isinstance(layer, keras.layers.DepthwiseConv2D) else factor
-    return [kernel * each, beta - mean * factor]
+    return [kernel * factor, beta - mean * factor]
 
 
 class _RowsDense(keras.layers.Layer):
-    """A dense layer along the last axis of (N, height, width), as one operation: Keras' own becomes a dozen."""
+    """A dense layer along the last axis of (N, height, width), as one operation; Keras' own becomes a dozen."""
 
     def __init__(self, units: int, name: str) -> None:
         super().__init__(name=name)
@@ -162,7 +149,7 @@ class _RowsDense(keras.layers.Layer):
 
 
 class _Reshape(keras.layers.Layer):
-    """Another view of the same numbers; Keras' own asks for the batch size at run time, with three more operations."""
+    """A reshape as one operation; Keras' own adds three to find the batch size at run time."""
 
     def __init__(self, shape: tuple[int, ...], name: str) -> None:
         super().__init__(name=name)
@@ -174,17 +161,17 @@ class _Reshape(keras.layers.Layer):
 
 def _scale_first_kernel(layers: list[keras.Layer], factor: float) -> None:
     first = next(layer for layer in layers if layer.weights)
-    if not isinstance(first, keras.layers.Dense | keras.layers.Conv2D | WindowedDense | _RowsDense):
-        raise RunError(f"the first layer with weights must be Dense or Conv2D or windows, not {type(first).__name__}")
+    if not isinstance(first, keras.layers.Dense | keras.layers.Conv2D | _RowsDense):
+        raise RunError(f"the first layer with weights must be Dense or Conv2D, not {type(first).__name__}")
     kernel, *others = first.get_weights()
     first.set_weights([(kernel.astype(np.float64) * factor).astype(np.float32), *others])
 
 
-def _check_same(trained: keras.Sequential, logits: Logits, digits: NDArray[np.uint8]) -> None:
-    pixels = digits.astype(np.float32)
-    wanted = outputs(trained, pixels)
-    raw = outputs(logits.model, pixels.reshape(len(digits), *logits.model.input_shape[1:]))
-    given = keras.ops.convert_to_numpy(keras.activations.get(logits.activation)(raw))
-    difference = float(np.abs(wanted - given).max())
-    if not difference <= TOLERANCE:  # a NaN is none either
-        raise RunError(f"the network without its scaling layer gives other probabilities, by up to {difference:.2g}")
+def _logits(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return outputs(model, images.reshape(len(images), *model.input_shape[1:]))
+
+
+def _check_same(trained: NDArray[np.float32], given: NDArray[np.float32], tolerance: float, what: str) -> None:
+    difference = float(np.abs(trained - given).max())
+    if not difference <= tolerance:  # a NaN is no match either
+        raise RunError(f"the network without its scaling layer gives other {what}, by up to {difference:.2g}")

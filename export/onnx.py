@@ -21,7 +21,7 @@ from export.parity import check_input
 
 OPSET = 17
 INPUT, OUTPUT, FLOATS = "pixels", "logits", "float_pixels"
-MOVES = ("Reshape", "Slice", "Transpose")  # operations that compute nothing: they take uint8 as well as float32
+MOVES = ("Reshape", "Slice", "Transpose")  # operations without arithmetic, which take uint8 as well as float32
 
 
 def convert_float(model: keras.Model) -> bytes:
@@ -44,7 +44,7 @@ def convert_int8(model: bytes, digits: NDArray[np.uint8]) -> bytes:
     """Return the int8 .onnx file (QDQ) of a float32 one: uint8 pixels in, float32 logits out.
 
     digits: uint8 (N, 28, 28), as the runtime will present them; the ranges of all tensors are measured on them.
-    Raises ParityError where the pixels would not be taken as they are.
+    Raises ParityError where raw pixels would be rescaled.
     """
     with tempfile.TemporaryDirectory() as folder, _quiet("root"):
         source, merged, quantised = (Path(folder, name) for name in ("float.onnx", "merged.onnx", "int8.onnx"))
@@ -72,7 +72,7 @@ def _input_shape(path: Path) -> tuple[int, ...]:
 
 
 def tensors(shape: tuple[int, ...], outputs: tuple[int, ...]) -> dict[str, Any]:
-    """Return what a manifest says of the two ends of both files; shape, outputs: of one image, without the batch."""
+    """Return the manifest's entries for both files; shape, outputs: of one image, without the batch."""
     output = {"dtype": "float32", "shape": list(outputs)}
     pixels = {"dtype": "uint8", "shape": list(shape), "scale": 1.0, "zero_point": 0}
     return {
@@ -90,10 +90,10 @@ class _Digits(CalibrationDataReader):
 
 
 def _take_uint8(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Let the pixels come as they are stored.
+    """Make the graph take pixels as uint8.
 
-    The step that quantises the input goes: with scale 1 and zero point 0 its result is the pixels themselves. Where
-    the network begins with an operation that ONNX Runtime computes in floats, such as a mean, they become floats.
+    The quantisation of the input is removed: with scale 1 and zero point 0 it changes nothing. Where the network
+    begins with an operation that ONNX Runtime computes in floats, such as a mean, they become floats.
     """
     readers = {name: node for node in graph.graph.node for name in node.input[:1]}
     source = INPUT
@@ -102,7 +102,8 @@ def _take_uint8(graph: onnx.ModelProto) -> onnx.ModelProto:
     nodes = graph.graph.node
     if reader.op_type == "QuantizeLinear":
         constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.graph.initializer}
-        check_input("onnx_int8", *(constants[name].item() for name in reader.input[1:]), wanted=0)
+        scale, zero_point = (constants[name].item() for name in reader.input[1:])
+        check_input("onnx_int8", scale, zero_point, expected=0)
         nodes.remove(reader)
         for node in nodes:
             node.input[:] = [source if name in reader.output else name for name in node.input]
@@ -115,7 +116,7 @@ def _take_uint8(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _plain(graph: onnx.ModelProto) -> bytes:
-    """Drop what differs from one conversion to the next or serves nobody: counters in names, comments, tools."""
+    """Remove what differs between conversions or is not needed: counters in names, comments, producers."""
     graph.graph.name = "digits"
     for tensor in (*graph.graph.input, *graph.graph.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
@@ -129,12 +130,12 @@ def _plain(graph: onnx.ModelProto) -> bytes:
     graph.ClearField("opset_import")
     graph.opset_import.extend(opsets)
     onnx.checker.check_model(graph, full_check=True)
-    return graph.SerializeToString(deterministic=True)
+    return bytes(graph.SerializeToString(deterministic=True))
 
 
 @contextlib.contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Keep a library's advice to itself."""
+    """Silence a library's advice."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

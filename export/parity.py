@@ -1,4 +1,4 @@
-"""The gate before a bundle: a converted network must do what the trained one does."""
+"""The parity gate: a converted network must give the same answers as the trained one."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,67 +9,51 @@ from edge_runtime.backends import litert, onnx
 from edge_runtime.bundles.bundle import Shapes
 from edge_runtime.types import Images
 from export.errors import ParityError
+from train.tasks import Limits
 
-if TYPE_CHECKING:  # else whoever predicts would load TensorFlow
+if TYPE_CHECKING:  # importing it loads TensorFlow
     from export.tflite import Graph
-
-Labels = NDArray[np.int64]  # (N,), 0 to 9
-DIGITS = 10  # outputs: an eleventh is for what is no digit
 
 BACKENDS = {"tflite_float": litert, "tflite_int8": litert, "onnx_float": onnx, "onnx_int8": onnx}
 
 
-class Limits(NamedTuple):
-    """What a conversion may cost, as fractions of the digits."""
+class Answers(NamedTuple):
+    """The answers of a converted and of the trained network to N images: labels of digits, or texts of lines."""
 
-    loss: float  # of accuracy
-    agreement: float  # the least share of digits with the trained network's label
-
-
-OURS = Limits(loss=0.0010, agreement=0.995)
-REPRODUCTIONS = Limits(loss=0.0030, agreement=0.990)  # small networks with sigmoid outputs: closer calls
-
-
-def predict(kind: str, model: bytes, digits: Images) -> Labels:
-    """Return the labels that the runtime's own backend reads with a model file.
-
-    kind: one of `BACKENDS`; digits: uint8 (N, 28, 28). Raises ModelError or BackendError where it refuses the file.
-    """
-    return logits(kind, model, digits)[:, :DIGITS].argmax(1)
+    given: NDArray[Any]  # (N,)
+    trained: NDArray[Any]  # (N,)
+    true: NDArray[Any]  # (N,)
 
 
 def logits(kind: str, model: bytes, images: Images) -> NDArray[np.float64]:
-    """Return the logits of N images, digits or lines, as the runtime's own backend gives them: (N, ...)."""
+    """Return the logits of N images as the runtime's own backend gives them: (N, ...).
+
+    kind: one of `BACKENDS`. Raises ModelError or BackendError where it refuses the file.
+    """
     backend = BACKENDS[kind].load(model, 1, Shapes(images.shape[1:], ()))
     raw = backend.run(images).astype(np.float64)
     return np.asarray(backend.scale * (raw - backend.zero_point), np.float64)
 
 
 def accuracy(predicted: NDArray[Any], true: NDArray[Any]) -> float:
-    """Return the share of digits that are right, or on which two networks agree: 0 to 1."""
+    """Return the share of answers that are right, or on which two networks agree: 0 to 1."""
     return float(np.mean(predicted == true))
 
 
-def check_labels(
-    kind: str,
-    predicted: NDArray[Any],
-    trained: NDArray[Any],
-    true: NDArray[Any],
-    limits: Limits,
-    what: str = "validation digits",
-) -> None:
-    """Compare a format's labels of N digits or lines with the trained network's; raises ParityError beyond `limits`."""
-    lost = int((trained == true).sum()) - int((predicted == true).sum())
+def check_answers(kind: str, answers: Answers, limits: Limits, what: str = "validation digits") -> None:
+    """Compare a format's answers with the trained network's; raises ParityError beyond `limits`."""
+    given, trained, true = answers
+    lost = int((trained == true).sum()) - int((given == true).sum())
     if lost > limits.loss * len(true):
         raise ParityError(
             f"{kind} reads {lost / len(true):.2%} fewer of the {what} than the trained network; "
             f"{limits.loss:.2%} is allowed"
         )
-    agreed = int((predicted == trained).sum())
+    agreed = int((given == trained).sum())
     if agreed < limits.agreement * len(true):
         raise ParityError(
-            f"{kind} gives the trained network's label on {agreed / len(true):.2%} of the {what}; "
-            f"{limits.agreement:.2%} is wanted"
+            f"{kind} gives the trained network's answer on {agreed / len(true):.2%} of the {what}; "
+            f"the least is {limits.agreement:.2%}"
         )
 
 
@@ -85,13 +69,13 @@ def check_graph(kind: str, graph: "Graph") -> None:
         raise ParityError(f"{kind} is not all int8: {len(graph.floats)} float tensors, the first is {graph.floats[0]}")
     if graph.input.dtype != "int8" or graph.output.dtype != "int8":
         raise ParityError(f"{kind} takes {graph.input.dtype} and gives {graph.output.dtype}, not int8")
-    check_input(kind, graph.input.scale, graph.input.zero_point, wanted=-128)
+    check_input(kind, graph.input.scale, graph.input.zero_point, expected=-128)
 
 
-def check_input(kind: str, scale: float, zero_point: int, wanted: int) -> None:
-    """Raise ParityError where stored pixels are not the pixels themselves, minus `wanted`."""
-    if (scale, zero_point) != (1.0, wanted):
+def check_input(kind: str, scale: float, zero_point: int, expected: int) -> None:
+    """Raise ParityError where stored pixels are not the pixels plus the zero point `expected`."""
+    if (scale, zero_point) != (1.0, expected):
         raise ParityError(
-            f"{kind} takes pixels with scale {scale:g} and zero point {zero_point}, not 1 and {wanted}: "
+            f"{kind} takes pixels with scale {scale:g} and zero point {zero_point}, not 1 and {expected}: "
             "calibration digits must span 0..255"
         )

@@ -1,26 +1,34 @@
-"""From a run folder to a bundle: the one place that knows the order of things."""
+"""From a run folder to a bundle: the steps of an export, in their order."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
+from numpy.typing import NDArray
 
-from edge_runtime.bundles.bundle import DIGIT, Shapes
+from edge_runtime.bundles.bundle import Shapes
+from edge_runtime.bundles.golden import NAME as GOLDEN
 from edge_runtime.errors import UsageError
 from edge_runtime.types import Images
-from export import bundle, card, confidence, formats, golden, lines, onnx, parity, tflite
+from export import bundle, confidence, formats, golden, onnx, parity, tflite
+from export.confidence import Confidence
 from export.errors import RunError
 from export.logits import Logits, logits_model, outputs
-from export.parity import DIGITS, Labels
 from export.run import Run, read_run
-from train.data.mnist import Mnist, load_mnist, normalised
-from train.synthetic.nondigits import Others
+from train.data.mnist import Mnist, load_mnist
+from train.network import fix_shape
+from train.tasks import Exported, Sample
 
-CALIBRATION = 1000  # digits, about a hundred of each
-OTHERS = 250  # pictures of no digit beside them, for a network that has an output for these
-SEED = 1  # of these; the ones of training have another
+
+@dataclass(frozen=True)
+class Measured:
+    """The exported files against the trained network."""
+
+    files: dict[str, Any]  # the manifest's entries, by format
+    keras: dict[str, Any]  # the trained network's own
+    answers: dict[str, NDArray[Any]]  # on the test images, by format
 
 
 def export_run(
@@ -31,79 +39,52 @@ def export_run(
     tell: Callable[[str], None] = print,
     validated: Path | None = None,
 ) -> dict[str, Any]:
-    """Convert a run, hold the result against the trained network, and write it as a bundle.
+    """Convert a run, compare the result with the trained network, and write it as a bundle; returns the manifest.
 
     folder: what `python -m train` wrote; out: the bundle's folder; data: MNIST, as for `load_mnist`.
-    tell: takes a line of progress. validated: a run of the same recipe that is not final: temperature and thresholds
-    are measured on it where `folder` holds a final one, which has no digits left for that. Returns the manifest.
+    tell: takes a line of progress. validated: a run of the same recipe that kept validation digits back, for a final
+    run: temperature and thresholds are measured on these.
+
     Raises UsageError where `validated` would have no effect, RunError, DataError, ParityError or OutputError; then
     nothing has been written.
     """
     bundle.check_target(out, overwrite)
     tell(f"reading {folder}")
     run = read_run(folder)
-    if run.recipe.reads_lines:
-        if validated is not None:
-            raise UsageError("--validated has no effect: lines are generated, and a final run has lines for that, too")
-        return lines.export_lines(run, folder, out, data, overwrite, tell)
     other = _validated(run, validated)
     tell("reading MNIST")
     mnist = load_mnist(data)
-    # A network that was trained on normalised digits is measured on such, like the figures of its run.
-    view = normalised if run.recipe.deforms else np.asarray
-    validation_images, validation_labels = mnist.validation_part()
-    validation = view(validation_images)
+    task, recipe = run.task, run.recipe
+    calibration = task.calibration(recipe, mnist)
+    logits = _logits(run, calibration)
+    models = formats.convert(logits.model, calibration, recipe.per_channel, tell)
+    parity.check_size("tflite_int8", len(models["tflite_int8"]), recipe.max_bytes)
 
-    calibration = _calibration(run, mnist)
-    logits = logits_model(run.model, calibration)
-    models = formats.convert(logits.model, calibration, run.recipe.per_channel, tell)
-    parity.check_size("tflite_int8", len(models["tflite_int8"]), run.recipe.max_bytes)
-
-    tell(f"comparing with the trained network on {len(validation):,} validation digits")
-    trained = _predict(run.model, validation)
-    limits = parity.REPRODUCTIONS if run.recipe.reproduction else parity.OURS
-    predicted = {kind: parity.predict(kind, model, validation) for kind, model in models.items()}
-    for kind, labels in predicted.items():
-        parity.check_labels(kind, labels, trained, validation_labels, limits)
-
-    raw, true = mnist.test_images, mnist.test_labels
-    tell(f"measuring on {len(true):,} test digits")
-    digits = view(raw)
-    read = {kind: parity.predict(kind, model, digits) for kind, model in models.items()}
-    tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
-    shapes = Shapes(DIGIT, (run.recipe.classes,))
-    tensors |= onnx.tensors(logits.model.input_shape[1:], shapes.outputs)
-    files = {
-        kind: bundle.describe(
-            formats.PATHS[kind],
-            model,
-            tensors[kind],
-            accuracy={"mnist_test": parity.accuracy(read[kind], true)},
-            agreement=parity.accuracy(predicted[kind], trained),
-        )
-        for kind, model in models.items()
-    }
-    figures = {"accuracy": {"mnist_test": parity.accuracy(_predict(run.model, digits), true)}}
+    validation = task.validation(recipe, mnist)
+    measured = _measure(run, mnist, logits, models, validation, tell)
     sure = None
     if other is not None:
-        tell(f"measuring confidence on {len(validation):,} validation digits")
+        tell(f"measuring confidence on {len(validation.images):,} {task.validation_name}")
         model = models["tflite_int8"] if other is run else _int8(other, mnist)
-        said = parity.logits("tflite_int8", model, validation)
-        sure = confidence.measure(said, validation_labels, logits.activation == "softmax")
-    known, entry = golden.make(models, shapes)
-    manifest = bundle.manifest(
-        run.recipe.name, run.recipe.summary, logits.activation, shapes, files, figures, sure, run.training, entry
-    )
-    manifest["validated"] = other.training if other else None
-    contents = {formats.PATHS[kind]: model for kind, model in models.items()} | {golden.NAME: known}
-    contents[formats.KERAS] = (folder / formats.KERAS).read_bytes()  # what the others are held against
-    contents |= card.files(run, manifest, card.Judged(raw, true, read["tflite_int8"]))
-    bundle.write(out, contents, manifest, overwrite)
+        found = task.evidence(partial(parity.logits, "tflite_int8", model), validation)
+        sure = confidence.measure(found.logits, found.labels, logits.activation == "softmax", found.kept)
+    manifest, known = _manifest(run, logits, models, measured, sure)
+    if not task.generated:
+        manifest["validated"] = other.training if other else None
+    contents = {formats.PATHS[kind]: model for kind, model in models.items()} | {GOLDEN: known}
+    contents[formats.KERAS] = (folder / formats.KERAS).read_bytes()  # the reference for comparisons
+    answers = measured.answers["tflite_int8"]
+    contents |= task.card(Exported(folder, recipe, run.training, manifest, mnist, answers))
+    bundle.write(out, contents, manifest, overwrite, task.load)
     return manifest
 
 
 def _validated(run: Run, folder: Path | None) -> Run | None:
-    """The run whose validation digits tell how sure a network may be taken to be, if there is one."""
+    """Return the run whose validation images the confidence is measured on, if there is one."""
+    if run.task.generated:
+        if folder is not None:
+            raise UsageError("--validated has no effect: validation images are generated, for a final run as well")
+        return run
     if not run.training["final"]:
         if folder is not None:
             raise UsageError("--validated has no effect: the run kept validation digits back itself")
@@ -116,21 +97,70 @@ def _validated(run: Run, folder: Path | None) -> Run | None:
     return other
 
 
-def _calibration(run: Run, mnist: Mnist) -> Images:
-    """What the ranges of int8 are measured on: uint8 (N, 28, 28), a tenth of them no digits where some were trained."""
-    images, labels = mnist.fit_part()
-    some = slice(None, None, len(images) // CALIBRATION)
-    digits = normalised(images[some])
-    if not run.recipe.others:
-        return digits
-    return np.concatenate([digits, Others(digits, labels[some], SEED, OTHERS).epoch(0)])
+def _logits(run: Run, calibration: Images) -> Logits:
+    return logits_model(fix_shape(run.model, run.recipe, run.task.exported_image), calibration)
 
 
 def _int8(run: Run, mnist: Mnist) -> bytes:
-    calibration = _calibration(run, mnist)
-    logits: Logits = logits_model(run.model, calibration)
-    return tflite.convert_int8(logits.model, calibration, run.recipe.per_channel)
+    calibration = run.task.calibration(run.recipe, mnist)
+    return tflite.convert_int8(_logits(run, calibration).model, calibration, run.recipe.per_channel)
 
 
-def _predict(model: keras.Model, digits: Images) -> Labels:
-    return outputs(model, digits)[:, :DIGITS].argmax(1)
+def _measure(
+    run: Run,
+    mnist: Mnist,
+    logits: Logits,
+    models: dict[str, bytes],
+    validation: Sample,
+    tell: Callable[[str], None],
+) -> Measured:
+    """Compare the formats with the trained network and measure their accuracy; raises ParityError."""
+    task, recipe = run.task, run.recipe
+    network = fix_shape(run.model, recipe, task.exported_image)
+    tell(f"comparing with the trained network on {len(validation.images):,} {task.validation_name}")
+    trained = task.decode(outputs(network, validation.images))
+    agreement = {}
+    for kind, model in models.items():
+        given = task.decode(parity.logits(kind, model, validation.images))
+        answers = parity.Answers(given, trained, validation.truth)
+        parity.check_answers(kind, answers, task.limits(recipe), task.validation_name)
+        agreement[kind] = parity.accuracy(given, trained)
+
+    test = task.test(recipe, mnist)
+    tell(f"measuring on {len(test.images):,} test images")
+    read = {kind: task.decode(parity.logits(kind, model, test.images)) for kind, model in models.items()}
+    tensors = {kind: tflite.inspect(models[kind]).tensors() for kind in ("tflite_float", "tflite_int8")}
+    tensors |= onnx.tensors(logits.model.input_shape[1:], logits.model.output_shape[1:])
+    files = {
+        kind: bundle.describe(
+            formats.PATHS[kind],
+            model,
+            tensors[kind],
+            accuracy={task.metric: parity.accuracy(read[kind], test.truth)},
+            agreement=agreement[kind],
+        )
+        for kind, model in models.items()
+    }
+    own = parity.accuracy(task.decode(outputs(network, test.images)), test.truth)
+    return Measured(files, {"accuracy": {task.metric: own}}, read)
+
+
+def _manifest(
+    run: Run, logits: Logits, models: dict[str, bytes], measured: Measured, sure: Confidence | None
+) -> tuple[dict[str, Any], bytes]:
+    """Return the manifest and the golden file that it names."""
+    shapes = Shapes(run.task.exported_image, tuple(logits.model.output_shape[1:]))
+    known, entry = golden.make(models, shapes)
+    facts = bundle.Facts(
+        name=run.recipe.name,
+        summary=run.recipe.summary,
+        content=run.task.content,
+        activation=logits.activation,
+        shapes=shapes,
+        files=measured.files,
+        keras=measured.keras,
+        confidence=sure,
+        training=run.training,
+        golden=entry,
+    )
+    return bundle.manifest(facts), known

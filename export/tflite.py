@@ -1,4 +1,4 @@
-"""TensorFlow's converter to .tflite, and what such a file says of itself."""
+"""TensorFlow's converter to .tflite, and the properties of .tflite files."""
 
 import tempfile
 from typing import Any, NamedTuple
@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.tools import flatbuffer_utils
-
-from edge_runtime.backends.litert import Interpreter
 
 
 class Tensor(NamedTuple):
@@ -21,20 +20,20 @@ class Tensor(NamedTuple):
     zero_point: int
 
     def entry(self) -> dict[str, Any]:
-        """Return what a manifest says of it."""
+        """Return its entry in a manifest."""
         quantisation = {"scale": self.scale, "zero_point": self.zero_point} if self.scale else {}
         return {"dtype": self.dtype, "shape": list(self.shape), **quantisation}
 
 
 class Graph(NamedTuple):
-    """What the runtime meets in a .tflite file."""
+    """The tensors of a .tflite file."""
 
     input: Tensor
     output: Tensor
-    floats: tuple[str, ...]  # names of the tensors between and at the ends that are no integers
+    floats: tuple[str, ...]  # names of all float tensors
 
     def tensors(self) -> dict[str, Any]:
-        """Return what a manifest says of the two ends."""
+        """Return the manifest's entries for input and output."""
         return {"input": self.input.entry(), "output": self.output.entry()}
 
 
@@ -47,10 +46,10 @@ def convert_int8(model: keras.Model, digits: NDArray[np.uint8], per_channel: boo
     """Return a full-integer .tflite file: int8 pixels in, int8 logits out, weights in int8; N is free.
 
     digits: uint8 (N, 28, 28), as the runtime will present them; the ranges of all tensors are measured on them.
-    per_channel: a scale for each output of a layer, 24 bytes in the file, rather than one for a dense layer.
+    per_channel: a scale for each output of a layer, 24 bytes in the file, instead of one for each dense layer.
     """
     samples = digits.reshape(len(digits), 1, *model.input_shape[1:]).astype(np.float32)
-    return _small(_convert(model, samples, per_channel))
+    return _strip(_convert(model, samples, per_channel))
 
 
 def _convert(model: keras.Model, samples: NDArray[np.float32] | None = None, per_channel: bool = True) -> bytes:
@@ -67,8 +66,8 @@ def _convert(model: keras.Model, samples: NDArray[np.float32] | None = None, per
         return bytes(converter.convert())
 
 
-def _small(model: bytes) -> bytes:
-    """Leave out what no interpreter needs to run the graph: names, measured ranges, notes of the converter."""
+def _strip(model: bytes) -> bytes:
+    """Remove what interpreters do not need: names, measured ranges, metadata of the converter."""
     content = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
     content.description = content.metadata = content.metadataBuffer = content.signatureDefs = None
     (graph,) = content.subgraphs

@@ -6,7 +6,7 @@ import sys
 from edge_runtime.cli.run import run
 from train.data.mnist import Mnist, load_mnist
 
-USERS = ("train.__main__", "export.pipeline", "export.lines", "benchmarks.options")  # who asks for MNIST
+USERS = ("train.__main__", "export.pipeline", "benchmarks.options")  # who asks for MNIST
 
 
 def few_of(mnist: Mnist) -> Mnist:

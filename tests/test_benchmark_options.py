@@ -43,7 +43,7 @@ def test_another_model_needs_another_folder_than_the_record(command, mine, capfd
     for given in ([], ["--out", tables.RESULTS], ["--out", tables.RESULTS / ".." / "results"]):
         assert run(command, "--model", mine, *given) == 2
         said = capfd.readouterr()
-        assert "gives other results than those on record: name another folder with --out" in said.err
+        assert "gives other results than the recorded ones: name another folder with --out" in said.err
         assert said.out == ""
     assert record() == before
 
@@ -86,7 +86,7 @@ def test_a_run_of_no_measured_model_is_refused(command, tmp_path, capfd):
         (["parity", "--mnist-c", "file.npz"], "--mnist-c has no effect here: it needs --real"),
         (["latency", "--official", "--seconds", "2"], "--seconds has no effect here"),
         (["latency", "--subject", "litert", "--run", "run"], "--run has no effect here: it needs --subject keras-call"),
-        (["latency", "--subject", "numpy", "--model", "cnn"], "--subject numpy cannot be measured of cnn: "),
+        (["latency", "--subject", "numpy", "--model", "cnn"], "--subject numpy cannot be measured for cnn: "),
         (["latency", "--core", "9999"], "9999: this process may use"),
         (["instructions", "--subject", "keras-call"], "'keras-call' is not one of"),
         (["camera", "--part", "pace", "--films", "3"], "--films has no effect here: it needs --part accuracy"),

@@ -1,7 +1,7 @@
 """The figures of cameras: what they are made of."""
 
 from benchmarks.camera import accuracy
-from benchmarks.camera.command import PARTS, wanted
+from benchmarks.camera.command import PARTS, targets
 from benchmarks.camera.scenes import film, scene
 from edge_runtime import Classifier, Reader
 from edge_runtime.watch.watching import Watch
@@ -24,10 +24,10 @@ def test_a_film_is_watched():
     assert found == {"films": 1, "frames": 90, "right": 1, "wrong": 0, "of_nothing": 0, "sheets_read": 1}
 
 
-def test_promises_are_held_against_what_was_measured():
+def test_targets_are_held_against_what_was_measured():
     lasting = {"heals_within_s": 4.0, "not_healed": 1, "mib": [100, 104], "threads": [5, 5], "files": [4, 4]}
-    met = {each["what"]: each["met"] for each in wanted({"endurance": lasting})}
+    met = {each["what"]: each["met"] for each in targets({"endurance": lasting})}
     assert list(met.values()) == [True, False, True, True, True]
     ends = {"seconds": {"at work": 0.4, "a camera that hangs": 2.5}, "lost": 0}
-    assert [each["met"] for each in wanted({"endings": ends})] == [False, True]
-    assert wanted(dict.fromkeys(PARTS)) == []
+    assert [each["met"] for each in targets({"endings": ends})] == [False, True]
+    assert targets(dict.fromkeys(PARTS)) == []

@@ -192,7 +192,7 @@ def bomb(path: Path) -> None:
         (text, "not a zip file"),
         (truncated, "not a zip file"),
         (other_names, "has no x_test, x_train"),
-        (other_shape, "60000 x 28 x 28 whole numbers, these are uint8 100 x 28 x 28"),
+        (other_shape, "60000 x 28 x 28 integers, these are uint8 100 x 28 x 28"),
         (fractions, "these are float32"),
         (objects, "allow_pickle"),
         (bomb, "unpacks to more than"),
@@ -226,7 +226,7 @@ def test_wrong_idx_files_are_refused(mnist: Mnist, tmp_path: Path, cache: Path) 
 
 
 def test_a_changed_wheel_is_refused_before_it_is_opened() -> None:
-    with pytest.raises(DataError, match="not the known one"):
+    with pytest.raises(DataError, match="not the expected one"):
         data._read_wheel(b"PK\x03\x04 and so on")
 
 

@@ -1,4 +1,4 @@
-"""Deformed training digits: the same for the same seed, always different otherwise, and still the same digit."""
+"""Augmented training digits: the same for the same seed, always different otherwise, and still the same digit."""
 
 import subprocess
 import sys
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from edge_runtime.normalise import BOX, normalise
-from train.augmentation.augment import CHUNK, Deformer
+from train.augmentation.augment import CHUNK, Augmenter
 from train.augmentation.chance import CANVAS
-from train.augmentation.settings import MILD, STRONG, Deformation
+from train.augmentation.settings import MILD, STRONG, Augmentation
 
-SHARES = [field.name for field in fields(Deformation) if field.name.endswith("_share")]
-CLEAN = Deformation(**dict.fromkeys(SHARES, 0.0))
+SHARES = [field.name for field in fields(Augmentation) if field.name.endswith("_share")]
+CLEAN = Augmentation(**dict.fromkeys(SHARES, 0.0))
 
 
 def drawn() -> np.ndarray:
@@ -35,38 +35,40 @@ def digits() -> np.ndarray:
 
 def test_same_seed_and_epoch_give_the_same_bytes(digits):
     labels = np.arange(10)
-    once, again = (Deformer(digits, 7, labels).epoch(3) for _ in range(2))
+    once, again = (Augmenter(digits, 7, labels).epoch(3) for _ in range(2))
     assert once.dtype == np.uint8 and once.shape == digits.shape
     assert np.array_equal(once, again)
 
 
 def test_an_epoch_does_not_depend_on_those_before(digits):
-    deformer = Deformer(digits, 7)
-    deformer.epoch(1)
-    assert np.array_equal(deformer.epoch(5), Deformer(digits, 7).epoch(5))
+    augmenter = Augmenter(digits, 7)
+    augmenter.epoch(1)
+    assert np.array_equal(augmenter.epoch(5), Augmenter(digits, 7).epoch(5))
 
 
 def test_every_epoch_seed_and_copy_is_another(digits):
     copies = np.repeat(digits[3:4], CHUNK + 20, axis=0)
-    deformer = Deformer(copies, 0, deformation=CLEAN)
-    made = np.concatenate([deformer.epoch(0), deformer.epoch(1), Deformer(copies, 1, deformation=CLEAN).epoch(0)])
+    augmenter = Augmenter(copies, 0, augmentation=CLEAN)
+    made = np.concatenate([augmenter.epoch(0), augmenter.epoch(1), Augmenter(copies, 1, augmentation=CLEAN).epoch(0)])
     assert len(np.unique(made.reshape(len(made), -1), axis=0)) == len(made)
 
 
 def test_the_source_is_left_alone(digits):
     before = digits.copy()
-    Deformer(digits, 0, np.arange(10), Deformation(flag_share=1, bar_share=1, wave_share=1, curl_share=1)).epoch(0)
+    Augmenter(digits, 0, np.arange(10), Augmentation(flag_share=1, bar_share=1, wave_share=1, curl_share=1)).epoch(0)
     assert np.array_equal(digits, before)
 
 
 def test_a_mild_deformation_stays_nearer(digits):
     copies = np.repeat(digits, 60, axis=0)
-    far = [np.abs(Deformer(copies, 2, deformation=how).epoch(0) - copies.astype(int)).mean() for how in (MILD, STRONG)]
+    far = [
+        np.abs(Augmenter(copies, 2, augmentation=how).epoch(0) - copies.astype(int)).mean() for how in (MILD, STRONG)
+    ]
     assert far[0] < 0.8 * far[1]
 
 
 def test_deformed_digits_are_normalised_and_never_blank(digits):
-    made = Deformer(np.repeat(digits, 60, axis=0), 2).epoch(0)
+    made = Augmenter(np.repeat(digits, 60, axis=0), 2).epoch(0)
     assert made.any((1, 2)).all()
     for digit in made:
         rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
@@ -77,7 +79,7 @@ def test_deformed_digits_are_normalised_and_never_blank(digits):
 def test_a_digit_stays_itself(digits, how):
     """The mean of many deformations of a digit looks more like that digit than like any other."""
     count = 120
-    made = Deformer(np.repeat(digits, count, axis=0), 4, deformation=how).epoch(0)
+    made = Augmenter(np.repeat(digits, count, axis=0), 4, augmentation=how).epoch(0)
     means = made.reshape(10, count, -1).mean(1)
     alike = np.corrcoef(means, digits.reshape(10, -1))[:10, 10:]
     assert np.array_equal(alike.argmax(1), np.arange(10))
@@ -91,7 +93,7 @@ def test_no_deformation_gives_nearly_the_digit(digits):
         **dict.fromkeys(("ripple", "bend", "width"), (0.0, 0.0)),
         **dict.fromkeys(("size", "sharpness"), (1.0, 1.0)),
     )
-    made = Deformer(digits, 0, deformation=still).epoch(0)
+    made = Augmenter(digits, 0, augmentation=still).epoch(0)
     assert np.abs(made.astype(int) - digits).mean() < 10
 
 
@@ -102,25 +104,25 @@ def test_each_kind_of_dirt_shows(digits, share):
     one[4:24, 13:16] = 255
     some = np.repeat([one, digits[7], digits[9]], 20, axis=0)
     labels = np.repeat([1, 7, 9], 20)
-    plain = Deformer(some, 1, labels, CLEAN).pictures(0, 60)
-    dirty = Deformer(some, 1, labels, replace(CLEAN, **{share: 1.0})).pictures(0, 60)
+    plain = Augmenter(some, 1, labels, CLEAN).raw_images(0, 60)
+    dirty = Augmenter(some, 1, labels, replace(CLEAN, **{share: 1.0})).raw_images(0, 60)
     assert dirty.dtype == np.uint8 and dirty.shape == (60, CANVAS, CANVAS)
     assert (plain != dirty).any((1, 2)).sum() >= 15
 
 
 def test_strokes_are_added_only_to_their_digits(digits):
-    how = Deformation(flag_share=1, bar_share=1, wave_share=1, curl_share=1)
+    how = Augmentation(flag_share=1, bar_share=1, wave_share=1, curl_share=1)
     others = [value for value in range(10) if value not in (1, 7, 9)]
-    with_labels = Deformer(digits[others], 0, np.array(others), how)
-    no_sevens = Deformer(digits[others], 0, np.zeros(len(others), int), how)
+    with_labels = Augmenter(digits[others], 0, np.array(others), how)
+    no_sevens = Augmenter(digits[others], 0, np.zeros(len(others), int), how)
     assert np.array_equal(with_labels.epoch(0), no_sevens.epoch(0))
 
 
 def test_wrong_digits_are_refused(digits):
     with pytest.raises(ValueError, match="uint8"):
-        Deformer(digits.astype(np.float32), 0)
+        Augmenter(digits.astype(np.float32), 0)
     with pytest.raises(ValueError, match="labels"):
-        Deformer(digits, 0, np.arange(9))
+        Augmenter(digits, 0, np.arange(9))
 
 
 def test_deforming_needs_no_tensorflow():

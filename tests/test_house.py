@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and what the wheel holds."""
 
 import ast
+import re
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,41 @@ def imports(path):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield node.module.split(".")[0]
+
+
+LONGEST = 60  # lines of a function
+PARAMETERS = 8  # of a function, without self; more become a settings object
+
+
+def functions():
+    """All functions of the packages: file, line and node."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node
+
+
+def is_click_command(node):
+    """Whether a decorator is click's, or one of our groups': such a function has a parameter for each option."""
+    return any(re.search(r"\.(command|group)\(", ast.unparse(each)) for each in node.decorator_list)
+
+
+def parameters(node):
+    """The number of a function's parameters, without self and cls."""
+    given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return sum(each.arg not in ("self", "cls") for each in given)
+
+
+def test_functions_are_short():
+    lengths = {place: node.end_lineno - node.lineno + 1 for place, node in functions()}
+    assert len(lengths) > 1000
+    assert {place: length for place, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_functions_have_few_parameters():
+    counts = {place: parameters(node) for place, node in functions() if not is_click_command(node)}
+    assert {place: count for place, count in counts.items() if count > PARAMETERS} == {}
 
 
 def runtime_files():

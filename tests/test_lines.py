@@ -19,14 +19,13 @@ from edge_runtime.lines.ctc import decode, likelihood
 from edge_runtime.lines.recogniser import LineReader, spell
 from edge_runtime.synthetic.pages import Look, draw_page
 from edge_runtime.types import NONE, Status
-from export import lines as exported
 from export.errors import ParityError
 from export.pipeline import export_run
-from train import line_fit
 from train.__main__ import main
 from train.recipes import RECIPES, Conv, Pool
-from train.synthetic.hands import SHAPES, other_hand
-from train.synthetic.lines import MOST, lines
+from train.synthetic.hands import SHAPES, redraw
+from train.synthetic.lines import MOST, draw_lines
+from train.tasks import lines as task
 
 COLUMNS = 48
 TOUCHING = (["36", "52"], ["2074"], ["800"])
@@ -218,14 +217,14 @@ def test_rows_are_read_as_a_whole_where_that_helps_and_there_are_not_too_many():
 
 def test_lines_repeat_with_their_seed_and_differ_with_another(mnist):
     images, labels = mnist.fit_part()
-    one, again, other = (lines(images, labels, 30, seed) for seed in (5, 5, 6))
+    one, again, other = (draw_lines(images, labels, 30, seed) for seed in (5, 5, 6))
     assert np.array_equal(one.images, again.images)
     assert np.array_equal(one.labels, again.labels)
     assert not np.array_equal(one.images, other.images)
 
 
 def test_lines_hold_all_digits_and_lengths_in_order(mnist):
-    drawn = lines(*mnist.fit_part(), 300, 1)
+    drawn = draw_lines(*mnist.fit_part(), 300, 1)
     assert drawn.images.shape == (300, *LINE)
     lengths = (drawn.labels >= 0).sum(1)
     assert set(lengths) == set(range(1, MOST + 1))
@@ -240,26 +239,25 @@ def test_other_hands_draw_digits_of_a_size_and_leave_the_rest(label, mnist):
     images, labels = mnist.fit_part()
     image = images[labels == label][0]
     random = np.random.default_rng(3)
-    shapes = [other_hand(image, label, random) for _ in range(60)]
+    shapes = [redraw(image, label, random) for _ in range(60)]
     anew = [shape for shape in shapes if not np.array_equal(shape, image)]
     assert 0 < len(anew) < len(shapes)
     for shape in anew:
         rows = np.flatnonzero(shape.max(1) > 96)
         assert np.ptp(rows) >= 14
-    assert np.array_equal(other_hand(image, 3, random), image)
+    assert np.array_equal(redraw(image, 3, random), image)
 
 
 @pytest.mark.usefixtures("little_data")
-def test_a_training_of_lines_has_its_figures_and_what_reads_none_is_not_exported(tmp_path, monkeypatch, capsys):
+def test_a_training_of_lines_has_its_metrics_and_what_reads_none_is_not_exported(tmp_path, monkeypatch, capsys):
     few_layers = (Conv(8, 5, 2, "same"), Pool(2), Conv(8, 3, padding="same"), *3 * (Pool((2, 1)),))
     recipe = dataclasses.replace(RECIPES["lines"], layers=(*few_layers, RECIPES["lines"].layers[-1]))
     monkeypatch.setitem(RECIPES, "lines", recipe)
     batch = recipe.batch
     # One width: each would be compiled for itself.
     for name, value in {"DRAWN": 2 * batch, "BLOCK": batch, "JUDGED": 20, "WIDTHS": (LINE[1],)}.items():
-        monkeypatch.setattr(line_fit, name, value)
-    monkeypatch.setattr(exported, "JUDGED", 60)
-    monkeypatch.setattr(exported, "CALIBRATION", 40)
+        monkeypatch.setattr(task, name, value)
+    monkeypatch.setattr(task, "CALIBRATION", 40)
     run = tmp_path / "run"
     arguments = ["lines", "--epochs", "2", "--out", str(run), "--pool", str(tmp_path / "pool")]
     assert main(arguments) == 0

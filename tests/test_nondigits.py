@@ -1,4 +1,4 @@
-"""The benchmark of what is no digit: what it draws, what it counts, and when it says that a promise is not kept."""
+"""The benchmark of non-digits: what it draws, what it counts, and when it reports a missed target."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ def drawn() -> Mnist:
 
 
 def test_digits_are_kept_and_noise_and_blanks_are_rejected_with_the_reasons(drawn):
-    pictures = {"blanks": nondigits.blanks(40), "noise": nondigits.noises(40)}
-    found = nondigits.measure("ann", drawn, pictures, None, lambda line: None)
+    images = {"blanks": nondigits.blanks(40), "noise": nondigits.noises(40)}
+    found = nondigits.measure("ann", drawn, images, None, lambda line: None)
     assert found["kept"]["MNIST test"]["kept"] > 0.8
     for figures in found["rejected"].values():
-        assert figures["pictures"] == 40
+        assert figures["images"] == 40
         assert figures["rejected"] > 0.9
         assert sum(figures["reasons"].values()) == pytest.approx(figures["rejected"])
     kept = [at["sets"]["MNIST test"]["kept"] for at in found["by_error"]]
@@ -34,14 +34,14 @@ def test_digits_are_kept_and_noise_and_blanks_are_rejected_with_the_reasons(draw
     assert len(kept) == len(nondigits.MAX_ERRORS)
 
 
-def test_drawn_pictures_repeat_and_differ():
+def test_drawn_images_repeat_and_differ():
     for draw in (nondigits.blanks, nondigits.noises):
         first, again = draw(8), draw(8)
         assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
-        assert len({picture.tobytes() for picture in first}) == 8
+        assert len({image.tobytes() for image in first}) == 8
 
 
-def test_what_is_promised_and_not_kept_is_said():
+def test_missed_targets_are_reported():
     shares = {"blanks": 0.99, "noise": 0.98, "Fashion-MNIST": 1.0, "letters": 0.84}
     rejected = {kind: {"rejected": share} for kind, share in shares.items()}
     assert [line.split()[3] for line in nondigits.lapses({"kept": KEPT, "rejected": rejected})] == [

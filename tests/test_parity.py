@@ -121,7 +121,7 @@ def test_a_bundle_of_the_users_own_is_measured_and_a_lapse_ends_with_1(few, tmp_
     assert set(found["formats"]) == {"keras", "tflite_float", "tflite_int8", "onnx_float", "onnx_int8"}
     assert all(each["agreement"] > 0.98 for each in found["formats"].values())
     assert re.search(r"tflite_int8 +[\d,]+ bytes  9\d\.\d\d% \(95 %: ", said.out)
-    assert re.search(r"NumPy alone +LiteRT's label for 100.00% of the digits; .* by [01] at most", said.out)
+    assert re.search(r"NumPy backend +LiteRT's label for 100.00% of the digits; .* by [01] at most", said.out)
     (picture,) = out.glob("disagreements-mine-*.png")
     assert picture.stat().st_size > 1000
     assert {path: path.stat().st_mtime_ns for path in tables.RESULTS.rglob("*")} == before
@@ -139,7 +139,7 @@ def test_a_network_of_convolutions_is_none_for_numpy(few):
     }
 
 
-def test_the_default_model_alone_is_held_to_what_is_promised(monkeypatch, capfd, tmp_path, few):
+def test_the_default_model_alone_is_held_to_its_targets(monkeypatch, capfd, tmp_path, few):
     figures = {
         "reference": "keras",
         "formats": {

@@ -1,4 +1,4 @@
-"""Deformed digits on disk: made ahead, taken again, and never half of them."""
+"""Drawn images on disk: drawn ahead, read again, and never half written."""
 
 import multiprocessing
 import os
@@ -15,9 +15,9 @@ import pytest
 from edge_runtime.errors import OutputError
 from tests.conftest import ROOT
 from tests.test_deform import drawn
-from train.augmentation.augment import Deformer
+from train.augmentation.augment import Augmenter
 from train.augmentation.settings import MILD
-from train.data.pool import Pool
+from train.data.pool import ImagePool
 from train.errors import TrainError
 
 MANY = 5_000  # epochs: more than are made before a test ends
@@ -29,73 +29,73 @@ def digits() -> np.ndarray:
 
 
 def test_epochs_come_as_the_deformer_makes_them(digits: np.ndarray, tmp_path: Path) -> None:
-    deformer = Deformer(digits, 5, np.arange(10))
-    with Pool(tmp_path, deformer, 3) as pool:
+    augmenter = Augmenter(digits, 5, np.arange(10))
+    with ImagePool(tmp_path, augmenter, 3) as pool:
         for number in (2, 0, 1, 2):
-            made = pool.digits(number)
+            made = pool.epoch(number)
             assert made.dtype == np.uint8
-            assert np.array_equal(made, deformer.epoch(number))
+            assert np.array_equal(made, augmenter.epoch(number))
     assert pool.waited > 0
 
 
 def test_what_is_there_is_taken_again(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), 2) as pool:
-        pool.digits(1)
+    with ImagePool(tmp_path, Augmenter(digits, 5), 2) as pool:
+        pool.epoch(1)
     made = {path: path.stat().st_mtime_ns for path in pool.folder.iterdir()}
     assert len(made) == 2
-    with Pool(tmp_path, Deformer(digits, 5), 3) as longer:
-        longer.digits(2)
+    with ImagePool(tmp_path, Augmenter(digits, 5), 3) as longer:
+        longer.epoch(2)
     assert longer.folder == pool.folder
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
 def test_other_digits_labels_seeds_and_settings_are_kept_apart(digits: np.ndarray, tmp_path: Path) -> None:
     labels = np.arange(10)
-    deformers = [
-        Deformer(digits, 5, labels),
-        Deformer(digits, 6, labels),
-        Deformer(digits, 5, labels[::-1].copy()),
-        Deformer(digits, 5),
-        Deformer(digits[::-1].copy(), 5, labels),
-        Deformer(digits, 5, labels, MILD),
+    augmenters = [
+        Augmenter(digits, 5, labels),
+        Augmenter(digits, 6, labels),
+        Augmenter(digits, 5, labels[::-1].copy()),
+        Augmenter(digits, 5),
+        Augmenter(digits[::-1].copy(), 5, labels),
+        Augmenter(digits, 5, labels, MILD),
     ]
-    assert len({Pool(tmp_path, deformer, 1).folder for deformer in deformers}) == len(deformers)
+    assert len({ImagePool(tmp_path, augmenter, 1).folder for augmenter in augmenters}) == len(augmenters)
 
 
 def test_leaving_early_stops_the_other_process_and_leaves_whole_files(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), MANY) as pool:
-        pool.digits(0)
+    with ImagePool(tmp_path, Augmenter(digits, 5), MANY) as pool:
+        pool.epoch(0)
     assert multiprocessing.active_children() == []
     for path in pool.folder.glob("*.npy"):
         assert np.load(path).shape == digits.shape
 
 
 def test_a_dead_maker_is_an_error_not_a_hang(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), MANY) as pool:
-        pool.digits(0)
+    with ImagePool(tmp_path, Augmenter(digits, 5), MANY) as pool:
+        pool.epoch(0)
         (maker,) = multiprocessing.active_children()
         os.kill(maker.pid, signal.SIGKILL)
-        with pytest.raises(TrainError, match="ended before its time"):
-            pool.digits(MANY - 1)
+        with pytest.raises(TrainError, match="process that draws images died"):
+            pool.epoch(MANY - 1)
 
 
 def test_a_disk_that_refuses_is_named(digits: np.ndarray, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be made"):
-        Pool(Path("/proc/nowhere"), Deformer(digits, 5), 1).__enter__()
-    pool = Pool(tmp_path, Deformer(digits, 5), 1)
+        ImagePool(Path("/proc/nowhere"), Augmenter(digits, 5), 1).__enter__()
+    pool = ImagePool(tmp_path, Augmenter(digits, 5), 1)
     # A file's place is taken by a folder that is not empty: no rename replaces that.
     (pool.folder / "0000.npy" / "taken").mkdir(parents=True)
     with pytest.raises(TrainError, match="is damaged"), pool:
-        pool.digits(0)
+        pool.epoch(0)
 
 
 def test_a_damaged_file_is_named(digits: np.ndarray, tmp_path: Path) -> None:
-    with Pool(tmp_path, Deformer(digits, 5), 1) as pool:
-        pool.digits(0)
+    with ImagePool(tmp_path, Augmenter(digits, 5), 1) as pool:
+        pool.epoch(0)
     path = pool.folder / "0000.npy"
     path.write_bytes(path.read_bytes()[:200])
-    with Pool(tmp_path, Deformer(digits, 5), 1) as again, pytest.raises(TrainError, match=f"{path} is damaged"):
-        again.digits(0)
+    with ImagePool(tmp_path, Augmenter(digits, 5), 1) as again, pytest.raises(TrainError, match=f"{path} is damaged"):
+        again.epoch(0)
 
 
 def test_a_ctrl_c_to_all_processes_is_told_once(digits: np.ndarray, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> N
     context = multiprocessing.get_context("spawn")
     parent = context.Process(target=_hold, args=(digits, tmp_path))
     parent.start()
-    folder = Pool(tmp_path, Deformer(digits, 5), 1).folder
+    folder = ImagePool(tmp_path, Augmenter(digits, 5), 1).folder
     while not (folder / "0000.npy").exists():
         time.sleep(0.05)
     parent.kill()
@@ -130,13 +130,13 @@ def test_the_maker_goes_with_its_parent(digits: np.ndarray, tmp_path: Path) -> N
 
 
 def _hold(digits: np.ndarray, folder: Path) -> None:
-    with Pool(folder, Deformer(digits, 5), MANY):
+    with ImagePool(folder, Augmenter(digits, 5), MANY):
         threading.Event().wait()
 
 
 if __name__ == "__main__":  # waits for digits, in a process of its own
     place = Path(sys.argv[1])
-    with Pool(place, Deformer(np.load(place / "digits.npy"), 5), MANY) as pool:
-        pool.digits(0)
+    with ImagePool(place, Augmenter(np.load(place / "digits.npy"), 5), MANY) as pool:
+        pool.epoch(0)
         print("drawing", flush=True)
-        pool.digits(MANY - 1)
+        pool.epoch(MANY - 1)

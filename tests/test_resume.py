@@ -1,4 +1,4 @@
-"""A training that is killed goes on as if nothing had happened; networks that learn from others, and rounded ones."""
+"""A training that is killed goes on as if nothing had happened; networks that learn from others."""
 
 import csv
 import dataclasses
@@ -21,8 +21,8 @@ from train.__main__ import main
 from train.augmentation.settings import MILD, STRONG
 from train.data.mnist import Mnist
 from train.errors import CheckpointError, TeacherError
-from train.recipes import RECIPES, Crop, Dense, Distil, Lesson, Pool, Recipe, Windows
-from train.score import Result
+from train.recipes import RECIPES, Dense, Distil, Lesson, Pool, Recipe
+from train.results import DigitResult
 
 EPOCHS = 3
 KILLED_EPOCHS = 12  # so many that a kill after the second comes before the end
@@ -34,15 +34,13 @@ def tiny() -> Recipe:
     """Everything that a training has a state of, in a small network and in float32."""
     return dataclasses.replace(
         RECIPES["ann-nano"],
-        layers=(Crop(2), Pool(2, "mean"), Dense(24, "relu", norm=True, dropout=0.1), Dense(10, "softmax")),
+        layers=(Pool(2, "mean"), Dense(24, "relu", norm=True, dropout=0.1), Dense(10, "softmax")),
         batch=100,
         average=0.9,
-        weight_bits=4,
-        rounded_epochs=1,
         lessons=(Lesson(STRONG), Lesson(MILD)),
-        deformed_epochs=1,
+        augmented_epochs=1,
         distil=None,
-        others=0.0,
+        nondigits=0.0,
         precision="float32",
     )
 
@@ -94,7 +92,7 @@ def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".part") == [checkpoint.NAME]
     assert main(begun) == 1
     said = capsys.readouterr().err
-    assert said.splitlines()[-1].endswith("holds a run that was stopped; --resume goes on, --overwrite starts anew")
+    assert said.splitlines()[-1].endswith("holds a run that was stopped; --resume continues, --overwrite starts again")
 
     done = checkpoint.read(tmp_path).epoch
     assert 2 <= done < KILLED_EPOCHS
@@ -124,7 +122,7 @@ class Trained(NamedTuple):
 
     plan: fit.Plan
     model: keras.Model
-    result: Result
+    result: DigitResult
 
 
 @pytest.fixture(scope="module")
@@ -159,27 +157,6 @@ def test_a_checkpoint_of_another_training_is_refused(
         fit.train(tiny, few, plan)
 
 
-def test_rounded_weights_lie_on_fifteen_steps_for_each_output(trained: Trained) -> None:
-    for layer in trained.model.layers:
-        if isinstance(layer, keras.layers.Dense):
-            kernel = layer.get_weights()[0]
-            steps = kernel / np.abs(kernel).max(0) * 7
-            np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
-            assert len(np.unique(np.round(steps))) == 15
-
-
-def test_a_network_of_windows_learns_and_is_read_again(tiny: Recipe, few: Mnist, pool: Path, tmp_path: Path) -> None:
-    windows = (Pool(2, "mean"), Windows(6, 4, 8), Dense(10, "softmax"))
-    recipe = dataclasses.replace(tiny, layers=windows, weight_bits=None, batch=20)
-    model, result = fit.train(recipe, few, fit.Plan(epochs=2, pool=pool))
-    assert result.parameters == 9 * (36 * 8 + 8) + 72 * 10 + 10
-    assert result.validation.accuracy > 0.5
-    fit.save(model, tmp_path)
-    shown = few.test_images[:100]
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert np.array_equal(loaded.predict(shown, verbose=0), model.predict(shown, verbose=0))
-
-
 @pytest.fixture(scope="module")
 def teacher(few: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that others may learn from."""
@@ -195,7 +172,7 @@ def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, te
     # Labels that are all wrong: what is right afterwards was learnt from the teacher.
     labels = few.train_labels.copy()
     labels[: -few.validation] = 9 - labels[: -few.validation]
-    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), lessons=TAUGHT, weight_bits=None, batch=20)
+    learner = dataclasses.replace(tiny, distil=Distil(share=1.0), lessons=TAUGHT, batch=20)
     plan = fit.Plan(epochs=3, teachers=[teacher])
     _, result = fit.train(learner, dataclasses.replace(few, train_labels=labels), plan)
     assert result.validation.accuracy > 0.6
@@ -221,7 +198,7 @@ def test_a_teacher_that_is_missing_is_one_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_without_a_teacher_it_learns_from_the_labels(tiny: Recipe, few: Mnist) -> None:
-    learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT, weight_bits=None, batch=20)
+    learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT, batch=20)
     _, result = fit.train(learner, few, fit.Plan(epochs=2))
     assert result.metrics()["teachers"] == []
     assert result.validation.accuracy > 0.5

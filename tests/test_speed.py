@@ -125,14 +125,14 @@ def test_ratios_are_taken_within_a_round():
     ("model", "ours", "slow", "met"),
     [(DEFAULT, 15, 200, [True, True]), (DEFAULT, 15.1, 200, [False, True]), (DEFAULT, 14, 34, [True, False])],
 )
-def test_one_and_a_half_bare_loops_and_two_fifths_of_float_are_promised(model, ours, slow, met):
-    assert [each["met"] for each in measure.wanted(model, result(ours, slow=slow))] == met
+def test_one_and_a_half_bare_loops_and_two_fifths_of_float_are_the_targets(model, ours, slow, met):
+    assert [each["met"] for each in measure.targets(model, result(ours, slow=slow))] == met
 
 
 def test_the_small_network_may_take_two_bare_loops():
-    assert [each["met"] for each in measure.wanted("ann-small", result(19.9))] == [True]
-    assert [each["met"] for each in measure.wanted("ann-small", result(20.1))] == [False]
-    assert measure.wanted("another", result(90)) == []
+    assert [each["met"] for each in measure.targets("ann-small", result(19.9))] == [True]
+    assert [each["met"] for each in measure.targets("ann-small", result(20.1))] == [False]
+    assert measure.targets("another", result(90)) == []
 
 
 @pytest.mark.usefixtures("loadgen")
@@ -154,9 +154,9 @@ def test_latency_of_a_bundle_of_the_users_own_writes_figures_picture_and_table(m
     assert picture.stat().st_size > 10_000
 
 
-def test_a_missed_promise_ends_with_1(capfd):
+def test_a_missed_target_ends_with_1(capfd):
     for slow, code in ((200, 0), (34, 1)):
-        assert speed._tell({DEFAULT: measure.wanted(DEFAULT, result(14, slow=slow))}) == code
+        assert speed._report({DEFAULT: measure.targets(DEFAULT, result(14, slow=slow))}) == code
     assert "to the bare loop over float tflite: 0.412, at most 0.400: missed" in capfd.readouterr().out
 
 
@@ -180,7 +180,7 @@ def test_all_ways_to_read_say_the_same_digit(drawn_digits):
 
 def test_unknown_ways_and_failing_processes_end_in_one_line(tmp_path, capfd, loadgen, monkeypatch):
     assert run("latency", "--subject", "abacus", "--out", tmp_path) == 2
-    assert "choose of keras-call" in capfd.readouterr().err
+    assert "choose from keras-call" in capfd.readouterr().err
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "mlperf_loadgen.py").write_text("raise ImportError('broken on purpose')")
     assert run("latency", "--subject", "litert", "--model", DEFAULT, "--rounds", 1, "--out", tmp_path) == 1
@@ -285,7 +285,7 @@ def test_the_footprint_is_shown_as_table_and_picture(tmp_path):
     ours, theirs = side(0.2, 70, 3e8), side(3.0, 600, 2e9)
     ratios = {"start_s": {"median": 0.067, "noisy": True}, "peak_mib": {"median": 0.2, "noisy": False}}
     found = {"edge_digits": ours, "keras": theirs, "ratios": ratios | {"installed_bytes": 0.15}}
-    assert [each["met"] for each in footprint.wanted(found)] == [True, False, True]
+    assert [each["met"] for each in footprint.targets(found)] == [True, False, True]
     assert "| cold start to the first label | 0.2 s | 3 s | ~0.067 | 0.083 |" in tables.footprint(found)
     plots.footprint(found, tmp_path / "footprint.png")
     assert (tmp_path / "footprint.png").stat().st_size > 5000

@@ -21,10 +21,9 @@ from edge_runtime.normalise import normalise
 from tests.conftest import in_place_of_mnist
 from train import fit, progress
 from train.__main__ import main
-from train.data import shown
+from train.data import epochs
 from train.data.mnist import Mnist
-from train.learner import Learner
-from train.learner import optimizer as make_optimizer
+from train.learner import Learner, make_optimizer
 from train.network import build
 from train.recipes import RECIPES, Dense, Recipe
 
@@ -105,7 +104,7 @@ def test_reproductions_are_the_published_networks(name, layers, optimizer, loss,
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_network_scales_its_own_pixels(name: str) -> None:
     model = build(RECIPES[name])
-    image = (32, None) if RECIPES[name].reads_lines else (28, 28)
+    image = (32, None) if RECIPES[name].task == "lines" else (28, 28)
     assert model.input_shape == (None, *image)
     scaled = model.layers[0](np.full((1, 32, 28), 255, np.uint8))
     assert np.allclose(scaled, 1)
@@ -124,13 +123,13 @@ def test_a_seed_repeats_whatever_the_test_digits_are_and_another_differs(few: Mn
 @pytest.fixture(scope="module")
 def ann() -> Recipe:
     """The default network, which needs no teacher here, and few images."""
-    return dataclasses.replace(RECIPES["ann"], distil=None, deformed_epochs=1, others_epochs=1)
+    return dataclasses.replace(RECIPES["ann"], distil=None, augmented_epochs=1, nondigit_epochs=1)
 
 
 def test_ann_validates_and_comes_out_in_plain_float32(
     ann: Recipe, few: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shown, "OTHERS_DRAWN", 20)
+    monkeypatch.setattr(epochs, "NONDIGITS_DRAWN", 20)
     model, result = fit.train(ann, few, fit.Plan(epochs=3))
     assert len(result.history["val_accuracy"]) == 3
     assert len(result.train.labels) == 2_000
@@ -277,11 +276,11 @@ def test_overwriting_leaves_what_it_did_not_write(comparison: Path) -> None:
             ["nonesuch"],
             "error: no recipe 'nonesuch'; there are rmsprop-ann, single-layer, hidden-100, teacher, teacher-mild, ann",
         ),
-        ([], "error: which recipe? "),
+        ([], "error: no recipe given"),
         (["ann", "hidden-100"], "error: one recipe at a time"),
         (["--compare", "ann"], "error: --compare needs two or more"),
         (["--compare", "ann", "hidden-100", "--repeat", "2"], "error: --compare and --repeat"),
-        (["ann", "--resume", "--overwrite"], "error: --resume goes on and --overwrite starts anew"),
+        (["ann", "--resume", "--overwrite"], "error: --resume continues and --overwrite starts again"),
         (["ann", "--list"], "error: --list stops after the list: it takes no RECIPE"),
         (["--list", "--seed", "0"], "error: --list stops after the list: it takes no --seed"),
         (["hidden-100", "--teacher", "runs/teacher"], "error: --teacher has no effect"),
@@ -330,7 +329,7 @@ def test_ctrl_c_ends_cleanly(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(Learner, "epoch", lambda *_: signal.raise_signal(signal.SIGINT))
-    monkeypatch.setitem(RECIPES, "ann", dataclasses.replace(RECIPES["ann"], others=0.0, layers=LAYERS))
+    monkeypatch.setitem(RECIPES, "ann", dataclasses.replace(RECIPES["ann"], nondigits=0.0, layers=LAYERS))
     assert main(["ann", "--out", str(tmp_path / "run")]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
     assert caplog.messages[:2] == ["reading MNIST", "importing TensorFlow"]  # before anything that takes long

@@ -1,4 +1,4 @@
-"""Tools of the project's developers; nothing here is installed.
+"""Tools for developers; none of them is installed.
 
 `arm64/`: the wheel on an emulated Raspberry Pi. `installer/`: installers for devices. `samples.py`: the sample images.
 """

@@ -1,20 +1,24 @@
-"""Draws the sample images again: `python -m tools.samples`. All are our own; none is from a data set."""
+"""Draws the sample images: `python -m tools.samples`. All are our own; none is from a data set."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
+from edge_runtime.synthetic.digits import Colour, Light, draw_digit, draw_photograph
 
 SAMPLES = Path(__file__).parents[1] / "samples"
+EVEN = Light()  # no loss of light, no noise
 PEN = 0.08  # stroke width, as a share of the digit's side
 BLUE, RED, CHALK, BLACK = (150, 60, 30), (40, 40, 170), (225, 235, 230), (30, 30, 30)  # blue, green, red
 PAPER, BOARD, NOTE = (222, 232, 236), (62, 84, 46), (140, 226, 250)
 
 
-def images():
-    """Yield file names and images: each format, and the depths, colours and light that users bring."""
+def draw_samples() -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield file names and images: each format, and common bit depths and backgrounds."""
     yield "0-like-mnist.png", draw_digit(0, seed=1)
     yield "1-blue-pen-photo.jpg", photograph(1, (640, 480), (230, 120), BLUE, PAPER, (220, 0.05, 1), Light(0.35, 2))
     yield "2-red-felt-pen.webp", photograph(2, (160, 200), (15, 35), RED, PAPER, (130, 0.11, 7))
@@ -29,13 +33,21 @@ def images():
     yield "blank-paper.jpg", photograph(0, (200, 200), (50, 50), PAPER, PAPER, (100, PEN, 7), Light(0, 1))
 
 
-def photograph(label, size, at, ink, paper, written, light=Light()):  # noqa: B008 (immutable)
+def photograph(
+    label: int,
+    size: tuple[int, int],
+    at: tuple[int, int],
+    ink: Colour,
+    paper: Colour,
+    written: tuple[int, float, int],
+    light: Light = EVEN,
+) -> NDArray[np.uint8]:
     """Draw a digit on paper. written: the digit's side in pixels, the pen's width as a share of it, and a seed."""
     side, pen, seed = written
     return draw_photograph(draw_digit(label, seed, side, pen), size, at, ink, paper, light, seed=label)
 
 
 if __name__ == "__main__":
-    for name, image in images():
+    for name, image in draw_samples():
         cv2.imwrite(str(SAMPLES / name), image)
         print(name)

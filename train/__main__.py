@@ -15,11 +15,12 @@ from click.core import ParameterSource
 from edge_runtime.cli.run import debug_option, finish, run
 from edge_runtime.errors import MissingLibraryError, OutputError, UsageError
 from train import checkpoint
-from train.data.extra import SHOWN, Extra, load_extra
+from train.data.extra import Extra, load_extra
 from train.data.mnist import Mnist, load_mnist
 from train.data.option import data_option
 from train.progress import doing
 from train.recipes import RECIPES, Recipe
+from train.tasks import task_of
 
 NAME = "python -m train"
 EXAMPLES = """\b
@@ -35,19 +36,37 @@ Examples:
   python -m train --compare single-layer hidden-100 --out runs/compare
 """
 METRICS = "metrics.json"  # the last file that a run writes
-POOL = "deformed"  # folder of deformed digits in a run folder
+POOL = "drawn"  # folder of drawn images in a run folder
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs of one command share."""
+    """The arguments and options of the command."""
 
+    recipes: tuple[str, ...]
+    out: Path | None
+    seed: int
     epochs: int | None
-    final: bool
+    data: Path | None
     teachers: tuple[Path, ...]
     final_teachers: bool
+    final: bool
+    repeat: int | None
+    compare: bool
     resume: bool
+    overwrite: bool
     checkpoint_seconds: float
+    pool: Path | None
+    extra: Path | None
+    list_: bool
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all runs of one command share."""
+
+    settings: Settings
+    mnist: Mnist
     pool: Path
     extra: Extra | None
 
@@ -56,7 +75,7 @@ class Settings:
 @click.argument("recipes", nargs=-1, metavar="RECIPE...")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/RECIPE or runs/compare]")
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="First or only seed.")
-@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's own number.")
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs.  [default: the recipe's]")
 @data_option
 @click.option(
     "--teacher",
@@ -64,102 +83,98 @@ class Settings:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="RUN_DIR",
-    help="A run that the recipe learns from; --list says of which recipes.  [default: those in runs/]",
+    help="A run that teaches the network; --list shows which recipes can teach.  [default: those in runs/]",
 )
 @click.option(
     "--final-teachers",
     is_flag=True,
-    help="Let teachers that know the validation digits teach one who does not, for `python -m export --validated`.",
+    help="Let teachers that were trained on the validation digits teach a run without --final, for `python -m export "
+    "--validated`.",
 )
-@click.option("--final", is_flag=True, help="Train on all 60,000 digits: when all is chosen on validation digits.")
+@click.option(
+    "--final", is_flag=True, help="Train on all 60,000 digits, after all choices have been made on validation digits."
+)
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Train N seeds and write their mean and spread.")
-@click.option("--compare", is_flag=True, help="Train several recipes and show them side by side.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; start where none was.")
+@click.option("--compare", is_flag=True, help="Train several recipes and compare them.")
+@click.option("--resume", is_flag=True, help="Continue a run that was stopped, or start one.")
 @click.option("--overwrite", is_flag=True, help="Write into a run folder that is not empty.")
 @click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(0),
     default=60.0,
     show_default=True,
-    help="Keep the state of the training so often, for --resume; at most once an epoch.",
+    help="Time between checkpoints for --resume; at most one is written per epoch.",
 )
 @click.option(
     "--pool",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Keep deformed digits here, for other runs to take: 47 MB for each deformed epoch.  [default: in the run "
-    "folder, until the end]",
+    help="Keep drawn images here, for other runs to use: 47 MB for each epoch of digits.  [default: in the run folder, "
+    "until the end]",
 )
 @click.option(
     "--extra",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Train on digits of your own, too: images in folders 0 to 9, as `edge-digits watch --save-hard` has them. "
-    "Says what it took, what it left out and why, and in the end how well the network reads them.",
+    help="Train on your own digits as well: images in folders 0 to 9, such as those of `edge-digits watch --save-hard`."
+    " Reports which images are used, which are left out and why, and the accuracy on them.",
 )
 @click.option("--list", "list_", is_flag=True, help="List the recipes and stop.")
 @debug_option
-def command(
-    recipes: tuple[str, ...],
-    out: Path | None,
-    seed: int,
-    epochs: int | None,
-    data: Path | None,
-    teachers: tuple[Path, ...],
-    final_teachers: bool,
-    final: bool,
-    repeat: int | None,
-    compare: bool,
-    resume: bool,
-    overwrite: bool,
-    checkpoint_seconds: float,
-    pool: Path | None,
-    extra: Path | None,
-    list_: bool,
-) -> None:
-    """Train a network on MNIST and write it, what it scored and pictures of both into a run folder.
+def command(**options: Any) -> None:
+    """Train a network on MNIST, and write it, its metrics and figures into a run folder.
 
-    What is still being chosen is scored on the last 10,000 training digits, which are kept back for that.
+    Until the final training, a network is scored on the last 10,000 training digits, which are kept back for that.
     """
     _log_to_stderr()
-    if list_:
-        if others := _given_beside("list_"):
-            raise UsageError(f"--list stops after the list: it takes no {others[0]}")
+    settings = Settings(**options)
+    if settings.list_:
+        if given := _given_beside("list_"):
+            raise UsageError(f"--list stops after the list: it takes no {given[0]}")
         _list()
         return
-    chosen = _chosen(recipes, compare)
-    if compare and repeat:
-        raise UsageError("--compare and --repeat do not go together: choose one")
-    if resume and overwrite:
-        raise UsageError("--resume goes on and --overwrite starts anew: choose one")
-    learning = [recipe for recipe in chosen if recipe.distil]
-    if teachers and not learning:
-        raise UsageError(f"--teacher has no effect: {chosen[0].name} learns from no other network")
-    if final_teachers and (final or not any(recipe.validate for recipe in learning)):
-        raise UsageError("--final-teachers has no effect: it is for a recipe that has teachers, without --final")
-    if pool and not any(recipe.deforms or recipe.others or recipe.reads_lines for recipe in chosen):
-        raise UsageError(f"--pool has no effect: {chosen[0].name} trains on MNIST's digits as they are")
+    chosen = _choose(settings.recipes, settings.compare)
+    _check(settings, chosen)
     if find_spec("keras") is None or find_spec("pandas") is None:
         raise MissingLibraryError("training needs TensorFlow and more: pip install -e '.[train]'")
-    out = out or Path("runs", "compare" if compare else chosen[0].name)
-    if extra and any(recipe.reads_lines for recipe in chosen):
-        raise UsageError("--extra is for networks that read single digits: lines are drawn with MNIST's")
-    with doing(f"reading the images in {extra}", at_once=extra is not None):
-        own = load_extra(extra) if extra else None
-    for line in own.report() if own else ():
+    out = settings.out or Path("runs", "compare" if settings.compare else chosen[0].name)
+    with doing(f"reading the images in {settings.extra}", at_once=settings.extra is not None):
+        extra = load_extra(settings.extra) if settings.extra else None
+    for line in extra.report() if extra else ():
         click.echo(line, err=True)
-    _claim(out, resume, overwrite)
+    _claim(out, settings.resume, settings.overwrite)
     with doing("reading MNIST"):
-        mnist = load_mnist(data)
-    settings = Settings(epochs, final, teachers, final_teachers, resume, checkpoint_seconds, pool or out / POOL, own)
-    if compare:
-        _compare(chosen, mnist, out, seed, settings)
-    elif repeat:
-        _repeat(chosen[0], mnist, out, range(seed, seed + repeat), settings)
+        mnist = load_mnist(settings.data)
+    context = Context(settings, mnist, settings.pool or out / POOL, extra)
+    if settings.compare:
+        _compare(chosen, out, context)
+    elif settings.repeat:
+        _repeat(chosen[0], out, context)
     else:
-        _run(chosen[0], mnist, out, seed, settings)
-    if pool is None:
+        _run(chosen[0], out, settings.seed, context)
+    if settings.pool is None:
         shutil.rmtree(out / POOL, ignore_errors=True)
+
+
+def _check(settings: Settings, chosen: list[Recipe]) -> None:
+    """Raise UsageError for options that exclude each other or have no effect."""
+    learning = [recipe for recipe in chosen if recipe.distil]
+    tasks = [task_of(recipe) for recipe in chosen]
+    if settings.compare and settings.repeat:
+        raise UsageError("--compare and --repeat do not go together: choose one")
+    if settings.resume and settings.overwrite:
+        raise UsageError("--resume continues and --overwrite starts again: choose one")
+    if settings.teachers and not learning:
+        raise UsageError(f"--teacher has no effect: {chosen[0].name} learns from no other network")
+    if settings.final_teachers and (settings.final or not any(recipe.validate for recipe in learning)):
+        raise UsageError("--final-teachers has no effect: it is for a recipe that has teachers, without --final")
+    draws = any(recipe.augments or recipe.nondigits for recipe in chosen) or any(task.generated for task in tasks)
+    if settings.pool and not draws:
+        raise UsageError(f"--pool has no effect: {chosen[0].name} trains on MNIST's digits without augmentation")
+    if (settings.compare or settings.repeat) and any(task.generated for task in tasks):
+        raise UsageError("--compare and --repeat are for recipes that read single digits")
+    if settings.extra and not all(task.takes_extra for task in tasks):
+        raise UsageError("--extra is for recipes that read single digits; lines are drawn with MNIST's digits")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -168,7 +183,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _given_beside(name: str) -> list[str]:
-    """The arguments and options of the command line, but for one."""
+    """Return the arguments and options on the command line, except one."""
     context = click.get_current_context()
     given = (each for each in context.command.params if each.name != name and each.expose_value)
     named = [each for each in given if context.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE]
@@ -176,7 +191,7 @@ def _given_beside(name: str) -> list[str]:
 
 
 def _log_to_stderr() -> None:
-    """Show what the package logs, such as where MNIST comes from."""
+    """Show the log of the package, such as the source of MNIST."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("train").setLevel(logging.INFO)
 
@@ -188,11 +203,11 @@ def _list() -> None:
         click.echo(f"{recipe.name:<14}{recipe.epochs:>4} epochs  {recipe.summary}{taught}{published}")
 
 
-def _chosen(names: tuple[str, ...], compare: bool) -> list[Recipe]:
+def _choose(names: tuple[str, ...], compare: bool) -> list[Recipe]:
     if unknown := [name for name in names if name not in RECIPES]:
         raise UsageError(f"no recipe {unknown[0]!r}; there are {', '.join(RECIPES)}")
     if not names:
-        raise UsageError(f"which recipe? There are {', '.join(RECIPES)}; --help shows examples")
+        raise UsageError(f"no recipe given; there are {', '.join(RECIPES)}; --help shows examples")
     if compare and len(set(names)) < 2:
         raise UsageError("--compare needs two or more recipes")
     if len(names) > 1 and not compare:
@@ -201,56 +216,57 @@ def _chosen(names: tuple[str, ...], compare: bool) -> list[Recipe]:
 
 
 def _claim(folder: Path, resume: bool, overwrite: bool) -> None:
-    """Make the run folder now, so that hours of training do not end in front of a closed door."""
+    """Make the run folder before the training, so that an error does not come hours later."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         full = any(folder.iterdir())
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made a run folder: {error.strerror}") from error
+        raise OutputError(f"{folder}: cannot be used as a run folder: {error.strerror}") from error
     if full and not resume and not overwrite:
         if (folder / checkpoint.NAME).exists():
-            raise OutputError(f"{folder}: holds a run that was stopped; --resume goes on, --overwrite starts anew")
+            raise OutputError(f"{folder}: holds a run that was stopped; --resume continues, --overwrite starts again")
         raise OutputError(f"{folder}: is not empty; choose another folder or add --overwrite")
 
 
-def _run(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
-    """Train one network into its folder, unless it is there; returns its metrics."""
-    if settings.resume and (folder / METRICS).exists():
+def _run(recipe: Recipe, folder: Path, seed: int, context: Context) -> dict[str, Any]:
+    """Train one network into its folder, unless that is done already; returns its metrics."""
+    if context.settings.resume and (folder / METRICS).exists():
         metrics = _finished(recipe, folder, seed)
         click.echo(f"{folder} is finished already")
     else:
-        metrics = _train(recipe, mnist, folder, seed, settings)
-    click.echo(f"\n{recipe.name}, seed {seed}: {_figures(metrics)}")
-    if metrics.get("extra"):
-        click.echo(_extra(metrics))
+        metrics = _train(recipe, folder, seed, context)
+    click.echo(f"\n{recipe.name}, seed {seed}: {task_of(recipe).describe(metrics)}")
     click.echo(f"written to {folder}")
     return metrics
 
 
 def _finished(recipe: Recipe, folder: Path, seed: int) -> dict[str, Any]:
     try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        metrics: dict[str, Any] = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         found = metrics["recipe"], metrics["seed"]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise OutputError(f"{folder / METRICS} cannot be read ({error}): start anew with --overwrite") from error
+        raise OutputError(f"{folder / METRICS} cannot be read ({error}): start again with --overwrite") from error
     if found != (recipe.name, seed):
         raise OutputError(f"{folder} holds the finished run of {found[0]}, seed {found[1]}: choose another folder")
     return metrics
 
 
 def _default_teachers(recipe: Recipe) -> tuple[Path, ...]:
-    """The runs of the teachers' names that are there; what can be taught can learn from labels alone, too."""
+    """Return the runs named like the recipe's teachers that exist; without any it learns from labels alone."""
     folders = [Path("runs", name) for name in recipe.teachers]
     for folder in folders:
         if not (folder / METRICS).is_file():
-            click.echo(f"{recipe.name} learns without {folder}: python -m train {folder.name} makes it", err=True)
+            click.echo(
+                f"{recipe.name} learns without {folder}, which does not exist: python -m train {folder.name}", err=True
+            )
     return tuple(folder for folder in folders if (folder / METRICS).is_file())
 
 
-def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Settings) -> dict[str, Any]:
-    with doing("importing TensorFlow"):  # here, for `--help` should not take seconds
-        from train import fit, line_fit, report
+def _train(recipe: Recipe, folder: Path, seed: int, context: Context) -> dict[str, Any]:
+    with doing("importing TensorFlow"):  # here, since `--help` should not take seconds
+        from train import fit
 
+    settings = context.settings
     plan = fit.Plan(
         seed=seed,
         epochs=settings.epochs,
@@ -260,32 +276,33 @@ def _train(recipe: Recipe, mnist: Mnist, folder: Path, seed: int, settings: Sett
         checkpoints=folder,
         resume=settings.resume,
         checkpoint_seconds=settings.checkpoint_seconds,
-        pool=settings.pool,
-        extra=settings.extra,
+        pool=context.pool,
+        extra=context.extra,
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not settings.resume:
             (folder / METRICS).unlink(missing_ok=True)  # of the run that is overwritten
             checkpoint.remove(folder)
-        train, write = (line_fit.train_lines, line_fit.write) if recipe.reads_lines else (fit.train, report.write)
-        model, result = train(recipe, mnist, plan)
+        model, result = fit.train(recipe, context.mnist, plan)
         fit.save(model, folder)
-        write(result, mnist, folder)
+        task_of(recipe).write(result, context.mnist, folder)
         checkpoint.remove(folder)
     except KeyboardInterrupt:
         if stopped := checkpoint.read(folder):
-            click.echo(f"\nthe same command with --resume goes on after epoch {stopped.epoch}", err=True)
+            click.echo(f"\nthe same command with --resume continues after epoch {stopped.epoch}", err=True)
         raise
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return result.metrics()
+    metrics: dict[str, Any] = result.metrics()
+    return metrics
 
 
-def _repeat(recipe: Recipe, mnist: Mnist, folder: Path, seeds: range, settings: Settings) -> None:
-    results = [_run(recipe, mnist, folder / f"seed-{seed}", seed, settings) for seed in seeds]
+def _repeat(recipe: Recipe, folder: Path, context: Context) -> None:
+    seeds = range(context.settings.seed, context.settings.seed + (context.settings.repeat or 1))
+    results = [_run(recipe, folder / f"seed-{seed}", seed, context) for seed in seeds]
 
     from train import report
 
@@ -302,8 +319,8 @@ def _repeat(recipe: Recipe, mnist: Mnist, folder: Path, seeds: range, settings: 
     click.echo(f"written to {folder / 'summary.json'}")
 
 
-def _compare(recipes: list[Recipe], mnist: Mnist, folder: Path, seed: int, settings: Settings) -> None:
-    results = [_run(recipe, mnist, folder / recipe.name, seed, settings) for recipe in recipes]
+def _compare(recipes: list[Recipe], folder: Path, context: Context) -> None:
+    results = [_run(recipe, folder / recipe.name, context.settings.seed, context) for recipe in recipes]
 
     from train import report
 
@@ -315,26 +332,6 @@ def _compare(recipes: list[Recipe], mnist: Mnist, folder: Path, seed: int, setti
             f"{each['parameters']:>12,}{each['seconds']:>9.1f}{each['epochs']:>8}"
         )
     click.echo(f"written to {folder / 'compare.csv'} and {folder / 'compare.png'}")
-
-
-def _figures(metrics: dict[str, Any]) -> str:
-    if "test_lines" in metrics:
-        return f"{metrics['test_lines']:.2%} of generated lines of test digits right, {metrics['seconds']:.0f} s"
-    text = f"test accuracy {metrics['test_accuracy']:.2%}, loss {metrics['test_loss']:.4f}"
-    if metrics["validation_accuracy"] is not None:
-        text += f", validation {metrics['validation_accuracy']:.2%}"
-    if metrics["published"]:
-        text += f" (published {metrics['published']['test_accuracy']:.2%})"
-    text += f", {metrics['parameters']:,} parameters, {metrics['seconds']:.0f} s"
-    return f"{text}, {metrics['waiting_share']:.0%} of it waiting for digits"
-
-
-def _extra(metrics: dict[str, Any]) -> str:
-    count, misread = metrics["extra"], metrics["extra_misread"]
-    named = ", ".join(f"{each['path']} as {each['read']}" for each in misread[:SHOWN])
-    more = f" and {len(misread) - SHOWN} more" if len(misread) > SHOWN else ""
-    text = f"--extra: after training on them, {count - len(misread)} of {count} images are read right"
-    return f"{text} ({metrics['extra_accuracy']:.2%})" + (f"; misread: {named}{more}" if misread else "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where a training stands, in one file of its run folder: whole or not there at all, whatever kills the run."""
+"""The state of a training in one file of its run folder, which is complete whenever the run is killed."""
 
 import json
 import os
@@ -21,19 +21,19 @@ PART = "checkpoint.npz.part"
 
 @dataclass
 class Checkpoint:
-    """The state of a training after its last whole epoch."""
+    """The state of a training after its last complete epoch."""
 
-    facts: dict[str, Any]  # what is trained on what: a training goes on only from its own checkpoint
+    facts: dict[str, Any]  # recipe, data and settings: a training continues only from its own checkpoint
     epoch: int  # epochs done
-    history: dict[str, list[float]]  # a value an epoch
+    history: dict[str, list[float]]  # a value for each epoch
     seconds: float  # of training so far
-    waited: float  # seconds of these without digits to train on
+    waited: float  # seconds of these spent waiting for images
     state: list[NDArray[Any]]  # the learner's
 
     def write(self, folder: Path) -> None:
-        """Replace the folder's checkpoint; raises OutputError, and then the old one is as it was."""
+        """Replace the folder's checkpoint; raises OutputError, and then the old one is unchanged."""
         about = {name: getattr(self, name) for name in ("facts", "epoch", "history", "seconds", "waited")}
-        arrays = {f"state_{number}": array for number, array in enumerate(self.state)}
+        arrays: dict[str, Any] = {f"state_{number}": array for number, array in enumerate(self.state)}
         part = folder / PART
         try:
             with part.open("wb") as file:
@@ -57,15 +57,15 @@ def read(folder: Path) -> Checkpoint | None:
             state = [arrays[f"state_{number}"] for number in range(len(arrays.files) - 1)]
         return Checkpoint(**about, state=state)
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(f"{path} is damaged ({error}): start anew with --overwrite") from error
+        raise CheckpointError(f"{path} is damaged ({error}): start again with --overwrite") from error
 
 
 def check(found: Checkpoint, facts: dict[str, Any], folder: Path) -> None:
-    """Raise CheckpointError where a checkpoint is of another training than `facts` describe."""
+    """Raise CheckpointError where a checkpoint belongs to another training than `facts` describe."""
     if other := [name for name in facts if found.facts.get(name) != facts[name]]:
         raise CheckpointError(
             f"{folder / NAME} was made with another {' and another '.join(other)}: "
-            "repeat the command that began the run with --resume, or start anew with --overwrite"
+            "repeat the command that began the run with --resume, or start again with --overwrite"
         )
 
 

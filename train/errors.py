@@ -1,15 +1,15 @@
-"""What `train` adds to the tree in `edge_runtime/errors.py`; `DataError` stands in `data`."""
+"""Errors of `train`, in addition to those in `edge_runtime/errors.py`; `DataError` is in `train/data/mnist.py`."""
 
 from edge_runtime.errors import EdgeDigitsError
 
 
 class TrainError(EdgeDigitsError, RuntimeError):
-    """A training run did not come to a usable end."""
+    """A training run failed."""
 
 
 class CheckpointError(EdgeDigitsError, ValueError):
-    """A checkpoint is damaged, or is of another training than the one that asks for it."""
+    """A checkpoint is damaged or belongs to another training."""
 
 
 class TeacherError(EdgeDigitsError, ValueError):
-    """A network that others are to learn from is missing, broken, or has seen what they are measured on."""
+    """A teacher is missing or damaged, or was trained on the validation digits."""

@@ -1,4 +1,4 @@
-"""Signs of life: what takes long says so when it begins, and then every ten seconds."""
+"""Progress of long steps on the log: a line at the start and then every ten seconds."""
 
 import logging
 import threading
@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 def doing(what: str, share: Callable[[], float] | None = None, at_once: bool = True) -> Iterator[None]:
     """Log `what` now, and every `EVERY` seconds until the block ends, with the time that it has taken.
 
-    share: returns how much is done, 0 to 1, where that is known. at_once: False leaves the first line out, for what is
-    mostly short.
+    share: returns the share that is done, 0 to 1, if it is known. at_once: False omits the first line, for steps that
+    are usually short.
     """
     began, over = time.monotonic(), threading.Event()
 

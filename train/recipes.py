@@ -1,10 +1,11 @@
-"""What can be trained: recipes are data, not scripts. `network` builds what they say, `fit` trains it."""
+"""The recipes: each describes one network and its training as data. `network` builds it and `fit` trains it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
-from train.augmentation.settings import MILD, STRONG, Deformation
+from train.augmentation.settings import MILD, STRONG, Augmentation
 
 
 @dataclass(frozen=True)
@@ -29,66 +30,48 @@ class Conv:
 
 
 @dataclass(frozen=True)
-class Depthwise:
-    """A convolution of each channel by itself, batch normalisation, activation; a `Conv` of size 1 mixes them."""
-
-    size: int = 3  # pixels
-    stride: int = 1  # pixels
-    padding: str = "same"  # or "valid"
-    activation: str = "relu"
-
-
-@dataclass(frozen=True)
 class Pool:
-    """Squares of the picture become one pixel: their largest value, or their mean."""
+    """Reduces squares of the image to one pixel each: their largest value or their mean."""
 
     size: int | tuple[int, int] = 2  # pixels, high and wide
     kind: str = "max"  # or "mean"
 
 
 @dataclass(frozen=True)
-class Crop:
-    """Takes pixels away at all four sides: MNIST's outer ones are paper."""
-
-    border: int  # pixels
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Overlapping squares of the picture, each with a fully connected layer of its own; no weights are shared."""
-
-    size: int  # pixels
-    stride: int  # pixels from one window to the next
-    units: int  # outputs of each window
-    activation: str = "relu"
-
-
-@dataclass(frozen=True)
 class Rows:
-    """One fully connected layer for every row of the picture, batch normalisation; the next one takes the columns.
+    """One fully connected layer along the rows of the image, then batch normalisation; the next one takes the columns.
 
-    After I. Tolstikhin and others: "MLP-Mixer: an all-MLP architecture for vision", 2021. Two of them see the whole
-    picture with few weights. They stand before all other layers.
+    After I. Tolstikhin and others: "MLP-Mixer: an all-MLP architecture for vision", 2021. Two of them cover the whole
+    image with few weights. They come before all other layers.
     """
 
     units: int  # outputs of each row
     activation: str = "relu"
 
 
-Layer = Dense | Conv | Depthwise | Pool | Crop | Windows | Rows
+@dataclass(frozen=True)
+class Columns:
+    """The last layer of a network that reads rows: a convolution in float32 that gives logits for each column."""
+
+    units: int  # outputs of each column
+    size: int | tuple[int, int]  # pixels, high and wide
+
+
+Layer = Dense | Conv | Pool | Rows
+Output = Dense | Columns
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What an epoch shows, and who says what it is."""
+    """The images of one kind of epoch, and the teachers that label them."""
 
-    deform: Deformation | None  # how far the digits are deformed; None: not at all
-    teachers: tuple[str, ...] = ()  # recipes of the runs that are asked, where a recipe has `distil`
+    augmentation: Augmentation | None  # None: the images as they are
+    teachers: tuple[str, ...] = ()  # recipes whose runs teach, where the recipe has `distil`
 
 
 @dataclass(frozen=True)
 class Distil:
-    """How much a network learns from what larger networks say of the same deformed digits.
+    """How much a network learns from the outputs of larger networks for the same augmented digits.
 
     After G. Hinton, O. Vinyals, J. Dean: "Distilling the knowledge in a neural network", 2015.
     """
@@ -99,53 +82,61 @@ class Distil:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One network and how it is trained. The input is pixels 0..255, scaled inside the network.
-
-    With the loss `ctc` it reads lines of digits, (32, any width), and its last layer is a convolution with eleven
-    outputs for each column: the digits, and that none begins there. All others read one digit, (28, 28).
-    """
+    """One network and its training. The input is pixels 0..255, scaled inside the network."""
 
     name: str
     summary: str  # one line
-    layers: tuple[Layer, ...]  # the last one is Dense: ten units, or eleven where it is shown `others`; see `ctc`
+    layers: tuple[Layer | Output, ...]  # the last one is an `Output`: ten units, or eleven with one for non-digits
     optimizer: str  # Keras' name
     loss: str  # Keras' name, or ctc; a last layer with softmax is trained on its logits, which is the same
-    batch: int  # digits
+    batch: int  # images
     epochs: int
+    task: str = "digits"  # module of `train.tasks`: the images that the network reads, and how it is scored
     learning_rate: float | None = None  # None: the optimizer's own; else the top of a cosine decay to 0
     warmup: int = 0  # epochs of rising learning rate before the decay
     weight_decay: float | None = None  # adamw only; of kernels alone
     beta_2: float | None = None  # adam's and adamw's memory of squared gradients; None: Keras' own
     clip_norm: float | None = None  # of each variable's gradient
-    average: float = 0.0  # the weights are a running average with this memory a step, 0 to 1; 0: the last ones
-    label_smoothing: float = 0.0  # in training; a score's loss never has it
+    average: float = 0.0  # decay per step, 0 to 1, of the running average that the weights are; 0: the last weights
+    label_smoothing: float = 0.0  # in training; the loss of a score never has it
     lessons: tuple[Lesson, ...] = (Lesson(None),)  # epochs take them in turn
     distil: Distil | None = None
-    weight_bits: int | None = None  # train with weights rounded to so many bits, a scale for each output
-    rounded_epochs: int | None = None  # the last epochs, in which they are rounded; None: all
-    deformed_epochs: int = 40  # of each lesson that are deformed anew; those after them show these again in turn
-    others: float = 0.0  # share of what an epoch shows that is no digit; the last output is for these
-    others_epochs: int = 16  # of others that are drawn; those after them show these again in turn
-    validate: bool = False  # keep the last 10,000 training digits for validation, but for the final training
+    augmented_epochs: int = 40  # epochs of each lesson that are augmented afresh; later ones show these again in turn
+    nondigits: float = 0.0  # share of the images of an epoch that are non-digits; the last output is for these
+    nondigit_epochs: int = 16  # epochs of non-digits that are drawn; later ones show these again in turn
+    validate: bool = False  # keep the last 10,000 training digits for validation, except in the final training
     precision: str = "float32"  # "auto": bfloat16 products where the processor is fast at them
-    per_channel: bool = True  # a scale for each output of a dense layer in int8, rather than one: 24 bytes each
-    max_bytes: int | None = None  # bytes that the int8 .tflite file may have; the export refuses more
+    per_channel: bool = True  # int8 dense layers have a scale for each output, not one for all: 24 bytes each
+    max_bytes: int | None = None  # largest int8 .tflite file that the export accepts
     published: Mapping[str, float] | None = None  # test_accuracy, test_loss: fractions, of the original
 
     @property
-    def reads_lines(self) -> bool:
-        """Tell whether it reads lines of digits, and not one."""
-        return self.loss == "ctc"
+    def output(self) -> Output:
+        """The last layer."""
+        last = self.layers[-1]
+        if not isinstance(last, Dense | Columns):
+            raise TypeError(f"{self.name}: the last layer must be Dense or Columns, not {type(last).__name__}")
+        return last
 
     @property
-    def deforms(self) -> bool:
-        """Tell whether it trains on deformed digits; then the network sees only what `normalise` gives."""
-        return any(lesson.deform for lesson in self.lessons)
+    def hidden(self) -> tuple[Layer, ...]:
+        """All layers except the last one."""
+        return tuple(layer for layer in self.layers[:-1] if not isinstance(layer, Columns))
+
+    @property
+    def softmax(self) -> bool:
+        """Whether the network ends in a softmax, which training leaves to the loss."""
+        return isinstance(self.output, Dense) and self.output.activation == "softmax"
+
+    @property
+    def augments(self) -> bool:
+        """Whether it trains on augmented digits; then the network sees only the output of `normalise`."""
+        return any(lesson.augmentation for lesson in self.lessons)
 
     @property
     def classes(self) -> int:
-        """How many outputs the network has: ten, or eleven with the one for what is no digit."""
-        return self.layers[-1].units  # type: ignore[union-attr]
+        """How many classes the network tells apart: ten, or eleven with non-digits."""
+        return self.output.units
 
     @property
     def teachers(self) -> tuple[str, ...]:
@@ -155,7 +146,7 @@ class Recipe:
 
     @property
     def reproduction(self) -> bool:
-        """Tell whether somebody else published this network."""
+        """Whether the network was published by others."""
         return self.published is not None
 
 
@@ -193,9 +184,9 @@ _REPRODUCTIONS = (
 )
 
 
-def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
-    """One of our own networks: what they share is said once, here."""
-    shared: dict[str, object] = {
+def _own(name: str, summary: str, *layers: Layer, **how: Any) -> Recipe:
+    """Return one of our own networks, with the settings that they share."""
+    shared: dict[str, Any] = {
         "optimizer": "adamw",
         "loss": "categorical_crossentropy",
         "batch": 1000,
@@ -209,8 +200,8 @@ def _own(name: str, summary: str, *layers: Layer, **how: object) -> Recipe:
         "precision": "auto",
     }
     settings = shared | how
-    outputs = Dense(11 if settings.get("others") else 10, "softmax")
-    return Recipe(name=name, summary=summary, layers=(*layers, outputs), **settings)  # type: ignore[arg-type]
+    outputs = Dense(11 if settings.get("nondigits") else 10, "softmax")
+    return Recipe(name=name, summary=summary, layers=(*layers, outputs), **settings)
 
 
 _TEACHER = _own(
@@ -235,7 +226,7 @@ _OURS = (
     replace(
         _TEACHER,
         name="teacher-mild",
-        summary="the same on digits that are deformed less, for networks that learn from such",
+        summary="the same on milder augmentation, for networks that learn from such digits",
         lessons=(Lesson(MILD),),
     ),
     _own(
@@ -248,7 +239,7 @@ _OURS = (
         average=0.9995,
         lessons=(Lesson(STRONG, ("teacher",)), _GENTLE),
         distil=Distil(),
-        others=0.2,
+        nondigits=0.2,
         max_bytes=1_500_000,
     ),
     _own(
@@ -266,7 +257,7 @@ _OURS = (
         weight_decay=0.005,
         lessons=(_GENTLE,),
         distil=Distil(),
-        others=0.15,
+        nondigits=0.15,
         max_bytes=100_000,
     ),
     _own(
@@ -283,7 +274,7 @@ _OURS = (
         weight_decay=0.002,
         lessons=(_GENTLE,),
         distil=Distil(),
-        others=0.1,
+        nondigits=0.1,
         per_channel=False,
         max_bytes=16_000,
     ),
@@ -302,7 +293,7 @@ _OURS = (
         weight_decay=0.01,
         lessons=(_GENTLE,),
         distil=Distil(),
-        others=0.2,
+        nondigits=0.2,
         max_bytes=64_000,
     ),
 )
@@ -325,8 +316,9 @@ _LINES = Recipe(
         Conv(96),
         Pool((2, 1)),
         Conv(96, (1, 3)),
-        Conv(11, (1, 3), activation="linear"),
+        Columns(11, (1, 3)),
     ),
+    task="lines",
     optimizer="adamw",
     loss="ctc",
     batch=64,
@@ -339,7 +331,7 @@ _LINES = Recipe(
     average=0.9995,
     validate=True,
     precision="auto",
-    deformed_epochs=12,
+    augmented_epochs=12,
     max_bytes=400_000,
 )
 

@@ -1,4 +1,4 @@
-"""Writes what a run has to show: figures as JSON and CSV, and the same as pictures. No Keras in here."""
+"""Writes the metrics of a run as JSON and CSV, and draws them. No Keras in here."""
 
 import json
 import math
@@ -20,24 +20,24 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from edge_runtime.normalise import SIZE
-from train.augmentation.augment import Deformer
+from train.augmentation.augment import Augmenter
 from train.data.mnist import Bytes, Mnist, normalised
-from train.score import CLASSES, Result, Score
-from train.synthetic.nondigits import Others
+from train.results import CLASSES, DigitResult, Predictions
+from train.synthetic.nondigits import NonDigits
 
 DPI = 144
 BLUE, ORANGE, GRAY, RED = "#2a6fbb", "#e08214", "#666666", "#c8102e"
 LESSONS = (BLUE, "#6baed6", "#08306b")
 
 RANDOM_ROWS = 4  # of ten random test digits in samples.png
-WRONG_ROWS = 2  # of ten that the network got wrong, below them
+WRONG_ROWS = 2  # of ten misread ones, below them
 DATA_ROWS = 5  # of each digit in data.png
 COLUMNS = 10  # digits side by side
 GAP = 4  # pixels between two
 
 
-def write(result: Result, mnist: Mnist, folder: Path) -> None:
-    """Write all but the network into an existing folder; `metrics.json` comes last, so it marks a whole run."""
+def write(result: DigitResult, mnist: Mnist, folder: Path) -> None:
+    """Write everything except the network into an existing folder; `metrics.json` last, to mark a complete run."""
     (folder / "summary.txt").write_text(result.summary, encoding="utf-8")
     _history(result).to_csv(folder / "history.csv", float_format="%.6f")
     _per_class(result).to_csv(folder / "report.csv", float_format="%.4f", index=False)
@@ -49,7 +49,7 @@ def write(result: Result, mnist: Mnist, folder: Path) -> None:
 
 
 def write_repeats(results: Sequence[dict[str, Any]], folder: Path) -> dict[str, Any]:
-    """Write `summary.json`: each seed's figures, their mean and their spread (sample standard deviation).
+    """Write `summary.json`: each seed's metrics, their mean and their spread (sample standard deviation).
 
     results: each run's metrics. Returns what it wrote.
     """
@@ -76,13 +76,13 @@ def write_comparison(results: Sequence[dict[str, Any]], folder: Path) -> None:
 # Tables
 
 
-def _history(result: Result) -> pandas.DataFrame:
+def _history(result: DigitResult) -> pandas.DataFrame:
     table = pandas.DataFrame(result.history)
     table.index = pandas.RangeIndex(1, len(table) + 1, name="epoch")
     return table
 
 
-def _per_class(result: Result) -> pandas.DataFrame:
+def _per_class(result: DigitResult) -> pandas.DataFrame:
     parts = []
     for name, score in (("train", result.train), ("test", result.test)):
         counts = np.bincount(score.labels, minlength=CLASSES)
@@ -101,33 +101,33 @@ def _write_json(value: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-# Pictures
+# Figures
 
 
 @contextmanager
-def _picture(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of so many inches, written to `path` at the end."""
+def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Provide a figure of so many inches and write it to `path` at the end."""
     with seaborn.axes_style("ticks"), seaborn.plotting_context("notebook", font_scale=0.9):
         figure = Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
         yield figure
         figure.savefig(path)
 
 
-def _draw_curves(result: Result, path: Path) -> None:
+def _draw_curves(result: DigitResult, path: Path) -> None:
     history = _history(result)
     recipe = result.recipe
-    seen = "training, deformed digits" if recipe.deforms else "training"
-    # Another scale than that of plain labels, which validation and test have.
-    aims = "teachers and labels" if recipe.distil else "smoothed labels" if recipe.label_smoothing else ""
-    with _picture(path, 10, 4.2) as figure:
+    seen = "training, augmented digits" if recipe.augments else "training"
+    # The loss of training has another scale than that of validation and test, which have plain labels.
+    targets = "teachers and labels" if recipe.distil else "smoothed labels" if recipe.label_smoothing else ""
+    with _figure(path, 10, 4.2) as figure:
         panels = figure.subplots(1, 2)
         for axes, name in zip(panels, ("accuracy", "loss"), strict=True):
             lessons = len(recipe.lessons)
-            aim = f", {aims}" if aims and name == "loss" else ""
-            # Lessons are not equally hard: one line through all of them would be a saw.
+            target = f", {targets}" if targets and name == "loss" else ""
+            # Lessons differ in difficulty: one line through all of them would be a zigzag.
             for lesson, colour in zip(range(lessons), LESSONS, strict=False):
                 text = f"training, lesson {lesson + 1}" if lessons > 1 else seen
-                _draw_curve(axes, history[name].iloc[lesson::lessons], text + aim, colour)
+                _draw_curve(axes, history[name].iloc[lesson::lessons], text + target, colour)
             if f"val_{name}" in history:
                 _draw_curve(axes, history[f"val_{name}"], "validation", ORANGE)
             value = getattr(result.test, name)
@@ -146,12 +146,12 @@ def _draw_curve(axes: Axes, values: "pandas.Series[float]", label: str, colour: 
     axes.plot(values.index, values, label=label, color=colour, linewidth=2, marker="o" if len(values) < 30 else None)
 
 
-def _draw_confusion(result: Result, path: Path) -> None:
+def _draw_confusion(result: DigitResult, path: Path) -> None:
     score = result.test
     counts = score.confusion()
-    with _picture(path, 7.2, 6.4) as figure:
+    with _figure(path, 7.2, 6.4) as figure:
         axes = figure.subplots()
-        # A logarithmic scale: a handful of errors shows beside a thousand hits. No count, no colour.
+        # A logarithmic scale: a few errors are visible beside a thousand right answers. Zero has no colour.
         seaborn.heatmap(
             counts,
             mask=counts == 0,
@@ -165,12 +165,12 @@ def _draw_confusion(result: Result, path: Path) -> None:
             cbar_kws={"label": "test digits", "shrink": 0.8, "format": "%d"},
             ax=axes,
         )
-        title = f"{result.recipe.name}: {score.accuracy:.2%} of test digits right"
+        title = f"{result.recipe.name}: accuracy {score.accuracy:.2%} on test digits"
         axes.set(xlabel="predicted", ylabel="true", title=title)
         axes.tick_params(length=0, rotation=0)
 
 
-def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
+def _draw_samples(result: DigitResult, mnist: Mnist, path: Path) -> None:
     score, images = result.test, mnist.test_images
     rng = np.random.default_rng(result.seed)
     wrong = np.flatnonzero(score.labels != score.predicted)
@@ -178,20 +178,20 @@ def _draw_samples(result: Result, mnist: Mnist, path: Path) -> None:
     title = f"{result.recipe.name}: random test digits, true → predicted"
     groups = [(title, "black", RANDOM_ROWS, np.arange(len(score.labels)))]
     if some:
-        groups.append((f"{some} of the {len(wrong)} it got wrong", RED, WRONG_ROWS, wrong))
+        groups.append((f"{some} of the {len(wrong)} that it misread", RED, WRONG_ROWS, wrong))
     heights = [rows for _, _, rows, _ in groups]
-    with _picture(path, 10, 1.1 + 1.2 * sum(heights)) as figure:
+    with _figure(path, 10, 1.1 + 1.2 * sum(heights)) as figure:
         panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).flat
         for axes, (title, colour, rows, places) in zip(panels, groups, strict=True):
             axes.set_title(title, color=colour)
             _draw_answers(axes, images, score, rows, rng.permutation(places)[: rows * COLUMNS])
 
 
-def _draw_answers(axes: Axes, images: Bytes, score: Score, rows: int, places: NDArray[np.intp]) -> None:
+def _draw_answers(axes: Axes, images: Bytes, score: Predictions, rows: int, places: NDArray[np.intp]) -> None:
     corners = _draw_digits(axes, images[places], rows, below=9)
     for (x, y), true, predicted in zip(corners, score.labels[places], score.predicted[places], strict=True):
         right = true == predicted
-        style = {"color": GRAY} if right else {"color": RED, "fontweight": "bold"}
+        style: dict[str, Any] = {"color": GRAY} if right else {"color": RED, "fontweight": "bold"}
         axes.text(x + SIZE / 2, y + SIZE + 1, f"{true} → {predicted}", ha="center", va="top", **style)
         if not right:
             frame = Rectangle(
@@ -201,7 +201,7 @@ def _draw_answers(axes: Axes, images: Bytes, score: Score, rows: int, places: ND
 
 
 def _draw_digits(axes: Axes, images: Bytes, rows: int, below: int = 0) -> list[tuple[int, int]]:
-    """Draw uint8 (N, 28, 28) digits as one picture, in rows of ten with room `below` each; returns corners, x and y."""
+    """Draw uint8 (N, 28, 28) digits in rows of ten with room `below` each; returns their corners, x and y."""
     high, wide = SIZE + GAP + below, SIZE + GAP
     sheet = np.full((rows * high - GAP, COLUMNS * wide - GAP), np.nan, np.float32)
     corners = [(place % COLUMNS * wide, place // COLUMNS * high) for place in range(len(images))]
@@ -212,7 +212,7 @@ def _draw_digits(axes: Axes, images: Bytes, rows: int, below: int = 0) -> list[t
     return corners
 
 
-def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
+def _draw_data(result: DigitResult, mnist: Mnist, path: Path) -> None:
     recipe = result.recipe
     images, labels = (mnist.train_images, mnist.train_labels) if result.final else mnist.fit_part()
     rng = np.random.default_rng(result.seed)
@@ -221,19 +221,19 @@ def _draw_data(result: Result, mnist: Mnist, path: Path) -> None:
     places = np.stack(columns, 1).ravel()
     grids = [("training digits", images[places])]
     for number, lesson in enumerate(recipe.lessons, 1):
-        if lesson.deform is not None:
-            shown = Deformer(normalised(images[places]), result.seed, labels[places], lesson.deform).epoch(1)
+        if lesson.augmentation is not None:
+            shown = Augmenter(normalised(images[places]), result.seed, labels[places], lesson.augmentation).epoch(1)
             of = f" of lesson {number}" if len(recipe.lessons) > 1 else ""
-            grids.append((f"the same, deformed as in one epoch{of}", shown))
-    if recipe.others:
-        some = Others(normalised(images[places]), labels[places], result.seed, 20 * DATA_ROWS * CLASSES).epoch(0)
+            grids.append((f"the same, augmented as in one epoch{of}", shown))
+    if recipe.nondigits:
+        some = NonDigits(normalised(images[places]), labels[places], result.seed, 20 * DATA_ROWS * CLASSES).epoch(0)
         shown = some[rng.permutation(len(some))[: DATA_ROWS * CLASSES]]
-        grids.append((f"what is no digit: {recipe.others:.0%} of an epoch", shown))
-    with _picture(path, 8, 3.4 + 4.2 * len(grids)) as figure:
+        grids.append((f"non-digits: {recipe.nondigits:.0%} of an epoch", shown))
+    with _figure(path, 8, 3.4 + 4.2 * len(grids)) as figure:
         heights = [3.4, *[4.2] * len(grids)]
-        first, *others = figure.subplots(len(heights), 1, height_ratios=heights)
+        first, *rest = figure.subplots(len(heights), 1, height_ratios=heights)
         _draw_counts(first, result.final, mnist, labels)
-        for axes, (title, digits) in zip(others, grids, strict=True):
+        for axes, (title, digits) in zip(rest, grids, strict=True):
             axes.set_title(title)
             _draw_digits(axes, digits, DATA_ROWS)
 
@@ -257,7 +257,7 @@ def _draw_counts(axes: Axes, final: bool, mnist: Mnist, labels: Bytes) -> None:
 
 
 def _draw_comparison(table: pandas.DataFrame, path: Path) -> None:
-    # Accuracies lie close together and far from 0: begin below the worst, and say so.
+    # Accuracies are close together and far from 0: the axis begins below the worst, as its title says.
     least = table["test_accuracy"].min()
     start = max(0.0, math.floor(100 * (least - (1 - least) / 2)) / 100)
     panels = (
@@ -266,7 +266,7 @@ def _draw_comparison(table: pandas.DataFrame, path: Path) -> None:
         ("parameters", "parameters", "{:,.0f}"),
         ("seconds", "training time, seconds", "{:.0f}"),
     )
-    with _picture(path, 12, 1.4 + 0.6 * len(table)) as figure:
+    with _figure(path, 12, 1.4 + 0.6 * len(table)) as figure:
         for axes, (column, title, form) in zip(figure.subplots(1, 4, sharey=True), panels, strict=True):
             seaborn.barplot(table, x=column, y="recipe", hue="recipe", palette="deep", legend=False, ax=axes)
             left = start if column == "test_accuracy" else 0

@@ -1,4 +1,4 @@
-"""Trained networks that others learn from: run folders and digits flow in, logits flow out."""
+"""Trained networks as teachers: run folders and digits in, logits out."""
 
 import hashlib
 import json
@@ -16,28 +16,28 @@ from train.errors import TeacherError
 from train.recipes import Recipe
 
 BATCH = 1000  # digits
-LEAST = 1e-30  # of a probability: float32 has none below 1e-38
+LEAST = 1e-30  # smallest probability: float32 ends at 1e-38
 
 
 class Teacher(NamedTuple):
-    """A finished run that others learn from."""
+    """A finished run that teaches others."""
 
     facts: dict[str, Any]  # recipe, seed, final and the SHA-256 of its file
     network: keras.Model  # uint8 or float32 (N, 28, 28) to probabilities (N, 10)
 
 
 class Teachers:
-    """The mean of some trained networks; there must be one at least."""
+    """The mean of one or more trained networks."""
 
     def __init__(self, teachers: Sequence[Teacher], precision: str) -> None:
-        # Of the same teachers in the same precision, whatever folders they are in.
+        # Depends on the teachers and the precision, not on their folders.
         names = sorted(teacher.facts["sha256"] for teacher in teachers)
         self.key = hashlib.sha256(" ".join([*names, precision]).encode()).hexdigest()[:16]
 
         @tf.function(input_signature=[tf.TensorSpec((None, 28, 28), tf.uint8)])
         def logits(digits: tf.Tensor) -> tf.Tensor:
             pixels = tf.cast(digits, tf.float32)
-            # The logarithms of softmax are the logits but for a constant, which no softmax minds.
+            # The logarithm of a softmax is the logits plus a constant, which another softmax ignores.
             said = [tf.math.log(teacher.network(pixels, training=False) + LEAST) for teacher in teachers]
             return tf.add_n(said) / len(said)
 
@@ -50,12 +50,12 @@ class Teachers:
 
 
 def read(folders: Sequence[Path], recipe: Recipe, final: bool, precision: str) -> list[Teacher]:
-    """Open the runs that a recipe learns from.
+    """Open the runs that teach a recipe.
 
-    folders: what `python -m train` wrote. final: whether they may have been trained on all 60,000 digits.
+    folders: what `python -m train` wrote. final: whether they may have been trained on the validation digits as well.
     precision: of the products, float32 or bfloat16.
-    Raises TeacherError where one is missing or broken, or of a recipe that this one does not learn from, or has been
-    trained on the digits that the one who learns is validated on.
+    Raises TeacherError for a run that is missing, damaged, of a recipe that does not teach this one, or trained on the
+    validation digits of the new run.
     """
     teachers = []
     for folder in folders:
@@ -66,17 +66,19 @@ def read(folders: Sequence[Path], recipe: Recipe, final: bool, precision: str) -
             )
         if metrics["final"] and not final:
             raise TeacherError(
-                f"{folder} was trained on the validation digits, too: what learns from it cannot be validated on "
-                "them; name a teacher without --final, or train with --final, or add --final-teachers where nothing is "
-                "chosen by it"
+                f"{folder} was trained on the validation digits, too, so a run that learns from it cannot be validated "
+                "on them; name a teacher without --final, train with --final, or add --final-teachers if no choice "
+                "depends on the run"
             )
         sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
-        teachers.append(Teacher(metrics | {"sha256": sha256}, _quick(network) if precision == "bfloat16" else network))
+        teachers.append(
+            Teacher(metrics | {"sha256": sha256}, _to_bfloat16(network) if precision == "bfloat16" else network)
+        )
     return teachers
 
 
-def _quick(network: keras.Model) -> keras.Model:
-    """The same network with products in bfloat16; its weights and its last layer stay float32."""
+def _to_bfloat16(network: keras.Model) -> keras.Model:
+    """Return the network with products in bfloat16; its weights and its last layer stay float32."""
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         policy = "float32" if layer is network.layers[-1] else "mixed_bfloat16"
@@ -97,10 +99,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], keras.Model]:
             f"{folder} holds no finished run to learn from: train one with python -m train teacher --out {folder}, "
             "or name another with --teacher"
         ) from error
-    except Exception as error:  # Keras lets out whatever zipfile, json or h5py raise
-        raise TeacherError(f"{folder} cannot be learnt from: {' '.join(str(error).split())[:200]}") from error
+    except Exception as error:  # Keras passes on any error of zipfile, json and h5py
+        raise TeacherError(f"{folder} cannot be used as a teacher: {' '.join(str(error).split())[:200]}") from error
     if network.input_shape != (None, 28, 28) or network.output_shape != (None, 10):
         raise TeacherError(f"{folder} holds no network from 28x28 pixels to ten digits")
     if getattr(network.layers[-1].activation, "__name__", None) != "softmax":
-        raise TeacherError(f"{folder} holds a network that does not end in softmax: nothing is learnt from its outputs")
+        raise TeacherError(f"{folder} holds a network that does not end in softmax: it cannot be a teacher")
     return metrics, network

@@ -1,4 +1,4 @@
-"""`edge-digits watch` measured: how fast, how late, how idle, how long, how right.
+"""Measures `edge-digits watch`: frame rate, latency, load when idle, endurance and accuracy.
 
-In: drawn pages under a camera that moves, in light that changes, with whatever befalls cameras. Out: figures for JSON.
+In: drawn pages under a moving camera, in changing light, with injected faults. Out: metrics for JSON.
 """

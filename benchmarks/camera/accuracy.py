@@ -1,4 +1,4 @@
-"""How many readings of drawn films are right, and how many pages get one."""
+"""Accuracy on drawn films: the share of right readings, and of pages that get one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from edge_runtime.watch.watching import Watch
 
 
 def measure(classifier: Classifier, films: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Watch so many films of `scenes`.
+    """Watch a number of films from `scenes`.
 
     A reading is right if it is the digits of the sheet that is in the picture; false if no sheet is.
     """

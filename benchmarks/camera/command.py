@@ -1,4 +1,4 @@
-"""`python -m benchmarks camera`: all of the room's figures, and what was promised of them."""
+"""`python -m benchmarks camera`: all measurements of `watch`, and their targets."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -26,18 +26,20 @@ SECONDS = 20  # that latency is measured for
     type=click.FloatRange(0.5),
     default=30,
     show_default=True,
-    help="Watch with a fault every 10 seconds, for endurance.",
+    help="Duration of a watch with a fault every 10 seconds, for endurance.",
 )
-@click.option("--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this; the others' figures stay.")
+@click.option(
+    "--part", "parts", type=click.Choice(PARTS), multiple=True, help="Only this part; the results of the others stay."
+)
 @out_option
 @click.option(
-    "--model", metavar="NAME|DIR", default=DEFAULT, show_default=True, help="Another than the default needs --out."
+    "--model", metavar="NAME|DIR", default=DEFAULT, show_default=True, help="Any model except the default needs --out."
 )
 @debug_option
 def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model: str) -> int:
-    """`edge-digits watch`: frames a second, latency, rest, accuracy, and half an hour of broken cameras.
+    """`edge-digits watch`: frames a second, latency, load when idle, accuracy, and half an hour of camera faults.
 
-    Exit code 1 if a promise is missed.
+    Exit code 1 if a target is missed.
     """
     chosen = parts or PARTS
     refuse_unused("--films", "films", "accuracy" in chosen, "--part accuracy")
@@ -59,17 +61,17 @@ def camera(films: int, minutes: float, parts: tuple[str, ...], out: Path, model:
     found: dict[str, Any] = {"machine": machine(), "model": of}
     found |= {part: kept[part] for part in PARTS if kept.get("model") == of and part in kept}
     found |= measured
-    found["wanted"] = wanted(found)
+    found["targets"] = targets(found)
     (out / FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    for each in found["wanted"]:
+    for each in found["targets"]:
         met = "met" if each["met"] else "missed"
         click.echo(f"{each['what']:<64}{each['measured']:>10.4g}  {each['bound']} {each['limit']:g}: {met}")
-    return 0 if all(each["met"] for each in found["wanted"]) else 1
+    return 0 if all(each["met"] for each in found["targets"]) else 1
 
 
-def wanted(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is promised of the parts that were measured: each with `what`, `measured`, `bound`, `limit` and `met`."""
-    rows: list[tuple[str, float, float, bool]] = []  # what, measured, limit, whether that is the least
+def targets(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the targets of the parts that were measured: each with `what`, `measured`, `bound`, `limit` and `met`."""
+    rows: list[tuple[str, float, float, bool]] = []  # what, measured, limit, whether the limit is a minimum
     if speed := found.get("pace"):
         rate = 1 / speed["seconds_a_frame"]["watch, moving page"]
         rows += [

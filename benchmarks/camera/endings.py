@@ -1,4 +1,4 @@
-"""How soon the command ends when it is asked to, and whether what it printed reached its files."""
+"""Time to the end after SIGTERM, and whether every printed reading reached its file."""
 
 import json
 import signal
@@ -13,12 +13,12 @@ from typing import Any
 
 ROUNDS = 5  # of each kind
 SHOWN = "digits=20746|63058|91327,change=2"
-STALLED = 4.5  # seconds: by then the camera of that kind hangs
+STALLED = 4.5  # seconds until the camera of that kind hangs
 KINDS = {"at work": "", "a camera that hangs": ",fault=stall@3+600"}
 
 
 def measure(model: str, tell: Callable[[str], None]) -> dict[str, Any]:
-    """End watches of both kinds with SIGTERM, a broker away; returns the longest time to the end and what was lost."""
+    """End watches of both kinds with SIGTERM, without a broker; returns the longest time and what was lost."""
     found: dict[str, Any] = {"endings": ROUNDS * len(KINDS), "seconds": {}, "lost": 0}
     for kind, fault in KINDS.items():
         tell(f"SIGTERM, {ROUNDS} times: {kind}")
@@ -31,9 +31,9 @@ def measure(model: str, tell: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _ending(source: str, model: str, after: float) -> tuple[float, int]:
-    """Seconds from SIGTERM, which comes so many after the first reading, to the end; readings not in the file."""
+    """Return seconds from SIGTERM to the end, and readings that are missing in the file."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as folder:
-        free.bind(("127.0.0.1", 0))  # and nobody listens
+        free.bind(("127.0.0.1", 0))  # a port without a listener
         file = Path(folder) / "readings.jsonl"
         broker = f"mqtt://127.0.0.1:{free.getsockname()[1]}/readings"
         outbox = str(Path(folder) / "box.sqlite")

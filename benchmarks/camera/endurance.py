@@ -1,4 +1,4 @@
-"""The command itself, with a fake camera that something befalls every ten seconds: what grows, and how it heals."""
+"""The command with a simulated camera and a fault every ten seconds: growth of memory, and recovery."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 STEP = 10  # seconds from one fault to the next, each of which begins a second before another number is shown
 FPS = 10
 FAULTS = (("stall", 3.0), ("eof", 2.0), ("raise", 2.0), ("black", 2.0), ("disconnect", 3.0), ("stall", 8.0))
-SHOWN = ("20746", "63058", "91327", "58204", "47160", "35892")  # one after the other; drawn, each is read right
-SETTLED = 20  # seconds until memory is that of a watch at work
-HEAL = 5.0  # seconds: readings are back within so many
+SHOWN = ("20746", "63058", "91327", "58204", "47160", "35892")  # in turn; each is read right when drawn
+SETTLED = 20  # seconds until memory is steady
+HEAL = 5.0  # seconds within which readings must return
 
 
 class Sample(NamedTuple):
-    """A process at one moment."""
+    """The resources of a process at one moment."""
 
     mib: float  # resident
     threads: int
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
 
 def measure(seconds: float, model: str, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Watch for so long; returns figures, with growth as the last third's median to the first's after the start."""
+    """Watch for some time; returns metrics. Growth is the median of the last third over that of the first."""
     every = STEP * len(FAULTS)
     faults = ",".join(
         f"fault={kind}@{STEP * number + STEP - 1:g}+{length:g}" for number, (kind, length) in enumerate(FAULTS)
@@ -68,7 +68,7 @@ def measure(seconds: float, model: str, tell: Callable[[str], None]) -> dict[str
 
 
 def _heals(readings: list[dict[str, Any]], seconds: float) -> list[float | None]:
-    """Seconds from each fault's end to the reading of what is shown then, however late; None where that never came."""
+    """Return the seconds from the end of each fault to the next right reading; None where there was none."""
     # The first reading is the camera's start and the frames that it had to stand, but for how long the first took.
     began = _time(readings[0]) - 4 / FPS
     found: list[float | None] = []
@@ -80,7 +80,7 @@ def _heals(readings: list[dict[str, Any]], seconds: float) -> list[float | None]
             return found
         shown = SHOWN[int(healed / STEP) % len(SHOWN)]
         after = (_time(each) - began - healed for each in readings if each["text"] == shown)
-        # What is shown comes again when all others have been shown.
+        # Numbers are shown again in turn.
         found.append(min((each for each in after if -0.5 < each < STEP * (len(SHOWN) - 1)), default=None))
         count += 1
 
@@ -90,7 +90,7 @@ def _time(reading: dict[str, Any]) -> float:
 
 
 def _sample(process: "subprocess.Popen[str]", samples: list[Sample]) -> None:
-    """Look at the process once a second, as long as there is one."""
+    """Sample the process once a second until it ends."""
     here = Path(f"/proc/{process.pid}")
     while process.poll() is None:
         try:

@@ -1,4 +1,4 @@
-"""Frames a second of a watch on one core, beside decode and read alone; and what a page that does not change costs."""
+"""Frames a second of a watch on one core, compared with decoding and reading alone, and the load of a still page."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 
 
 def measure(classifier: Classifier, tell: Tell, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Seconds of the processor's time a frame, by loop, and their ratios, as medians of the rounds.
+    """Return processor seconds per frame, by loop, and their ratios, as medians of the rounds.
 
     All loops run in one thread, in turn, round after round. The processor's time is what a core that does nothing else
     takes, and says the same on one that does.
@@ -62,7 +62,7 @@ def measure(classifier: Classifier, tell: Tell, rounds: int = ROUNDS) -> dict[st
 
 
 def latency(seconds: float, model: str, tell: Tell) -> dict[str, float]:
-    """Milliseconds from capture to the result for that frame, p50, p90 and p99, of the command and a live camera."""
+    """Return p50, p90 and p99 of the milliseconds from capture to result, for the command with a live camera."""
     tell(f"capture to result, {seconds:.0f} s")
     command = [sys.executable, "-m", "edge_runtime", "watch", f"fake:{BUSY},fps={FPS}", "--seconds", str(seconds)]
     done = subprocess.run(

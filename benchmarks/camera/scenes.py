@@ -1,4 +1,4 @@
-"""Films of a sheet of paper that is laid on a table, moved, lit, covered by a hand and taken away, with the truth."""
+"""Draws films of a sheet of paper that is laid on a table, moved, lit, covered by a hand and taken away."""
 
 from collections.abc import Iterator
 from math import sin
@@ -20,27 +20,27 @@ TABLE = 95  # gray level
 
 
 class Shown(NamedTuple):
-    """A frame, and what may be read in it."""
+    """A frame and the text in it."""
 
     frame: Frame
-    text: str | None  # the digits; empty where no sheet is in the picture; None while it comes and goes
+    text: str | None  # the digits; empty without a sheet; None while it comes and goes
 
 
 class Scene(NamedTuple):
-    """What happens in a film."""
+    """The settings of a film."""
 
     text: str
     size: int  # pixels: a digit's height
-    swing: float  # pixels, that the sheet is moved while it lies
-    turn: float  # degrees, likewise
-    light: float  # 0..1 of it comes and goes
+    swing: float  # pixels that the lying sheet is moved
+    turn: float  # degrees that it is turned
+    light: float  # 0..1: share that varies
     noise: float  # gray levels, standard deviation
     board: bool  # chalk on a board, not ink on paper
     seed: int
 
 
 def scene(seed: int) -> Scene:
-    """A scene for each seed; the easy and the hard in one in four each of motion and light."""
+    """Return a scene for a seed; motion and light each vary in some of them."""
     random = np.random.default_rng(seed)
     size = int(random.integers(24, 80))
     return Scene(
@@ -56,7 +56,7 @@ def scene(seed: int) -> Scene:
 
 
 def film(of: Scene) -> Iterator[Shown]:
-    """Play a scene: the empty table, the sheet that is pushed in from a side, lies or is moved about, and is taken."""
+    """Yield the frames: the empty table, the sheet that is pushed in from a side, lies or moves, and is taken away."""
     sheet, random = _sheet(of), np.random.default_rng((of.seed, 1))
     side = random.uniform(-1, 1, 2)
     away = np.array([SIZE[0] + 40, SIZE[1] + 40]) * (np.sign(side) if abs(side[0]) > 0.5 else (0, np.sign(side[1])))

@@ -1,4 +1,4 @@
-"""How long one digit takes, by the rules of MLPerf Inference, through its own LoadGen.
+"""Latency of one digit by the rules of MLPerf Inference, through its LoadGen.
 
     bundle, Keras file, digits ──> subjects ──> LoadGen, in a fresh pinned process each ──> ratios ──> latency.json
 

@@ -1,4 +1,4 @@
-"""The arithmetic limit: a network's multiplications, and how many of them this processor does in a second."""
+"""The arithmetic limit: the multiplications of a network, and those that this processor does in a second."""
 
 import time
 from math import prod
@@ -10,19 +10,17 @@ ROUNDS = 200
 
 
 def macs(model: bytes) -> int:
-    """Return the multiply-accumulates that a .tflite file does for one digit."""
-    from ai_edge_litert.interpreter import OpResolverType
+    """Return the multiply-accumulates of a .tflite file for one digit."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    from edge_runtime.backends.litert import Interpreter
-
-    # As the file has them: a delegate would replace the operations by one.
+    # Without delegates, which would replace the operations by one.
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=plain)
     interpreter.allocate_tensors()
-    interpreter.invoke()  # of nothing but zeros: only then are all shapes known
+    interpreter.invoke()  # on zeros: only then are all shapes known
     shapes = {tensor["index"]: tensor["shape"].tolist() for tensor in interpreter.get_tensor_details()}
     total = 0
-    for operation in interpreter._get_ops_details():  # there is no public way
+    for operation in interpreter._get_ops_details():  # there is no public API
         name, result = operation["op_name"], shapes[operation["outputs"][0]]
         if name == "FULLY_CONNECTED":  # of each row
             total += prod(shapes[operation["inputs"][1]]) * prod(result[:-1])
@@ -40,9 +38,8 @@ def peak() -> float:
     products).
     """
     import onnx
+    import onnxruntime
     from onnx import TensorProto, helper
-
-    from edge_runtime.backends.onnx import onnxruntime
 
     generator = np.random.default_rng(0)
     weights = generator.integers(-127, 128, (SIDE, SIDE), np.int8)

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import mlperf_loadgen as lg
 
-LIBRARY = 1024  # samples: how many LoadGen draws from, at random with its fixed seed
+LIBRARY = 1024  # samples that LoadGen draws from, at random with its fixed seed
 KEPT = 1_000_000  # durations of single calls that are kept for their distribution
 CHUNK = 1024  # samples of an Offline query that are read, and answered, at once
 
 
 class Rules(NamedTuple):
-    """How long a run lasts at the least."""
+    """The shortest run."""
 
     seconds: float
     queries: int  # of SingleStream
@@ -27,12 +27,12 @@ OFFICIAL = Rules(600, 1024, 24_576)
 
 
 def short(seconds: float) -> Rules:
-    """The same for less patience."""
+    """Return settings for a shorter run."""
     return Rules(seconds, 64, 1024)
 
 
 def single_stream(call: Callable[[int], Any], expected_s: float, rules: Rules) -> dict[str, Any]:
-    """One query after the other; call(i) reads sample i of `LIBRARY`.
+    """Run one query after the other; call(i) reads sample i of `LIBRARY`.
 
     expected_s: about what a call takes. Returns latencies in microseconds by percentile, whether LoadGen calls the
     result valid, and `quantiles_us`, 101 of them, as the calls themselves took.
@@ -64,7 +64,7 @@ def single_stream(call: Callable[[int], Any], expected_s: float, rules: Rules) -
 
 
 def offline(call: Callable[[list[int]], Any], expected_per_s: float, rules: Rules) -> dict[str, Any]:
-    """All samples in one query; call(indices) reads some of `LIBRARY`, a chunk at a time.
+    """Run all samples in one query; call(indices) reads some of `LIBRARY`, a chunk at a time.
 
     Returns samples a second, and whether LoadGen calls the result valid.
     """

@@ -1,4 +1,4 @@
-"""All subjects of a model, in turn, round by round, and their ratios.
+"""Measures all subjects of a model, in turn, round by round, and their ratios.
 
 In: a model's name, digits. Out: latencies, rates and ratios, ready for JSON.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS, why_not
-from benchmarks.statistics import promise
+from benchmarks.statistics import target
 from edge_runtime.bench.figures import repeated
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
@@ -33,20 +33,20 @@ QUIET |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 QUIET |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 FIGURES = ("p50_us", "p90_us", "p99_us", "offline_us")  # microseconds a digit
 BASELINES = ("keras-call", "keras-predict", "bare", "limit")
-BARE, SMALL_BARE, FASTER = 1.5, 2.0, 2.5  # what is wanted of `classify`, as ratios
+BARE, SMALL_BARE, FASTER = 1.5, 2.0, 2.5  # targets of `classify`, as ratios
 
 
 class Plan(NamedTuple):
-    """How to measure."""
+    """The settings of a measurement."""
 
     rounds: int
     seconds: float  # of each LoadGen run
-    official: bool  # MLPerf's own durations and counts in place of `seconds`
+    official: bool  # MLPerf's own durations and counts instead of `seconds`
     subjects: Sequence[str]
     core: int
 
     def entry(self) -> dict[str, Any]:
-        """What a result says of it."""
+        """Return its entry in a result."""
         return {"rounds": self.rounds, "seconds": 600 if self.official else self.seconds, "official": self.official}
 
 
@@ -55,7 +55,7 @@ class SubjectError(EdgeDigitsError, RuntimeError):
 
 
 def last_core() -> int:
-    """The last of the cores that this process may use: the first ones serve the system."""
+    """Return the last core that this process may use: the first ones serve the system."""
     return max(os.sched_getaffinity(0))
 
 
@@ -76,7 +76,12 @@ def measure(
             else:
                 names.append(name)
         samples = _write(Path(root, "samples.npz"), digits[:SAMPLES])
-        task = {"model": str(bundle.folder), "keras": keras and str(keras), "samples": str(samples), "paths": PATHS}
+        task: dict[str, Any] = {
+            "model": str(bundle.folder),
+            "keras": keras and str(keras),
+            "samples": str(samples),
+            "paths": PATHS,
+        }
         task |= {"core": plan.core, "official": plan.official, "seconds": plan.seconds}
         rounds: list[dict[str, Any]] = []
         for number in range(plan.rounds):
@@ -105,9 +110,9 @@ def _why_left_out(subject: str, bundle: Bundle, keras: Path | None) -> str:
 
 
 def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -> dict[str, Any]:
-    """Turn what the workers of each round said into medians and ratios, by subject.
+    """Turn the results of the workers of each round into medians and ratios, by subject.
 
-    path: `model` or `whole`. Ratios are of times, taken within each round: below 1 is quicker than the baseline.
+    path: `model` or `whole`. Ratios are of times within each round: below 1 is faster than the baseline.
     """
     times = [
         {name: _times(found[path]) for name, found in each.items() if name != "peak"}
@@ -117,23 +122,24 @@ def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -
     summary = {}
     for name in (name for name in rounds[0] if name != "peak"):
         baselines = {kind: SUBJECTS[name].bare if kind == "bare" else kind for kind in BASELINES}
+        ratios = {kind: _ratios(times, name, base) for kind, base in baselines.items() if base and base in times[0]}
         measured = [each[name][path] for each in rounds]
         summary[name] = {
             **{figure: repeated([each[name][figure] for each in times]) for figure in FIGURES},
             "offline_per_s": repeated([each["offline"]["samples_per_s"] for each in measured]),
             "valid": all(each[kind]["valid"] for each in measured for kind in ("single_stream", "offline")),
-            "ratios": {kind: _ratios(times, name, base) for kind, base in baselines.items() if base in times[0]},
+            "ratios": ratios,
             "quantiles_us": np.median([each["single_stream"]["quantiles_us"] for each in measured], 0).tolist(),
         }
     return summary
 
 
-def _ratios(times: Sequence[Mapping[str | None, Mapping[str, float]]], name: str, base: str | None) -> dict[str, Any]:
+def _ratios(times: Sequence[Mapping[str, Mapping[str, float]]], name: str, base: str) -> dict[str, Any]:
     return {figure: repeated([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES}
 
 
-def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is promised of `classify` on one digit, and what it is: `what`, `most`, `ratio`, `met`, `noisy`."""
+def targets(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the targets of `classify` on one digit and its ratios: `what`, `most`, `ratio`, `met`, `noisy`."""
     subjects = found["paths"]["model"]
     most = {DEFAULT: BARE, "ann-small": SMALL_BARE}.get(model)
     ratios = []
@@ -144,7 +150,7 @@ def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         pairs = zip(*(subjects[name]["p50_us"]["repeats"] for name in ("litert", "tflite-float")), strict=True)
         ratio = repeated([ours / theirs for ours, theirs in pairs])
         ratios.append(("classify, to the bare loop over float tflite", 1 / FASTER, ratio))
-    return [promise(what, most, ratio) for what, most, ratio in ratios]
+    return [target(what, most, ratio) for what, most, ratio in ratios]
 
 
 def _times(found: Mapping[str, Any]) -> dict[str, float]:
@@ -153,7 +159,7 @@ def _times(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _write(path: Path, digits: Images) -> Path:
-    """The digits as arrays, and as PNG files one after the other with their ends."""
+    """Write the digits as arrays, and as PNG files one after the other with their ends."""
     encoded = [cv2.imencode(".png", digit)[1].tobytes() for digit in digits]
     joined = np.frombuffer(b"".join(encoded), np.uint8)
     np.savez(path, digits=digits, encoded=joined, ends=np.cumsum([len(data) for data in encoded]))
@@ -164,7 +170,7 @@ def _spawn(task: Mapping[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.latency.worker", json.dumps(task)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | QUIET, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise SubjectError(f"the process of {task['subject']} ended with {done.returncode}: {last[0]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

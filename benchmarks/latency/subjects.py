@@ -1,7 +1,7 @@
-"""The ways to read digits that are held against each other, each for one digit and for many.
+"""The ways to read digits that are compared, each for one digit and for many.
 
-`prepare` is not measured: MLPerf's rules let the samples lie in memory as the model takes them. `one` and `many` are.
-The whole path, `read` and `read_many`, begins with an encoded picture in memory.
+`prepare` is not measured, since MLPerf's rules allow prepared samples in memory; `one` and `many` are. The whole path,
+`read` and `read_many`, begins with an encoded image in memory.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from edge_runtime.errors import UnsupportedModelError
 from edge_runtime.normalise import normalise, normalise_all
 from edge_runtime.types import Images
 
-BATCH = 64  # digits: what the runtime's own backend gives LiteRT at once
+BATCH = 64  # digits: the batch of the runtime's LiteRT backend
 LARGE = 256  # digits: the same for ONNX Runtime and Keras
 
 
@@ -27,7 +27,7 @@ class Subject(Protocol):
     """One way to read digits."""
 
     def prepare(self, digits: Images) -> NDArray[Any]:
-        """uint8 (N, 28, 28) to (N, ...), as `one` takes them one by one and `many` all at once."""
+        """Return uint8 (N, 28, 28) digits as (N, ...): `one` takes them singly and `many` all at once."""
 
     def one(self, sample: NDArray[Any]) -> Any:
         """Read one prepared digit."""
@@ -36,14 +36,14 @@ class Subject(Protocol):
         """Read many prepared digits."""
 
     def read(self, data: bytes) -> Any:
-        """Read the digit in an encoded picture."""
+        """Read the digit in an encoded image."""
 
     def read_many(self, data: Iterable[bytes]) -> Any:
-        """Read the digits in many encoded pictures."""
+        """Read the digits in many encoded images."""
 
 
 class _Bare:
-    """Reads pictures as the runtime does, up to the interpreter; then that alone, and no decision."""
+    """Reads images as the runtime does, then runs the interpreter without a decision."""
 
     def prepare(self, digits: Images) -> NDArray[Any]:
         raise NotImplementedError
@@ -65,7 +65,7 @@ class _Tflite(_Bare):
     """The bare loop: set, invoke, get."""
 
     def __init__(self, bundle: Bundle, kind: str) -> None:
-        from edge_runtime.backends.litert import Interpreter
+        from ai_edge_litert.interpreter import Interpreter
 
         model = bundle.file(kind).load()
         self._one, self._many = (Interpreter(model_content=model, num_threads=1) for _ in range(2))
@@ -99,7 +99,7 @@ class _Onnx(_Bare):
     """A session's `run`."""
 
     def __init__(self, bundle: Bundle, kind: str) -> None:
-        from edge_runtime.backends.onnx import onnxruntime
+        import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -141,7 +141,7 @@ class _Keras(_Bare):
 
 
 class _Ours:
-    """The runtime, as its users call it: `Classifier.classify`, and `Reader` for a whole picture."""
+    """The runtime's public API: `Classifier.classify`, and `Reader` for a whole image."""
 
     def __init__(self, bundle: Bundle, backend: str) -> None:
         self._classifier = Classifier(bundle, backend)
@@ -164,7 +164,7 @@ class _Ours:
 
 
 class Kind(NamedTuple):
-    """A subject's name in a table, what it needs of a bundle, and the subject that is its bare loop."""
+    """A subject's title, the file that it needs, and the subject that is its bare loop."""
 
     title: str
     file: str | None  # the format of the model's file; None for Keras
@@ -195,7 +195,7 @@ KERAS = frozenset(name for name, kind in SUBJECTS.items() if kind.file is None)
 
 
 def why_not(name: str, bundle: Bundle) -> str:
-    """Return why a subject cannot run a bundle, or nothing: it has no such file, or NumPy no such layers."""
+    """Return why a subject cannot run a bundle, or \"\": a missing file, or layers that NumPy lacks."""
     file = SUBJECTS[name].file
     if file is not None and file not in bundle.files:
         return f"the bundle has no {file} file"

@@ -1,4 +1,4 @@
-"""One subject in a process of its own, pinned to one core: `python -m benchmarks.latency.worker JSON`."""
+"""Measures one subject in a process of its own, pinned to one core: `python -m benchmarks.latency.worker JSON`."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WARM = 0.3  # seconds of calls before anything counts
+WARM = 0.3  # seconds of calls before the measurement
 
 
 def main(task: dict[str, Any]) -> dict[str, Any]:
     """Measure a subject, the task's keys: subject, model, keras, samples, core, official, seconds."""
-    # Before anything starts a thread: those inherit it.
+    # Before any thread starts: threads inherit it.
     os.sched_setaffinity(0, {task["core"]})
     if task["subject"] == "peak":
         from benchmarks.latency.arithmetic import peak
@@ -51,7 +51,7 @@ def _measure(one: Callable[[int], Any], many: Callable[[list[int]], Any], rules:
 
 
 def _warm(call: Callable[[], Any]) -> float:
-    """Seconds that a call takes once all is warm."""
+    """Return the seconds of a call after warming up."""
     quickest, began = float("inf"), time.perf_counter()
     while time.perf_counter() - began < WARM:
         start = time.perf_counter()

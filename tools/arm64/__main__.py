@@ -1,4 +1,4 @@
-"""`python -m tools.arm64`: the wheel on an emulated Raspberry Pi, held against this machine."""
+"""`python -m tools.arm64`: tests the wheel on an emulated Raspberry Pi against this machine."""
 
 import argparse
 import re
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,8 +31,8 @@ PROGRAMS = {
 }  # by Debian package
 NOT_FETCHED = 75  # EX_TEMPFAIL of sysexits.h
 DIGITS = 1000
-MOST_MB = 220  # of the package and all that it needs
-LEAST_MB = 150  # of the smallest part of it that reads digits
+MOST_MB = 220  # of the package and its dependencies
+LEAST_MB = 150  # of the smallest set of packages that reads digits
 DELEGATE = b"Created TensorFlow Lite XNNPACK delegate"
 # The tests that stand for a device's work: decoding, normalising, bundles, every backend.
 SHORT = ("tests/test_bundle.py", "tests/test_normalise.py", "tests/test_resize.py", "tests/test_backends.py")
@@ -50,11 +51,11 @@ PAGES = (
     (["1234567890"] * 2, (4056, 3040), 200, Look(touching=0.2, fall=0.6, noise=5)),
     (["314", "159"], (700, 300), 45, Look(ink=(240, 240, 240), paper=(40, 60, 50), gap=(-0.05, 0.1), texture=6)),
 )  # rows, size and digits' height in pixels, look
-RESULTS = {"batch-classify": "results.csv"}  # what counts of a command that also tells how long it took
+RESULTS = {"batch-classify": "results.csv"}  # the result of a command whose output contains its duration
 
 
-def pictures() -> Iterator[np.ndarray]:
-    """Drawn digits as crops of many sizes and lights: uint8 (height, width)."""
+def draw_crops() -> Iterator[np.ndarray]:
+    """Return drawn digits as crops of many sizes and lights: uint8 (height, width)."""
     random = np.random.default_rng(8)
     for number in range(DIGITS):
         side = int(random.integers(14, 70))
@@ -67,15 +68,15 @@ def pictures() -> Iterator[np.ndarray]:
         yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def pages() -> Iterator[np.ndarray]:
-    """Drawn pages of many sizes, lights and hands, some with digits that touch: uint8 (height, width)."""
+def draw_pages() -> Iterator[np.ndarray]:
+    """Return drawn pages of many sizes, lights and hands, some with touching digits: uint8 (height, width)."""
     for seed, (rows, size, height, look) in enumerate(PAGES):
         colour = draw_page(rows, size, height, seed, look).picture
         yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 class Trial:
-    """The checks of one run: what this machine says, and how each userland compares."""
+    """The checks of one run: the results of this machine, and the comparison with each userland."""
 
     def __init__(self, folder: Path, long: bool) -> None:
         self.folder, self.long = folder, long
@@ -83,8 +84,8 @@ class Trial:
         self._began = time.monotonic()
         checkout(folder / "tree")
         self.wheel = make_wheel(folder / "tree", folder)
-        given = {f"gray{number}": gray for number, gray in enumerate(pictures())}
-        given |= {f"page{number}": page for number, page in enumerate(pages())}
+        given: dict[str, Any] = {f"gray{number}": gray for number, gray in enumerate(draw_crops())}
+        given |= {f"page{number}": page for number, page in enumerate(draw_pages())}
         np.savez(folder / "in.npz", **given)
         self.page = folder / "page.png"
         self.page.write_bytes(cv2.imencode(".png", given["page1"])[1].tobytes())
@@ -92,7 +93,7 @@ class Trial:
         self._run_here()
 
     def tell(self, where: str, what: str, well: bool, detail: str = "") -> None:
-        """Print one check's line."""
+        """Print the line of one check."""
         self.failed += not well
         spent = time.monotonic() - self._began
         print(f"{spent:6.1f} s  {where:<24}{'ok' if well else 'FAILED':<8}{what:<52}{detail}".rstrip(), flush=True)
@@ -117,7 +118,7 @@ class Trial:
             (self.here / name).write_bytes(done.stdout)
 
     def run(self, userland: Userland, processors: list[Processor]) -> None:
-        """All checks in one userland, on its processors at the same time."""
+        """Run all checks in one userland, on its processors in parallel."""
         userland.install("--no-deps", str(self.wheel))
         sizes = installed(userland.site)
         size = sum(sizes.values()) / 1e6
@@ -129,7 +130,7 @@ class Trial:
                 pass
 
     def install(self, userland: Userland, processor: Processor) -> None:
-        """Both installers, in a system without anything."""
+        """Run both installers in a bare system."""
         where = f"{userland.release.name} {processor.board}"
         sample = self.folder / "tree" / "samples" / FILES[3]
         for kind in ("with a network", "without"):
@@ -181,7 +182,7 @@ class Trial:
         self.tell(where, "device tests", well, count[0].decode() if well and count else _end(done.stdout + done.stderr))
 
     def _smallest(self, userland: Userland, processor: Processor, where: str) -> None:
-        """Read a sample where nothing else is to be imported."""
+        """Read a sample with the smallest set of packages."""
         sample = self.folder / "tree" / "samples" / FILES[3]
         folders = {part: f"/smallest/{part.name}" for part in parts(userland.site, SMALLEST)}
         folders[sample] = "/device/3.tiff"
@@ -212,11 +213,13 @@ def _end(said: bytes) -> str:
 
 
 def main() -> int:
-    """Run; exit code 0 if all is equal, 1 if not, 75 if a userland cannot be fetched."""
+    """Run all checks; exit code 0 if all are equal, 1 if not, 75 if a userland cannot be fetched."""
     parser = argparse.ArgumentParser(prog="python -m tools.arm64", description=__doc__)
-    parser.add_argument("--release", choices=RELEASES, action="append", help="these alone (may be given again)")
-    parser.add_argument("--processor", choices=[each.qemu for each in PROCESSORS], action="append", help="likewise")
-    parser.add_argument("--install", action="store_true", help="the installers, too, on the first processor")
+    parser.add_argument("--release", choices=RELEASES, action="append", help="only these (may be repeated)")
+    parser.add_argument(
+        "--processor", choices=[each.qemu for each in PROCESSORS], action="append", help="only these (may be repeated)"
+    )
+    parser.add_argument("--install", action="store_true", help="test the installers, too, on the first processor")
     parser.add_argument("--long", action="store_true", help="more of the package's tests")
     arguments = parser.parse_args()
     missing = False

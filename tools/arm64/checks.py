@@ -1,6 +1,6 @@
-"""What must come out the same on both: `python checks.py IN.npz OUT.npz`, here and in the userland.
+"""Computes what must be equal on both machines: `python checks.py IN.npz OUT.npz`, here and in the userland.
 
-Needs the installed package alone. IN holds pictures of digits, `gray0`, `gray1`, ... and pages, `page0`, `page1`, ...:
+Needs only the installed package. IN holds images of digits, `gray0`, `gray1`, ... and pages, `page0`, `page1`, ...:
 uint8 (height, width) of any size.
 """
 
@@ -27,7 +27,7 @@ def main(source: str, target: str) -> None:
     with np.load(source, allow_pickle=False) as given:
         digits = normalise_all(given[name] for name in given.files if name.startswith("gray"))
         pages = [given[name] for name in given.files if name.startswith("page")]
-    found = {"normalise": digits}
+    found: dict[str, Any] = {"normalise": digits}
     for model in names():
         for backend in BACKENDS:
             found[f"{model} {backend}"] = open_backend(backend, load_bundle(model))[1].run(digits)
@@ -39,7 +39,7 @@ def main(source: str, target: str) -> None:
 
 
 def _pages(pages: list[Gray]) -> dict[str, NDArray[Any]]:
-    """What is on the way from a page to its digits, and a watch's look at it; a row each."""
+    """Return the intermediate results of reading pages, and those of a watch."""
     reader, ink, lines, glances, digits = Reader(Classifier()), [], [], [], []
     for page in pages:
         steps = reader.find(page)

@@ -1,4 +1,4 @@
-"""The installers on a device: from nothing to a reading, again over what is there, and gone without a trace."""
+"""Tests the installers on a device: first installation, update, and complete removal."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ COMMAND = "/usr/local/bin/edge-digits"
 # Where pip finds its packages on this machine, for a device with a network.
 NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/etc/pip.conf")
 
-Tell = Callable[[str, bool, str], None]  # what was looked at, whether it is as it should be, and what was said
+Tell = Callable[[str, bool, str], None]  # what was checked, whether it is right, and the output
 
 
 def try_installer(
@@ -21,7 +21,7 @@ def try_installer(
 ) -> None:
     """Install, install again, and uninstall.
 
-    folder: has the installer, a `.run` file, which gets no network, or `install.sh`. sample: a picture of a 3.
+    folder: has the installer, a `.run` file, which gets no network, or `install.sh`. sample: an image of a 3.
     """
     network = installer == "install.sh"
 
@@ -31,13 +31,13 @@ def try_installer(
         environment = {name: value for name, value in os.environ.items() if network and name.startswith("PIP_")}
         return userland.run(processor, command, folders, "/device", environment, network)
 
-    run("/bin/mkdir", "-p", "/etc/systemd/system")  # which a device has; and all that is bound has its place now
+    run("/bin/mkdir", "-p", "/etc/systemd/system")  # which a device has; also creates the mount points
     before = set(_files(userland.root))
     try:
         done = run("/bin/sh", installer)
         tell("installed", done.returncode == 0 and b"What to do next" in done.stdout, _said(done))
         done = run(COMMAND, "classify", f"/samples/{sample.name}")
-        tell("reads a picture", done.returncode == 0 and b"    3  " in done.stdout, _said(done))
+        tell("reads an image", done.returncode == 0 and b"    3  " in done.stdout, _said(done))
         done = run(COMMAND, "service", "install")
         config = userland.root / "etc/edge-digits/watch.toml"
         tell("service written", done.returncode == 0 and config.exists(), _said(done))
@@ -59,7 +59,7 @@ def try_installer(
 
 
 def _files(root: Path) -> Iterator[str]:
-    """All files and folders of a system but for those that are this machine's."""
+    """Return all files and folders of a system except those of this machine."""
     for name in sorted(path.name for path in root.iterdir()):
         if name not in ("proc", "sys", "dev", "tmp"):
             yield name

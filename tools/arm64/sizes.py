@@ -1,12 +1,12 @@
-"""What the package and all that it needs take on a device's disk."""
+"""The size of the package and its dependencies on a device's disk."""
 
 import re
 from importlib.metadata import distributions
 from pathlib import Path
 
 RUNTIME = Path(__file__).parents[2] / "requirements" / "runtime.txt"
-BUILD = {"setuptools"}  # in that file to build the package from a checkout, and not needed by its wheel
-SMALLEST = ("click", "edge-digits", "numpy", "opencv-python-headless")  # reads digits by NumPy alone
+BUILD = {"setuptools"}  # needed to build the package from a checkout, not by its wheel
+SMALLEST = ("click", "edge-digits", "numpy", "opencv-python-headless")  # reads digits with the NumPy backend
 
 
 def installed(site: Path) -> dict[str, int]:

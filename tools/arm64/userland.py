@@ -1,7 +1,7 @@
 """A Debian system for arm64 in a folder, whose programs run under qemu-user in proot: no root, no kernel module.
 
-proot lets programs of the system start others; qemu is told the processor, and given the `/proc/cpuinfo` that goes with
-it: libraries choose their kernels by that. `-cpu max` is never used: qemu 7.2 computes int8 products wrongly there.
+proot lets programs of the system start others. qemu gets a processor and a matching `/proc/cpuinfo`, since libraries
+choose their kernels by it. `-cpu max` is never used: qemu 7.2 computes int8 products wrongly there.
 """
 
 import hashlib
@@ -18,18 +18,18 @@ from typing import NamedTuple
 from tools.installer.releases import Release
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "arm64.txt"
-TRIES = 3  # a mirror in the midst of its own update fails once in a while
-RECIPE = 1  # counts changes of what this file installs
+TRIES = 3  # a mirror can fail while it is being updated
+RECIPE = 1  # incremented when this file installs something else
 DEBIAN = ("base-files", "dash", "libstdc++6", "libgcc-s1", "zlib1g", "python{0}-minimal", "libpython{0}-stdlib")
 # What a Raspberry Pi's system has that the installer uses.
 DEVICE = (*DEBIAN, "coreutils", "grep", "mawk", "tar", "libacl1", "libselinux1", "python3-minimal", "python{0}-venv")
-SECONDS = 600  # that a program of the system may take
+SECONDS = 600  # time limit of a program of the system
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
 
 
 class Processor(NamedTuple):
-    """What qemu emulates, and what /proc/cpuinfo says of it."""
+    """A processor that qemu emulates, and its entry in /proc/cpuinfo."""
 
     qemu: str
     board: str
@@ -57,10 +57,10 @@ class FetchError(Exception):
 
 
 class Userland:
-    """One release, made once and kept in the user's cache."""
+    """One Debian release, built once and kept in the user's cache."""
 
     def __init__(self, release: Release, bare: bool = False) -> None:
-        """bare: as a device is before anything is installed, rather than with all that the tests need."""
+        """bare: like a new device, without what the tests need."""
         self.release, self.bare = release, bare
         content = (DEVICE,) if bare else (DEBIAN, REQUIREMENTS.read_text())
         key = hashlib.sha256(f"{RECIPE} {release} {content}".encode()).hexdigest()[:16]
@@ -73,11 +73,11 @@ class Userland:
 
     @property
     def site(self) -> Path:
-        """Where the system's Python finds what pip installed."""
+        """The folder where pip installs packages in the system."""
         return self.root / "usr" / "local" / "lib" / f"python{self.release.python}" / "dist-packages"
 
     def prepare(self) -> bool:
-        """Make the system unless it is there; returns whether that was needed. Raises FetchError."""
+        """Build the system unless it exists; returns whether it was built. Raises FetchError."""
         if self.root.is_dir():
             return False
         self.root.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class Userland:
             new = Userland(self.release, self.bare)
             new.root = Path(folder) / "root"
             new._unpack()
-            if self.bare:  # what ca-certificates' installation, which is not run, would make: trixie's pip wants it
+            if self.bare:  # the installation of ca-certificates, which is not run, would make it; trixie's pip needs it
                 (new.root / CERTIFICATES).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path("/") / CERTIFICATES, new.root / CERTIFICATES)
             else:
@@ -104,20 +104,22 @@ class Userland:
             check=True,
         )
         if not said.stdout.strip():
-            raise FetchError("apt knows no mirror of Debian: /etc/apt/sources.list")
+            raise FetchError("apt has no Debian mirror: /etc/apt/sources.list")
         mirror = said.stdout.split()[0]
         command = ["mmdebstrap", "--quiet", "--arch=arm64", "--variant=extract", f"--include={','.join(packages)}"]
         command += [self.release.name, str(self.root), f"deb {mirror} {self.release.name} main"]
         for _ in range(TRIES):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode == 0:
-                (self.root / "bin" / "sh").exists() or (self.root / "bin" / "sh").symlink_to("dash")
+                shell = self.root / "bin" / "sh"
+                if not shell.exists():
+                    shell.symlink_to("dash")
                 return
             shutil.rmtree(self.root, ignore_errors=True)
         raise FetchError(f"Debian {self.release.name} for arm64: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
 
     def install(self, *arguments: str) -> None:
-        """Let pip of this machine put wheels for arm64 into the system; no program of it is run."""
+        """Install arm64 wheels into the system with this machine's pip."""
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
         command += ["--upgrade", "--target", str(self.site), *self.release.pip_options, *arguments]
         subprocess.run(command, check=True)
@@ -131,7 +133,7 @@ class Userland:
         environment: dict[str, str] | None = None,
         network: bool = True,
     ) -> "subprocess.CompletedProcess[bytes]":
-        """Run a program of the system. folders: of this machine, and where the system sees them. network: or none."""
+        """Run a program of the system. folders: of this machine, and their paths there. network: allow access."""
         with tempfile.NamedTemporaryFile("w", prefix="cpuinfo-") as file:
             file.write(cpuinfo(processor))
             file.flush()
@@ -152,7 +154,7 @@ class Userland:
                 try:
                     said, errors = run.communicate(timeout=SECONDS)
                 except BaseException as stop:
-                    os.killpg(run.pid, signal.SIGKILL)  # proot alone would leave what it runs
+                    os.killpg(run.pid, signal.SIGKILL)  # killing proot alone would leave its children
                     if not isinstance(stop, subprocess.TimeoutExpired):
                         raise
                     said, errors = run.communicate()
@@ -161,7 +163,7 @@ class Userland:
 
 
 def cpuinfo(processor: Processor) -> str:
-    """What Linux says of four such cores."""
+    """Return /proc/cpuinfo of four such cores."""
     return "".join(
         f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: {processor.features}\nCPU implementer\t: 0x41\n"
         f"CPU architecture: 8\nCPU variant\t: {processor.variant}\nCPU part\t: {processor.part}\n"

@@ -1,4 +1,4 @@
-"""`python -m tools.installer`: what to put on a Raspberry Pi, with a network there and without."""
+"""`python -m tools.installer`: builds the installers for a Raspberry Pi with and without a network."""
 
 import argparse
 import shutil
@@ -11,9 +11,9 @@ from tools.installer.releases import RELEASES
 
 
 def main() -> int:
-    """Build what was asked for into a folder, with the wheel and `install.sh` for devices with a network."""
+    """Build the installers into a folder, with the wheel and `install.sh` for devices with a network."""
     parser = argparse.ArgumentParser(prog="python -m tools.installer", description=__doc__)
-    parser.add_argument("--release", choices=RELEASES, action="append", help="these alone (may be given again)")
+    parser.add_argument("--release", choices=RELEASES, action="append", help="only these (may be repeated)")
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
     arguments = parser.parse_args()
     out: Path = arguments.out

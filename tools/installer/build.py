@@ -1,4 +1,4 @@
-"""A release's wheel, and the self-extracting file that installs it where there is no network."""
+"""Builds the wheel and the self-extracting file that installs it without a network."""
 
 import hashlib
 import io
@@ -61,9 +61,9 @@ def build(release: Release, wheel: Path, out: Path) -> Path:
 
 
 def run_file(content: Path, target: str, name: str) -> bytes:
-    """Return the script `name` that unpacks a folder and runs the `install.sh` in it, once its checksum is right.
+    """Return the script `name` that checks its checksum, unpacks a folder and runs the `install.sh` in it.
 
-    Checksums of the files, `SHA256SUMS`, are written into the folder. target: what the script says that it is for.
+    Checksums of the files, `SHA256SUMS`, are written into the folder. target: the system that the script names.
     """
     files = sorted(path for path in content.rglob("*") if path.is_file())
     sums = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(content)}\n" for path in files)
@@ -78,7 +78,7 @@ def run_file(content: Path, target: str, name: str) -> bytes:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The same bytes whoever packs it, and when."""
+    """Reset owner and time, so that the same files give the same bytes."""
     member.uid = member.gid = member.mtime = 0
     member.uname = member.gname = ""
     member.mode = 0o644

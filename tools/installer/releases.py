@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Release(NamedTuple):
-    """A Debian release, which is also Raspberry Pi OS's."""
+    """A Debian release, on which Raspberry Pi OS is based."""
 
     name: str
     python: str  # its version
@@ -12,10 +12,10 @@ class Release(NamedTuple):
 
     @property
     def pip_options(self) -> list[str]:
-        """What makes pip of this machine choose wheels for the release on arm64."""
+        """The options that make pip choose wheels for the release on arm64."""
         options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}"]
         options += [f"--abi=cp{self.python.replace('.', '')}", "--abi=abi3", "--abi=none"]
-        # pip does not know that a system runs the wheels of all older ones.
+        # pip does not derive that a system runs the wheels for older ones.
         options += [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(17, self.glibc + 1)]
         return [*options, "--platform=manylinux2014_aarch64"]
 

@@ -1,31 +1,34 @@
-"""Training digits, deformed afresh every epoch, as other writers, pens, scanners and cameras would have made them.
+"""Augments training digits: random changes as other writers, pens, scanners and cameras would make them.
 
-In: normalised digits, uint8 (N, 28, 28). Out: as many, each one bent, redrawn and dirtied at random and
-then passed through the runtime's own `normalise`, so that a network trains on exactly what it will meet.
+In: normalised digits, uint8 (N, 28, 28). Out: as many, each warped, with other strokes and degraded at random, then
+passed through the runtime's own `normalise`, so that a network trains on exactly what it will be given.
 
 The elastic part follows P. Y. Simard, D. Steinkraus, J. C. Platt: "Best practices for convolutional neural
-networks applied to visual document analysis", ICDAR 2003. Deformation works on strips of digits, one below the
+networks applied to visual document analysis", ICDAR 2003. Augmentation works on strips of digits, one below the
 other, since one OpenCV call for a thousand digits costs little more than one for ten.
 """
+
+import sys
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime import normalise as normalisation
 from edge_runtime.normalise import CENTRE, SIZE, is_blank, normalise
+from edge_runtime.types import Images
+from train.augmentation import chance, degrade, settings, strokes
 from train.augmentation.chance import CANVAS, Fields, Strip, draw, places, windows
-from train.augmentation.dirt import dirty, filtered
-from train.augmentation.settings import STRONG, Deformation
-from train.augmentation.strokes import with_strokes
+from train.augmentation.settings import STRONG, Augmentation
+from train.data.pool import ArrayFiles, fingerprint
 
 CHUNK = 500  # digits in a strip: OpenCV takes at most 32,767 rows, and a strip should stay in the cache
-HALF = 0.5  # of the drawn deformation: what is left of it for a mild one
+HALF = 0.5  # of the drawn changes: what is left of them for a mild digit
+MODULES = (normalisation, chance, degrade, settings, strokes)  # with this one: what the images depend on
 
-Digits = NDArray[np.uint8]
 
-
-class Deformer:
-    """Deforms a set of digits, differently in each epoch; the same for the same seed and epoch.
+class Augmenter(ArrayFiles):
+    """Augments a set of digits, differently in each epoch; the same for the same seed and epoch.
 
     images: uint8 (N, 28, 28), normalised: ink bright on 0.
     seed: any int of at least 0.
@@ -34,10 +37,10 @@ class Deformer:
 
     def __init__(
         self,
-        images: Digits,
+        images: Images,
         seed: int,
         labels: NDArray[np.integer] | None = None,
-        deformation: Deformation = STRONG,
+        augmentation: Augmentation = STRONG,
     ) -> None:
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIZE, SIZE):
             raise ValueError(f"digits must be uint8 (N, {SIZE}, {SIZE}), not {images.dtype} {images.shape}")
@@ -46,50 +49,57 @@ class Deformer:
         self.images = images
         self.seed = seed
         self.labels = labels
-        self.deformation = deformation
+        self.augmentation = augmentation
+        self.size = len(images)
         self._fields: Fields | None = None
 
-    def epoch(self, number: int) -> Digits:
-        """Return every digit deformed afresh, in the order of `images`: uint8 (N, 28, 28), normalised."""
-        deformed = np.empty_like(self.images)
+    @property
+    def key(self) -> str:
+        """Name of the folder for these digits, labels, seed and settings, made by this version of the code."""
+        labels = b"" if self.labels is None else np.asarray(self.labels, np.uint8).tobytes()
+        data = (self.images.tobytes(), labels)
+        return fingerprint(data, (self.seed, self.augmentation), (*MODULES, sys.modules[__name__]))
+
+    def epoch(self, number: int) -> Images:
+        """Return every digit augmented afresh, in the order of `images`: uint8 (N, 28, 28), normalised."""
+        augmented = np.empty_like(self.images)
         for start in range(0, len(self.images), CHUNK):
             part = slice(start, start + CHUNK)
-            strip = self._deform(part, number)
-            for place, picture in enumerate(strip, start):
-                digit = normalise(picture)
-                # Where the dirt has swallowed the digit, the label would teach a blank.
-                deformed[place] = normalise(self.images[place]) if is_blank(digit) else digit
-        return deformed
+            for place, image in enumerate(self._augment(part, number), start):
+                digit = normalise(image)
+                # A digit that a degradation has erased is left as it was: its label would teach a blank image.
+                augmented[place] = normalise(self.images[place]) if is_blank(digit) else digit
+        return augmented
 
-    def pictures(self, number: int, count: int) -> Digits:
-        """Return the first digits as `epoch` has them before `normalise`: uint8 (count, 36, 36)."""
+    def raw_images(self, number: int, count: int) -> Images:
+        """Return the first digits of an epoch before `normalise`: uint8 (count, 36, 36)."""
         starts = range(0, min(count, len(self.images)), CHUNK)
-        return np.concatenate([self._deform(slice(start, start + CHUNK), number) for start in starts])[:count]
+        return np.concatenate([self._augment(slice(start, start + CHUNK), number) for start in starts])[:count]
 
-    def _deform(self, part: slice, number: int) -> Digits:
-        if self._fields is None:  # made where they are used: a worker makes its own, equal ones
-            self._fields = Fields(self.deformation, self.seed)
-        # One stream of random numbers a stage, so that one stage's shares do not change the others.
-        choose, draw, bend, redraw, spoil = np.random.default_rng((self.seed, number, part.start)).spawn(5)
-        images = self.images[part]
-        mild = choose.random(len(images)) < self.deformation.mild_share
+    def _augment(self, part: slice, number: int) -> Images:
+        if self._fields is None:  # not pickled: the process that draws makes equal ones
+            self._fields = Fields(self.augmentation, self.seed)
+        # One stream of random numbers for each stage, so that the shares of one stage do not change the others.
+        choose, add, warp, redraw, spoil = np.random.default_rng((self.seed, number, part.start)).spawn(5)
+        images, how = self.images[part], self.augmentation
+        mild = choose.random(len(images)) < how.mild_share
         force = np.where(mild, HALF, 1).astype(np.float32)[:, None, None]
         if self.labels is not None:
-            images = with_strokes(images, self.labels[part], self.deformation, draw)
-        strip = _bent(images, force, self.deformation, self._fields, bend)
-        _redraw(strip, force, self.deformation, redraw)
-        strip[~mild] = dirty(strip[~mild], self.deformation, self._fields, spoil)
+            images = strokes.with_strokes(images, self.labels[part], how, add)
+        strip = _warp(images, force, how, self._fields, warp)
+        _redraw(strip, force, how, redraw)
+        strip[~mild] = degrade.degrade(strip[~mild], how, self._fields, spoil)
         return np.clip(strip, 0, 255).astype(np.uint8)
 
 
-def _bent(images: Digits, force: Strip, how: Deformation, fields: Fields, rng: np.random.Generator) -> Strip:
-    """Turn, slant, stretch and bend each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1 of the most."""
+def _warp(images: Images, force: Strip, how: Augmentation, fields: Fields, rng: np.random.Generator) -> Strip:
+    """Rotate, slant, stretch and warp each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1 of the most."""
     count = len(images)
     angle = np.deg2rad(force * draw(rng, (-how.rotation, how.rotation), count))
     slant = force * draw(rng, (-how.slant, how.slant), count)
     aspect = np.exp(force * draw(rng, (-how.aspect / 2, how.aspect / 2), count))
     size = draw(rng, how.size, count)
-    # From a pixel of the result back to its place in the source; slant before the turn, as a hand does.
+    # From a pixel of the result back to its place in the source; slant before the turn, as in handwriting.
     wide, high = 1 / (size * aspect), aspect / size
     cos, sin = np.cos(angle), np.sin(angle)
     xx, xy = wide * (cos - slant * sin), wide * (sin + slant * cos)
@@ -105,12 +115,12 @@ def _bent(images: Digits, force: Strip, how: Deformation, fields: Fields, rng: n
         way_back += ripple * windows(fields.ripple[axis], count, rng)
         way_back += bend * windows(fields.bend[axis], count, rng)
     frosted = places(rng, how.frosted_share, count)
-    frosted = frosted[force[frosted, 0, 0] == 1]  # this dirt is a displacement, too
+    frosted = frosted[force[frosted, 0, 0] == 1]  # a degradation that is a displacement
     if len(frosted):
         reach = draw(rng, how.frosted, len(frosted))
         for way_back in (x, y):
             way_back[frosted] += reach * rng.uniform(-1, 1, (len(frosted), CANVAS, CANVAS)).astype(np.float32)
-    # A digit must not read its neighbours in the strip: their common border is blank, as MNIST's is.
+    # A digit must not sample its neighbours in the strip: the border between them is blank, as MNIST's is.
     np.clip(y, 0, SIZE - 1, out=y)
     y += (SIZE * np.arange(count, dtype=np.float32))[:, None, None]
     strip = cv2.remap(
@@ -124,19 +134,19 @@ def _bent(images: Digits, force: Strip, how: Deformation, fields: Fields, rng: n
     return strip.reshape(count, CANVAS, CANVAS).astype(np.float32)
 
 
-def _redraw(strip: Strip, force: Strip, how: Deformation, rng: np.random.Generator) -> None:
+def _redraw(strip: Strip, force: Strip, how: Augmentation, rng: np.random.Generator) -> None:
     """Change the width of the strokes and the steepness of their edges, in place."""
     count = len(strip)
-    width = force * draw(rng, how.width, count)
+    width: Strip = force * draw(rng, how.width, count)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     thicker = np.flatnonzero(width[:, 0, 0] > 0)
     part = strip[thicker]
-    part += width[thicker] * (filtered(part, lambda flat: cv2.dilate(flat, cross)) - part)
+    part += width[thicker] * (degrade.filtered(part, lambda flat: cv2.dilate(flat, cross)) - part)
     strip[thicker] = part
     thinner = np.flatnonzero(width[:, 0, 0] < 0)
     part = strip[thinner]
-    part += width[thinner] * (part - filtered(part, lambda flat: cv2.erode(flat, cross)))
-    # A thin stroke must not vanish: the brightest of what is left is full ink again.
+    part += width[thinner] * (part - degrade.filtered(part, lambda flat: cv2.erode(flat, cross)))
+    # A thin stroke must not vanish: the brightest pixel that is left becomes full ink again.
     part *= 255 / np.maximum(part.max((1, 2), keepdims=True), 1)
     strip[thinner] = part
     slope = draw(rng, how.sharpness, count)

@@ -1,4 +1,4 @@
-"""How far training digits are deformed, as data: what a recipe says and what `deform` does."""
+"""The settings of augmentation, as data: recipes name them and `augment` applies them."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -6,14 +6,14 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Deformation:
-    """How far digits are deformed, and how often they get each kind of dirt.
+class Augmentation:
+    """How strongly digits are changed, and how often each kind of degradation occurs.
 
-    A pair is the range that a value is drawn from evenly, for each digit anew. A `..._share` is the
-    probability of a kind of dirt, 0 to 1; the kinds are drawn independently of each other.
+    A pair is the range of a uniform distribution, drawn anew for each digit. A `..._share` is the probability of a kind
+    of degradation, 0 to 1; the kinds are drawn independently of each other.
     """
 
-    mild_share: float = 0.35  # of all digits: deformed half as far and left clean, so that neat ones stay certain
+    mild_share: float = 0.35  # of all digits: changed half as much and not degraded, so that neat ones stay certain
     # Shape: every digit
     rotation: float = 15.0  # degrees, at most, either way
     slant: float = 0.35  # columns a row moves for each row of height, at most, either way
@@ -29,26 +29,26 @@ class Deformation:
     sharpness: Span = (1.0, 2.2)  # slope of the edges: 1 leaves them, more makes them black and white
     # A stroke more, where the labels are known
     flag_share: float = 0.35  # of the ones: an upstroke, short or nearly as long as the stem
-    foot_share: float = 0.2  # of the ones: a line below
+    foot_share: float = 0.2  # of the ones: a stroke below
     bar_share: float = 0.3  # of the sevens: a bar through the stem
     wave_share: float = 0.3  # of the sevens: the top drawn as a wave, mostly with a bar, too
     curl_share: float = 0.35  # of the nines: the tail bent to the left, as in a handwritten g
-    # Dirt
-    cut_share: float = 0.04  # one side of the digit left out of the crop
-    cut: Span = (1.0, 4.0)  # pixels of it that are left out
-    line_share: float = 0.13  # a straight or zigzag line across, whole, dashed or dotted
+    # Degradation
+    cut_share: float = 0.04  # one side of the digit cut off by the crop
+    cut: Span = (1.0, 4.0)  # pixels of it that are cut off
+    line_share: float = 0.13  # a straight or zigzag stroke across, solid, dashed or dotted
     border_share: float = 0.05  # rules along the crop's sides
     speck_share: float = 0.05  # a few dots beside the digit
-    blot_share: float = 0.05  # gray blots as of spilt water
+    blot_share: float = 0.05  # gray blots, as of spilt water
     salt_share: float = 0.06  # single pixels black or white
     salt: Span = (0.01, 0.2)  # of all pixels
     noise_share: float = 0.06  # sensor noise
     noise: Span = (3.0, 40.0)  # gray levels, standard deviation
-    grain_share: float = 0.04  # ink that comes and goes, as of a dry pen or few photons
+    grain_share: float = 0.04  # uneven ink, as of a dry pen or few photons
     blur_share: float = 0.08  # out of focus
     blur: Span = (0.5, 1.6)  # pixels, Gaussian sigma on the canvas
-    motion_share: float = 0.05  # moved while taken
-    motion: Span = (3.0, 11.0)  # pixels, length of the way
+    motion_share: float = 0.05  # moved during the exposure
+    motion: Span = (3.0, 11.0)  # pixels, length of the movement
     frosted_share: float = 0.04  # as through frosted glass: every pixel from a place nearby
     frosted: Span = (0.6, 1.8)  # pixels, at most, either way
     outline_share: float = 0.05  # only the edges of the strokes
@@ -56,14 +56,16 @@ class Deformation:
     contrast: Span = (0.2, 0.9)  # of full: ink against paper on such paper
     shade_share: float = 0.08  # paper brighter at one end, or cloudy
     shade: Span = (10.0, 110.0)  # gray levels from darkest to brightest, about
-    band_share: float = 0.02  # vertical or horizontal bands with paper and ink exchanged
+    band_share: float = 0.02  # inverted vertical or horizontal bands
     negative_share: float = 0.1  # dark ink on bright paper
 
 
-STRONG = Deformation()  # other writers, pens, scanners and cameras: asks for a network with weights to spare
+STRONG = Augmentation()  # other writers, pens, scanners and cameras: for networks with weights to spare
 
-# For small networks, which a strong deformation asks too much of. Shares of strokes are set, those of dirt are a part.
-_DIRT = {name.name: 0.15 * getattr(STRONG, name.name) for name in fields(Deformation) if name.name.endswith("_share")}
+# For small networks, which strong augmentation overtaxes. Shares of strokes are set, those of degradation scaled down.
+_DEGRADATION = {
+    name.name: 0.15 * getattr(STRONG, name.name) for name in fields(Augmentation) if name.name.endswith("_share")
+}
 _STROKES = {"flag_share": 0.1, "foot_share": 0.05, "bar_share": 0.1, "wave_share": 0.03, "curl_share": 0.05}
 MILD = replace(
     STRONG,
@@ -74,5 +76,5 @@ MILD = replace(
     bend=(0.0, 0.9),
     width=(-0.5, 0.6),
     balance=1.2,
-    **(_DIRT | _STROKES | {"mild_share": 0.0, "negative_share": 0.0}),
+    **(_DEGRADATION | _STROKES | {"mild_share": 0.0, "negative_share": 0.0}),
 )

@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.augmentation.settings import Deformation
+from edge_runtime.types import Images
+from train.augmentation.settings import Augmentation
 
 INK = 96  # gray level: from here on a pixel belongs to a stroke
 
-Digits = NDArray[np.uint8]
 
-
-def with_strokes(images: Digits, labels: NDArray[np.integer], how: Deformation, rng: np.random.Generator) -> Digits:
+def with_strokes(images: Images, labels: NDArray[np.integer], how: Augmentation, rng: np.random.Generator) -> Images:
     """Give some ones, sevens and nines the strokes that much of Europe writes and MNIST's writers seldom did."""
     images = images.copy()
     for value, share, add in (
@@ -30,15 +29,15 @@ def with_strokes(images: Digits, labels: NDArray[np.integer], how: Deformation, 
     return images
 
 
-def _pen(image: Digits) -> int:
-    """Stroke width in pixels, about: the ink's area against the length of its edge."""
+def _pen(image: Images) -> int:
+    """Return the stroke width in pixels, about: the ink's area against the length of its edge."""
     ink = image > INK
-    edge = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
-    return max(1, round(1.9 * np.count_nonzero(ink) / max(1, edge)))
+    edge = int(np.count_nonzero(ink[1:] != ink[:-1])) + int(np.count_nonzero(ink[:, 1:] != ink[:, :-1]))
+    return max(1, round(1.9 * int(np.count_nonzero(ink)) / max(1, edge)))
 
 
-def line(image: Digits, points: Sequence[tuple[float, float]], pen: int) -> None:
-    """Draw a stroke through points (x, y) in pixels; the brighter of stroke and picture wins."""
+def draw_stroke(image: Images, points: Sequence[tuple[float, float]], pen: int) -> None:
+    """Draw a stroke through points (x, y) in pixels; the brighter of stroke and image wins."""
     stroke = np.zeros_like(image)
     # OpenCV takes whole numbers, of which the last 4 bits can stand after the point.
     whole = np.rint(np.asarray(points) * 16).astype(np.int32)
@@ -46,8 +45,8 @@ def line(image: Digits, points: Sequence[tuple[float, float]], pen: int) -> None
     np.maximum(image, stroke, out=image)
 
 
-def bowed_through(points: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Bow through (n, 2) points, n >= 2, with `steps` points from each to the next: Catmull and Rom's spline."""
+def spline_through(points: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Return Catmull and Rom's spline through (n, 2) points, n >= 2, with `steps` points from each to the next."""
     padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
     way = np.linspace(0, 1, steps, endpoint=False)[:, None]
     parts = []
@@ -58,29 +57,29 @@ def bowed_through(points: NDArray[np.float64], steps: int) -> NDArray[np.float64
     return np.vstack([*parts, points[-1:]])
 
 
-def _add_flag(image: Digits, rng: np.random.Generator) -> None:
-    """An upstroke from the left to the top of a one."""
+def _add_flag(image: Images, rng: np.random.Generator) -> None:
+    """Add an upstroke from the left to the top of a one."""
     rows, columns = np.nonzero(image > INK)
-    if np.ptp(columns) > 10:  # lies, or has a flag or foot already
+    if np.ptp(columns) > 10:  # lies on its side, or has a flag or foot already
         return
     top, height = rows.min(), np.ptp(rows)
     head = float(columns[rows == top].mean())
     length, steep = rng.uniform(0.15, 0.9) * height, np.deg2rad(rng.uniform(35, 70))
     end = (head - length * np.cos(steep), top + length * np.sin(steep))
-    line(image, [(head, top), end], _pen(image))
+    draw_stroke(image, [(head, top), end], _pen(image))
 
 
-def _add_foot(image: Digits, rng: np.random.Generator) -> None:
-    """A line below a one."""
+def _add_foot(image: Images, rng: np.random.Generator) -> None:
+    """Add a foot, a stroke below a one."""
     rows, columns = np.nonzero(image > INK)
     bottom = rows.max()
     foot = float(columns[rows == bottom].mean())
     left, right, tilt = rng.uniform(2.5, 8), rng.uniform(2.5, 8), rng.uniform(-0.2, 0.2)
-    line(image, [(foot - left, bottom + tilt * left), (foot + right, bottom - tilt * right)], _pen(image))
+    draw_stroke(image, [(foot - left, bottom + tilt * left), (foot + right, bottom - tilt * right)], _pen(image))
 
 
-def _add_bar(image: Digits, rng: np.random.Generator) -> None:
-    """A bar through the stem of a seven."""
+def _add_bar(image: Images, rng: np.random.Generator) -> None:
+    """Add a bar through the stem of a seven."""
     rows, columns = np.nonzero(image > INK)
     row = round(rows.min() + rng.uniform(0.4, 0.8) * np.ptp(rows))
     stem = columns[rows == row]
@@ -88,30 +87,30 @@ def _add_bar(image: Digits, rng: np.random.Generator) -> None:
         return
     middle, left, right = float(stem.mean()), rng.uniform(2.5, 6), rng.uniform(2.5, 6)
     tilt = rng.uniform(-0.2, 0.4)
-    line(image, [(middle - left, row + tilt * left), (middle + right, row - tilt * right)], _pen(image))
+    draw_stroke(image, [(middle - left, row + tilt * left), (middle + right, row - tilt * right)], _pen(image))
 
 
-def _add_wave(image: Digits, rng: np.random.Generator) -> None:
-    """The top of a seven drawn anew: from a leg at the left over a dip to the corner."""
+def _add_wave(image: Images, rng: np.random.Generator) -> None:
+    """Redraw the top of a seven: from a leg at the left over a dip to the corner."""
     rows, columns = np.nonzero(image > INK)
     top, height, pen = rows.min(), np.ptp(rows), _pen(image)
     upper = rows < top + 0.4 * height
     corner = columns[upper].argmax()
     right, row, left = int(columns[upper][corner]), int(rows[upper][corner]), int(columns[upper].min())
-    if right - left < 7 or height < 10:  # no top to speak of
+    if right - left < 7 or height < 10:  # hardly any top
         return
     image[: round(top + 0.45 * height), : max(0, right - pen)] = 0
     leg, dip, peak = rng.uniform(0.1, 0.6) * height, rng.uniform(0.05, 0.55) * height, rng.uniform(0.15, 0.45)
     crest = left + peak * (right - left)
     low = crest + rng.uniform(0.3, 0.6) * (right - crest)
     start = (left + rng.uniform(-1, 0.5 * (crest - left)), top + leg)
-    line(image, [start, (crest, top + rng.uniform(0, 0.1) * height), (low, top + dip), (right, row)], pen)
-    if rng.random() < 0.7:  # whoever writes the one writes the other
+    draw_stroke(image, [start, (crest, top + rng.uniform(0, 0.1) * height), (low, top + dip), (right, row)], pen)
+    if rng.random() < 0.7:  # writers of the one usually write the other
         _add_bar(image, rng)
 
 
-def _add_curl(image: Digits, rng: np.random.Generator) -> None:
-    """The stem of a nine bowed to the right, its tail bent to the left and up again."""
+def _add_curl(image: Images, rng: np.random.Generator) -> None:
+    """Bow the stem of a nine to the right and bend its tail to the left and up again."""
     rows, columns = np.nonzero(image > INK)
     bottom, height = rows.max(), np.ptp(rows)
     end = float(columns[rows == bottom].mean())
@@ -124,4 +123,4 @@ def _add_curl(image: Digits, rng: np.random.Generator) -> None:
     way = np.linspace(0, 1, 7)[:, None]  # along a quadratic curve
     start, bend, stop = (end, bottom - 1), (end - 0.5 * reach, bottom + 2 * depth), (end - reach, bottom - rise)
     curve = (1 - way) ** 2 * start + 2 * way * (1 - way) * bend + way**2 * stop
-    line(image, curve.tolist(), _pen(image))
+    draw_stroke(image, curve.tolist(), _pen(image))

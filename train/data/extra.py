@@ -13,26 +13,26 @@ from edge_runtime.images.files import is_image_name, read_gray
 from edge_runtime.normalise import normalise
 from train.data.mnist import Bytes, DataError
 
-CROP_PIXELS = 4_000_000  # pixels: an image of one digit has fewer
+CROP_PIXELS = 4_000_000  # pixels: the largest image of one digit
 LABELS = [str(label) for label in range(10)]
 SHOWN = 5  # files that are named for each reason
 
 
 class Extra(NamedTuple):
-    """Digits to train on, and what of the folder is not among them."""
+    """The user's own digits, and the files that are left out."""
 
     images: Bytes  # (N, 28, 28), normalised
     labels: NDArray[np.uint8]  # (N,), 0 to 9
     paths: tuple[Path, ...] = ()  # N files
-    left_out: dict[str, list[Path]] = {}  # noqa: RUF012  files by the reason; never written to
+    left_out: dict[str, list[Path]] = {}  # noqa: RUF012  files by reason; never modified
 
     @property
     def sha256(self) -> str:
-        """Of images and labels: other digits are another training."""
+        """SHA-256 of images and labels: a checkpoint with other digits is refused."""
         return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
 
     def report(self) -> list[str]:
-        """What was taken and what was left out, a line each."""
+        """Return what is used and what is left out, in lines."""
         counts = (f"{label}: {count}" for label, count in enumerate(np.bincount(self.labels, minlength=10)) if count)
         lines = [f"--extra: {len(self.labels)} images taken ({', '.join(counts)})"]
         for reason, paths in self.left_out.items():
@@ -44,9 +44,8 @@ class Extra(NamedTuple):
 def load_extra(folder: Path) -> Extra:
     """Read the images in the folders 0 to 9 directly below `folder`, each of one digit, in order of their names.
 
-    Left out, with the reason: what cannot be read, what has no ink, files that are no images, and all that is in other
-    folders, such as `none` and `unsorted`. Raises DataError where nothing is left to train on, or a folder cannot be
-    listed.
+    Left out, with the reason: unreadable images, images without ink, files that are not images, and everything in other
+    folders, such as `none` and `unsorted`. Raises DataError where no image is left or a folder cannot be listed.
     """
     images, labels, paths = [], [], []
     left_out: dict[str, list[Path]] = {}
@@ -76,9 +75,9 @@ def load_extra(folder: Path) -> Extra:
 
 
 def _files(folder: Path, follow: bool = True) -> Iterator[Path]:
-    """All files below a folder, in order of their names; raises DataError where it cannot be listed.
+    """Yield all files below a folder, in order of their names; raises DataError where it cannot be listed.
 
-    follow: whether a folder may be a symbolic link; below the first level it may not, or there might be no end.
+    follow: whether a folder may be a symbolic link; below the first level it may not, since links can form a cycle.
     """
     try:
         entries = sorted(folder.iterdir()) if folder.is_dir() else []

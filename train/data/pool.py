@@ -1,106 +1,126 @@
-"""Deformed digits, and what is no digit, on disk: made ahead by another process while a network trains on those before.
+"""Training images on disk, drawn ahead by another process while a network trains on those before.
 
-The digits and what teachers say of them cost more than an epoch of a small network. So a recipe asks for a number of
-deformed epochs, shows these in turn, and other seeds and other networks with the same deformation take them again.
+Drawing costs more than an epoch of a small network. So a recipe asks for a number of drawn epochs and shows these in
+turn, and other seeds and other networks that need the same images read them again. No TensorFlow in here: the process
+that draws starts without it, seconds sooner and without its memory.
 """
 
 import hashlib
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO, Generic, Protocol, Self, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import normalise
 from edge_runtime.common.files import Files
 from edge_runtime.errors import OutputError
-from edge_runtime.normalise import SIZE
-from train.augmentation import augment as deform
-from train.augmentation import chance, dirt, strokes
-from train.augmentation import settings as deformation
-from train.augmentation.augment import Deformer
-from train.data.mnist import Bytes
 from train.errors import TrainError
-from train.synthetic import candidates, letters
-from train.synthetic import nondigits as others
-from train.synthetic.nondigits import Others
 
-if TYPE_CHECKING:  # the process that draws starts without TensorFlow: seconds sooner, and without its memory
-    from train.teacher import Teachers
+POLL_SECONDS = 0.02  # between two looks for a file that is being drawn
+PARENT_SECONDS = 1.0  # between two looks for the process that trains
 
-LOOK_SECONDS = 0.02  # between two looks for digits that are being made
-SOURCES = (normalise, chance, deform, deformation, dirt, strokes)  # digits made by another version are others
-OTHERS = (*SOURCES, candidates, letters, others)
-
-Maker = Deformer | Others
+Drawn = TypeVar("Drawn")
 
 
-class Pool:
-    """Epochs 0 to `size` - 1 of a maker, in a folder of their own below `folder`.
+class Drawer(Protocol[Drawn]):
+    """Draws the images of epochs, in a process of its own. Its module must not import TensorFlow."""
 
-    Use it in a `with` block: entering starts the process that makes what is missing, leaving stops it.
+    @property
+    def key(self) -> str:
+        """Name of its folder: differs for other images, other settings and another version of the code."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """Of the file of an epoch, such as ".npy"."""
+        ...
+
+    def epoch(self, number: int) -> Drawn:
+        """Return the images of an epoch; the same for the same number."""
+        ...
+
+    def save(self, file: BinaryIO, drawn: Drawn) -> None:
+        """Write the images of an epoch. Raises OSError."""
+        ...
+
+    def read(self, path: Path) -> Drawn:
+        """Read what `save` wrote. Raises OSError, ValueError, EOFError or KeyError for a damaged file."""
+        ...
+
+
+class ArrayFiles:
+    """The file format of drawers whose epochs are one array of images, uint8 (`size`, 28, 28)."""
+
+    suffix = ".npy"
+    size: int  # images of an epoch
+
+    def save(self, file: BinaryIO, drawn: NDArray[np.uint8]) -> None:
+        """Write the images as one array."""
+        np.save(file, drawn)
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Map the images into memory; raises ValueError where the file holds an array of another shape."""
+        array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.ndim != 3 or len(array) != self.size:
+            raise ValueError(f"it holds an array of shape {array.shape}, not {self.size} images")
+        return array
+
+
+class ImagePool(Generic[Drawn]):
+    """Epochs 0 to `size` - 1 of a drawer, in a folder of their own below `folder`.
+
+    Use it in a `with` block: entering it starts the process that draws the missing epochs, leaving it stops that.
+    first: the epoch that is needed first; drawing begins there.
     """
 
-    def __init__(self, folder: Path, maker: Maker, size: int) -> None:
-        self.folder = folder / _key(maker)
-        self.waited = 0.0  # seconds that `digits` has waited
-        self._maker = maker
-        self._count = len(maker.images) if isinstance(maker, Deformer) else maker.count
-        self.judged = 0 if isinstance(maker, Deformer) else maker.judged  # see Others
-        self._missing = [number for number in range(size) if not self._path(number).exists()]
+    def __init__(self, folder: Path, drawer: Drawer[Drawn], size: int, first: int = 0) -> None:
+        self.folder = folder / drawer.key
+        self.waited = 0.0  # seconds that `epoch` has waited
+        self._drawer = drawer
+        numbers = ((first + offset) % size for offset in range(size))
+        self._missing = {number: path for number in numbers if not (path := self._path(number)).exists()}
         self._process: multiprocessing.process.BaseProcess | None = None
-        self._said: Connection | None = None
+        self._errors: Connection | None = None
 
-    def digits(self, number: int) -> Bytes:
-        """Return an epoch, uint8 (N, 28, 28), in the order of its maker; waits until it is made.
+    def epoch(self, number: int) -> Drawn:
+        """Return the images of an epoch; waits until they are drawn.
 
-        Raises TrainError where its maker has died, OutputError where it could not write.
+        Raises TrainError for a damaged file or where the process that draws has died, OutputError where it could not
+        write.
         """
         began = time.monotonic()
         path = self._path(number)
         while not path.exists():
             self._check(path)
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         self.waited += time.monotonic() - began
-        return _read(path, (self._count, SIZE, SIZE))
-
-    def logits(self, number: int, teachers: "Teachers") -> NDArray[np.float32]:
-        """Return what the teachers say of the epoch's digits, float32 (N, 10)."""
-        path = self.folder / f"{number:04}-{teachers.key}.npy"
-        if path.exists():
-            return _read(path, (self._count, 10)).astype(np.float32)
-        # Half precision, read or made: a run that finds them ends like the one that made them.
-        logits = teachers.logits(self.digits(number)).astype(np.float16)
-        try:
-            write_whole(path, partial(np.save, arr=logits))
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-        return logits.astype(np.float32)
+        return read_whole(path, self._drawer.read)
 
     def _path(self, number: int) -> Path:
-        return self.folder / f"{number:04}.npy"
+        return self.folder / f"{number:04}{self._drawer.suffix}"
 
     def _check(self, path: Path) -> None:
-        if self._process is None or self._said is None:
-            raise TrainError(f"{path} is not there, and digits are made only inside the pool's block")
-        ended = self._process.exitcode is not None  # asked first: the reason stands in the pipe before the end
+        if self._process is None or self._errors is None:
+            raise TrainError(f"{path} is missing, and images are drawn only inside the pool's with block")
+        ended = self._process.exitcode is not None  # asked first: an error is in the pipe before the process ends
         try:
-            if self._said.poll():
-                raise OutputError(self._said.recv_bytes().decode())
+            if self._errors.poll():
+                raise OutputError(self._errors.recv_bytes().decode())
         except EOFError:
             pass
         if ended and not path.exists():
-            raise TrainError("the process that deforms digits ended before its time: --resume goes on")
+            raise TrainError("the process that draws images died: continue with --resume")
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> Self:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -108,41 +128,50 @@ class Pool:
         if self._missing:
             # Not fork: a process with TensorFlow's threads in it must not be forked.
             context = multiprocessing.get_context("spawn")
-            self._said, theirs = context.Pipe(duplex=False)
-            paths = {number: self._path(number) for number in self._missing}
-            self._process = context.Process(target=_make, args=(self._maker, paths, theirs, os.getpid()))
+            self._errors, theirs = context.Pipe(duplex=False)
+            self._process = context.Process(target=_draw, args=(self._drawer, self._missing, theirs, os.getpid()))
             self._process.daemon = True
             self._process.start()
-            theirs.close()  # so that the process's death ends our read
+            theirs.close()  # so that the death of the process ends our read
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None and self._said is not None:
+        if self._process is not None and self._errors is not None:
             self._process.terminate()
             self._process.join()
-            self._said.close()
-        self._process = self._said = None
+            self._errors.close()
+        self._process = self._errors = None
 
 
-def _make(maker: Maker, paths: dict[int, Path], said: Connection, parent: int) -> None:
-    """The other process: makes the epochs in turn while its parent lives."""
+def _draw(drawer: Drawer[Drawn], paths: dict[int, Path], errors: Connection, parent: int) -> None:
+    """Draw the epochs in turn, in another process that ends with its parent."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     cv2.setNumThreads(1)  # the other cores train
     try:
         for number, path in paths.items():
-            digits = maker.epoch(number)
-            if os.getppid() != parent:
-                return
-            write_whole(path, partial(np.save, arr=digits))
+            drawn = drawer.epoch(number)
+            write_whole(path, partial(_save, drawer, drawn))
     except OSError as error:
-        said.send_bytes(f"{error.filename or 'deformed digits'} cannot be written: {error.strerror or error}".encode())
+        errors.send_bytes(f"{error.filename or 'the images'} cannot be written: {error.strerror or error}".encode())
     except KeyboardInterrupt:
-        pass  # the parent says it
+        pass  # the parent reports it
+
+
+def _save(drawer: Drawer[Drawn], drawn: Drawn, file: BinaryIO) -> None:
+    drawer.save(file, drawn)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: a training that is killed cannot stop it."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os._exit(1)
 
 
 def write_whole(path: Path, save: Callable[[BinaryIO], object]) -> None:
-    """Write a file that is whole or not there; two runs may write the same one. Raises OSError."""
+    """Write a file completely or not at all; two runs may write the same one. Raises OSError."""
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as file:
@@ -153,26 +182,20 @@ def write_whole(path: Path, save: Callable[[BinaryIO], object]) -> None:
         raise
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def read_whole(path: Path, read: Callable[[Path], Drawn]) -> Drawn:
+    """Return what `read` makes of a file; raises TrainError where the file is damaged."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return read(path)
+    except (OSError, ValueError, EOFError, KeyError) as error:
         raise TrainError(f"{path} is damaged ({error}): remove it") from error
-    if array.shape != shape:
-        raise TrainError(f"{path} holds {array.shape} numbers and not {shape}: remove it")
-    return array
 
 
-def _key(maker: Maker) -> str:
-    """The name of a maker's folder: another for other digits, other settings and another version of the code."""
-    labels = b"" if maker.labels is None else np.asarray(maker.labels, np.uint8).tobytes()
-    digest = hashlib.sha256(maker.images.tobytes() + labels)
-    deforms = isinstance(maker, Deformer)
-    digest.update(repr((maker.seed, maker.deformation if deforms else maker.count)).encode())
-    digest.update(code_of(SOURCES if deforms else OTHERS))
+def fingerprint(data: Iterable[bytes], settings: object, modules: Iterable[ModuleType]) -> str:
+    """Return 16 hex digits that depend on the data, the settings' repr and the source code of the modules."""
+    digest = hashlib.sha256()
+    for part in data:
+        digest.update(part)
+    digest.update(repr(settings).encode())
+    for module in modules:
+        digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]
-
-
-def code_of(modules: Iterable[ModuleType]) -> bytes:
-    """Return the source of modules, for a name that another version of them shall not have."""
-    return b"".join(Path(str(module.__file__)).read_bytes() for module in modules)

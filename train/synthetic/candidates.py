@@ -1,7 +1,7 @@
-"""What the finder makes of pages whose truth is known: digits, and all that it must not take for one.
+"""Candidates that the detection finds on drawn pages with known text: digits and non-digits.
 
-Reading by over-segmentation asks a classifier of halves of digits, of two that are joined, of dots, dashes and texture.
-A network that was shown nothing but digits is sure of them, too; with these it can learn what is none.
+Over-segmentation shows a classifier halves of digits, joined digits, dots, dashes and texture. A network trained on
+digits alone is confident about them too; these candidates teach it the difference.
 """
 
 from collections.abc import Iterable
@@ -15,24 +15,25 @@ from edge_runtime.find.reading import find_digits, on_page
 from edge_runtime.images.files import to_gray
 from edge_runtime.normalise import normalise_all
 from edge_runtime.synthetic.pages import Digits, Look, draw_page
-from edge_runtime.types import NONE, Box, Classification, Gray, Images
+from edge_runtime.types import NONE as NON_DIGIT
+from edge_runtime.types import Box, Classification, Gray, Images
 
-SAME = 0.8  # of the boxes' union: a candidate that shares as much with a digit is that digit
-OTHER = 0.55  # one that shares less with every digit is none; those in between are left out
+SAME = 0.8  # intersection over union with a digit's box from which a candidate is that digit
+OTHER = 0.55  # below this with every digit a candidate is a non-digit; those in between are left out
 
 
 class Candidates(NamedTuple):
-    """Normalised crops and what they are."""
+    """Normalised crops and their labels."""
 
     images: Images  # (N, 28, 28)
-    labels: NDArray[np.int64]  # (N,), 0..9, or NONE
+    labels: NDArray[np.int64]  # (N,), 0..9, or NON_DIGIT
 
 
-def candidates(images: Images, labels: NDArray[np.uint8], pages: int, seed: int) -> Candidates:
-    """Write digits on generated strips of paper, find all candidates there, and tell which are digits.
+def draw_candidates(images: Images, labels: NDArray[np.uint8], pages: int, seed: int) -> Candidates:
+    """Draw digits on strips of paper, find all candidates there, and label them.
 
     images: (N, 28, 28), ink bright on 0, not normalised; labels: (N,), all ten among them. pages: strips of 2 to 6
-    digits, about 35 candidates each. Everything follows from the seed.
+    digits, about 35 candidates each. The same seed gives the same candidates.
     """
     places = [np.flatnonzero(labels == digit) for digit in range(10)]
 
@@ -80,15 +81,15 @@ def _look(random: np.random.Generator) -> Look:
 
 
 def _unsure(crops: Iterable[Gray]) -> tuple[Images, Classification]:
-    """Stands for a classifier that is sure of nothing, so that all is cut that can be."""
+    """Stand in for a classifier that is confident about nothing, so that every possible cut is made."""
     count = sum(1 for _ in crops)
     shares = np.full((count, 10), 0.1, np.float32)
     return np.zeros((count, 28, 28), np.uint8), Classification(np.zeros(count, np.int64), shares[:, 0], shares)
 
 
 def _label(box: Box, digits: tuple[Box, ...], text: str) -> int | None:
-    """The digit that a candidate's box is around, NONE, or None where it is neither clearly."""
-    best, label = 0.0, NONE
+    """Return the digit that a candidate's box encloses, NON_DIGIT, or None where it is clearly neither."""
+    best, label = 0.0, NON_DIGIT
     for digit, letter in zip(digits, text, strict=True):
         width = min(box.x + box.width, digit.x + digit.width) - max(box.x, digit.x)
         height = min(box.y + box.height, digit.y + digit.height) - max(box.y, digit.y)
@@ -97,4 +98,4 @@ def _label(box: Box, digits: tuple[Box, ...], text: str) -> int | None:
             share = both / (box.width * box.height + digit.width * digit.height - both)
             if share > best:
                 best, label = share, int(letter)
-    return label if best >= SAME else NONE if best < OTHER else None
+    return label if best >= SAME else NON_DIGIT if best < OTHER else None

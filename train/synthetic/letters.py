@@ -1,6 +1,6 @@
-"""Letters and signs that are no digit: written with a pen of our own, or set in the fonts that matplotlib brings.
+"""Draws letters and signs: handwritten from strokes, or set in the fonts that come with matplotlib.
 
-Letters that somebody's digit looks like (O o I l S s Z z B g q b) are left out: nobody can tell these apart.
+Letters that look like a digit (O o I l S s Z z B g q b) are left out, since nobody can tell them apart.
 """
 
 from functools import cache
@@ -13,19 +13,19 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
-from train.augmentation.strokes import bowed_through
+from train.augmentation.strokes import spline_through
 
 LETTERS = "ACDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
 SIGNS = "&@#%+=*?€$£§<>^~{}"
 FONTS = ("DejaVuSans*", "DejaVuSerif*", "STIXGeneral*", "cmr10", "cmss10", "cmti10", "cmtt10", "cmb10")
-SIDE = 96  # pixels of a written picture
+SIDE = 96  # pixels: side of a handwritten image
 BOX = 64  # pixels: height of a capital
 GRID = 10  # a capital's height in the units of the table below
 FONT_SIZE = 64  # points at 72 to the inch: pixels
-STEPS = 8  # points of a bowed stroke from one of its own to the next
+STEPS = 8  # points of a curved stroke from one of its own to the next
 
-# A line is a letter or sign: strokes apart by ;, points x,y in tenths of a capital's height, y downward, the base line
-# at 10. A stroke that begins with ~ is bowed through its points, any other one has corners there.
+# One letter or sign in each row: strokes separated by ;, points x,y in tenths of a capital's height, y downward, the
+# base line at 10. A stroke that begins with ~ is a curve through its points, any other has corners there.
 WRITTEN = """
 0,10 5,0 10,10; 2,6 8,6
 ~0,10 1,3 5,0 9,3 9,10; 1,6 9,6
@@ -143,41 +143,41 @@ WRITTEN = """
 Points = NDArray[np.float64]
 
 
-def _strokes(line: str) -> list[tuple[bool, Points]]:
-    parts = (part.strip() for part in line.split(";"))
+def _parse(glyph: str) -> list[tuple[bool, Points]]:
+    parts = (part.strip() for part in glyph.split(";"))
     return [
         (part[0] == "~", np.array([[float(value) for value in point.split(",")] for point in part.lstrip("~").split()]))
         for part in parts
     ]
 
 
-SIGNS_WRITTEN = [_strokes(line) for line in WRITTEN.strip().splitlines()]
+SIGNS_WRITTEN = [_parse(glyph) for glyph in WRITTEN.strip().splitlines()]
 
 
 def write(random: np.random.Generator) -> Gray:
-    """Write a letter or sign in a hand of its own: uint8 (96, 96), bright on 0."""
+    """Write a random letter or sign in a random hand: uint8 (96, 96), bright on 0."""
     strokes = SIGNS_WRITTEN[random.integers(len(SIGNS_WRITTEN))]
     unsteady, width = random.uniform(0.1, 0.7), random.uniform(0.65, 1.2)
-    picture = np.zeros((SIDE, SIDE), np.uint8)
+    image = np.zeros((SIDE, SIDE), np.uint8)
     pen = round(random.uniform(4, 13))
-    for bowed, points in strokes:
+    for curved, points in strokes:
         moved = points + random.normal(0, unsteady, points.shape)
         moved = (moved - GRID / 2) * (width * BOX / GRID, BOX / GRID) + SIDE / 2
-        stroke(picture, moved, pen, bowed)
-    return picture
+        stroke(image, moved, pen, curved)
+    return image
 
 
-def stroke(picture: Gray, points: Points, pen: int, bowed: bool = True) -> None:
-    """Draw a stroke of full ink through (n, 2) points, in pixels: bowed (Catmull and Rom's spline) or with corners."""
-    if bowed and len(points) > 2:
-        points = bowed_through(points, STEPS)
+def stroke(image: Gray, points: Points, pen: int, curved: bool = True) -> None:
+    """Draw a stroke of full ink through (n, 2) points, in pixels: curved (Catmull and Rom's spline) or with corners."""
+    if curved and len(points) > 2:
+        points = spline_through(points, STEPS)
     whole = np.rint(points * 16).astype(np.int32)  # OpenCV takes 4 bits after the point
-    cv2.polylines(picture, [whole[:, None]], False, (255,), pen, cv2.LINE_AA, 4)
+    cv2.polylines(image, [whole[:, None]], False, (255,), pen, cv2.LINE_AA, 4)
 
 
 @cache
 def printed() -> list[Gray]:
-    """Every letter and sign in every font: uint8 pictures of any size, bright on 0."""
+    """Return every letter and sign in every font: uint8 images of any size, bright on 0."""
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     paths = sorted(path for name in FONTS for path in folder.glob(f"{name}.ttf") if "Display" not in path.name)
     return [glyph for path in paths for letter in LETTERS + SIGNS if (glyph := set_letter(path, letter)) is not None]
@@ -194,5 +194,5 @@ def set_letter(path: Path, letter: str, size: int = FONT_SIZE) -> Gray | None:
     font.set_size(size, 72)
     font.set_text(letter)
     font.draw_glyphs_to_bitmap()
-    picture = np.asarray(font.get_image(), np.uint8)
-    return np.pad(picture, size // 8) if picture.any() else None
+    image = np.asarray(font.get_image(), np.uint8)
+    return np.pad(image, size // 8) if image.any() else None

@@ -1,78 +1,115 @@
-"""Lines of digits as people write them, made of single ones: what the string network learns from.
+"""Draws lines of handwritten digits from single ones: the training images of the line recogniser.
 
-A line's digits share pen, slant and size, as one writer's do; they touch, overlap or stand apart; dots, dashes and
-signs stand between them; rules, printed patterns and grain lie under them. All is drawn at half as much again as the
-network sees, and goes through the runtime's own `line_image`.
+The digits of a line share pen, slant and size, as those of one writer do; they touch, overlap or keep apart; dots,
+dashes and other signs separate them; rules, printed patterns and grain lie under them. Lines are drawn 1.5 times as
+large as the network sees them, and pass through the runtime's own `line_image`.
 """
 
+import sys
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.find import line
 from edge_runtime.find.line import HEIGHT, WIDTH, line_image
+from train.augmentation import chance, settings, strokes
 from train.augmentation.chance import Fields
 from train.augmentation.settings import STRONG
 from train.augmentation.strokes import with_strokes
-from train.synthetic.hands import other_hand
+from train.data.pool import fingerprint
+from train.synthetic import hands
+from train.synthetic.hands import redraw
 
-SCALE = 1.5  # pixels drawn along one of the network's
+SCALE = 1.5  # drawn pixels for each one that the network sees
 TALL = round(HEIGHT * SCALE)  # pixels of a drawn line
 MOST = 8  # digits of a line
 STYLE = replace(STRONG, flag_share=0.3, foot_share=0.1, wave_share=0.1, bar_share=0.4, curl_share=0.4)
 MIDST = (0.55, 0.25, 0.1, 0.03, 0.03, 0.02, 0.02)  # the share of each between two digits
 ENDS = (0.25, 0.12, 0.25, 0.16, 0.12, 0.05, 0.05)  # before the first and after the last
-SIGNS = ("dot", "comma", "dash", "equals", "hash", "star", "dollar")  # no slash: many a one is written so
+SIGNS = ("dot", "comma", "dash", "equals", "hash", "star", "dollar")  # no slash, which looks like a one
 
 Gray = NDArray[np.uint8]
 Canvas = NDArray[np.float32]
 
 
 class Lines(NamedTuple):
-    """Lines and what they say."""
+    """Lines and their digits."""
 
     images: Gray  # (N, HEIGHT, WIDTH), ink bright
     labels: NDArray[np.int8]  # (N, MOST), 0..9, then -1
 
     def texts(self) -> NDArray[np.str_]:
-        """Return what each line says, (N,)."""
+        """Return the text of each line, (N,)."""
         return np.array(["".join(str(digit) for digit in label if digit >= 0) for label in self.labels])
 
 
-def lines(images: Gray, labels: NDArray[np.uint8], count: int, seed: int) -> Lines:
-    """Write `count` lines of 1 to `MOST` of the digits; the same for the same seed.
+class LineDrawer:
+    """Draws epochs of lines; the same for the same digits, count and epoch.
+
+    images: uint8 (N, 28, 28), ink bright on 0; labels: (N,), all ten among them. count: lines in an epoch.
+    """
+
+    suffix = ".npz"
+
+    def __init__(self, images: Gray, labels: NDArray[np.uint8], count: int) -> None:
+        self.images, self.labels, self.count = images, labels, count
+
+    @property
+    def key(self) -> str:
+        """Name of the folder for these digits and this count, drawn by this version of the code."""
+        modules = (chance, settings, hands, strokes, line, sys.modules[__name__])
+        return "lines-" + fingerprint((self.images.tobytes(), self.labels.tobytes()), self.count, modules)
+
+    def epoch(self, number: int) -> Lines:
+        """Return the lines of an epoch."""
+        return draw_lines(self.images, self.labels, self.count, number)
+
+    def save(self, file: BinaryIO, drawn: Lines) -> None:
+        """Write images and labels as one archive."""
+        np.savez(file, images=drawn.images, labels=drawn.labels)
+
+    def read(self, path: Path) -> Lines:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return Lines(arrays["images"], arrays["labels"])
+
+
+def draw_lines(images: Gray, labels: NDArray[np.uint8], count: int, seed: int) -> Lines:
+    """Draw `count` lines of 1 to `MOST` digits; the same for the same seed.
 
     images: uint8 (N, 28, 28), ink bright on 0; labels: (N,), all ten among them.
     """
     fields = Fields(STRONG, seed)
-    pictures = np.zeros((count, HEIGHT, WIDTH), np.uint8)
+    drawn = np.zeros((count, HEIGHT, WIDTH), np.uint8)
     truth = np.full((count, MOST), -1, np.int8)
     for number in range(count):
         random = np.random.default_rng((seed, number))
-        pictures[number], text = _line(images, labels, fields, random)
+        drawn[number], text = _draw_line(images, labels, fields, random)
         truth[number, : len(text)] = text
-    return Lines(pictures, truth)
+    return Lines(drawn, truth)
 
 
-def _line(
+def _draw_line(
     images: Gray, labels: NDArray[np.uint8], fields: Fields, random: np.random.Generator
 ) -> tuple[Gray, list[int]]:
     wide = round(WIDTH * SCALE)
     size = random.uniform(0.52, 0.92) * TALL  # a digit's height
     count = int(random.choice(MOST, p=[0.06, 0.08, 0.14, 0.2, 0.22, 0.16, 0.09, 0.05])) + 1
-    ink, text = _written(images, labels, count, size, wide, fields, random)
-    ink = _penned(ink, size, random)
+    ink, text = _write(images, labels, count, size, wide, fields, random)
+    ink = _apply_pen(ink, size, random)
     ink *= _grain(fields, ink.shape, random)
-    dark = random.uniform(0.35, 0.95)  # of the light: what ink takes
+    dark = random.uniform(0.35, 0.95)  # share of the light that ink absorbs
     paper = _paper(ink.shape, size, dark, fields, random)
-    picture = paper * (1 - dark * ink)
+    image = paper * (1 - dark * ink)
     if random.random() < 0.9:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 1.5)), np.float32)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.5)), np.float32)
     if random.random() < 0.5:
-        picture += random.uniform(1, 8) * random.standard_normal(picture.shape, np.float32)
-    gray = np.clip(picture, 0, 255).astype(np.uint8)
+        image += random.uniform(1, 8) * random.standard_normal(image.shape, np.float32)
+    gray = np.clip(image, 0, 255).astype(np.uint8)
     if random.random() < 0.3:
         _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(25, 90))])
         gray = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
@@ -82,7 +119,7 @@ def _line(
     return line_image(255 - gray[:, left : max(left + 4, right)]), text
 
 
-def _written(
+def _write(
     images: Gray,
     labels: NDArray[np.uint8],
     count: int,
@@ -91,7 +128,7 @@ def _written(
     fields: Fields,
     random: np.random.Generator,
 ) -> tuple[Canvas, list[int]]:
-    """Digits and signs on no paper: float32 (TALL, wide), 0 to 1, and the digits that found room."""
+    """Return digits and signs without paper, float32 (TALL, wide), 0 to 1, and the digits that found room."""
     canvas = np.zeros((TALL, wide), np.float32)
     middle = TALL / 2 + random.normal(0, 0.05) * TALL
     slope = random.normal(0, 0.03)
@@ -100,27 +137,27 @@ def _written(
     uneven = random.uniform(0, 0.12)
     vary = random.choice([0.06, 0.12, 0.2])
     signs = random.random() < 0.65
-    joins = random.choice([0, 0.4], p=[0.75, 0.25])  # of neighbours whose strokes are joined
+    joins = random.choice([0, 0.4], p=[0.75, 0.25])  # share of neighbours whose strokes are joined
     frame = random.uniform(0, 0.6) * size
     edge = np.full(TALL, frame, np.float32)  # where ink ends in each row so far
     text: list[int] = []
     if signs and random.random() < 0.3:
-        _sign(canvas, edge, middle, size, ENDS, random)
+        _draw_sign(canvas, edge, middle, size, ENDS, random)
     picked = random.integers(0, len(images), count)
     if random.random() < 0.15:
         picked = random.choice(np.flatnonzero(labels == random.integers(0, 10)), count)
-    if random.random() < 0.3:  # amounts are round
+    if random.random() < 0.3:  # round amounts
         zeros = int(random.integers(1, 4))
         picked[-zeros:] = random.choice(np.flatnonzero(labels == 0), len(picked[-zeros:]))
-    lower = random.uniform(0.5, 0.9) if random.random() < 0.35 else 1.0  # zeros than other digits
+    lower = random.uniform(0.5, 0.9) if random.random() < 0.35 else 1.0  # zeros are often smaller than other digits
     digits = with_strokes(images[picked], labels[picked], STYLE, random)
     for image, place in zip(digits, picked, strict=True):
         high = size * np.exp(random.normal(0, vary)) * (lower if labels[place] == 0 else 1)
-        piece = _bent(
-            other_hand(image, labels[place], random), high, slant + random.normal(0, 0.06), aspect, fields, random
+        piece = _warp(
+            redraw(image, labels[place], random), high, slant + random.normal(0, 0.06), aspect, fields, random
         )
         bottom = middle + size / 2 + slope * edge.max() + random.normal(0, 0.04) * size
-        rise = random.random() * (size - high) if high < size else 0.0  # low digits stand on the line or above it
+        rise = random.random() * (size - high) if high < size else 0.0  # small digits stand on the line or above it
         top = round(bottom - rise - high / 2 - piece.shape[0] / 2)
         gap = (spread + random.normal(0, uneven)) * size
         before = edge.copy()
@@ -130,15 +167,15 @@ def _written(
             _join(canvas, before, edge, size, random)
         text.append(int(labels[place]))
         if signs and random.random() < 0.25:
-            _sign(canvas, edge, middle + slope * edge.max(), size, MIDST, random)
+            _draw_sign(canvas, edge, middle + slope * edge.max(), size, MIDST, random)
     if signs and random.random() < 0.6:
         for _ in range(int(random.integers(1, 3))):
-            _sign(canvas, edge, middle + slope * edge.max(), size, ENDS, random)
+            _draw_sign(canvas, edge, middle + slope * edge.max(), size, ENDS, random)
     return canvas, text
 
 
-def _bent(image: Gray, high: float, slant: float, aspect: float, fields: Fields, random: np.random.Generator) -> Canvas:
-    """One digit at its size on the line, bent and slanted: float32, 0 to 1, with paper around it."""
+def _warp(image: Gray, high: float, slant: float, aspect: float, fields: Fields, random: np.random.Generator) -> Canvas:
+    """Return one digit at its size on the line, warped and slanted: float32, 0 to 1, with a margin."""
     rows, columns = np.flatnonzero(image.max(1) > 64), np.flatnonzero(image.max(0) > 64)
     if len(rows) == 0:
         return np.zeros((2, 2), np.float32)
@@ -156,18 +193,18 @@ def _bent(image: Gray, high: float, slant: float, aspect: float, fields: Fields,
             field += random.uniform(0, 0.8) * _window(fields.ripple[axis], side, random)
     maps = x.astype(np.float32), y.astype(np.float32)
     warped = cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return warped.astype(np.float32) / 255
+    return np.asarray(warped.astype(np.float32) / 255, np.float32)
 
 
 def _window(field: Canvas, side: int, random: np.random.Generator) -> Canvas:
-    """A random window of a field, drawn as large as the field's own digits are on the line."""
+    """Return a random window of a field, scaled as single digits are scaled to the line."""
     small = max(2, round(side / SCALE / 1.2))
     top, left = random.integers(0, field.shape[0] - small, 2)
     return np.asarray(cv2.resize(field[top : top + small, left : left + small], (side, side)), np.float32)
 
 
 def _put(canvas: Canvas, edge: NDArray[np.float32], piece: Canvas, top: int, gap: float) -> bool:
-    """Put a piece to the right of what is there, `gap` pixels of paper between them; False where there is no room."""
+    """Put a piece to the right of the ink so far, `gap` pixels apart; returns whether there was room."""
     first, last = max(0, -top), min(piece.shape[0], TALL - top)
     if last - first < 3:
         return False
@@ -178,7 +215,7 @@ def _put(canvas: Canvas, edge: NDArray[np.float32], piece: Canvas, top: int, gap
         return True
     starts, ends = ink.argmax(1), ink.shape[1] - ink[:, ::-1].argmax(1)
     rows = slice(top + first, top + last)
-    # A hand keeps its distance from strokes some rows above and below, too.
+    # Writers keep a distance from strokes some rows above and below as well.
     near = cv2.dilate(edge[:, np.newaxis], np.ones((7, 1), np.uint8))[:, 0][rows]
     left = int(np.ceil((near - starts)[inked].max() + gap))
     if left + ends.max() > canvas.shape[1]:
@@ -193,7 +230,7 @@ def _put(canvas: Canvas, edge: NDArray[np.float32], piece: Canvas, top: int, gap
 def _join(
     canvas: Canvas, before: NDArray[np.float32], after: NDArray[np.float32], size: float, random: np.random.Generator
 ) -> None:
-    """A stroke from the ink there was to the digit that was put beside it."""
+    """Draw a stroke from the ink before a digit to the digit."""
     rows = np.flatnonzero(before > before.min() + 1)
     new = np.flatnonzero(after > before)
     if len(rows) == 0 or len(new) == 0:
@@ -209,7 +246,7 @@ def _join(
     cv2.line(canvas, *ends, 1.0, max(1, round(0.08 * size)), cv2.LINE_AA)
 
 
-def _sign(
+def _draw_sign(
     canvas: Canvas,
     edge: NDArray[np.float32],
     middle: float,
@@ -217,7 +254,7 @@ def _sign(
     shares: tuple[float, ...],
     random: np.random.Generator,
 ) -> None:
-    """A sign that is no digit, drawn after what is there."""
+    """Draw a sign to the right of the ink so far."""
     kind = random.choice(SIGNS, p=shares)
     size *= random.uniform(0.75, 1.3)
     side = int(1.2 * size) + 4
@@ -226,7 +263,7 @@ def _sign(
     centre = side / 2
 
     def stroke(*points: tuple[float, float]) -> None:
-        """Points from the middle, in sizes."""
+        """Draw a stroke through points relative to the centre, in units of the size."""
         jitter = random.normal(0, 0.03, (len(points), 2))
         whole = np.rint((centre + (np.array(points) + jitter) * size) * 16).astype(np.int32)
         cv2.polylines(piece, [whole[:, np.newaxis]], False, 1.0, pen, cv2.LINE_AA, 4)
@@ -265,8 +302,8 @@ def _sign(
     _put(canvas, edge, piece, round(middle - centre), random.uniform(0, 0.3) * size)
 
 
-def _penned(ink: Canvas, size: float, random: np.random.Generator) -> Canvas:
-    """All strokes of a line by one pen: equally strong along their middles, cut off where its width says."""
+def _apply_pen(ink: Canvas, size: float, random: np.random.Generator) -> Canvas:
+    """Redraw all strokes with one pen: equally dark along their middles, as wide as the pen."""
     soft = np.asarray(cv2.GaussianBlur(ink, (0, 0), random.uniform(0.03, 0.05) * size), np.float32)
     reach = 2 * round(0.09 * size) + 1
     ridge = cv2.dilate(soft, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
@@ -275,7 +312,7 @@ def _penned(ink: Canvas, size: float, random: np.random.Generator) -> Canvas:
 
 
 def _grain(fields: Fields, shape: tuple[int, ...], random: np.random.Generator) -> Canvas | float:
-    """How much ink there is along the strokes: pressure comes and goes."""
+    """Return the darkness of the ink along the strokes, where the pressure varies."""
     if random.random() < 0.5:
         return 1.0
     grain = _cloud(fields.clouds if random.random() < 0.7 else fields.grain, shape, random)
@@ -283,7 +320,7 @@ def _grain(fields: Fields, shape: tuple[int, ...], random: np.random.Generator) 
 
 
 def _cloud(field: Canvas, shape: tuple[int, ...], random: np.random.Generator, most: float = 3.0) -> Canvas:
-    """A window of a field stretched over a line."""
+    """Return a window of a field, stretched over a line."""
     zoom = random.uniform(1, most)
     height, width = max(2, int(shape[0] / zoom)), max(2, int(shape[1] / zoom))
     top = int(random.integers(0, max(1, field.shape[0] - height)))
@@ -293,7 +330,7 @@ def _cloud(field: Canvas, shape: tuple[int, ...], random: np.random.Generator, m
 
 
 def _paper(shape: tuple[int, ...], size: float, dark: float, fields: Fields, random: np.random.Generator) -> Canvas:
-    """Paper with what is printed on it: float32, gray levels."""
+    """Return paper with printed patterns: float32, gray levels."""
     height, width = shape
     paper = np.full(shape, random.uniform(110, 250), np.float32)
     if random.random() < 0.4:
@@ -309,12 +346,12 @@ def _paper(shape: tuple[int, ...], size: float, dark: float, fields: Fields, ran
         grain = _cloud(fields.grain, shape, random, 2.0)
         paper *= 1 + np.float32(dark * (0.01 + 0.15 * random.random() ** 2)) * grain
     if random.random() < 0.4:
-        _rules(paper, size, random)
+        _draw_rules(paper, size, random)
     return np.asarray(np.clip(paper, 5, 255), np.float32)
 
 
 def _waves(shape: tuple[int, ...], size: float, random: np.random.Generator) -> Canvas:
-    """Fine printed lines, straight, wavy or round: the share of light they take."""
+    """Return fine printed patterns, straight, wavy or round: the share of light that they absorb."""
     height, width = shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     pitch = np.float32(random.uniform(0.1, 0.5) * size)
@@ -327,15 +364,16 @@ def _waves(shape: tuple[int, ...], size: float, random: np.random.Generator) -> 
         way = np.float32(np.cos(angle)) * y + np.float32(np.sin(angle)) * x
     if random.random() < 0.6:
         length = random.uniform(0.4, 4) * size
-        swing = random.uniform(0.1, 1.0) * min(pitch, 0.2 * length)
+        most: float | np.float32 = 0.2 * length if 0.2 * length < pitch else pitch
+        swing = random.uniform(0.1, 1.0) * most
         way = way + np.float32(swing) * np.sin((x + np.float32(0.4) * y) / np.float32(length / 6.283))
     sharp = random.uniform(1, 6)
     wave = (0.5 + 0.5 * np.cos(way * np.float32(6.2832) / pitch)) ** np.float32(sharp)
-    return np.float32(0.02 + 0.5 * random.random() ** 2) * wave
+    return np.asarray(np.float32(0.02 + 0.5 * random.random() ** 2) * wave, np.float32)
 
 
-def _rules(paper: Canvas, size: float, random: np.random.Generator) -> None:
-    """Printed rules below, above, beside or through the digits, and the lower ends of what is written above."""
+def _draw_rules(paper: Canvas, size: float, random: np.random.Generator) -> None:
+    """Draw printed rules below, above, beside or through the digits, and strokes of other rows."""
     height, width = paper.shape
     for _ in range(int(random.integers(1, 3))):
         left = random.uniform(0.25, 0.95)

@@ -1,4 +1,4 @@
-"""What a trained network is worth, counted: no framework in here, so that everything may use it."""
+"""What a training reports. No framework in here, so that everything may use it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,28 +11,29 @@ from numpy.typing import NDArray
 from train.recipes import Recipe
 
 CLASSES = 10
+LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless")  # whose versions a result names
 
 
 @dataclass(frozen=True)
-class Score:
-    """How a network did on one set of digits."""
+class Predictions:
+    """The labels that a network gives to one set of digits."""
 
     loss: float  # the recipe's loss, without label smoothing
-    labels: NDArray[np.uint8]  # (N,), 0 to 9
+    labels: NDArray[np.uint8]  # (N,), 0 to 9: the truth
     predicted: NDArray[np.uint8]  # (N,), 0 to 9
 
     @property
     def accuracy(self) -> float:
-        """Fraction of the digits that are right, 0 to 1."""
+        """Share of the digits with the right label, 0 to 1."""
         return float((self.labels == self.predicted).mean())
 
     def confusion(self) -> NDArray[np.int64]:
-        """Counts, int64 (10, 10): row the true digit, column the predicted one."""
+        """Return counts, int64 (10, 10): row the true digit, column the predicted one."""
         pairs = self.labels.astype(np.int64) * CLASSES + self.predicted
         return np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
 
     def per_class(self) -> dict[str, list[float]]:
-        """Precision, recall and F1 of each digit, ten fractions each; 0 where a digit never occurs."""
+        """Return precision, recall and F1 of each digit, ten fractions each; 0 where a digit never occurs."""
         counts = self.confusion()
         right, predicted, true = counts.diagonal(), counts.sum(0), counts.sum(1)
         return {
@@ -43,8 +44,8 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """What was trained, and how it went."""
+class Result:
+    """What every training reports."""
 
     recipe: Recipe
     seed: int
@@ -54,12 +55,12 @@ class Training:
     parameters: int
     precision: str  # of the products in training: float32 or bfloat16
     summary: str  # the network, layer by layer
-    history: dict[str, list[float]]  # a value an epoch, by Keras' names
+    history: dict[str, list[float]]  # a value for each epoch, by Keras' names
     data_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """What metrics begin with, ready for JSON."""
+        """Return the metrics that all tasks have, ready for JSON."""
         plain = ("seed", "epochs", "final", "parameters", "precision", "data_sha256", "versions")
         return {
             "recipe": self.recipe.name,
@@ -67,21 +68,25 @@ class Training:
             "seconds": round(self.seconds, 2),
         }
 
+    def metrics(self) -> dict[str, Any]:
+        """Return all metrics, ready for JSON."""
+        return self.facts()
+
 
 @dataclass(frozen=True, kw_only=True)
-class Result(Training):
-    """One training of a network that reads digits, and what came out."""
+class DigitResult(Result):
+    """What the training of a network that reads digits reports."""
 
-    waiting_share: float  # of the seconds, spent waiting for deformed digits: 0 to 1
-    train: Score
-    test: Score
-    validation: Score | None  # of one that is not
+    waiting_share: float  # share of the seconds spent waiting for images, 0 to 1
+    train: Predictions
+    test: Predictions
+    validation: Predictions | None  # None in a final training
     teachers: list[dict[str, Any]] = field(default_factory=list)  # recipe, seed, final and SHA-256 of each
-    extra: Score | None = None  # of digits of the user's own, among those that it was trained on
+    extra: Predictions | None = None  # of the user's own digits, which it was trained on as well
     extra_paths: Sequence[Path] = ()  # their files
 
     def metrics(self) -> dict[str, Any]:
-        """All figures, ready for JSON; accuracies, precision, recall and F1 are fractions."""
+        """Return all metrics, ready for JSON; accuracies, precision, recall and F1 are fractions."""
         test, validation = self.test, self.validation
         return {
             **self.facts(),
@@ -96,13 +101,12 @@ class Result(Training):
             "published": dict(self.recipe.published) if self.recipe.published else None,
             "extra": len(self.extra.labels) if self.extra else 0,
             "extra_accuracy": self.extra.accuracy if self.extra else None,
-            "extra_misread": self._misread() if self.extra else [],
+            "extra_misread": self._misread(self.extra) if self.extra else [],
             "per_class": {"train": self.train.per_class(), "test": test.per_class()},
             "confusion": test.confusion().tolist(),
         }
 
-    def _misread(self) -> list[dict[str, Any]]:
-        """The user's own digits that the network reads wrongly: file, label and what was read."""
-        assert self.extra is not None
-        rows = zip(self.extra_paths, self.extra.labels.tolist(), self.extra.predicted.tolist(), strict=True)
+    def _misread(self, extra: Predictions) -> list[dict[str, Any]]:
+        """Return file, label and prediction of the user's own digits that are misread."""
+        rows = zip(self.extra_paths, extra.labels.tolist(), extra.predicted.tolist(), strict=True)
         return [{"path": str(path), "label": label, "read": read} for path, label, read in rows if label != read]

@@ -1,26 +1,28 @@
-"""Dirt on digits: what paper, pen, scanner and camera leave, in the order in which they do."""
+"""Degrades digits as paper, pens, scanners and cameras do, in the order in which they act."""
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from train.augmentation.chance import CANVAS, Fields, Strip, draw, places, windows
-from train.augmentation.settings import Deformation
-from train.augmentation.strokes import INK, line
+from train.augmentation.settings import Augmentation
+from train.augmentation.strokes import INK, draw_stroke
 
 
-def dirty(strip: Strip, how: Deformation, fields: Fields, rng: np.random.Generator) -> Strip:
-    """Give some digits each kind of dirt, in place, in the order in which paper, pen and camera make them."""
+def degrade(strip: Strip, how: Augmentation, fields: Fields, rng: np.random.Generator) -> Strip:
+    """Apply each kind of degradation to some digits, in place and in order."""
     count = len(strip)
     for place in places(rng, how.cut_share, count):
         _cut(strip[place], round(rng.uniform(*how.cut)), rng)
     some = places(rng, how.outline_share, count)
-    strip[some] = _outlined(strip[some])
+    strip[some] = _outline(strip[some])
     some = places(rng, how.grain_share, count)
     strip[some] *= np.clip(1 + draw(rng, (0.2, 0.8), len(some)) * windows(fields.grain, len(some), rng), 0, 1.5)
     for place in places(rng, how.line_share, count):
-        _cross(strip[place], rng)
+        _strike(strip[place], rng)
     for place in places(rng, how.border_share, count):
         _rule(strip[place], rng)
     for place in places(rng, how.speck_share, count):
@@ -31,12 +33,12 @@ def dirty(strip: Strip, how: Deformation, fields: Fields, rng: np.random.Generat
     for place in places(rng, how.blur_share, count):
         strip[place] = cv2.GaussianBlur(strip[place], (0, 0), rng.uniform(*how.blur))
     for place in places(rng, how.motion_share, count):
-        strip[place] = cv2.filter2D(strip[place], -1, _way(rng.uniform(*how.motion), rng.uniform(0, np.pi)))
+        strip[place] = cv2.filter2D(strip[place], -1, _motion_kernel(rng.uniform(*how.motion), rng.uniform(0, np.pi)))
     some = places(rng, how.paper_share, count)
     contrast = draw(rng, how.contrast, len(some))
     strip[some] = strip[some] * contrast + 255 * (1 - contrast) * draw(rng, (0, 1), len(some))
     some = places(rng, how.shade_share, count)
-    strip[some] = _shaded(strip[some], how, fields, rng)
+    strip[some] = _shade(strip[some], how, fields, rng)
     some = places(rng, how.noise_share, count)
     strip[some] += draw(rng, how.noise, len(some)) * rng.standard_normal((len(some), CANVAS, CANVAS), np.float32)
     some = places(rng, how.salt_share, count)
@@ -46,29 +48,29 @@ def dirty(strip: Strip, how: Deformation, fields: Fields, rng: np.random.Generat
     part[level > 1 - salt] = 255
     strip[some] = part
     for place in places(rng, how.band_share, count):
-        _exchange(strip[place], rng)
+        _invert_band(strip[place], rng)
     some = places(rng, how.negative_share, count)
     strip[some] = 255 - strip[some]
     return strip
 
 
-def _outlined(strip: Strip) -> Strip:
-    """Only the edges of the strokes, one pixel wide."""
+def _outline(strip: Strip) -> Strip:
+    """Return the edges of the strokes alone, one pixel wide."""
     square = np.ones((3, 3), np.uint8)
     ink = (strip > 100).astype(np.float32)
-    return 255 * (filtered(ink, lambda flat: cv2.dilate(flat, square)) - ink)
+    return np.float32(255) * (filtered(ink, lambda flat: cv2.dilate(flat, square)) - ink)
 
 
-def _cut(picture: Strip, depth: int, rng: np.random.Generator) -> None:
-    """Leave out one side of the digit, as a crop does that begins too late."""
-    view = np.rot90(picture, rng.integers(4))
+def _cut(image: Strip, depth: int, rng: np.random.Generator) -> None:
+    """Cut off one side of the digit, as a crop that begins too late does."""
+    view = np.rot90(image, int(rng.integers(4)))
     rows = np.flatnonzero((view > INK).any(1))
     if len(rows):
         view[: rows[0] + depth] = 0
 
 
-def _cross(picture: Strip, rng: np.random.Generator) -> None:
-    """Draw a line from side to side: straight or zigzag, whole, dashed or dotted."""
+def _strike(image: Strip, rng: np.random.Generator) -> None:
+    """Draw a stroke from side to side: straight or zigzag, solid, dashed or dotted."""
     zigzag = rng.random() < 0.6
     steps = round((CANVAS + 4) / rng.uniform(2, 4.5)) if zigzag else int(rng.integers(2, 5))
     x = np.linspace(-2, CANVAS + 2, steps)
@@ -79,15 +81,15 @@ def _cross(picture: Strip, rng: np.random.Generator) -> None:
     if rng.random() < 0.2:  # downwards rather than across
         x, y = y, x
     ink = np.zeros((CANVAS, CANVAS), np.uint8)
-    line(ink, np.stack([x, y], 1).tolist(), 1 if rng.random() < 0.7 else 2)
+    draw_stroke(ink, np.stack([x, y], 1).tolist(), 1 if rng.random() < 0.7 else 2)
     if rng.random() < (0.1 if zigzag else 0.4):
         dash, gap = rng.integers(1, 4), rng.integers(2, 4)
         ink[:, np.arange(CANVAS) % (dash + gap) >= dash] = 0
-    np.maximum(picture, ink * np.float32(rng.uniform(0.4, 1) ** 0.5), out=picture)
+    np.maximum(image, ink * np.float32(rng.uniform(0.4, 1) ** 0.5), out=image)
 
 
-def _rule(picture: Strip, rng: np.random.Generator) -> None:
-    """Draw the printed frame of a cell where a crop has caught some of it: lines along one or two sides."""
+def _rule(image: Strip, rng: np.random.Generator) -> None:
+    """Draw rules along one or two sides, as a crop of a printed cell has them."""
     ink = np.zeros((CANVAS, CANVAS), np.uint8)
     sides = rng.permutation(4)[: rng.integers(1, 3)]
     for side in sides:
@@ -99,28 +101,28 @@ def _rule(picture: Strip, rng: np.random.Generator) -> None:
             ends = [(CANVAS - 1 - across, along) for across, along in ends]
         if side & 2:
             ends = [(along, across) for across, along in ends]
-        line(ink, ends, int(rng.integers(1, 4)))
-    np.maximum(picture, ink * np.float32(rng.uniform(0.2, 1)), out=picture)
+        draw_stroke(ink, ends, int(rng.integers(1, 4)))
+    np.maximum(image, ink * np.float32(rng.uniform(0.2, 1)), out=image)
 
 
-def _speckle(picture: Strip, rng: np.random.Generator) -> None:
+def _speckle(image: Strip, rng: np.random.Generator) -> None:
     """Draw a few dots of one to three pixels."""
     for left, top, side in rng.integers((0, 0, 1), (CANVAS, CANVAS, 4), (rng.integers(1, 7), 3)):
-        spot = picture[top : top + side, left : left + side]
+        spot = image[top : top + side, left : left + side]
         np.maximum(spot, np.float32(rng.uniform(60, 255)), out=spot)
 
 
-def _way(length: float, angle: float) -> Strip:
-    """The kernel of a straight movement: float32, odd sides, sum 1."""
+def _motion_kernel(length: float, angle: float) -> NDArray[np.float64]:
+    """Return the kernel of a straight movement: odd sides, sum 1."""
     side = int(np.ceil(length)) | 1
     kernel = np.zeros((side, side), np.uint8)
     middle, x, y = (side - 1) / 2, np.cos(angle) * (length - 1) / 2, np.sin(angle) * (length - 1) / 2
-    line(kernel, [(middle - x, middle - y), (middle + x, middle + y)], 1)
-    return kernel.astype(np.float32) / kernel.sum()
+    draw_stroke(kernel, [(middle - x, middle - y), (middle + x, middle + y)], 1)
+    return np.asarray(kernel.astype(np.float32) / kernel.sum(), np.float64)
 
 
-def _shaded(strip: Strip, how: Deformation, fields: Fields, rng: np.random.Generator) -> Strip:
-    """Add a slope of light in any direction, or clouds; where the sum would leave the range, contrast goes."""
+def _shade(strip: Strip, how: Augmentation, fields: Fields, rng: np.random.Generator) -> Strip:
+    """Add a gradient of light in any direction, or clouds; lower the contrast where the sum would exceed 255."""
     count = len(strip)
     angle = draw(rng, (0, 2 * np.pi), count)
     way = np.linspace(-0.5, 0.5, CANVAS, dtype=np.float32)
@@ -129,12 +131,12 @@ def _shaded(strip: Strip, how: Deformation, fields: Fields, rng: np.random.Gener
     light = (1 - cloudy) * slope + 0.25 * cloudy * windows(fields.clouds, count, rng)
     light *= draw(rng, how.shade, count)
     light -= light.min((1, 2), keepdims=True)
-    return light + strip * (1 - np.minimum(light.max((1, 2), keepdims=True), 255) / 255)
+    return np.asarray(light + strip * (1 - np.minimum(light.max((1, 2), keepdims=True), 255) / 255), np.float32)
 
 
-def _exchange(picture: Strip, rng: np.random.Generator) -> None:
-    """Exchange paper and ink left or right of a column or both (or above and below a row)."""
-    view = picture if rng.random() < 0.7 else picture.T
+def _invert_band(image: Strip, rng: np.random.Generator) -> None:
+    """Invert what is left or right of a column, or both; or above and below a row."""
+    view = image if rng.random() < 0.7 else image.T
     if rng.random() < 0.8:
         left = rng.integers(4, CANVAS // 2 - 4)
         view[:, :left] = 255 - view[:, :left]
@@ -143,6 +145,8 @@ def _exchange(picture: Strip, rng: np.random.Generator) -> None:
         view[:, right:] = 255 - view[:, right:]
 
 
-def filtered(strip: Strip, call: Callable[[Strip], Strip]) -> Strip:
+def filtered(strip: Strip, call: Callable[[Strip], NDArray[Any]]) -> Strip:
     """Apply an OpenCV filter to all digits of a strip at once; OpenCV itself refuses an empty one."""
-    return strip if strip.size == 0 else call(strip.reshape(-1, CANVAS)).reshape(strip.shape)
+    if strip.size == 0:
+        return strip
+    return np.asarray(call(strip.reshape(-1, CANVAS)).reshape(strip.shape), np.float32)
