@@ -14,7 +14,7 @@ from benchmarks.footprint import WANTED
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
-from edge_runtime.bundles.bundle import load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle, names
 from edge_runtime.cli.table import TableSink
 
 ROOT = Path(__file__).parent.parent
@@ -225,7 +225,7 @@ def _demo() -> str:
 
 def _pages() -> str:
     found = read("pages.json")
-    lines = load_lines().file("tflite_int8").sha256
+    lines = load_line_bundle().file("tflite_int8").sha256
     readers = {
         name: each
         for name, each in found["models"].items()

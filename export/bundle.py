@@ -14,7 +14,7 @@ from edge_runtime.bundles.bundle import (
     FORMAT_VERSION,
     LABELS,
     MANIFEST,
-    NONE,
+    NON_DIGIT_LABEL,
     Bundle,
     Shapes,
     load_bundle,
@@ -59,7 +59,7 @@ def manifest(
         "format_version": FORMAT_VERSION,
         "name": name,
         "summary": summary,
-        "labels": [*LABELS, NONE][: shapes.outputs[-1]],
+        "labels": [*LABELS, NON_DIGIT_LABEL][: shapes.outputs[-1]],
         "input": {
             "shape": list(shapes.image),
             "dtype": "uint8",

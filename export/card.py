@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge_runtime.bundles.bundle import NONE
+from edge_runtime.bundles.bundle import NON_DIGIT_LABEL
 from edge_runtime.types import Images
 from export.parity import Labels
 from export.run import Run
@@ -132,11 +132,11 @@ def _data(run: Run) -> str:
 
 
 def _or_none(manifest: dict[str, Any]) -> str:
-    return ", or says that there is none" if NONE in manifest["labels"] else ""
+    return ", or says that there is none" if NON_DIGIT_LABEL in manifest["labels"] else ""
 
 
 def _others_limits(manifest: dict[str, Any]) -> str:
-    if NONE in manifest["labels"]:
+    if NON_DIGIT_LABEL in manifest["labels"]:
         return (
             "Letters and drawings are\nmostly rejected, but not all; O o I l S s Z z B g q b look like digits and are"
             " taken for them."

@@ -13,7 +13,17 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_runtime.bundles.bundle import DIGIT, LINE, LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_lines
+from edge_runtime.bundles.bundle import (
+    DIGIT,
+    LINE,
+    LINES,
+    MANIFEST,
+    MODELS,
+    Bundle,
+    Shapes,
+    load_bundle,
+    load_line_bundle,
+)
 from edge_runtime.bundles.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import OutputError
@@ -22,7 +32,7 @@ from edge_runtime.find.line import line_image
 from edge_runtime.images.files import to_gray
 from edge_runtime.normalise import normalise
 from edge_runtime.synthetic.digits import draw_digit
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Images
 from export.parity import BACKENDS
 
@@ -65,8 +75,10 @@ def _digits() -> Images:
 
 def _lines() -> Images:
     """uint8 (N, 32, 192)."""
-    pages = (draw_page([text], (320, 90), 50, seed, Look(gap=(0.0, 0.2))) for seed, text in enumerate(DRAWN_LINES))
-    return np.stack([line_image(find_ink(to_gray(page.picture)).strength) for page in pages])
+    pages = (
+        draw_page([text], (320, 90), 50, seed, Appearance(gap=(0.0, 0.2))) for seed, text in enumerate(DRAWN_LINES)
+    )
+    return np.stack([line_image(find_ink(to_gray(page.image)).strength) for page in pages])
 
 
 def add(bundle: Bundle) -> int:
@@ -82,7 +94,7 @@ def add(bundle: Bundle) -> int:
             new.replace(bundle.folder / name)
     except OSError as error:
         raise OutputError(f"{bundle.folder} cannot be written: {error.strerror}") from error
-    again = load_lines(bundle.folder) if bundle.shapes.image == LINE else load_bundle(bundle.folder)
+    again = load_line_bundle(bundle.folder) if bundle.shapes.image == LINE else load_bundle(bundle.folder)
     golden = load_golden(again)
     assert golden is not None
     return len(golden.images)
@@ -100,10 +112,10 @@ def command(folders: tuple[Path, ...], lines: Path | None, shipped: bool) -> Non
     """
     bundles = [load_bundle(folder.absolute()) for folder in folders]  # not a shipped one of that name
     if lines:
-        bundles.append(load_lines(lines))
+        bundles.append(load_line_bundle(lines))
     if shipped:
         bundles += [load_bundle(path.parent) for path in sorted(MODELS.glob(f"*/{MANIFEST}"))]
-        bundles += [load_lines()] if (LINES / MANIFEST).is_file() else []
+        bundles += [load_line_bundle()] if (LINES / MANIFEST).is_file() else []
     if not bundles:
         raise click.UsageError("name a bundle, or --shipped")
     for bundle in bundles:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundles.bundle import LINE, Shapes, load_lines
+from edge_runtime.bundles.bundle import LINE, Shapes, load_line_bundle
 from edge_runtime.lines.ctc import Decoded
-from edge_runtime.lines.recogniser import seen
-from edge_runtime.types import NONE
+from edge_runtime.lines.recognizer import decode_lines
+from edge_runtime.types import NON_DIGIT
 from export import bundle, card, formats, golden, onnx, parity, tflite
 from export.confidence import Confidence, measure
 from export.logits import lines_model, outputs
@@ -76,7 +76,7 @@ def export_lines(
         shapes,
         files,
         {"accuracy": {"test_lines": parity.accuracy(own, test.texts())}},
-        _confidence(seen(partial(parity.logits, "tflite_int8", models["tflite_int8"]), judged.images), true),
+        _confidence(decode_lines(partial(parity.logits, "tflite_int8", models["tflite_int8"]), judged.images), true),
         run.training,
         entry,
     )
@@ -85,7 +85,7 @@ def export_lines(
     contents[card.NAME] = _card(run, manifest).encode()
     if (folder / PICTURE).is_file():
         contents[PICTURE] = (folder / PICTURE).read_bytes()
-    bundle.write(out, contents, manifest, overwrite, load_lines)
+    bundle.write(out, contents, manifest, overwrite, load_line_bundle)
     return manifest
 
 
@@ -147,7 +147,7 @@ def _confidence(lines_read: list[Decoded], true: NDArray[np.str_]) -> Confidence
     read, labels = [], []
     for decoded, text in zip(lines_read, true, strict=True):
         said = "".join(map(str, decoded.labels))
-        held = np.full(len(said), NONE)  # what is read and is not there is no digit
+        held = np.full(len(said), NON_DIGIT)  # what is read and is not there is no digit
         for kind, first, last, start, stop in SequenceMatcher(None, said, text, autojunk=False).get_opcodes():
             if kind == "equal" or (kind == "replace" and last - first == stop - start):
                 held[first:last] = [int(digit) for digit in text[start:stop]]

@@ -1,22 +1,22 @@
-"""A figure that was measured several times."""
+"""Summarize a metric that was measured several times."""
 
 import statistics
 from collections.abc import Sequence
 from typing import TypedDict
 
-NOISY = 0.2  # of the median: repeats that lie further apart are no figure to rely on
+NOISY = 0.2  # share of the median: repeats with a larger spread are unreliable
 
 
 class Repeated(TypedDict):
-    """Ready for JSON."""
+    """A repeated metric, ready for JSON."""
 
     median: float
-    repeats: list[float]  # in their order
-    noisy: bool  # whether they lie more than a fifth of the median apart
+    repeats: list[float]  # in the order of measurement
+    noisy: bool  # the spread is more than a fifth of the median
 
 
-def repeated(values: Sequence[float]) -> Repeated:
-    """Sum up one or more repeats of one figure."""
+def summarize(values: Sequence[float]) -> Repeated:
+    """Summarize one or more repeats of a metric."""
     median = statistics.median(values)
     noisy = max(values) - min(values) > NOISY * abs(median)
     return {"median": median, "repeats": list(values), "noisy": noisy}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.types import NONE
+from edge_runtime.types import NON_DIGIT
 from train.augmentation.augment import Deformer
 from train.data.mnist import Bytes
 from train.data.pool import Pool
@@ -84,13 +84,13 @@ class Shown:
         """Put others beside the digits: a teacher of digits does not know them, and they are certain to be none."""
         others = self._certain(number)
         images = np.concatenate([epoch.images, others])
-        labels = np.concatenate([epoch.labels, np.full(len(others), NONE, np.uint8)])
+        labels = np.concatenate([epoch.labels, np.full(len(others), NON_DIGIT, np.uint8)])
         if epoch.soft is None:
             return Epoch(images, labels, None)
-        soft = np.full((len(images), NONE + 1), NEVER, np.float32)
+        soft = np.full((len(images), NON_DIGIT + 1), NEVER, np.float32)
         # Logits are right but for a constant, so that the largest is not left near NEVER.
-        soft[: len(epoch.soft), :NONE] = epoch.soft - epoch.soft.max(1, keepdims=True)
-        soft[len(epoch.soft) :, NONE] = 0
+        soft[: len(epoch.soft), :NON_DIGIT] = epoch.soft - epoch.soft.max(1, keepdims=True)
+        soft[len(epoch.soft) :, NON_DIGIT] = 0
         return Epoch(images, labels, soft)
 
     def _certain(self, number: int) -> Bytes:

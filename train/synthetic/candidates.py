@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.find.lattice import crop
-from edge_runtime.find.reading import find_digits, on_page
+from edge_runtime.find.reading import find_digits, to_page_box
 from edge_runtime.images.files import to_gray
 from edge_runtime.normalise import normalise_all
-from edge_runtime.synthetic.pages import Digits, Look, draw_page
-from edge_runtime.types import NONE, Box, Classification, Gray, Images
+from edge_runtime.synthetic.pages import Appearance, DrawDigit, draw_page
+from edge_runtime.types import NON_DIGIT, Box, Classification, Gray, Images
 
 SAME = 0.8  # of the boxes' union: a candidate that shares as much with a digit is that digit
 OTHER = 0.55  # one that shares less with every digit is none; those in between are left out
@@ -25,7 +25,7 @@ class Candidates(NamedTuple):
     """Normalised crops and what they are."""
 
     images: Images  # (N, 28, 28)
-    labels: NDArray[np.int64]  # (N,), 0..9, or NONE
+    labels: NDArray[np.int64]  # (N,), 0..9, or NON_DIGIT
 
 
 def candidates(images: Images, labels: NDArray[np.uint8], pages: int, seed: int) -> Candidates:
@@ -43,27 +43,27 @@ def candidates(images: Images, labels: NDArray[np.uint8], pages: int, seed: int)
     return Candidates(np.concatenate([each.images for each in found]), np.concatenate([each.labels for each in found]))
 
 
-def _of_page(pick: Digits, random: np.random.Generator) -> Candidates:
+def _of_page(pick: DrawDigit, random: np.random.Generator) -> Candidates:
     text = "".join(map(str, random.integers(0, 10, random.integers(2, 7))))
     height = int(random.integers(20, 60))
     drawn = draw_page(
         [text], (round(1.1 * height * (len(text) + 1.5)), round(1.6 * height)), height, int(random.integers(1 << 30)),
         _look(random), pick,
     )  # fmt: skip
-    found = find_digits(to_gray(drawn.picture), _unsure)
+    found = find_digits(to_gray(drawn.image), _unsure)
     crops, labels = [], []
     for row in found.rows:
         for candidate in row.candidates:
-            label = _label(on_page(candidate.box, row, found.ink.factor), drawn.boxes[0], text)
+            label = _label(to_page_box(candidate.box, row, found.ink.factor), drawn.boxes[0], text)
             if label is not None:
                 crops.append(crop(candidate, row.pieces))
                 labels.append(label)
     return Candidates(normalise_all(crops), np.array(labels, np.int64))
 
 
-def _look(random: np.random.Generator) -> Look:
+def _look(random: np.random.Generator) -> Appearance:
     ink, paper = int(random.integers(0, 90)), int(random.integers(150, 240))
-    return Look(
+    return Appearance(
         ink=(ink,) * 3,
         paper=(paper,) * 3,
         gap=(-0.1, 0.4),
@@ -87,8 +87,8 @@ def _unsure(crops: Iterable[Gray]) -> tuple[Images, Classification]:
 
 
 def _label(box: Box, digits: tuple[Box, ...], text: str) -> int | None:
-    """The digit that a candidate's box is around, NONE, or None where it is neither clearly."""
-    best, label = 0.0, NONE
+    """The digit that a candidate's box is around, NON_DIGIT, or None where it is neither clearly."""
+    best, label = 0.0, NON_DIGIT
     for digit, letter in zip(digits, text, strict=True):
         width = min(box.x + box.width, digit.x + digit.width) - max(box.x, digit.x)
         height = min(box.y + box.height, digit.y + digit.height) - max(box.y, digit.y)
@@ -97,4 +97,4 @@ def _label(box: Box, digits: tuple[Box, ...], text: str) -> int | None:
             share = both / (box.width * box.height + digit.width * digit.height - both)
             if share > best:
                 best, label = share, int(letter)
-    return label if best >= SAME else NONE if best < OTHER else None
+    return label if best >= SAME else NON_DIGIT if best < OTHER else None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.normalise import SIZE, is_blank, normalise
-from edge_runtime.types import NONE, Gray
+from edge_runtime.types import NON_DIGIT, Gray
 from train.augmentation.augment import Deformer, Digits
 from train.augmentation.settings import MILD, STRONG
 from train.synthetic import letters
@@ -93,7 +93,7 @@ class Others:
         while sum(map(len, found)) < count:
             some = random.choice(len(self.images), min(2000, len(self.images)), replace=False)
             cuts = candidates(self.images[some], self.labels[some], PAGES, int(random.integers(1 << 30)))
-            found.append(cuts.images[cuts.labels == NONE])
+            found.append(cuts.images[cuts.labels == NON_DIGIT])
         return random.permutation(np.concatenate(found))[:count]
 
 
