@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.statistics import promise
-from edge_runtime.bench.figures import summarize
+from edge_runtime.bench.repeats import summarize
 from edge_runtime.errors import EdgeDigitsError
 
 ROOT = Path(__file__).parent.parent

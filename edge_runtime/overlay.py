@@ -24,7 +24,7 @@ def draw_over(
     gray = as_gray(image, channels)
     if gray.shape[::-1] != size:
         found = f"{gray.shape[1]} x {gray.shape[0]}"
-        raise UsageError(f"the image that was read has {size[0]} x {size[1]} pixels, this one {found}")
+        raise UsageError(f"the page was read from an image of {size[0]} x {size[1]} pixels, not {found}")
     drawing = draw_digits(gray, digits)
     return drawing if channels == "bgr" else np.ascontiguousarray(drawing[..., ::-1])
 

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from edge_runtime.bench import device
-from edge_runtime.bench.figures import summarize
+from edge_runtime.bench.repeats import summarize
 
 # As a Raspberry Pi 5 prints it: current first, voltages after, numbers that do not match, two rails without current.
 RAILS = {"3V7_WL_SW": (0.05, 3.6), "3V3_SYS": (0.1, 3.3), "VDD_CORE": (2.0, 0.85), "DDR_VDDQ": (0.0, 0.6)}

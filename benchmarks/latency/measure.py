@@ -19,7 +19,7 @@ from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS, why_not
 from benchmarks.statistics import promise
-from edge_runtime.bench.figures import summarize
+from edge_runtime.bench.repeats import summarize
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.types import Images

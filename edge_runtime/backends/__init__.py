@@ -95,7 +95,7 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
         if candidate == NUMPY:
             notice_numpy(failures)
         return candidate, backend
-    raise BackendError(f"no backend can run the model {bundle.name};  {_describe_missing(bundle, failures)}")
+    raise BackendError(f"no backend can run the model {bundle.name}; {_describe_missing(bundle, failures)}")
 
 
 def notice(line: str) -> None:

@@ -1,4 +1,4 @@
-"""tflite-runtime 2.14, the last of its name, for Python 3.11 and NumPy 1: the only file that imports it."""
+"""tflite-runtime 2.14, the last release, for Python 3.11 and NumPy 1: the only file that imports it."""
 
 import numpy as np
 from tflite_runtime.interpreter import Interpreter

@@ -47,9 +47,9 @@ def watts() -> float | None:
 
     None on other devices, and if the voltage or current of a rail is missing.
     """
-    said = _vcgencmd("pmic_read_adc")
+    output = _vcgencmd("pmic_read_adc")
     rails: dict[str, dict[str, float]] = {"A": {}, "V": {}}
-    for name, unit, number in READING.findall(said or ""):
+    for name, unit, number in READING.findall(output or ""):
         rails[unit][name] = float(number)
     if not rails["A"] or not rails["A"].keys() <= rails["V"].keys():
         return None

@@ -17,7 +17,7 @@ from typing import Any
 
 from edge_runtime.backends import KINDS, is_installed
 from edge_runtime.bench import device
-from edge_runtime.bench.figures import summarize
+from edge_runtime.bench.repeats import summarize
 from edge_runtime.bundles.bundle import Bundle
 from edge_runtime.common import cpu
 from edge_runtime.common.versions import versions
@@ -27,7 +27,7 @@ from edge_runtime.errors import BackendError
 SCHEMA = 1
 IDLE_LOOKS = 5  # power samples before anything runs
 BETWEEN = 0.2  # seconds between two power samples
-FIGURES = {  # by key: name in tables, unit, and whether more is better
+METRICS = {  # by key: name in tables, unit, and whether more is better
     "one_p50_us": ("one digit, median", "µs", False),
     "one_p90_us": ("one digit, 90 %", "µs", False),
     "one_p99_us": ("one digit, 99 %", "µs", False),
@@ -46,7 +46,7 @@ FIGURES = {  # by key: name in tables, unit, and whether more is better
 
 
 def measure(bundle: Bundle, rounds: int, seconds: float, threads: int, report: Callable[[str], None]) -> dict[str, Any]:
-    """Return all metrics of `FIGURES` that are available on this device, by backend, ready for JSON.
+    """Return all metrics of `METRICS` that are available on this device, by backend, ready for JSON.
 
     rounds, threads: >= 1. seconds: of each loop, > 0. report: called with a line for each step. Raises BackendError if
     no backend is installed or none works.
@@ -62,8 +62,8 @@ def measure(bundle: Bundle, rounds: int, seconds: float, threads: int, report: C
             for name in names:
                 report(f"round {number + 1} of {rounds}: {name}")
                 try:
-                    figures = _run(bundle, name, threads, seconds, idle)
-                    seen[name].append(figures | {"start_ms": _start_ms(bundle, name, image)})
+                    metrics = _run(bundle, name, threads, seconds, idle)
+                    seen[name].append(metrics | {"start_ms": _start_ms(bundle, name, image)})
                 except BackendError as error:
                     report(f"left out: {error}")
                     del seen[name]
@@ -72,7 +72,7 @@ def measure(bundle: Bundle, rounds: int, seconds: float, threads: int, report: C
         raise BackendError("no backend works: edge-digits doctor shows what to do")
     for name, found in seen.items():
         size = _installed_mib(DISTRIBUTIONS[name])
-        seen[name] = [figures | size for figures in found]
+        seen[name] = [metrics | size for metrics in found]
     return {
         "schema": SCHEMA,
         "machine": {
@@ -89,7 +89,7 @@ def measure(bundle: Bundle, rounds: int, seconds: float, threads: int, report: C
 
 
 def _summary(found: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    keys = [key for key in FIGURES if all(key in each for each in found)]
+    keys = [key for key in METRICS if all(key in each for each in found)]
     return {key: summarize([each[key] for each in found]) for key in keys}
 
 
@@ -155,19 +155,19 @@ def _run(bundle: Bundle, backend: str, threads: int, seconds: float, idle: float
         power.start()
         worker.stdout.readline()  # over
         watts = power.stop()
-        said = worker.stdout.readline()
+        output = worker.stdout.readline()
         if worker.wait() != 0:
             errors.seek(0)
             last = errors.read().strip().splitlines()[-1:] or ["no output"]
             raise BackendError(f"the backend {backend} failed: {last[0]}")
-    found = json.loads(said)
-    figures = {f"{loop}_{key}": value for loop in ("one", "whole") for key, value in found[loop].items()}
-    figures |= {key: found[key] for key in ("batch_per_s", "load_ms", "peak_mib") if found[key] is not None}
+    found = json.loads(output)
+    metrics = {f"{loop}_{key}": value for loop in ("one", "whole") for key, value in found[loop].items()}
+    metrics |= {key: found[key] for key in ("batch_per_s", "load_ms", "peak_mib") if found[key] is not None}
     if watts is not None:
         thousand_s = 1000 * found["one_s"]
-        figures |= {"power_w": watts, "joules_per_thousand": watts * thousand_s}
-        figures |= {} if idle is None else {"net_joules_per_thousand": (watts - idle) * thousand_s}
-    return figures
+        metrics |= {"power_w": watts, "joules_per_thousand": watts * thousand_s}
+        metrics |= {} if idle is None else {"net_joules_per_thousand": (watts - idle) * thousand_s}
+    return metrics
 
 
 def _write_image(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge_runtime.bench.device import DeviceState
-from edge_runtime.bench.measure import FIGURES, SCHEMA
+from edge_runtime.bench.measure import METRICS, SCHEMA
 from edge_runtime.errors import UsageError
 
 WIDTH = 40  # characters of the name of a metric
@@ -15,7 +15,7 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
     backends = found["backends"]
     yield f"model {found['model']['name']}, {found['machine']['processor']}"
     yield f"{'':<{WIDTH}}" + "".join(f"{name:>18}" for name in backends)
-    for key, (name, unit, _) in FIGURES.items():
+    for key, (name, unit, _) in METRICS.items():
         if any(key in each for each in backends.values()):
             cells = (f"{_figure(each[key])} {unit}" if key in each else "-" for each in backends.values())
             yield f"{name:<{WIDTH}}" + "".join(f"{cell:>18}" for cell in cells)
@@ -36,7 +36,7 @@ def compare(one: Any, other: Any) -> Iterator[str]:
         yield "the models differ: these metrics are not of the same network"
     for backend in [name for name in one["backends"] if name in other["backends"]]:
         yield f"{backend:<{WIDTH}}{'a':>18}{'b':>18}{'b to a':>10}"
-        for key, (name, unit, _) in FIGURES.items():
+        for key, (name, unit, _) in METRICS.items():
             first, second = one["backends"][backend].get(key), other["backends"][backend].get(key)
             if first and second:
                 ratio = second["median"] / first["median"] if first["median"] else float("nan")

@@ -154,9 +154,9 @@ def _child(name: str, bundles: Sequence[Bundle]) -> tuple[list[Result], str]:
     return _results(done.stdout, name, bundles), _fault(done.returncode, done.stderr)
 
 
-def _results(said: bytes, name: str, bundles: Sequence[Bundle]) -> list[Result]:
+def _results(output: bytes, name: str, bundles: Sequence[Bundle]) -> list[Result]:
     """Parse the results of the child; other lines, printed by libraries, are ignored."""
-    lines = said.decode(errors="replace").splitlines()
+    lines = output.decode(errors="replace").splitlines()
     found = (json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK))
     return [
         Result(name, bundle.name, State(state), steps, reason)

@@ -39,7 +39,7 @@ class _Cuts(NamedTuple):
     crossed: NDArray[np.float64]  # (cuts,), stroke widths of ink crossed by each cut
 
 
-class _Ways(NamedTuple):
+class _Paths(NamedTuple):
     """The cheapest paths from the first row of a blob to each of its pixels."""
 
     cost: NDArray[np.float32]  # (rows, columns)
@@ -121,7 +121,7 @@ def _crosses_ink(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
     )
 
 
-def _cuts(cost: NDArray[np.float32], down: _Ways, up: _Ways, height: float, stroke: float) -> _Cuts:
+def _cuts(cost: NDArray[np.float32], down: _Paths, up: _Paths, height: float, stroke: float) -> _Cuts:
     """Return the cheapest cuts. down, up: paths from the first row, and from the last one (blob upside down)."""
     rows, columns = cost.shape
     middle = rows // 2
@@ -148,7 +148,7 @@ def _cuts(cost: NDArray[np.float32], down: _Ways, up: _Ways, height: float, stro
     return _Cuts(paths, np.array(crossed, np.float64))
 
 
-def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Ways]:
+def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Paths]:
     """Return the cheapest paths through each blob from its first row; all blobs side by side, for speed."""
     widths = [cost.shape[1] for cost in costs]
     starts = np.cumsum([1, *(width + 1 for width in widths)])
@@ -170,7 +170,7 @@ def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Ways]:
         came[row] = best - 1
         total[row] += three[best, across]
     return [
-        _Ways(total[: cost.shape[0], start : start + width], came[: cost.shape[0], start : start + width])
+        _Paths(total[: cost.shape[0], start : start + width], came[: cost.shape[0], start : start + width])
         for cost, start, width in zip(costs, starts, widths, strict=False)
     ]
 

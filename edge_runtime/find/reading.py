@@ -76,7 +76,7 @@ class FoundDigit(NamedTuple):
     box: Box  # pixels of the page
     row: int  # from 0
     image: Gray  # (28, 28), normalised
-    reading: Classification  # of this one image
+    reading: Classification  # of this image, by the classifier
     from_line: Classification | None  # of the same digit by the line recogniser; None if it did not read the row
 
 
@@ -295,12 +295,12 @@ def _choose_lines(
 
 def _read_whole(rows: list[PieceRow], lines: list[NumberedLine], read_lines: ReadLines) -> list[PieceRow]:
     """Add the results of the line recogniser to the rows."""
-    said = read_lines(np.stack([line.image for _, line in lines])) if lines else None
-    if said is None:
+    results = read_lines(np.stack([line.image for _, line in lines])) if lines else None
+    if results is None:
         return rows
     readings: dict[int, list[LineReading]] = {}
     images: dict[int, list[Gray]] = {}
-    for (number, line), line_reading in zip(lines, said, strict=True):
+    for (number, line), line_reading in zip(lines, results, strict=True):
         places = (line.x + line_reading.places * line.scale - rows[number].x) * rows[number].scale
         readings.setdefault(number, []).append(line_reading._replace(places=places))
         images.setdefault(number, []).append(line.image)

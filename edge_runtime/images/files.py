@@ -173,7 +173,7 @@ def _decode(
         raise TooLargeError(f"the image has {sides} pixels; at most {max_pixels:,} are decoded, {limits.SIDE:,} a side")
     if size + encoded.work > limits.DECODE_BYTES:
         need, most = (size + encoded.work >> 20) + 1, limits.DECODE_BYTES >> 20
-        raise TooLargeError(f"decoding the image takes {need:,} MiB; at most {most} are taken")
+        raise TooLargeError(f"decoding the image takes {need:,} MiB; the limit is {most} MiB")
     if encoded.work > limits.LARGE_BYTES:
         from edge_runtime.common.memory import give_back
 

@@ -50,38 +50,38 @@ def decode_all(logits: Floats) -> list[Decoded]:
     """
     shifted = np.asarray(logits, np.float64) - logits.max(3, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(3, keepdims=True))
-    runs = [[_runs(way) for way in line] for line in logs]
+    runs = [[_runs(view) for view in line] for line in logs]
     chosen = _choose_readings(logs, runs)
     # The views with a different reading are aligned with the chosen one.
     others = [
-        (line, way)
-        for line, (labels, ways) in enumerate(zip(chosen, runs, strict=True))
-        for way, each in enumerate(ways)
+        (line, view)
+        for line, (labels, views) in enumerate(zip(chosen, runs, strict=True))
+        for view, each in enumerate(views)
         if not np.array_equal(each.labels, labels)
     ]
     if others:
         placed = _align(np.stack([logs[place] for place in others]), [chosen[line] for line, _ in others])
-        for (line, way), places in zip(others, placed, strict=True):
-            runs[line][way] = places
+        for (line, view), places in zip(others, placed, strict=True):
+            runs[line][view] = places
     found = []
-    for labels, line, ways in zip(chosen, logs, runs, strict=True):
-        columns = [way[_most_likely_columns(way, each)] for way, each in zip(line, ways, strict=True)]
-        found.append(Decoded(labels, np.mean(columns, 0), np.median([each.middles() for each in ways], 0)))
+    for labels, line, views in zip(chosen, logs, runs, strict=True):
+        columns = [view[_most_likely_columns(view, each)] for view, each in zip(line, views, strict=True)]
+        found.append(Decoded(labels, np.mean(columns, 0), np.median([each.middles() for each in views], 0)))
     return found
 
 
 def _choose_readings(logs: NDArray[np.float64], runs: list[list[_Places]]) -> list[Labels]:
     """Return for each line the greedy reading that is most likely in all of its views together."""
     # A dict keeps the order, so that the first of equals is chosen.
-    reads = [list({tuple(each.labels.tolist()): None for each in ways}) for ways in runs]
+    reads = [list({tuple(each.labels.tolist()): None for each in views}) for views in runs]
     chosen = [each[0] for each in reads]
     doubted = [(line, labels) for line, each in enumerate(reads) if len(each) > 1 for labels in each]
     if doubted:
         lines = np.array([line for line, _ in doubted])
-        ways = logs.shape[1]
+        views = logs.shape[1]
         every = np.exp(logs[lines]).reshape(-1, *logs.shape[2:])
-        each_way = [np.array(labels, np.intp) for _, labels in doubted for _ in range(ways)]
-        likely = _forward(every, each_way).reshape(-1, ways).sum(1)
+        each_view = [np.array(labels, np.intp) for _, labels in doubted for _ in range(views)]
+        likely = _forward(every, each_view).reshape(-1, views).sum(1)
         best: dict[int, float] = {}
         for (line, labels), value in zip(doubted, likely.tolist(), strict=True):
             if value > best.get(line, -np.inf):
@@ -137,11 +137,11 @@ def _align(logs: NDArray[np.float64], labels: list[Labels]) -> list[_Places]:
     score = np.full(emitted[:, 0].shape, -np.inf)
     score[:, :2] = emitted[:, 0, :2]
     steps = np.zeros(emitted.shape, np.intp)  # number of states by which each path advanced
-    ways = np.full((3, *score.shape), -np.inf)
+    moves = np.full((3, *score.shape), -np.inf)
     for column in range(1, emitted.shape[1]):
-        ways[0], ways[1, :, 1:], ways[2, :, 2:] = score, score[:, :-1], score[:, :-2] + barred
-        steps[:, column] = ways.argmax(0)
-        score = ways.max(0) + emitted[:, column]
+        moves[0], moves[1, :, 1:], moves[2, :, 2:] = score, score[:, :-1], score[:, :-2] + barred
+        steps[:, column] = moves.argmax(0)
+        score = moves.max(0) + emitted[:, column]
     # A path may end in either of two states; if they are equal, the last one is chosen.
     final = np.where(states.ends, score, -np.inf)
     state = final.shape[1] - 1 - final[:, ::-1].argmax(1)

@@ -62,14 +62,14 @@ def decode_lines(run: Callable[[Images], Logits], images: Images) -> list[Decode
     the lines in the training set.
     """
     upright = run(images)
-    said = decode_all(upright[:, np.newaxis])
-    unsure = [number for number, each in enumerate(said) if not _is_sure(each)]
+    decoded = decode_all(upright[:, np.newaxis])
+    unsure = [number for number, each in enumerate(decoded) if not _is_sure(each)]
     if unsure:
         others = run(slant_lines(images[unsure])).reshape(len(SLANTS), len(unsure), *upright.shape[1:])
-        ways = np.concatenate([upright[unsure][np.newaxis], others]).swapaxes(0, 1)
-        for number, each in zip(unsure, decode_all(ways), strict=True):
-            said[number] = each
-    return said
+        views = np.concatenate([upright[unsure][np.newaxis], others]).swapaxes(0, 1)
+        for number, each in zip(unsure, decode_all(views), strict=True):
+            decoded[number] = each
+    return decoded
 
 
 def _is_sure(decoded: Decoded) -> bool:
@@ -81,8 +81,9 @@ def _is_sure(decoded: Decoded) -> bool:
 def slant_lines(images: Images) -> Images:
     """Return N lines slanted to one side, then all of them to the other: (N, 32, 192) to (2 N, 32, 192)."""
     size = images.shape[2], images.shape[1]
-    ways = [np.array([[1, slant, -slant * (size[1] - 1) / 2], [0, 1, 0]]) for slant in SLANTS]
-    return np.stack([cv2.warpAffine(image, way, size) for way in ways for image in images]).astype(np.uint8, copy=False)
+    matrices = [np.array([[1, slant, -slant * (size[1] - 1) / 2], [0, 1, 0]]) for slant in SLANTS]
+    slanted = [cv2.warpAffine(image, matrix, size) for matrix in matrices for image in images]
+    return np.stack(slanted).astype(np.uint8, copy=False)
 
 
 def to_line_reading(decoded: Decoded, column: float, temperature: float = 1.0) -> LineReading:

@@ -34,7 +34,7 @@ def images(data: bytes) -> tuple[Encoded]:
         turn = orientation(file.info.get("exif", b""))
         frames = int(getattr(file, "n_frames", 1))
     except Exception as error:  # errors of libavif have many types
-        raise DamagedImageError("the AVIF is broken or of a kind that cannot be decoded") from error
+        raise DamagedImageError("the AVIF is broken or not supported") from error
     note = f"animation of {frames} frames: the first was read" if frames > 1 else ""
     return (Encoded(width, height, 9 * width * height, partial(_decode, file), turn, note=note, exact=False),)
 

@@ -14,7 +14,7 @@ _KINDS = {_RGB: (1, 4, 8, 16, 24, 32), _RLE8: (8,), _RLE4: (4,), _FIELDS: (16, 3
 
 
 def images(data: bytes) -> tuple[Encoded]:
-    """Parse a BMP file; raises InputError, or struct.error where it is truncated."""
+    """Parse a BMP file; raises InputError, or struct.error if it is truncated."""
     offset, size = struct.unpack_from("<II", data, 10)
     colours = 0
     if size == _OS2:

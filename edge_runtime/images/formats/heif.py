@@ -31,7 +31,7 @@ def images(data: bytes) -> Iterator[Encoded]:
         found = [file[file.primary_index], *(image for at, image in enumerate(file) if at != file.primary_index)]
         sizes = [image.size for image in found]
     except Exception as error:  # errors of libheif have many types
-        raise DamagedImageError("the HEIC is broken or of a kind that cannot be decoded") from error
+        raise DamagedImageError("the HEIC is broken or not supported") from error
     for number, (image, (width, height)) in enumerate(zip(found, sizes, strict=True), 1):
         work = 6 * width * height
         yield Encoded(width, height, work, partial(_decode, image), page=number, pages=len(found), exact=False)

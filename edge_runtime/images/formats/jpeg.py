@@ -135,7 +135,7 @@ def _frame(data: bytes, at: int, length: int) -> tuple[int, int, int, int]:
         raise DamagedImageError("the JPEG is broken: its frame header is invalid")
     factors = [divmod(data[place], 16) for place in range(at + 9, at + 8 + 3 * components, 3)]
     if not all(1 <= across <= 4 and 1 <= down <= 4 for across, down in factors):
-        raise DamagedImageError("the JPEG is broken: its sampling factors make no sense")
+        raise DamagedImageError("the JPEG is broken: its sampling factors are invalid")
     widest, tallest = (max(each) for each in zip(*factors, strict=True))
     columns, rows = -(-width // (8 * widest)), -(-height // (8 * tallest))
     return width, height, components, sum(columns * across * rows * down for across, down in factors)

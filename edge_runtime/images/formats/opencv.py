@@ -33,7 +33,7 @@ def decode(data: bytes | bytearray | memoryview, name: str, width: int, height: 
             raise TooLargeError("there is not enough memory for the image") from error
         raise DamagedImageError(f"the {name} is broken: it cannot be decoded") from error
     if pixels is None:
-        raise DamagedImageError(f"the {name} is broken or of a kind that cannot be decoded")
+        raise DamagedImageError(f"the {name} is broken or not supported")
     if pixels.shape[:2] != (height, width):
         raise DamagedImageError(f"the {name} is broken: its decoded size differs from its header")
     return pixels

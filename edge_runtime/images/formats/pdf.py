@@ -32,7 +32,7 @@ def images(data: bytes) -> Iterator[Encoded]:
         count = len(document)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise DamagedImageError("the PDF has a password: save it without") from error
+            raise DamagedImageError("the PDF is protected by a password: save it without one") from error
         raise DamagedImageError("the PDF is broken: it cannot be opened") from error
     if not count:
         raise DamagedImageError("the PDF has no page")
