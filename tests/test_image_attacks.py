@@ -15,7 +15,7 @@ OUTCOMES = {
     "png_length_of_4_gib": "a chunk is longer than the file",
     "png_length_of_1_gib_in_a_text": "a chunk is longer than the file",
     "png_bomb_of_2500_megapixels": "at most 50,000,000 are decoded",
-    "png_rgba_of_16_bits_and_50_megapixels": "takes 748 MiB; at most 150",
+    "png_rgba_of_16_bits_and_50_megapixels": "takes 748 MiB; the limit is 150 MiB",
     "png_rgba_of_16_bits_and_8_megapixels": 1,
     "png_rgb_of_16_bits_and_24_megapixels": 1,
     "png_rgb_of_50_megapixels": 1,

@@ -1,4 +1,4 @@
-"""Summarize a metric that was measured several times."""
+"""Summarise a metric that was measured several times."""
 
 import statistics
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ class Repeated(TypedDict):
     noisy: bool  # the spread is more than a fifth of the median
 
 
-def summarize(values: Sequence[float]) -> Repeated:
-    """Summarize one or more repeats of a metric."""
+def summarise(values: Sequence[float]) -> Repeated:
+    """Summarise one or more repeats of a metric."""
     median = statistics.median(values)
     noisy = max(values) - min(values) > NOISY * abs(median)
     return {"median": median, "repeats": list(values), "noisy": noisy}
