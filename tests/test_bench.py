@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from edge_runtime.bench import device
-from edge_runtime.bench.repeats import summarise
+from edge_runtime.bench.repeats import summarise_repeats
 
 # As a Raspberry Pi 5 prints it: current first, voltages after, numbers that do not match, two rails without current.
 RAILS = {"3V7_WL_SW": (0.05, 3.6), "3V3_SYS": (0.1, 3.3), "VDD_CORE": (2.0, 0.85), "DDR_VDDQ": (0.0, 0.6)}
@@ -75,9 +75,9 @@ def test_linux_tells_of_the_hottest_sensor_and_the_fastest_core(tmp_path, monkey
 
 
 def test_repeats_that_lie_far_apart_are_noisy():
-    assert summarise([10, 11, 12]) == {"median": 11, "repeats": [10, 11, 12], "noisy": False}
-    assert summarise([10, 11, 13])["noisy"]
-    assert not summarise([7])["noisy"]
+    assert summarise_repeats([10, 11, 12]) == {"median": 11, "repeats": [10, 11, 12], "noisy": False}
+    assert summarise_repeats([10, 11, 13])["noisy"]
+    assert not summarise_repeats([7])["noisy"]
 
 
 @pytest.fixture

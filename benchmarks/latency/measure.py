@@ -19,7 +19,7 @@ from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS, why_not
 from benchmarks.statistics import promise
-from edge_runtime.bench.repeats import summarise
+from edge_runtime.bench.repeats import summarise_repeats
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.types import Images
@@ -91,7 +91,7 @@ def measure(
         "model": bundle.file("tflite_int8").sha256,
         "keras": "trained" if trained else "untrained, of the same layers" if keras else None,
         "macs": multiplied,
-        "peak_macs_per_s": summarise([each["peak"]["macs_per_s"] for each in rounds]),
+        "peak_macs_per_s": summarise_repeats([each["peak"]["macs_per_s"] for each in rounds]),
         "paths": {path: summarise(rounds, path, multiplied) for path in PATHS},
     }
 
@@ -119,8 +119,8 @@ def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -
         baselines = {kind: SUBJECTS[name].bare if kind == "bare" else kind for kind in BASELINES}
         measured = [each[name][path] for each in rounds]
         summary[name] = {
-            **{figure: summarise([each[name][figure] for each in times]) for figure in FIGURES},
-            "offline_per_s": summarise([each["offline"]["samples_per_s"] for each in measured]),
+            **{figure: summarise_repeats([each[name][figure] for each in times]) for figure in FIGURES},
+            "offline_per_s": summarise_repeats([each["offline"]["samples_per_s"] for each in measured]),
             "valid": all(each[kind]["valid"] for each in measured for kind in ("single_stream", "offline")),
             "ratios": {kind: _ratios(times, name, base) for kind, base in baselines.items() if base in times[0]},
             "quantiles_us": np.median([each["single_stream"]["quantiles_us"] for each in measured], 0).tolist(),
@@ -129,7 +129,9 @@ def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -
 
 
 def _ratios(times: Sequence[Mapping[str | None, Mapping[str, float]]], name: str, base: str | None) -> dict[str, Any]:
-    return {figure: summarise([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES}
+    return {
+        figure: summarise_repeats([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES
+    }
 
 
 def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -142,7 +144,7 @@ def wanted(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         ratios.append(("classify, to the bare loop over the same file", most, ratio))
     if model == DEFAULT and {"litert", "tflite-float"} <= set(subjects):
         pairs = zip(*(subjects[name]["p50_us"]["repeats"] for name in ("litert", "tflite-float")), strict=True)
-        ratio = summarise([ours / theirs for ours, theirs in pairs])
+        ratio = summarise_repeats([ours / theirs for ours, theirs in pairs])
         ratios.append(("classify, to the bare loop over float tflite", 1 / FASTER, ratio))
     return [promise(what, most, ratio) for what, most, ratio in ratios]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from edge_runtime.backends import KINDS, is_installed
 from edge_runtime.bench import device
-from edge_runtime.bench.repeats import summarise
+from edge_runtime.bench.repeats import summarise_repeats
 from edge_runtime.bundles.bundle import Bundle
 from edge_runtime.common import cpu
 from edge_runtime.common.versions import versions
@@ -90,7 +90,7 @@ def measure(bundle: Bundle, rounds: int, seconds: float, threads: int, report: C
 
 def _summary(found: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     keys = [key for key in METRICS if all(key in each for each in found)]
-    return {key: summarise([each[key] for each in found]) for key in keys}
+    return {key: summarise_repeats([each[key] for each in found]) for key in keys}
 
 
 def _installed_mib(backend: str) -> dict[str, float]:

@@ -15,7 +15,7 @@ class Repeated(TypedDict):
     noisy: bool  # the spread is more than a fifth of the median
 
 
-def summarise(values: Sequence[float]) -> Repeated:
+def summarise_repeats(values: Sequence[float]) -> Repeated:
     """Summarise one or more repeats of a metric."""
     median = statistics.median(values)
     noisy = max(values) - min(values) > NOISY * abs(median)
