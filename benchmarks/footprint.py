@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.statistics import target
-from edge_runtime.bench.figures import Repeated, repeated
+from edge_runtime.bench.repeats import Repeated, summarise_repeats
 from edge_runtime.errors import EdgeDigitsError
 
 ROOT = Path(__file__).parent.parent
@@ -90,8 +90,8 @@ def measure(
     }
     found: dict[str, Any] = {
         name: {
-            "start_s": repeated([seconds for seconds, _ in seen[name][1:]]),
-            "peak_mib": repeated([peak for _, peak in seen[name][1:]]),
+            "start_s": summarise_repeats([seconds for seconds, _ in seen[name][1:]]),
+            "peak_mib": summarise_repeats([peak for _, peak in seen[name][1:]]),
             "installed_bytes": sum(sizes[name].values()),
             "packages_bytes": sizes[name],
             "import_ms": imports[name],
@@ -100,8 +100,8 @@ def measure(
     }
     pairs = list(zip(seen["edge_digits"][1:], seen["keras"][1:], strict=True))
     found["ratios"] = {
-        "start_s": repeated([one[0] / other[0] for one, other in pairs]),
-        "peak_mib": repeated([one[1] / other[1] for one, other in pairs]),
+        "start_s": summarise_repeats([one[0] / other[0] for one, other in pairs]),
+        "peak_mib": summarise_repeats([one[1] / other[1] for one, other in pairs]),
         "installed_bytes": found["edge_digits"]["installed_bytes"] / found["keras"]["installed_bytes"],
     }
     return found
@@ -112,7 +112,7 @@ def targets(found: dict[str, Any]) -> list[dict[str, Any]]:
     found_targets = []
     for what, most in TARGETS.items():
         ratio: Any = found["ratios"][what]
-        several = cast(Repeated, ratio) if isinstance(ratio, Mapping) else repeated([ratio])
+        several = cast(Repeated, ratio) if isinstance(ratio, Mapping) else summarise_repeats([ratio])
         found_targets.append(target(f"{NAMES[what]}, to Keras", most, several))
     return found_targets
 

@@ -20,10 +20,10 @@ import numpy as np
 
 from benchmarks.labelled import labelled
 from edge_runtime import Classifier, Reader, read_gray
-from edge_runtime.bundles.bundle import load_lines
+from edge_runtime.bundles.bundle import load_line_bundle
 from edge_runtime.errors import FileError
 from edge_runtime.images.files import decode_gray
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 
 SIZES = {
     "1920 x 1080": ((1920, 1080), 60),
@@ -52,7 +52,7 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
 
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
-        "lines": load_lines().file("tflite_int8").sha256,
+        "lines": load_line_bundle().file("tflite_int8").sha256,
         "sets": measured(Reader(classifier), name),
         "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut"),
     }
@@ -143,8 +143,8 @@ def speed(name: str, tell: Tell) -> dict[str, Any]:
     cv2.setNumThreads(1)
     for size, (pixels, height) in SIZES.items():
         tell(f"{name}: {size}")
-        drawn = draw_page(ROWS, pixels, height, 1, Look(fall=0.5, noise=4.0, blur=1.0, gap=(0.4, 0.8)))
-        data = cv2.imencode(".jpg", drawn.picture)[1].tobytes()
+        drawn = draw_page(ROWS, pixels, height, 1, Appearance(fall=0.5, noise=4.0, blur=1.0, gap=(0.4, 0.8)))
+        data = cv2.imencode(".jpg", drawn.image)[1].tobytes()
         gray = decode_gray(data)
         digits = sum(each is not None for each in reader.read(gray, "page").digits)
         decode = _milliseconds(partial(decode_gray, data))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bench.figures import Repeated
+from edge_runtime.bench.repeats import Repeated
 
 LABELS = NDArray[np.integer]
 CALIBRATION_BINS = 15

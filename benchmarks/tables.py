@@ -16,7 +16,7 @@ from benchmarks.footprint import TARGETS
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
-from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_line_bundle, names
 from edge_runtime.cli.commands import edge_digits
 from edge_runtime.cli.table import TableSink
 
@@ -282,7 +282,7 @@ def _headlines() -> str:
 
 def _pages() -> str:
     found = read("pages.json")
-    lines = load_lines().file("tflite_int8").sha256
+    lines = load_line_bundle().file("tflite_int8").sha256
     readers = {
         name: each
         for name, each in found["models"].items()

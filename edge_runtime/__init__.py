@@ -1,6 +1,6 @@
-"""Reads handwritten digits on small computers, without TensorFlow.
+"""Read handwritten digits on small computers, without TensorFlow.
 
-In: image files, folders, arrays. Out: labels with confidence, and a reason where there is no answer.
+In: image files, folders, arrays. Out: labels with confidence, or the reason why there is no label.
 Data flows one way: source, decode, find digits, normalise, classify, decide, sink.
 """
 
@@ -50,9 +50,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a part when it is first asked for: a command that needs no images imports no OpenCV."""
+    """Import a module on first use, so that a command without images does not import OpenCV."""
     if name == "__version__":
-        from importlib.metadata import version  # takes a while, and most never ask
+        from importlib.metadata import version  # slow to import, rarely needed
 
         return version("edge-digits")
     if name not in _HOMES:

@@ -1,6 +1,6 @@
-"""`python -m edge_runtime` is the console command."""
+"""Run the console command: `python -m edge_runtime`."""
 
 from edge_runtime.cli import main
 
-if __name__ == "__main__":  # a worker process imports this file, too
+if __name__ == "__main__":  # worker processes import this file too
     main()

@@ -1,4 +1,4 @@
-"""A bundle, a backend, and the step from raw outputs to probabilities."""
+"""The classifier: a bundle, a backend, and the conversion of raw outputs to probabilities."""
 
 import threading
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from edge_runtime.bundles.bundle import Bundle, load_bundle
 from edge_runtime.errors import UsageError
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray, as_grays
 from edge_runtime.normalise import normalise_all
-from edge_runtime.types import NONE, Classification, Images
+from edge_runtime.types import NON_DIGIT, Classification, Images
 
 ONE = (28, 28)  # the shape of a single image
-UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)  # compared as they are: np.int8 would be looked up each time
+UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)  # dtype objects compare faster than np.int8
 
 
 class Classifier:
-    """Classifies images of one digit each. Threads may share one: its interpreter serves them in turn."""
+    """Classifies images of one digit each. Thread-safe: one call at a time uses the interpreter."""
 
     def __init__(self, bundle: Bundle | str | Path | None = None, backend: str = AUTO, threads: int = 1) -> None:
         """Load a model.
 
-        bundle: a shipped model's name, a bundle's folder, or None for the default. backend: auto, litert,
-        tflite-runtime, onnx, numpy, fake, or one that another package adds. threads: 1..64, for the interpreter. Raises
-        ModelError, BackendError, UsageError.
+        bundle: the name of a shipped bundle, the folder of a bundle, or None for the default. backend: auto, litert,
+        tflite-runtime, onnx, numpy, fake, or the name of a plugin. threads: 1..64, of the interpreter. Raises
+        ModelError, BackendError or UsageError.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
@@ -34,16 +34,16 @@ class Classifier:
         self._turn = threading.Lock()
 
     def classify(self, images: ImageLike | Sequence[ImageLike], channels: Channels = "bgr") -> Classification:
-        """Normalise and classify one image of a digit, or several.
+        """Normalise and classify one image of a digit or several.
 
             Classifier().classify("seven.png").label
 
-        images: one image (a path, bytes, a binary file, an array (height, width) or with channels, a PIL image), or a
-        list of images or a stack of gray ones (N, height, width). channels: their order in arrays, "bgr" or "rgb".
-        Returns label, confidence and probabilities of shapes () or (N,), and (10,) or (N, 10). The probabilities are
-        calibrated: the logits are divided by the bundle's temperature (C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: "On
-        calibration of modern neural networks", ICML 2017). Raises InputError for a file that cannot be read, and
-        UsageError for what is no image.
+        images: one image (a path, bytes, a binary file, an array (height, width) or with channels, a PIL image), a list
+        of images, or a stack of gray images (N, height, width). channels: the colour order of arrays, "bgr" or "rgb".
+        Returns label and confidence of shape () or (N,), and probabilities of shape (10,) or (N, 10). The probabilities
+        are calibrated: the logits are divided by the temperature of the bundle (C. Guo, G. Pleiss, Y. Sun,
+        K. Q. Weinberger: "On calibration of modern neural networks", ICML 2017). Raises InputError for a file that
+        cannot be read, and UsageError for an object that is not an image.
         """
         several = as_grays(images, channels)
         if several is None:
@@ -51,10 +51,10 @@ class Classifier:
         return self.classify_normalised(normalise_all(several))
 
     def classify_normalised(self, images: Images) -> Classification:
-        """Classify digits that `normalise` or `normalise_all` returned; other images would be read wrongly.
+        """Classify digits returned by `normalise` or `normalise_all`; other images give wrong results.
 
-        images: uint8 (28, 28) or (N, 28, 28), N >= 0, ink bright on 0. Returns as `classify` does. Raises UsageError
-        for an array of another type or shape.
+        images: uint8 (28, 28) or (N, 28, 28), N >= 0, ink bright on 0. Returns the same as `classify`. Raises
+        UsageError for an array of another dtype or shape.
         """
         if isinstance(images, np.ndarray) and images.dtype == UINT8 and images.shape == ONE:
             return self._classify_one(images)
@@ -70,29 +70,29 @@ class Classifier:
         return self._classify(images)
 
     def _classify_one(self, image: Images) -> Classification:
-        """`_classify` with the fewest calls of NumPy: for a small network they cost more than the interpreter."""
+        """Classify one image with few NumPy calls, which cost more than the interpreter for a small network."""
         with self._turn:
             outputs = self._backend.run(image[np.newaxis])
         output = outputs[0]
         weights = self._weights.take(output) if output.dtype == INT8 else self._weigh(outputs)[0]
         total = 0.0
-        for weight in weights.tolist():  # `sum` would round otherwise on some Pythons
+        for weight in weights.tolist():  # `sum` rounds differently on some Python versions
             total += weight
-        probabilities = (weights[:NONE] / total).astype(np.float32)
+        probabilities = (weights[:NON_DIGIT] / total).astype(np.float32)
         label = output.argmax()
-        if label == NONE:  # the digit that it is most like
-            label = output[:NONE].argmax()
+        if label == NON_DIGIT:  # the most similar digit
+            label = output[:NON_DIGIT].argmax()
         return Classification(label, probabilities[label], probabilities)
 
     def _classify(self, images: Images) -> Classification:
         with self._turn:
             outputs = self._backend.run(images)
         weights = self._weights[outputs] if outputs.dtype == INT8 else self._weigh(outputs)
-        # One after the other, as for one image: else the last bit would depend on the batch.
+        # Sums in the same order as for one image, so that the last bit does not depend on the batch.
         totals = np.add.accumulate(weights, 1)[:, -1:]
-        probabilities = (weights[:, :NONE] / totals).astype(np.float32)
+        probabilities = (weights[:, :NON_DIGIT] / totals).astype(np.float32)
         # Equal outputs stay equal as probabilities, so the first of them wins on every backend.
-        return Classification(outputs[:, :NONE].argmax(1), probabilities.max(1), probabilities)
+        return Classification(outputs[:, :NON_DIGIT].argmax(1), probabilities.max(1), probabilities)
 
     def _weigh(self, outputs: NDArray[np.generic]) -> NDArray[np.float64]:
         logits = outputs.astype(np.float64)
@@ -101,9 +101,9 @@ class Classifier:
 
 
 def _activate(logits: NDArray[np.float64], bundle: Bundle) -> NDArray[np.float64]:
-    """Positive weights in proportion to the probabilities, for softmax and for sigmoid outputs.
+    """Return positive weights proportional to the probabilities, for softmax and sigmoid outputs.
 
-    Ten sigmoids need not sum to 1; like Keras' categorical cross-entropy we divide by their sum.
+    Sigmoid outputs need not sum to 1, so the caller divides by their sum, like Keras' categorical cross-entropy.
     """
     heated = logits / bundle.temperature
     if bundle.activation == "softmax":
@@ -112,8 +112,8 @@ def _activate(logits: NDArray[np.float64], bundle: Bundle) -> NDArray[np.float64
 
 
 def _weight_table(bundle: Bundle, scale: float, zero_point: int) -> NDArray[np.float64]:
-    """The weight of each int8 output, which is its index, the negative ones from the end: saves the exponentials."""
+    """Return the weight of each int8 output, indexed by the output (negative ones from the end)."""
     outputs = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
-    # Softmax does not mind a shift: the largest possible logit is taken off, so that no exponential overflows.
+    # Softmax is invariant to a shift: subtracting the largest possible logit avoids overflow.
     shift = 127 if bundle.activation == "softmax" else zero_point
     return _activate(scale * (outputs - shift), bundle)

@@ -1,4 +1,4 @@
-"""From probabilities to a decision: ok, or rejected with a reason code."""
+"""Decide from the probabilities whether a digit is accepted, or rejected with a reason."""
 
 from enum import StrEnum
 
@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Classification, Decisions, Status
 
-MIN_HEIGHT = 6  # pixels: a digit written in fewer rows, and columns, could be any of several
+MIN_HEIGHT = 6  # pixels: a digit smaller than this in both directions is ambiguous
 
 
 class Reason(StrEnum):
     """Why a digit was rejected."""
 
     BLANK = "blank"  # no ink was found
-    TOO_SMALL = "too-small"  # there are not enough pixels to tell one digit from another
-    NOT_A_DIGIT = "not-a-digit"  # that it is none is too likely beside the label
-    LOW_CONFIDENCE = "low-confidence"  # under the threshold
+    TOO_SMALL = "too-small"  # too few pixels to tell digits apart
+    NOT_A_DIGIT = "not-a-digit"  # probably a non-digit
+    LOW_CONFIDENCE = "low-confidence"  # below the threshold
 
 
 def decide(
@@ -26,15 +26,16 @@ def decide(
     min_confidence: float | NDArray[np.float64],
     max_none: float | NDArray[np.float64] = 1.0,
 ) -> Decisions:
-    """Decide on N digits; the first reason of `Reason` that there is counts.
+    """Decide on N digits; if several reasons apply, the first one in `Reason` counts.
 
-    blank: (N,), where no ink was found. small: (N,), where it has less than `MIN_HEIGHT` pixels. result: of N digits.
-    min_confidence: 0..1, and max_none: as for `is_none`, from the bundle's thresholds; one for all or one for each.
+    blank: (N,), True where no ink was found. small: (N,), True where the digit is smaller than `MIN_HEIGHT`. result:
+    the classification of N digits. min_confidence: 0..1. max_none: see `is_non_digit`. Both come from the thresholds of
+    the bundle: one value for all digits or one for each.
     """
     labels: list[int | None] = result.label.tolist()
     confidences: list[float] = result.confidence.tolist()
     statuses, reasons = [Status.OK] * len(labels), [""] * len(labels)
-    none = is_none(result, max_none)
+    none = is_non_digit(result, max_none)
     for index in np.flatnonzero(blank | small | none | (result.confidence < min_confidence)).tolist():
         reason = Reason.NOT_A_DIGIT if none[index] else Reason.LOW_CONFIDENCE
         if small[index]:
@@ -45,9 +46,9 @@ def decide(
     return Decisions(labels, confidences, result.probabilities, statuses, reasons)
 
 
-def is_none(result: Classification, max_none: float | NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell of N digits, or of one, whether the network takes them for none: bool (N,) or ().
+def is_non_digit(result: Classification, max_none: float | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return for N digits, or for one, whether the network takes them for non-digits: bool (N,) or ().
 
-    max_none: 0..1, how likely it may at most be that it is none: times the label's probability.
+    max_none: 0..1, the highest accepted ratio of the probability of a non-digit to that of the label.
     """
     return np.asarray(1 - result.probabilities.sum(-1) > max_none * result.confidence)

@@ -1,58 +1,58 @@
 """Every error the package raises on purpose.
 
     EdgeDigitsError
-    ├── UsageError          a call or an option that makes no sense     (ValueError)
-    ├── InputError          one picture cannot be read                  (ValueError)
-    │   ├── FileError           missing, empty, no permission, no file
+    ├── UsageError          an invalid call or option                   (ValueError)
+    ├── InputError          an image cannot be read                     (ValueError)
+    │   ├── FileError           missing, empty, not readable, not a file
     │   ├── TooLargeError       over a limit of `limits.py`
-    │   ├── NotAnImageError     no format that we read
+    │   ├── NotAnImageError     not a supported format
     │   └── DamagedImageError   truncated or broken data
-    ├── SourceError         a camera or stream gives no pictures        (OSError)
+    ├── SourceError         a camera or stream delivers no images       (OSError)
     ├── ModelError          a bundle is missing, changed or broken      (ValueError)
     ├── BackendError        no interpreter, or it failed                (RuntimeError)
-    │   └── UnsupportedModelError   it works, and does not run this model
+    │   └── UnsupportedModelError   it works but cannot run this model
     ├── OutputError         a result cannot be written                  (OSError)
-    └── MissingLibraryError a library of an extra is missing or broken  (ImportError)
+    └── MissingLibraryError an optional library is missing or broken    (ImportError)
 
-`train` and `export` add their own leaves. Each message is one line that says what is wrong and, where
-there is something to be done, what to do.
+`train` and `export` add their own errors. Each message is one line that says what is wrong and, if possible,
+what to do.
 """
 
 
 class EdgeDigitsError(Exception):
-    """Base of all errors raised on purpose; `exit_code` is what the command line ends with."""
+    """Base of all errors raised on purpose; `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class UsageError(EdgeDigitsError, ValueError):
-    """A call or an option that makes no sense."""
+    """An invalid call or option."""
 
     exit_code = 2
 
 
 class InputError(EdgeDigitsError, ValueError):
-    """One picture cannot be read; others may be."""
+    """One image cannot be read; others may be readable."""
 
 
 class FileError(InputError):
-    """A path is missing, empty, forbidden or no regular file."""
+    """A path is missing, empty, not readable or not a regular file."""
 
 
 class TooLargeError(InputError):
-    """A file or a picture is over a limit; raised before its pixels are allocated."""
+    """A file or an image is over a limit; raised before its pixels are allocated."""
 
 
 class NotAnImageError(InputError):
-    """The bytes are of no format that this package reads."""
+    """The bytes are not in a supported image format."""
 
 
 class DamagedImageError(InputError):
-    """The bytes begin like a picture and are truncated or broken."""
+    """The bytes start like an image but are truncated or broken."""
 
 
 class SourceError(EdgeDigitsError, OSError):
-    """A camera or stream cannot be opened, or gives no more pictures; names no user and no password."""
+    """A camera or stream cannot be opened or delivers no more images; the message holds no credentials."""
 
 
 class ModelError(EdgeDigitsError, ValueError):
@@ -60,11 +60,11 @@ class ModelError(EdgeDigitsError, ValueError):
 
 
 class BackendError(EdgeDigitsError, RuntimeError):
-    """No interpreter is installed that can run the model, or it failed."""
+    """No installed interpreter can run the model, or it failed."""
 
 
 class UnsupportedModelError(BackendError):
-    """A backend works and has not all the operations that a model is made of."""
+    """A backend works but lacks an operation that the model needs."""
 
 
 class OutputError(EdgeDigitsError, OSError):
@@ -72,10 +72,10 @@ class OutputError(EdgeDigitsError, OSError):
 
 
 class MissingLibraryError(EdgeDigitsError, ImportError):
-    """A library that only some of the package's users need is not installed, or cannot be imported."""
+    """An optional library is not installed or cannot be imported."""
 
 
-def explain(error: BaseException) -> str:
-    """Return what an error of a library says, with its kind, in one line of at most 300 characters."""
+def describe_error(error: BaseException) -> str:
+    """Return the type and message of a library's error in one line of at most 300 characters."""
     kind = type(error).__name__
     return " ".join(f"{kind}: {error}".split())[:300].removesuffix(":")

@@ -1,4 +1,4 @@
-"""Draws how a page was read, stage by stage."""
+"""Draw how a page was read, stage by stage."""
 
 import cv2
 import numpy as np
@@ -10,30 +10,31 @@ from edge_runtime.types import Gray, Status
 
 DROPPED, INK = (90, 90, 220), (40, 40, 40)
 PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170, 220), (170, 170, 40))
-SIDE = 900  # pixels: a stage is shown no wider, and no narrower than half of it
-HIGH = 4 * SIDE  # pixels: nor higher than this
-TILE = 84  # pixels: a crop with what was read of it
-NAMED = 40  # dropped candidates, the largest, have their reasons written beside them
+SIDE = 900  # pixels: the largest width of a stage; the smallest is half of it
+HIGH = 4 * SIDE  # pixels: the largest height of a stage
+TILE = 84  # pixels: the side of a crop in the drawing
+NAMED = 40  # dropped candidates: only the largest are labelled with their reasons
 
 
 def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     """Return one drawing with all stages, from top to bottom.
 
-    The gray page; its ink; the candidates, each piece of ink in a colour and each dropped one with its reason; rows
-    that the line recogniser read; the normalised digits with label, confidence and decision; the text.
+    The stages: the gray page; its ink; the candidates, each piece of ink in its own colour and each dropped candidate
+    with its reason; the rows read by the line recogniser; the normalised digits with label, confidence and decision;
+    the text.
     """
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
     scale = min(scale, HIGH / gray.shape[0])
     size = scaled_size(gray, scale)
-    shown = _to_size(gray, size)
-    ink = _to_size(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
+    shown = _resize(gray, size)
+    ink = _resize(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
     stages = [
-        _titled(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", shown),
-        _titled(f"ink, looked at {found.ink.factor} times smaller" if found.ink.factor > 1 else "ink", ink),
-        _titled("candidates; in red: dropped", _candidates(found, page, size, scale)),
-        *_lines(found),
-        _titled("normalised digits and the decision on each", _tiles(found, page, size[0])),
-        _titled("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, size[0], 3), 255, np.uint8)),
+        _add_title(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", shown),
+        _add_title(f"ink, reduced {found.ink.factor} times" if found.ink.factor > 1 else "ink", ink),
+        _add_title("candidates; in red: dropped", _draw_candidates(found, page, size, scale)),
+        *_draw_lines(found),
+        _add_title("normalised digits and the decision on each", _draw_tiles(found, page, size[0])),
+        _add_title("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, size[0], 3), 255, np.uint8)),
     ]
     width = max(stage.shape[1] for stage in stages)
     return np.vstack(
@@ -41,12 +42,12 @@ def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     )
 
 
-def _to_size(gray: Gray, size: tuple[int, int]) -> Drawing:
+def _resize(gray: Gray, size: tuple[int, int]) -> Drawing:
     how = cv2.INTER_AREA if size[0] <= gray.shape[1] else cv2.INTER_NEAREST
     return np.asarray(cv2.cvtColor(cv2.resize(gray, size, interpolation=how), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def _titled(title: str, drawing: Drawing) -> Drawing:
+def _add_title(title: str, drawing: Drawing) -> Drawing:
     head = np.full((30, max(drawing.shape[1], 12 + 9 * len(title)), 3), 235, np.uint8)
     cv2.putText(head, title, (8, 20), FONT, 0.5, INK, 1, cv2.LINE_AA)
     drawing = np.asarray(
@@ -56,7 +57,7 @@ def _titled(title: str, drawing: Drawing) -> Drawing:
     return np.vstack([head, drawing])
 
 
-def _candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -> Drawing:
+def _draw_candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -> Drawing:
     drawing = np.full((size[1], size[0], 3), 255, np.uint8)
     rules = cv2.resize(found.blobs.rules, size, interpolation=cv2.INTER_NEAREST)
     drawing[rules > 0] = (225, 215, 200)
@@ -83,18 +84,18 @@ def _candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -
     return drawing
 
 
-def _lines(found: Found) -> list[Drawing]:
+def _draw_lines(found: Found) -> list[Drawing]:
     stages = []
     for row in found.rows:
-        if row.spelling is not None:
-            text = "".join(map(str, row.spelling.digits.label)) or "nothing"
+        if row.line_reading is not None:
+            text = "".join(map(str, row.line_reading.digits.label)) or "nothing"
             line = np.hstack(row.lines)
-            shown = _to_size(line, (2 * line.shape[1], 2 * line.shape[0]))
-            stages.append(_titled(f"line recogniser: {text}", shown))
+            shown = _resize(line, (2 * line.shape[1], 2 * line.shape[0]))
+            stages.append(_add_title(f"line recogniser: {text}", shown))
     return stages
 
 
-def _tiles(found: Found, page: Page, width: int) -> Drawing:
+def _draw_tiles(found: Found, page: Page, width: int) -> Drawing:
     tiles = []
     for each, digit in zip(found.digits, page.digits, strict=True):
         tile = np.full((TILE + 34, TILE, 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""Draws what was read over the image itself: a box and a label for each digit."""
+"""Draw the result over the image: a box and a label for each digit."""
 
 from collections.abc import Sequence
 
@@ -14,25 +14,25 @@ Drawing = NDArray[np.uint8]  # (height, width, 3): blue, green, red
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 OK, REJECTED = (70, 150, 30), (40, 120, 240)
-MOST = 8_000_000  # pixels: a larger page is written smaller, so that it costs no more memory than reading it
+MOST = 8_000_000  # pixels: a larger page is drawn smaller, so that drawing needs no more memory than reading
 
 
 def draw_over(
     image: ImageLike, digits: Sequence[Digit], size: tuple[int, int], channels: Channels = "bgr"
 ) -> NDArray[np.uint8]:
-    """See `Page.draw`. size: width and height of the image in which the digits were read."""
+    """See `Page.draw`. size: width and height of the image that was read."""
     gray = as_gray(image, channels)
     if gray.shape[::-1] != size:
         found = f"{gray.shape[1]} x {gray.shape[0]}"
-        raise UsageError(f"the page was read in an image of {size[0]} x {size[1]} pixels, not {found}")
+        raise UsageError(f"the page was read from an image of {size[0]} x {size[1]} pixels, not {found}")
     drawing = draw_digits(gray, digits)
     return drawing if channels == "bgr" else np.ascontiguousarray(drawing[..., ::-1])
 
 
 def draw_digits(gray: Gray, digits: Sequence[Digit], most: int | None = None) -> Drawing:
-    """Return an image with a box and the label around each digit: green for ok, orange for rejected.
+    """Return an image with a box and a label for each digit: green if accepted, orange if rejected.
 
-    most: pixels; a larger image is drawn smaller.
+    most: the largest number of pixels; a larger image is reduced.
     """
     height, width = gray.shape
     scale = min(1.0, (most / (height * width)) ** 0.5) if most else 1.0
@@ -44,12 +44,12 @@ def draw_digits(gray: Gray, digits: Sequence[Digit], most: int | None = None) ->
 
 
 def scaled_size(gray: Gray, scale: float) -> tuple[int, int]:
-    """Return width and height of a scaled image, at least a pixel each."""
+    """Return the width and height of a scaled image, each at least 1 pixel."""
     return max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
 
 
 def draw_boxes(drawing: Drawing, digits: Sequence[Digit], scale: float = 1.0, named: bool = True) -> None:
-    """Draw a box around each digit, with its label if `named`. scale: drawing pixels per pixel of the image."""
+    """Draw a box around each digit, with its label if `named`. scale: pixels of the drawing per pixel of the image."""
     line = max(1, round(max(drawing.shape) / 700))
     for digit in digits:
         colour = OK if digit.status is Status.OK else REJECTED

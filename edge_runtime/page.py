@@ -1,4 +1,4 @@
-"""What was read in an image: as text, for JSON, and drawn over the image."""
+"""The result of reading one image: as text, for JSON, and drawn over the image."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """What was read in one image."""
+    """The result of reading one image."""
 
     digits: tuple[Digit, ...]  # in reading order, ok or rejected
     width: int  # pixels
     height: int  # pixels
-    dropped: tuple[Digit, ...] = ()  # candidates that were not read as digits, with the reasons; no labels
+    dropped: tuple[Digit, ...] = ()  # candidates that were not read as digits: a reason and no label
 
     @property
     def text(self) -> str:
-        """The digits that are ok, rows joined by newline; a row without any is left out."""
+        """The accepted digits, rows joined by newline; rows without an accepted digit are omitted."""
         rows: dict[int | None, str] = {}
         for digit in self.digits:
             if digit.status is Status.OK:
@@ -31,9 +31,9 @@ class Page(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the page for JSON, as `edge-digits read --json` prints it.
 
-        `text`; `digits` that are ok, with `label`, `confidence`, `box` as [x, y, width, height] in pixels, and `row`;
-        `rejected` digits, with a `reason` besides; `dropped` candidates, with `box` and `reason`; and `image` as
-        [width, height].
+        `text`; the accepted `digits`, with `label`, `confidence`, `box` as [x, y, width, height] in pixels, and `row`;
+        the `rejected` digits, with a `reason` in addition; the `dropped` candidates, with `box` and `reason`; and
+        `image` as [width, height].
         """
         return {
             "text": self.text,
@@ -44,14 +44,14 @@ class Page(NamedTuple):
         }
 
     def draw(self, image: "ImageLike", channels: "Channels" = "bgr") -> NDArray[np.uint8]:
-        """Return the image with a box and the label around each digit: green for ok, orange for rejected.
+        """Return the image with a box and a label for each digit: green if accepted, orange if rejected.
 
             cv2.imwrite("seen.png", read_page("note.jpg").draw("note.jpg"))
 
-        image: the one that was read, as `read_page` takes it. channels: the order of colours, in the image where it is
-        an array and in the result. Returns uint8 (height, width, 3). Raises UsageError for an image of another size.
+        image: the image that was read, in any form that `read_page` accepts. channels: the order of colours, both in an
+        array and in the result. Returns uint8 (height, width, 3). Raises UsageError for an image of another size.
         """
-        from edge_runtime.overlay import draw_over  # here, since it needs OpenCV
+        from edge_runtime.overlay import draw_over  # here because it needs OpenCV
 
         return draw_over(image, self.digits, (self.width, self.height), channels)
 

@@ -1,7 +1,4 @@
-"""The one loop from gray pixels to decided digits, for every command and every caller.
-
-Nothing else calls normalise, classify and decide one after the other.
-"""
+"""From gray pixels to decisions: the one place that normalises, classifies and decides."""
 
 import os
 import threading
@@ -12,11 +9,11 @@ import numpy as np
 
 from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
-from edge_runtime.decide import MIN_HEIGHT, decide, is_none
+from edge_runtime.decide import MIN_HEIGHT, decide, is_non_digit
 from edge_runtime.errors import UnsupportedModelError, UsageError
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
-from edge_runtime.lines.recogniser import LineReader, Spelling
+from edge_runtime.lines.recognizer import LineReading, LineRecognizer
 from edge_runtime.normalise import normalise_all
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status
@@ -25,25 +22,25 @@ Expect = Literal["digit", "page"]
 
 
 def read_page(image: ImageLike, reader: "Reader | None" = None, channels: Channels = "bgr") -> Page:
-    """Find and read the digits of a page, any size and light, dark on light or light on dark.
+    """Find and read the digits of a page of any size and light, dark on light or light on dark.
 
         page = read_page("note.jpg")
         print(page.text, [digit.box for digit in page.digits])
 
     image: a path, bytes, a binary file, an array or a PIL image, see `as_gray`. reader: None for the default model,
-    loaded once. channels: the order of an array's colours, "bgr" or "rgb". Threads may call it at the same time. Raises
-    InputError for a file that cannot be read and UsageError for what is no image.
+    which is loaded once. channels: the colour order of an array, "bgr" or "rgb". Thread-safe. Raises InputError for a
+    file that cannot be read and UsageError for an object that is not an image.
     """
     return (reader or _default_reader()).read(image, "page", channels)
 
 
 def classify(image: ImageLike, reader: "Reader | None" = None, channels: Channels = "bgr") -> Digit:
-    """Read the one digit of an image, anywhere in it, and decide whether the label is to be trusted.
+    """Read the one digit of an image, wherever it is, and decide whether to accept it.
 
         digit = classify("seven.png")
         print(digit.label, digit.confidence, digit.status, digit.reason)
 
-    The arguments are those of `read_page`, and so are the errors.
+    Takes the arguments of `read_page` and raises the same errors.
     """
     return (reader or _default_reader()).read(image, "digit", channels).digits[0]
 
@@ -59,29 +56,31 @@ def _default_reader() -> "Reader":
     return _default[0]
 
 
-def open_lines(backend: str) -> LineReader | None:
-    """Open the network for lines that ships with the package; None, with a notice, where a backend does not run it."""
+def open_line_recognizer(backend: str) -> LineRecognizer | None:
+    """Open the line recogniser of the package; None, with a notice, if the backend cannot run it."""
     try:
-        return LineReader(backend=backend)
+        return LineRecognizer(backend=backend)
     except UnsupportedModelError:
         notice(
-            f"digits that touch are cut apart, as rows are not read as a whole: the backend {backend} does not run the "
-            f"network for lines; {KINDS['litert'].install}"
+            f"no line recognition, so touching digits are cut apart: the backend {backend} cannot run the line "
+            f"recogniser; {KINDS['litert'].install}"
         )
         return None
 
 
 class Reader:
-    """Reads images with one classifier. Threads may share one."""
+    """Reads images with one classifier. Thread-safe."""
 
-    def __init__(self, classifier: Classifier, max_error: float | None = None, lines: LineReader | bool = True) -> None:
-        """Choose what is accepted, and how pages are read.
+    def __init__(
+        self, classifier: Classifier, max_error: float | None = None, lines: LineRecognizer | bool = True
+    ) -> None:
+        """Set the target error rate and the line recogniser.
 
-        max_error: so strictly that at most this share of the accepted digits was wrong when the model was validated,
-        over 0 and at most 1; None: the bundle's default. Raises UsageError where the bundle has nothing so strict.
-        lines: what reads rows as a whole. True: the network that ships with the package, opened when the first row
-        comes that is not certain, by the classifier's backend; where that does not run it, a notice says so, and rows
-        are cut. False: rows are cut, and the classifier's confidence chooses.
+        max_error: target error rate among accepted digits, measured on validation data, over 0 and at most 1; None: the
+        default of the bundle. Raises UsageError if the bundle has no threshold that strict. lines: the line recogniser.
+        True: the one of the package, opened at the first row with low confidence, on the backend of the classifier; if
+        that backend cannot run it, a notice says so and rows are only cut. False: rows are only cut, and the confidence
+        of the classifier decides.
         """
         bundle = classifier.bundle
         self._classifier = classifier
@@ -92,22 +91,22 @@ class Reader:
         self._opening = threading.Lock()
 
     def read(self, image: ImageLike, expect: Expect = "digit", channels: Channels = "bgr") -> Page:
-        """Read one image with one digit or a page of them, any size and polarity; see `read_page` for the arguments."""
+        """Read one image of one digit or of a page, of any size and polarity; see `read_page` for the arguments."""
         return self.read_many([image], expect, channels)[0]
 
     def read_many(
         self, images: Iterable[ImageLike], expect: Expect = "digit", channels: Channels = "bgr"
     ) -> list[Page]:
-        """Read images, single digits in one call of the interpreter; each is released before the next is taken."""
+        """Read several images, single digits in one batch; each image is released before the next one is loaded."""
         if isinstance(images, (str, bytes, os.PathLike)):
-            raise UsageError("read_many takes several images: call read for one")
+            raise UsageError("read_many takes several images: call read for one image")
         grays = (as_gray(image, channels) for image in images)
         if expect == "page":
-            return [self.decided(self.find(gray)) for gray in grays]
+            return [self.decide(self.find(gray)) for gray in grays]
         if expect != "digit":
             raise UsageError(f"expect is 'digit' or 'page', not {expect!r}")
         sizes: list[tuple[int, int]] = []
-        found = self.decide_many(_measured(grays, sizes))
+        found = self.decide_many(_record_sizes(grays, sizes))
         columns = zip(
             sizes,
             found.labels,
@@ -125,24 +124,24 @@ class Reader:
         return pages
 
     def decide_many(self, grays: Iterable[Gray]) -> Decisions:
-        """As `read_many` for gray images of one digit each, where only the decisions are wanted."""
+        """Decide on gray images of one digit each: `read_many` without Page objects."""
         sizes: list[tuple[int, int]] = []
-        crops = normalise_all(_measured(grays, sizes))
+        crops = normalise_all(_record_sizes(grays, sizes))
         blank = np.logical_not(crops.any((1, 2)))
-        # What is in a larger picture may be as small, but that is seen where pages are read alone.
+        # A digit in a larger image may be as small, but only reading pages finds its size.
         small = np.fromiter((max(size) < MIN_HEIGHT for size in sizes), np.bool_, len(sizes))
         bundle = self._classifier.bundle
         return decide(blank, small, self._classifier.classify_normalised(crops), self._min_confidence, bundle.max_none)
 
     def find(self, gray: Gray) -> Found:
-        """Find and read the digits of a page, and keep every step on the way; `decided` makes a Page of it."""
-        return find_digits(gray, self._look, self._spell if self._lines else None)
+        """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them."""
+        return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None)
 
-    def decided(self, found: Found) -> Page:
-        """Return what was found in a page, with the decision on each digit."""
+    def decide(self, found: Found) -> Page:
+        """Decide on each digit that was found, and return the Page."""
         digits: list[Digit] = []
         if found.digits:
-            readings, least, most = zip(*(self._chosen(each) for each in found.digits), strict=True)
+            readings, least, most = zip(*(self._choose(each) for each in found.digits), strict=True)
             columns = (np.array(column) for column in zip(*readings, strict=True))
             blank = np.zeros(len(found.digits), np.bool_)
             small = np.array([max(each.box.width, each.box.height) < MIN_HEIGHT for each in found.digits], np.bool_)
@@ -154,45 +153,44 @@ class Reader:
         dropped = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in found.dropped)
         return Page(tuple(digits), found.width, found.height, dropped)
 
-    def _chosen(self, digit: FoundDigit) -> tuple[Classification, float, float]:
-        """The reading that counts, and its thresholds.
+    def _choose(self, digit: FoundDigit) -> tuple[Classification, float, float]:
+        """Return the classification that counts, and its thresholds.
 
-        A digit that its row's network reads otherwise than the classifier, or that the classifier is not sure of, is
-        what the row says.
+        The line recogniser counts where the classifier is not sure or the two disagree.
         """
-        alone, whole, max_none = digit.reading, digit.spelt, self._classifier.bundle.max_none
-        sure = alone.confidence >= self._min_confidence and not is_none(alone, max_none)
+        alone, whole, max_none = digit.reading, digit.from_line, self._classifier.bundle.max_none
+        sure = alone.confidence >= self._min_confidence and not is_non_digit(alone, max_none)
         if whole is None or (sure and alone.label == whole.label):
             return alone, self._min_confidence, max_none
         return whole, *self._line_limits()
 
     def _line_limits(self) -> tuple[float, float]:
-        """The thresholds for digits of rows that were read as a whole; over 1 where nothing is sure enough."""
-        if not isinstance(self._lines, LineReader):
+        """Return the thresholds for digits read by the line recogniser; over 1 if no confidence is enough."""
+        if not isinstance(self._lines, LineRecognizer):
             return 0.0, 1.0
         bundle = self._lines.bundle
         if self._max_error is None:
             return bundle.min_confidence, bundle.max_none
         try:
             return bundle.threshold(self._max_error).min_confidence, bundle.max_none
-        except UsageError:  # lines are never read so well
+        except UsageError:  # line recognition never reaches this error rate
             return 2.0, bundle.max_none
 
-    def _spell(self, lines: Images) -> list[Spelling] | None:
+    def _read_lines(self, lines: Images) -> list[LineReading] | None:
         if self._lines is True:
             with self._opening:
                 if self._lines is True:
-                    self._lines = open_lines(self._classifier.backend) or False
-        return self._lines.read(lines) if isinstance(self._lines, LineReader) else None
+                    self._lines = open_line_recognizer(self._classifier.backend) or False
+        return self._lines.read(lines) if isinstance(self._lines, LineRecognizer) else None
 
-    def _look(self, crops: Iterable[Gray]) -> tuple[Images, Classification]:
+    def _classify_crops(self, crops: Iterable[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)
         return images, self._classifier.classify_normalised(images)
 
 
-def _measured(grays: Iterable[Gray], sizes: list[tuple[int, int]]) -> Iterator[Gray]:
-    """Pass pictures on, one by one, and note their heights and widths."""
+def _record_sizes(grays: Iterable[Gray], sizes: list[tuple[int, int]]) -> Iterator[Gray]:
+    """Yield the images one by one and record their heights and widths."""
     for gray in grays:
         sizes.append(gray.shape)
         yield gray
-        del gray  # or it would stay until the next one is there
+        del gray  # frees it before the next one is loaded

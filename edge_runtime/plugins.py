@@ -1,6 +1,6 @@
-"""Backends, sources and sinks that other packages add through entry points.
+"""Backends, sources and sinks that other packages provide through entry points.
 
-Nothing is looked up before a name is asked for that this package does not know, so that no start takes longer.
+Entry points are searched only for names that this package does not know, so that they do not delay the start.
 """
 
 from typing import Any
@@ -13,29 +13,29 @@ SINKS = "edge_digits.sinks"
 
 
 def load_plugin(group: str, name: str) -> Any | None:
-    """Return what an installed package has registered under a name, or None.
+    """Return the object that an installed package has registered under a name, or None.
 
-    group: BACKENDS, SOURCES or SINKS. Raises MissingLibraryError where it is registered and cannot be imported.
+    group: BACKENDS, SOURCES or SINKS. Raises MissingLibraryError if it cannot be imported.
     """
-    from importlib.metadata import entry_points  # takes a while, and most never ask
+    from importlib.metadata import entry_points  # slow to import, rarely needed
 
     for found in entry_points(group=group, name=name):
         try:
             return found.load()
-        except (Exception, SystemExit) as error:  # whatever the package's own code raises
+        except (Exception, SystemExit) as error:  # the code of the other package may raise anything
             raise MissingLibraryError(
                 f"{found.value}, which {group} names {name}, cannot be imported: {cause(error)}"
             ) from error
     return None
 
 
-def failed(part: str, name: str, error: BaseException) -> str:
-    """Return in one line what the code of another package raised. part: "backend", "source" or "sink"."""
+def failure_message(part: str, name: str, error: BaseException) -> str:
+    """Return a message in one line for an error of a plugin. part: "backend", "source" or "sink"."""
     return f"the {part} {name} failed: {cause(error)}"
 
 
 def cause(error: BaseException) -> str:
-    """Return the kind of an error and its text, in one line."""
+    """Return the type and message of an error in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

@@ -14,11 +14,11 @@ from edge_runtime.bundles.bundle import (
     FORMAT_VERSION,
     LABELS,
     MANIFEST,
+    NON_DIGIT_LABEL,
     Bundle,
     Shapes,
     load_bundle,
 )
-from edge_runtime.bundles.bundle import NONE as NON_DIGIT_LABEL
 from edge_runtime.common.versions import versions
 from edge_runtime.errors import OutputError
 from export.confidence import Confidence

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_runtime.bundles.bundle import Bundle, ModelFile, load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import Bundle, ModelFile, load_bundle, load_line_bundle, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import MissingLibraryError, OutputError
 from export.errors import FloatsError
@@ -107,7 +107,7 @@ def command(bundles: tuple[str, ...], lines: Path | None) -> None:
     """
     chosen = [load_bundle(name) for name in bundles or (() if lines else names())]
     if lines or not bundles:
-        chosen.append(load_lines(lines) if lines else load_lines())
+        chosen.append(load_line_bundle(lines) if lines else load_line_bundle())
     for bundle in chosen:
         for path in make_floats(bundle, lambda line: click.echo(line, err=True)):
             click.echo(path)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_runtime.bundles.bundle import LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_lines
+from edge_runtime.bundles.bundle import LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_line_bundle
 from edge_runtime.bundles.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.errors import OutputError
@@ -82,10 +82,10 @@ def command(folders: tuple[Path, ...], lines: Path | None, shipped: bool) -> Non
     """
     bundles = [load_bundle(folder.absolute()) for folder in folders]  # not a shipped one of that name
     if lines:
-        bundles.append(load_lines(lines))
+        bundles.append(load_line_bundle(lines))
     if shipped:
         bundles += [load_bundle(path.parent) for path in sorted(MODELS.glob(f"*/{MANIFEST}"))]
-        bundles += [load_lines()] if (LINES / MANIFEST).is_file() else []
+        bundles += [load_line_bundle()] if (LINES / MANIFEST).is_file() else []
     if not bundles:
         raise click.UsageError("name a bundle, or --shipped")
     for bundle in bundles:

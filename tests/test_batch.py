@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.batch.row_formats import Csv, JsonLines
 from edge_runtime.batch.rows import Job, parallel_rows
-from edge_runtime.bundles.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
 from edge_runtime.errors import ModelError
 from edge_runtime.sources import folder as folder_module
 from edge_runtime.sources.folder import Folder
@@ -244,7 +244,7 @@ def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_sa
 
 @pytest.mark.parametrize("changed", ["digest", "lines_digest"])
 def test_a_worker_refuses_another_model_than_the_job_began_with(digits, changed):
-    digests = {"digest": load_bundle().digest, "lines_digest": load_lines().digest}
+    digests = {"digest": load_bundle().digest, "lines_digest": load_line_bundle().digest}
     job = Job(str(digits[0].parent), None, "litert", expect="page", **digests)
     assert len(list(parallel_rows(job, [digits[0].name], 1))) == 1
     with pytest.raises(ModelError, match="the model has changed since the job began"):
@@ -581,11 +581,11 @@ def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, t
     assert {path for path, row in rows.items() if row["status"] == "ok"} == {"mislabelled.jpg", "folder.png/inside.png"}
     for path, reason in {
         "zero.png": "empty",
-        "text.png": "no image",
+        "text.png": "not an image",
         "cut.png": "truncated",
         "bomb.png": "50,000 x 50,000",
-        "pipe.png": "no regular file",
-        "device.png": "no regular file",
+        "pipe.png": "not a regular file",
+        "device.png": "not a regular file",
         "dangling.png": "no such file",
         "loop.png": "folder",
     }.items():

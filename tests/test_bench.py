@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from edge_runtime.bench import device
-from edge_runtime.bench.figures import repeated
+from edge_runtime.bench.repeats import summarise_repeats
 
 # As a Raspberry Pi 5 prints it: current first, voltages after, numbers that do not match, two rails without current.
 RAILS = {"3V7_WL_SW": (0.05, 3.6), "3V3_SYS": (0.1, 3.3), "VDD_CORE": (2.0, 0.85), "DDR_VDDQ": (0.0, 0.6)}
@@ -50,12 +50,12 @@ def test_a_device_that_does_not_tell_all_its_rails_has_no_power(vcgencmd, said):
 def test_without_the_program_nothing_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert device.watts() is None
-    assert set(device.state(tmp_path).values()) == {None}
+    assert set(device.read_state(tmp_path).values()) == {None}
 
 
 def test_a_raspberry_pi_tells_of_heat_clock_and_throttling(vcgencmd, tmp_path):
     vcgencmd(measure_temp="temp=61.5'C", measure_clock="frequency(0)=2400033024", get_throttled="throttled=0x50004")
-    found = device.state(tmp_path)
+    found = device.read_state(tmp_path)
     assert (found["temperature_c"], found["clock_mhz"]) == (61.5, pytest.approx(2400.033024))
     assert found["throttled"] == ["throttled"]
     assert found["throttled_since_boot"] == ["under-voltage", "throttled"]
@@ -70,14 +70,14 @@ def test_linux_tells_of_the_hottest_sensor_and_the_fastest_core(tmp_path, monkey
             folder.mkdir(parents=True)
             (folder / name).write_text(text + "\n")
     (tmp_path / "devices/system/cpu/cpu0/cpufreq/scaling_governor").write_text("performance\n")
-    found = device.state(tmp_path)
+    found = device.read_state(tmp_path)
     assert (found["temperature_c"], found["clock_mhz"], found["governor"]) == (56.5, 1800.0, "performance")
 
 
 def test_repeats_that_lie_far_apart_are_noisy():
-    assert repeated([10, 11, 12]) == {"median": 11, "repeats": [10, 11, 12], "noisy": False}
-    assert repeated([10, 11, 13])["noisy"]
-    assert not repeated([7])["noisy"]
+    assert summarise_repeats([10, 11, 12]) == {"median": 11, "repeats": [10, 11, 12], "noisy": False}
+    assert summarise_repeats([10, 11, 13])["noisy"]
+    assert not summarise_repeats([7])["noisy"]
 
 
 @pytest.fixture

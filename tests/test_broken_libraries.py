@@ -105,7 +105,7 @@ def test_what_picamera2_lacks_is_told(stub, monkeypatch, text, told, mend):
 def test_numpy_that_does_not_fit_picamera2_is_told_with_the_command(stub, monkeypatch):
     stub("picamera2", f"raise ValueError({DTYPE!r})")
     monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
-    mend = "the system's picamera2 is built for its NumPy 1.24.2, and here is 2.1.0: pip install 'numpy==1.24.2'"
+    mend = "the system's picamera2 is built for NumPy 1.24.2, but 2.1.0 is installed: pip install 'numpy==1.24.2'"
     monkeypatch.setattr("edge_runtime.diagnostics.system.conflicts", lambda: [mend])
     line = reason(MissingLibraryError, lambda: first(open_source("picamera2")))
     assert line == f"picamera2 is installed, and importing it fails (ValueError: {DTYPE}): {mend}"

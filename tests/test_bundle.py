@@ -45,7 +45,7 @@ def test_one_changed_bit_of_a_model_is_refused(folder):
 def test_a_shortened_or_missing_model_is_refused(folder):
     model = folder / "model_int8.tflite"
     model.write_bytes(model.read_bytes()[:-1])
-    with pytest.raises(ModelError, match="another size"):
+    with pytest.raises(ModelError, match="the size in its manifest"):
         Classifier(folder, backend="litert")
     model.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
@@ -92,7 +92,7 @@ def test_other_outputs_than_the_labels_are_refused(folder):
     with pytest.raises(ModelError, match=f"{len(labels)} labels"):
         load_bundle(folder)
     change(folder, lambda manifest: manifest["output"].update(shape=[len(labels)]))
-    with pytest.raises(ModelError, match=rf"gives \({outputs},\) outputs"):
+    with pytest.raises(ModelError, match=rf"has outputs \({outputs},\)"):
         Classifier(folder, backend="litert")
 
 

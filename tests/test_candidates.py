@@ -4,7 +4,7 @@ import numpy as np
 
 from edge_runtime import Classifier
 from edge_runtime.synthetic.digits import draw_digit
-from edge_runtime.types import NONE
+from edge_runtime.types import NON_DIGIT
 from train.synthetic.candidates import draw_candidates
 
 
@@ -14,7 +14,7 @@ def test_candidates_are_digits_and_what_is_none():
     found = draw_candidates(images, labels, 25, seed=1)
     assert found.images.shape == (len(found.labels), 28, 28)
     assert found.images.dtype == np.uint8
-    digits = found.labels != NONE
+    digits = found.labels != NON_DIGIT
     assert 60 < digits.sum() < len(digits) / 2
     read = Classifier().classify_normalised(found.images[digits]).label
     assert (read == found.labels[digits]).mean() > 0.85  # the truth is the truth

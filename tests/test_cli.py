@@ -52,7 +52,7 @@ def test_a_file_that_fails_gives_one_line_and_the_rest_goes_on(run_cli, tmp_path
     assert len(done.stdout.splitlines()) == 2
     said = done.stderr.splitlines()
     assert said[0] == "error: missing.png: there is no such file"
-    assert said[1].startswith("error: text.png: this is no image")
+    assert said[1].startswith("error: text.png: this is not an image")
     assert "batch-classify" in said[2]
     assert len(said) == 3
 

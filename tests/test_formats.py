@@ -18,7 +18,7 @@ from edge_runtime.errors import DamagedImageError, InputError, NotAnImageError, 
 from edge_runtime.images import formats
 from edge_runtime.images.files import decode_gray, decode_images, is_image_name, needs_extra, read_gray, read_images
 from edge_runtime.images.formats import isolated
-from edge_runtime.images.gray import stretched
+from edge_runtime.images.gray import stretch
 from tests.conftest import ROOT
 from tests.image_files import (
     DIGIT,
@@ -214,7 +214,7 @@ def test_gifs_of_every_number_of_colours():
         picture.putpalette(np.repeat(levels, 3).tobytes())
         file = io.BytesIO()
         picture.save(file, "GIF", optimize=bool(chance.integers(2)))
-        np.testing.assert_array_equal(decode_gray(file.getvalue()), stretched(levels[pixels]))
+        np.testing.assert_array_equal(decode_gray(file.getvalue()), stretch(levels[pixels]))
 
 
 def test_what_is_transparent_in_a_gif_is_paper():
@@ -269,12 +269,12 @@ def test_what_is_no_pdf_behind_its_signature():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"\xff\x0a" + bytes(50), "JPEG XL, which is not read: save it as PNG or JPEG"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "JPEG XL, which is not read: save it as PNG or JPEG"),
-        (b"II+\0\x08\0\0\0" + bytes(50), "BigTIFF, which is not read: save it as TIFF or PNG"),
-        (b"MM\0+\0\x08\0\0" + bytes(50), "BigTIFF, which is not read: save it as TIFF or PNG"),
-        (b"RIFF\0\0\0\0WAVEfmt " + bytes(50), "no image: a RIFF file of another kind than WebP"),
-        (b"seven", "no image: PNG, JPEG, BMP, TIFF, WebP, GIF, PNM, JPEG 2000, HEIC, AVIF, PDF are read"),
+        (b"\xff\x0a" + bytes(50), "JPEG XL, which is not supported: save it as PNG or JPEG"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "JPEG XL, which is not supported: save it as PNG or JPEG"),
+        (b"II+\0\x08\0\0\0" + bytes(50), "BigTIFF, which is not supported: save it as TIFF or PNG"),
+        (b"MM\0+\0\x08\0\0" + bytes(50), "BigTIFF, which is not supported: save it as TIFF or PNG"),
+        (b"RIFF\0\0\0\0WAVEfmt " + bytes(50), "not an image: a RIFF file of another kind than WebP"),
+        (b"seven", "not an image: PNG, JPEG, BMP, TIFF, WebP, GIF, PNM, JPEG 2000, HEIC, AVIF, PDF are supported"),
     ],
 )
 def test_what_is_not_read_is_named_with_what_to_do(data, said):

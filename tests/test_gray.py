@@ -8,7 +8,7 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
 from edge_runtime.errors import UsageError
 from edge_runtime.images.files import decode_gray
-from edge_runtime.images.gray import stretched, to_gray
+from edge_runtime.images.gray import stretch, to_gray
 from edge_runtime.pipeline import Reader
 from edge_runtime.synthetic.digits import draw_digit
 from tests.image_files import encoded, gray_tiff, tiff
@@ -109,7 +109,7 @@ def test_a_few_dark_pixels_on_clean_paper_stay_as_they_are():
 
 
 def test_faint_ink_with_soft_edges_is_read(reader):
-    assert read(reader, stretched(np.rint(200 - INK / 25).astype(np.uint8))) == 7
+    assert read(reader, stretch(np.rint(200 - INK / 25).astype(np.uint8))) == 7
 
 
 def blanks(count):
@@ -130,7 +130,7 @@ def blanks(count):
 
 
 def test_blank_paper_is_not_stretched():
-    changed = [gray for gray in blanks(400) if stretched(gray) is not gray]
+    changed = [gray for gray in blanks(400) if stretch(gray) is not gray]
     assert not changed
 
 
@@ -145,7 +145,7 @@ def test_what_lossy_compression_leaves_on_blank_paper_is_not_stretched():
 def test_an_image_with_contrast_is_left_as_it_is():
     for low, high in ((0, 255), (100, 116), (255, 0), (30, 10)):
         gray = np.where(INK > 100, high, low).astype(np.uint8)
-        assert stretched(gray) is gray
+        assert stretch(gray) is gray
 
 
 def test_alpha_of_every_depth_covers(reader):
@@ -160,7 +160,7 @@ def test_alpha_of_every_depth_covers(reader):
 def test_a_large_faint_page_is_looked_at_a_few_rows_at_a_time():
     page = np.zeros((3000, 2000), np.uint8)
     page[1000:1900, 500:1100] = cv2.resize(INK, (600, 900)) > 100
-    assert stretched(page).max() == 255
+    assert stretch(page).max() == 255
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 3, 5), (0, 4), (2, 2, 2, 2)])

@@ -17,11 +17,11 @@ from edge_runtime.limits import FILE_BYTES
 from edge_runtime.normalise import normalise
 from edge_runtime.page import Page
 from edge_runtime.synthetic.digits import draw_digit
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Box, Digit, Status
 
-DRAWN = draw_page(["2074"], (400, 140), 60, 3, Look(ink=(160, 40, 30), paper=(200, 225, 235)))
-BGR = DRAWN.picture
+DRAWN = draw_page(["2074"], (400, 140), 60, 3, Appearance(ink=(160, 40, 30), paper=(200, 225, 235)))
+BGR = DRAWN.image
 PNG = cv2.imencode(".png", BGR)[1].tobytes()
 
 
@@ -183,7 +183,7 @@ WRONG = {
     "a number": (7, UsageError, "not int"),
     "a folder": (Path("/"), FileError, "folder"),
     "no bytes": (b"", FileError, "no bytes"),
-    "bytes of no image": (b"no image" * 10, NotAnImageError, "no image"),
+    "bytes of no image": (b"no image" * 10, NotAnImageError, "not an image"),
     "half a file": (PNG[: len(PNG) // 2], DamagedImageError, "truncated"),
     "too many bytes": (bytes(FILE_BYTES + 1), TooLargeError, "at most"),
     "a text file": (io.StringIO("no image"), UsageError, "'rb'"),

@@ -10,15 +10,15 @@ import pytest
 
 from edge_runtime import Classifier, Reader
 from edge_runtime.backends import is_installed
-from edge_runtime.bundles.bundle import LINE, load_bundle, load_lines
+from edge_runtime.bundles.bundle import LINE, load_bundle, load_line_bundle
 from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.find.ink import find_ink
 from edge_runtime.find.line import line_image
 from edge_runtime.images.files import to_gray
 from edge_runtime.lines.ctc import decode, likelihood
-from edge_runtime.lines.recogniser import LineReader, spell
-from edge_runtime.synthetic.pages import Look, draw_page
-from edge_runtime.types import NONE, Status
+from edge_runtime.lines.recognizer import LineRecognizer, spell
+from edge_runtime.synthetic.pages import Appearance, draw_page
+from edge_runtime.types import NON_DIGIT, Status
 from export.errors import ParityError
 from export.pipeline import export_run
 from train.__main__ import main
@@ -33,9 +33,9 @@ TOUCHING = (["36", "52"], ["2074"], ["800"])
 
 def columns(text: str, sure: float = 9.0):
     """Logits of a line, seen in one way, whose columns are labelled so, "-" where no digit is."""
-    logits = np.zeros((1, len(text), NONE + 1), np.float32)
+    logits = np.zeros((1, len(text), NON_DIGIT + 1), np.float32)
     for place, label in enumerate(text):
-        logits[0, place, NONE if label == "-" else int(label)] = sure
+        logits[0, place, NON_DIGIT if label == "-" else int(label)] = sure
     return logits
 
 
@@ -88,11 +88,11 @@ def test_ways_that_see_a_digit_in_other_columns_are_as_sure_of_it():
 
 
 def test_the_likelihood_is_that_of_all_paths():
-    ways = np.random.default_rng(0).dirichlet(np.ones(NONE + 1), (2, 4))
+    ways = np.random.default_rng(0).dirichlet(np.ones(NON_DIGIT + 1), (2, 4))
     for labels in ([], [3], [3, 3], [3, 5], [5, 3, 5]):
         wanted = np.zeros(2)
-        for path in product({*labels, NONE}, repeat=4):
-            if [label for label, _ in groupby(path) if label != NONE] == labels:
+        for path in product({*labels, NON_DIGIT}, repeat=4):
+            if [label for label, _ in groupby(path) if label != NON_DIGIT] == labels:
                 wanted += np.prod(ways[:, range(4), path], axis=1)
         assert np.exp(likelihood(ways, np.array(labels, int))) == pytest.approx(wanted)
 
@@ -102,8 +102,8 @@ def test_every_backend_reads_the_same_from_drawn_lines(backend):
     if not is_installed(backend):
         pytest.skip(f"{backend} is not installed")
     images = drawn(40)
-    told = [said(spelling) for spelling in LineReader(backend=backend).read(images)]
-    first = [said(spelling) for spelling in LineReader(backend="litert").read(images)]
+    told = [said(spelling) for spelling in LineRecognizer(backend=backend).read(images)]
+    first = [said(spelling) for spelling in LineRecognizer(backend="litert").read(images)]
     assert sum(a == b for a, b in zip(told, first, strict=True)) >= 37
 
 
@@ -116,19 +116,21 @@ def drawn(count):
     images = []
     for seed in range(count):
         text = f"{seed * 37 % 1000:03}"
-        page = draw_page([text], (260, 90), 50, seed, Look(gap=(0.1, 0.3)))
-        images.append(line_image(find_ink(to_gray(page.picture)).strength))
+        page = draw_page([text], (260, 90), 50, seed, Appearance(gap=(0.1, 0.3)))
+        images.append(line_image(find_ink(to_gray(page.image)).strength))
     return np.stack(images)
 
 
 def test_drawn_lines_are_read():
-    right = [said(spelling) == f"{seed * 37 % 1000:03}" for seed, spelling in enumerate(LineReader().read(drawn(40)))]
+    right = [
+        said(spelling) == f"{seed * 37 % 1000:03}" for seed, spelling in enumerate(LineRecognizer().read(drawn(40)))
+    ]
     assert np.mean(right) >= 0.8
 
 
 def test_a_line_does_not_depend_on_those_beside_it():
     images = drawn(9)
-    reader = LineReader()
+    reader = LineRecognizer()
     for image, together in zip(images, reader.read(images), strict=True):
         (alone,) = reader.read(image[np.newaxis])
         assert said(alone) == said(together)
@@ -137,23 +139,23 @@ def test_a_line_does_not_depend_on_those_beside_it():
 
 def test_wrong_arrays_are_refused():
     with pytest.raises(UsageError, match=r"\(N, 32, 192\)"):
-        LineReader().read(np.zeros((1, 28, 28), np.uint8))
-    assert LineReader().read(np.zeros((0, *LINE), np.uint8)) == []
+        LineRecognizer().read(np.zeros((1, 28, 28), np.uint8))
+    assert LineRecognizer().read(np.zeros((0, *LINE), np.uint8)) == []
 
 
 def test_a_blank_line_says_nothing():
-    assert said(LineReader().read(np.zeros((1, *LINE), np.uint8))[0]) == ""
+    assert said(LineRecognizer().read(np.zeros((1, *LINE), np.uint8))[0]) == ""
 
 
 def test_bundles_of_digits_and_of_lines_are_told_apart():
     with pytest.raises(ModelError, match="28x28"):
-        load_bundle(load_lines().folder)
+        load_bundle(load_line_bundle().folder)
     with pytest.raises(ModelError, match="32x192"):
-        load_lines(load_bundle().folder)
+        load_line_bundle(load_bundle().folder)
 
 
 def test_the_network_for_lines_keeps_to_its_size():
-    assert load_lines().file("tflite_int8").size <= 400_000
+    assert load_line_bundle().file("tflite_int8").size <= 400_000
 
 
 def test_touching_digits_are_read_better_as_a_line_than_cut():
@@ -161,16 +163,16 @@ def test_touching_digits_are_read_better_as_a_line_than_cut():
     readers = Reader(classifier, lines=True), Reader(classifier, lines=False)
     right = [0, 0]
     for rows, seed in itertools.product(TOUCHING, range(8)):
-        page = draw_page(rows, (400, 120 * len(rows)), 56, seed, Look(touching=1.0, gap=(-0.1, 0.0)))
-        gray = to_gray(page.picture)
+        page = draw_page(rows, (400, 120 * len(rows)), 56, seed, Appearance(touching=1.0, gap=(-0.1, 0.0)))
+        gray = to_gray(page.image)
         for number, reader in enumerate(readers):
             right[number] += reader.read(gray, "page").text == page.text
     assert right[0] > right[1]
 
 
 def test_digits_read_as_a_line_know_where_they_are():
-    page = draw_page(["3652"], (420, 120), 56, 4, Look(touching=1.0))
-    found = Reader(Classifier()).read(to_gray(page.picture), "page")
+    page = draw_page(["3652"], (420, 120), 56, 4, Appearance(touching=1.0))
+    found = Reader(Classifier()).read(to_gray(page.image), "page")
     assert found.text == page.text
     for digit, true in zip(found.digits, page.boxes[0], strict=True):
         middle = digit.box.x + digit.box.width / 2
@@ -181,13 +183,13 @@ def test_what_the_classifier_is_sure_of_is_held_to_its_own_threshold():
     page = draw_page(["2074", "63058"], (640, 400), 60, 3)
     classifier = Classifier()
     strict = classifier.bundle.threshold(0.001).min_confidence
-    assert load_lines().threshold(0.001).min_confidence > strict
-    found = Reader(classifier, max_error=0.001).read(to_gray(page.picture), "page")
+    assert load_line_bundle().threshold(0.001).min_confidence > strict
+    found = Reader(classifier, max_error=0.001).read(to_gray(page.image), "page")
     assert sum(digit.status is Status.OK for digit in found.digits) >= 8
     assert all(digit.confidence >= strict for digit in found.digits if digit.status is Status.OK)
 
 
-class Counting(LineReader):
+class Counting(LineRecognizer):
     """Counts the lines that it is given."""
 
     lines = 0
@@ -199,9 +201,9 @@ class Counting(LineReader):
 
 def lines_of(rows, **look):
     """How many lines of a page are read as a whole, and the share of its rows that are right."""
-    page = draw_page(rows, (200, 60 * len(rows)), 40, 3, Look(**look))
+    page = draw_page(rows, (200, 60 * len(rows)), 40, 3, Appearance(**look))
     reader = Counting()
-    text = Reader(Classifier(), lines=reader).read(to_gray(page.picture), "page").text.split("\n")
+    text = Reader(Classifier(), lines=reader).read(to_gray(page.image), "page").text.split("\n")
     return reader.lines, sum(a == b for a, b in zip(text, page.text.split("\n"), strict=False)) / len(rows)
 
 

@@ -352,7 +352,7 @@ def test_a_file_is_read_from_its_beginning_and_remembers_nothing_unless_it_is_as
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     (tmp_path / "film").mkdir()
     for number, digits in enumerate(["123"] * 3 + ["456"] * 4):
-        page = draw_page([digits], (320, 240), 50, 3).picture
+        page = draw_page([digits], (320, 240), 50, 3).image
         cv2.imwrite(str(tmp_path / "film" / f"{number}.png"), page)
     command = ("watch", "film", "--only-upward", "--stable", 2, "--backend", "litert")
     for _ in range(2):

@@ -136,5 +136,5 @@ def test_a_strided_and_read_only_picture_is_taken_and_left_alone():
     ],
 )
 def test_what_is_no_gray_picture_is_refused(picture):
-    with pytest.raises(UsageError, match="a gray picture is a uint8 array"):
+    with pytest.raises(UsageError, match="a gray image is a uint8 array"):
         normalise(picture)

@@ -12,11 +12,11 @@ from edge_runtime.backends import litert, numpy_int8
 from edge_runtime.backends.tflite_file import Dense, read_tflite
 from edge_runtime.bundles.bundle import DIGIT, Shapes, load_bundle
 from edge_runtime.errors import BackendError, UnsupportedModelError
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from tests.conftest import ROOT
 
 DENSE = ("ann", "ann-small", "ann-nano")
-NOTICE = "notice: NumPy alone reads the digits"
+NOTICE = "notice: falling back to the slower NumPy backend"
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_what_nothing_works_without_is_named(run_cli, tmp_path, module, package)
 def touching(tmp_path):
     """A page with a row that the network for lines would be asked for."""
     path = tmp_path / "touching.png"
-    cv2.imwrite(str(path), draw_page(["3652"], (400, 120), 56, 1, Look(touching=1.0, gap=(-0.1, 0.0))).picture)
+    cv2.imwrite(str(path), draw_page(["3652"], (400, 120), 56, 1, Appearance(touching=1.0, gap=(-0.1, 0.0))).image)
     return path
 
 
@@ -156,7 +156,7 @@ def test_pages_are_read_without_the_network_for_lines(run_cli, no_interpreter, t
     assert any(character.isdigit() for character in done.stdout)
     first, second = done.stderr.splitlines()
     assert first.startswith(NOTICE)
-    assert second.startswith("notice: digits that touch are cut apart")
+    assert second.startswith("notice: no line recognition, so touching digits are cut apart")
     cut = run_cli("read", "--no-lines", "--backend", "litert", touching, touching)
     assert done.stdout == cut.stdout
     (touching.parent / "pages").mkdir()

@@ -14,7 +14,7 @@ from edge_runtime import Classifier, Reader, read_page
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.synthetic.digits import draw_digit
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Status
 from tests.conftest import ROOT
 
@@ -23,7 +23,7 @@ ROWS = ["2074", "63058"]  # each drawn digit reads well by itself
 
 
 def page(rows=ROWS, size=(640, 400), height=60, seed=3, **look):
-    return draw_page(rows, size, height, seed, Look(**look))
+    return draw_page(rows, size, height, seed, Appearance(**look))
 
 
 def text(picture):
@@ -55,7 +55,7 @@ LOOKS = {
 @pytest.mark.parametrize("name", LOOKS)
 def test_pages_of_many_looks_are_read(name):
     drawn = page(**LOOKS[name])
-    assert text(drawn.picture) == drawn.text
+    assert text(drawn.image) == drawn.text
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_pages_of_many_looks_are_read(name):
 )
 def test_small_and_large_digits_are_read(height, size):
     rows = ["2074", "63058"] if height < 300 else ["207"]
-    drawn = draw_page(rows, size, height, 5, Look(gap=(0.3, 0.6)))
-    assert text(drawn.picture) == drawn.text
+    drawn = draw_page(rows, size, height, 5, Appearance(gap=(0.3, 0.6)))
+    assert text(drawn.image) == drawn.text
 
 
 def test_neighbours_that_touch_are_cut_apart():
     right = total = 0
     for seed in range(12):
         drawn = page(["36", "52"], (400, 300), 56, seed, touching=1.0)
-        read = read_page(drawn.picture, READER).text.split("\n")
+        read = read_page(drawn.image, READER).text.split("\n")
         right += sum(a == b for a, b in zip(read, drawn.text.split("\n"), strict=False))
         total += 2
     assert right >= 0.6 * total, f"{right} of {total}"
@@ -104,8 +104,8 @@ def test_a_stroke_from_rule_to_rule_is_no_wall():
         drawn = page(["8517"], (260, 90), 50, seed, gap=(0.05, 0.3), ink=(60, 40, 40))
         seven = drawn.boxes[0][-1]
         for row in (seven.y + 1, max(box.y + box.height for box in drawn.boxes[0]) - 2):
-            cv2.line(drawn.picture, (0, row), (259, row), (150, 150, 150), 1)
-        right += text(drawn.picture) == drawn.text
+            cv2.line(drawn.image, (0, row), (259, row), (150, 150, 150), 1)
+        right += text(drawn.image) == drawn.text
     assert right >= 17, f"{right} of 20"
 
 
@@ -124,7 +124,7 @@ def test_a_hand_is_no_digit():
 
 def test_a_digit_knows_where_it_is():
     drawn = page()
-    found = read_page(drawn.picture, READER)
+    found = read_page(drawn.image, READER)
     assert (found.width, found.height) == (640, 400)
     boxes = [(row, box) for row, line in enumerate(drawn.boxes) for box in line]
     for digit, (row, box) in zip(found.digits, boxes, strict=True):
@@ -136,7 +136,7 @@ def test_a_digit_knows_where_it_is():
 
 def test_what_is_dropped_has_a_place_and_a_reason():
     drawn = page(separators=1.0, specks=200)
-    dropped = read_page(drawn.picture, READER).dropped
+    dropped = read_page(drawn.image, READER).dropped
     assert dropped
     assert all(each.reason and each.label is None and each.status is Status.REJECTED for each in dropped)
     assert {"separator", "too-small"} & {each.reason for each in dropped}
@@ -147,30 +147,30 @@ def test_what_is_dropped_has_a_place_and_a_reason():
 def test_scaling_changes_no_text(seed, scale):
     drawn = page(seed=seed, gap=(0.3, 0.6))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    assert text(cv2.resize(drawn.picture, None, fx=scale, fy=scale, interpolation=how)) == text(drawn.picture)
+    assert text(cv2.resize(drawn.image, None, fx=scale, fy=scale, interpolation=how)) == text(drawn.image)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_inverting_changes_no_text(seed):
     drawn = page(seed=seed, gap=(0.3, 0.6))
-    assert text(255 - drawn.picture) == text(drawn.picture)
+    assert text(255 - drawn.image) == text(drawn.image)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), edge=st.integers(1, 120))
 def test_more_paper_around_changes_no_text(seed, edge):
     drawn = page(seed=seed, gap=(0.3, 0.6))
-    wider = cv2.copyMakeBorder(drawn.picture, *(edge,) * 4, cv2.BORDER_CONSTANT, value=Look().paper)
-    assert text(wider) == text(drawn.picture)
+    wider = cv2.copyMakeBorder(drawn.image, *(edge,) * 4, cv2.BORDER_CONSTANT, value=Appearance().paper)
+    assert text(wider) == text(drawn.image)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), light=st.floats(0.4, 1.0), fall=st.floats(0, 0.6))
 def test_light_changes_no_text(seed, light, fall):
     drawn = page(seed=seed, gap=(0.3, 0.6))
-    lit = drawn.picture * (light * (1 - fall * np.linspace(0, 1, 640))[:, np.newaxis])
-    assert text(lit.astype(np.uint8)) == text(drawn.picture)
+    lit = drawn.image * (light * (1 - fall * np.linspace(0, 1, 640))[:, np.newaxis])
+    assert text(lit.astype(np.uint8)) == text(drawn.image)
 
 
 EMPTY = {
@@ -222,7 +222,7 @@ def encoded(image, kind, **options):
 
 def test_pages_of_other_kinds_are_read(tmp_path):
     drawn = page()
-    image = Image.fromarray(np.ascontiguousarray(drawn.picture[..., ::-1]))
+    image = Image.fromarray(np.ascontiguousarray(drawn.image[..., ::-1]))
     alpha = Image.new("RGBA", image.size, (0, 0, 0, 0))
     alpha.putalpha(Image.eval(image.convert("L"), lambda level: 255 - level if level < 200 else 0))
     turned = Image.Exif()
@@ -247,7 +247,7 @@ def test_pages_of_other_kinds_are_read(tmp_path):
 
 
 def test_truncated_pages_give_one_error(tmp_path):
-    data = cv2.imencode(".jpg", page().picture)[1].tobytes()
+    data = cv2.imencode(".jpg", page().image)[1].tobytes()
     (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match="truncated"):
         read_page(tmp_path / "half.jpg", READER)
@@ -256,7 +256,7 @@ def test_truncated_pages_give_one_error(tmp_path):
 @pytest.fixture
 def note(tmp_path):
     drawn = page(separators=0.5)
-    cv2.imwrite(str(tmp_path / "note.png"), drawn.picture)
+    cv2.imwrite(str(tmp_path / "note.png"), drawn.image)
     return drawn
 
 
@@ -295,7 +295,7 @@ def test_read_draws_what_it_saw(run_cli, note, tmp_path):
     (tmp_path / "more" / "note.png").write_bytes((tmp_path / "note.png").read_bytes())
     run_cli("read", "--annotate", "seen", "--explain", "why/deep", "note.png", "more/note.png")
     seen = cv2.imread(str(tmp_path / "seen" / "note.png.png"))
-    assert seen.shape == note.picture.shape
+    assert seen.shape == note.image.shape
     changed = (seen != cv2.imread(str(tmp_path / "note.png"))).any(2)
     for box in [box for line in note.boxes for box in line]:  # each digit has a frame around it
         assert changed[box.y - 6 : box.y + box.height + 6, box.x - 6 : box.x + box.width + 6].mean() > 0.02
@@ -332,7 +332,7 @@ def test_a_digit_that_fills_a_small_image_is_found(side):
 @pytest.fixture
 def scan(tmp_path):
     """A TIFF of three pages: a number, nothing, and another number."""
-    pages = [page(["2074"], (400, 140)).picture, np.full((140, 400), 235, np.uint8), page(["58"], (400, 140)).picture]
+    pages = [page(["2074"], (400, 140)).image, np.full((140, 400), 235, np.uint8), page(["58"], (400, 140)).image]
     first, *others = [Image.fromarray(np.ascontiguousarray(each)) for each in pages]
     first.save(tmp_path / "scan.tif", save_all=True, append_images=others)
 
@@ -373,7 +373,7 @@ def test_a_broken_page_costs_itself_alone(run_cli, scan, tmp_path):
 
 def test_read_says_which_frame_of_an_animation_it_read(run_cli, tmp_path):
     frames = [
-        Image.fromarray(np.ascontiguousarray(page(["2074"], (400, 140)).picture)),
+        Image.fromarray(np.ascontiguousarray(page(["2074"], (400, 140)).image)),
         Image.new("RGB", (400, 140), "white"),
     ]
     frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
@@ -421,7 +421,7 @@ def test_a_batch_of_pages_has_a_row_for_each(run_cli, tmp_path):
     folder = tmp_path / "notes"
     folder.mkdir()
     for name, rows in {"a.png": ["2074", "63058"], "b.png": ["58"]}.items():
-        cv2.imwrite(str(folder / name), page(rows).picture)
+        cv2.imwrite(str(folder / name), page(rows).image)
     cv2.imwrite(str(folder / "blank.png"), np.full((200, 300), 240, np.uint8))
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:2000])
     run_cli("batch-classify", "notes", "--mode", "read", "--output", "texts.csv", "--jobs", 2, code=1)

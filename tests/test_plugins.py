@@ -72,7 +72,7 @@ from edge_runtime.sources.live import Shot
 
 class Camera:
     def __init__(self, text):
-        picture = draw_page([text.partition(":")[2]], (640, 200), 60, 3).picture
+        picture = draw_page([text.partition(":")[2]], (640, 200), 60, 3).image
         self._gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
 
     def grab(self):
@@ -155,7 +155,7 @@ class NoShot:
 class Colour(NoShot):
     def grab(self):
         time.sleep(0.02)
-        return Shot(draw_page(["2074"], (640, 200), 60, 3).picture / 255, time.monotonic())
+        return Shot(draw_page(["2074"], (640, 200), 60, 3).image / 255, time.monotonic())
 
 
 class PaperJam:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.bundles.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
 from edge_runtime.bundles.golden import load_golden
 from edge_runtime.diagnostics import selftest
-from edge_runtime.diagnostics.selftest import State, check, first_working, try_backend
+from edge_runtime.diagnostics.selftest import State, check, find_working_backend, try_backend
 from edge_runtime.errors import BackendError, ModelError
 from export.golden import add
 from tests.conftest import ROOT
@@ -92,9 +92,9 @@ def contents(folder):
 
 
 def test_a_bundle_of_lines_has_golden_lines(tmp_path):
-    bundle = load_lines(shutil.copytree(load_lines().folder, tmp_path / "lines"))
+    bundle = load_line_bundle(shutil.copytree(load_line_bundle().folder, tmp_path / "lines"))
     add(bundle)
-    bundle = load_lines(bundle.folder)
+    bundle = load_line_bundle(bundle.folder)
     results = [try_backend(name, [bundle])[0] for name in ("litert", "onnx", "numpy")]
     assert [result.state for result in results] == [State.WORKS, State.WORKS, State.UNSUPPORTED]
     assert [result.steps for result in results] == [0.0, 0.0, None]
@@ -152,7 +152,7 @@ def test_a_changed_bit_of_the_golden_file_is_told(folder):
         ("import sys; sys.exit(3)", State.FAILED, "exit code 3"),
         ("raise OSError('libfoo.so: cannot open shared object file')", State.REFUSED, "libfoo.so"),
         ("raise ImportError('no GLIBC_2.34')", State.REFUSED, "no GLIBC_2.34"),
-        ("import time; time.sleep(600)", State.FAILED, "does not come to an end"),
+        ("import time; time.sleep(600)", State.FAILED, "does not finish"),
     ],
 )
 def test_a_broken_library_is_found_out(folder, broken, monkeypatch, code, state, reason):
@@ -178,13 +178,13 @@ def test_a_library_that_crashes_costs_no_other_model_its_test(folder, broken):
 def test_a_library_that_hangs_is_waited_for_once(folder, broken, monkeypatch, tmp_path):
     monkeypatch.setattr(selftest, "SELF_TEST_SECONDS", 2.0)
     broken("litert", f"import time; open({str(tmp_path / 'starts')!r}, 'a').write('one '); time.sleep(600)")
-    results = try_backend("litert", [load_bundle(folder), load_lines(), load_bundle("ann-small")])
+    results = try_backend("litert", [load_bundle(folder), load_line_bundle(), load_bundle("ann-small")])
     assert [(result.model, result.state) for result in results] == [
         ("ann-nano", State.FAILED),
-        (load_lines().name, State.FAILED),
+        (load_line_bundle().name, State.FAILED),
         ("ann-small", State.FAILED),
     ]
-    assert all("does not come to an end" in result.reason for result in results)
+    assert all("does not finish" in result.reason for result in results)
     assert (tmp_path / "starts").read_text() == "one "
 
 
@@ -192,25 +192,26 @@ def test_a_service_is_told_where_nothing_works(folder, broken, caplog):
     broken("litert", CRASH)
     broken("onnx", CRASH)
     told = []
-    assert first_working(load_bundle(folder), load_lines(), tell=told.append) == "numpy"
+    assert find_working_backend(load_bundle(folder), load_line_bundle(), report=told.append) == "numpy"
     assert [line.split(":")[0] for line in told] == ["the backend litert", "the backend onnx"]
-    assert first_working(load_bundle(folder), load_lines(), tell=told.append) == "numpy"
+    assert find_working_backend(load_bundle(folder), load_line_bundle(), report=told.append) == "numpy"
     assert len(told) == 2  # it is remembered
-    assert [record.getMessage().split(",")[0] for record in caplog.records] == ["notice: NumPy alone reads the digits"]
+    said = [record.getMessage().split(";")[0] for record in caplog.records]
+    assert said == ["notice: falling back to the slower NumPy backend"]
     change(folder, lambda entry, data: data.__setitem__(slice(20 * 784, 20 * 784 + 200), bytes(200)))
     with pytest.raises(BackendError, match=r"litert: .*SIGILL.*onnx: .*SIGILL.*numpy: .*steps off"):
-        first_working(load_bundle(folder))
+        find_working_backend(load_bundle(folder))
 
 
 def test_a_service_is_told_of_a_model_that_is_broken_or_has_no_file_to_run(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "model_int8.tflite").write_bytes(b"\0" * manifest["files"]["tflite_int8"]["bytes"])
     with pytest.raises(ModelError, match="SHA-256"):
-        first_working(load_bundle(folder))
+        find_working_backend(load_bundle(folder))
     del manifest["files"]["tflite_int8"], manifest["files"]["onnx_int8"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BackendError, match="no backend passes"):
-        first_working(load_bundle(folder))
+        find_working_backend(load_bundle(folder))
 
 
 def test_a_watch_goes_past_a_backend_that_crashes(run_cli, broken):
@@ -247,9 +248,9 @@ time.sleep(600)
 def test_a_watch_needs_no_interpreter(run_cli, no_interpreter):
     done = run_cli("watch", "fake:digits=123", "--seconds", 2, before=no_interpreter)
     assert [line.split(";")[0] for line in done.stderr.splitlines() if "notice:" in line] == [
-        "notice: NumPy alone reads the digits, which takes longer",
-        "notice: digits that touch are cut apart, as rows are not read as a whole: the backend numpy does not run the "
-        "network for lines",
+        "notice: falling back to the slower NumPy backend",
+        "notice: no line recognition, so touching digits are cut apart: the backend numpy cannot run the line "
+        "recogniser",
     ]
     assert "123" in done.stdout
 
@@ -262,7 +263,7 @@ def test_doctor_tests_all_models_with_all_backends(run_cli):
     found = json.loads(done.stdout)
     assert found["ok"]
     assert "trying onnx" in done.stderr
-    models = {*found["models"], load_lines().name}
+    models = {*found["models"], load_line_bundle().name}
     for backend in ("litert", "onnx"):
         results = found["backends"][backend]["self_test"].values()
         assert {result["state"] for result in results} == {"works"}
@@ -284,14 +285,14 @@ def test_doctor_survives_a_backend_that_auto_does_not_take(run_cli, broken):
 
 def test_doctor_says_what_to_do_where_auto_takes_one_that_crashes(run_cli, broken):
     done = run_cli("doctor", before=broken("litert", CRASH), code=1)
-    assert "to do: auto takes litert all the same: say --backend onnx, or pip uninstall ai-edge-litert" in done.stdout
+    assert "to do: auto still takes litert: use --backend onnx, or pip uninstall ai-edge-litert" in done.stdout
     assert "digits cannot be read here yet" in done.stdout
 
 
 def test_doctor_without_an_interpreter_finds_numpy(run_cli, no_interpreter):
     done = run_cli("doctor", before=no_interpreter)
     assert "the one that auto takes" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
-    assert "to do: NumPy alone is slower and runs neither cnn nor the network for lines: pip install" in done.stdout
+    assert "to do: the NumPy backend is slower and runs neither cnn nor the line recogniser: pip install" in done.stdout
     assert "digits can be read" in done.stdout
 
 
@@ -303,5 +304,5 @@ def test_doctor_tells_of_a_damaged_default_model(run_cli, tmp_path, monkeypatch)
     command = [sys.executable, "-m", "edge_runtime", "doctor"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "not tried: there is no sound model" in done.stdout
+    assert "not tried: there is no valid model" in done.stdout
     assert "internal error" not in done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.backends import KINDS
-from edge_runtime.bundles.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
 from edge_runtime.limits import SELF_TEST_SECONDS
 from edge_runtime.service.install import install
 from edge_runtime.service.notify import Notifier
@@ -233,7 +233,7 @@ def test_a_service_may_start_where_all_backends_hang(run_here, tmp_path):
     lines = (tmp_path / UNIT).read_text().splitlines()
     (seconds,) = (float(line.partition("=")[2]) for line in lines if line.startswith("TimeoutStartSec="))
     tried = [name for name, kind in KINDS.items() if kind.library]
-    assert len(tried) * len([load_bundle(), load_lines()]) * SELF_TEST_SECONDS + START_SECONDS < seconds
+    assert len(tried) * len([load_bundle(), load_line_bundle()]) * SELF_TEST_SECONDS + START_SECONDS < seconds
 
 
 def test_a_service_that_is_stopped_has_not_failed(run_here, tmp_path):

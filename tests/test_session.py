@@ -122,7 +122,7 @@ def test_a_texture_before_the_camera_starves_no_watchdog(run_here, systemd, tmp_
     dots = (random.random((960, 1280)) < 0.004).astype(np.uint8)
     (tmp_path / "film").mkdir()
     cv2.imwrite(str(tmp_path / "film" / "1.png"), 220 - 160 * cv2.dilate(dots, np.ones((7, 7), np.uint8)))
-    cv2.imwrite(str(tmp_path / "film" / "2.png"), draw_page(["20746"], (640, 480), 60, 3).picture)
+    cv2.imwrite(str(tmp_path / "film" / "2.png"), draw_page(["20746"], (640, 480), 60, 3).image)
     found = systemd(WATCHDOG_SECONDS)
     done = run_here("watch", "film", "--json", *READ)
     assert texts(done) == ["20746"]

@@ -11,9 +11,9 @@ import pytest
 
 from edge_runtime import Classifier, Reader, read_page
 from edge_runtime.backends import KINDS, is_installed
-from edge_runtime.lines.recogniser import LineReader
+from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.normalise import normalise_all
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from tests.conftest import ROOT, skip
 
 BACKENDS = os.environ.get("EDGE_DIGITS_BACKENDS", "litert onnx numpy fake").split()
@@ -28,8 +28,10 @@ def backend(request):
 
 
 def pages():
-    """Pages of which each needs the classifier and the line reader, and differs from the others."""
-    return [draw_page([text], (300, 120), 56, 3, Look(touching=1.0)).picture for text in ("36", "52", "2074", "800")]
+    """Pages of which each needs the classifier and the line recogniser, and differs from the others."""
+    return [
+        draw_page([text], (300, 120), 56, 3, Appearance(touching=1.0)).image for text in ("36", "52", "2074", "800")
+    ]
 
 
 def test_threads_share_a_classifier(backend, drawn_digits):
@@ -60,7 +62,7 @@ def test_threads_share_a_reader(backend):
 
 
 def test_threads_share_a_line_reader():
-    reader = LineReader()
+    reader = LineRecognizer()
     lines = np.random.default_rng(1).integers(0, 256, (12, 32, 192), dtype=np.uint8)
     expected = [reader.read(line[np.newaxis])[0] for line in lines]
     with ThreadPoolExecutor(THREADS) as pool:
@@ -84,7 +86,7 @@ tasks = set(os.listdir("/proc/self/task"))
 import numpy as np
 blas = set(os.listdir("/proc/self/task")) - tasks
 from edge_runtime import Classifier, Reader
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 def switches():
     time.sleep(0.3)  # a thread that was woken sleeps again
     total = 0
@@ -92,7 +94,7 @@ def switches():
         with open(f"/proc/self/task/{task}/status") as status:
             total += sum(int(line.split()[1]) for line in status if line.startswith("voluntary"))
     return total
-page = draw_page(["2074", "36"], (900, 700), 56, 3, Look(touching=1.0)).picture
+page = draw_page(["2074", "36"], (900, 700), 56, 3, Appearance(touching=1.0)).image
 reader = Reader(Classifier(backend=sys.argv[1]))
 digits = np.random.default_rng(1).integers(0, 256, (300, 28, 28), dtype=np.uint8)
 def work():

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from edge_runtime.images.files import to_gray
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Gray
 
 PAGE, LARGE = (1700, 1700), (3000, 4000)  # pixels: as large as is worked on, and 12 megapixels
@@ -88,7 +88,7 @@ def carpet(size: tuple[int, int], grain: float, note: bool = True, seed: int = 1
     if note:
         high, wide = size[0] // 3, size[1] // 3
         page[high : 2 * high, wide : 2 * wide] = to_gray(
-            draw_page(["20746"], (wide, high), wide // 8, 3, Look()).picture
+            draw_page(["20746"], (wide, high), wide // 8, 3, Appearance()).image
         )
     return page
 

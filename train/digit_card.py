@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge_runtime.bundles.bundle import NONE as NON_DIGIT_LABEL
+from edge_runtime.bundles.bundle import NON_DIGIT_LABEL
 from edge_runtime.types import Images
 from train import card
 from train.recipes import Recipe

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Frame, Gray
 
 SIZE = (640, 480)  # pixels, of a frame
@@ -82,9 +82,9 @@ def film(of: Scene) -> Iterator[Shown]:
 
 
 def _sheet(of: Scene) -> NDArray[np.float32]:
-    look = Look(fall=0.2, gap=(0.25, 0.5), blur=0.6)
+    look = Appearance(fall=0.2, gap=(0.25, 0.5), blur=0.6)
     if of.board:
-        look = Look(ink=(225, 225, 225), paper=(50, 55, 50), gap=(0.25, 0.5), blur=0.6)
+        look = Appearance(ink=(225, 225, 225), paper=(50, 55, 50), gap=(0.25, 0.5), blur=0.6)
     size = min(of.size, round(0.8 * SHEET[0] / (1.3 * len(of.text))))
     drawn = draw_page([of.text], SHEET, size, of.seed, look)
-    return cv2.cvtColor(drawn.picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    return cv2.cvtColor(drawn.image, cv2.COLOR_BGR2GRAY).astype(np.float32)

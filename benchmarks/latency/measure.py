@@ -19,7 +19,7 @@ from benchmarks import keras_model
 from benchmarks.latency.arithmetic import macs
 from benchmarks.latency.subjects import SUBJECTS, why_not
 from benchmarks.statistics import target
-from edge_runtime.bench.figures import repeated
+from edge_runtime.bench.repeats import summarise_repeats
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.types import Images
@@ -96,7 +96,7 @@ def measure(
         "model": bundle.file("tflite_int8").sha256,
         "keras": "trained" if trained else "untrained, of the same layers" if keras else None,
         "macs": multiplied,
-        "peak_macs_per_s": repeated([each["peak"]["macs_per_s"] for each in rounds]),
+        "peak_macs_per_s": summarise_repeats([each["peak"]["macs_per_s"] for each in rounds]),
         "paths": {path: summarise(rounds, path, multiplied) for path in PATHS},
     }
 
@@ -125,8 +125,8 @@ def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -
         ratios = {kind: _ratios(times, name, base) for kind, base in baselines.items() if base and base in times[0]}
         measured = [each[name][path] for each in rounds]
         summary[name] = {
-            **{figure: repeated([each[name][figure] for each in times]) for figure in FIGURES},
-            "offline_per_s": repeated([each["offline"]["samples_per_s"] for each in measured]),
+            **{figure: summarise_repeats([each[name][figure] for each in times]) for figure in FIGURES},
+            "offline_per_s": summarise_repeats([each["offline"]["samples_per_s"] for each in measured]),
             "valid": all(each[kind]["valid"] for each in measured for kind in ("single_stream", "offline")),
             "ratios": ratios,
             "quantiles_us": np.median([each["single_stream"]["quantiles_us"] for each in measured], 0).tolist(),
@@ -135,7 +135,9 @@ def summarise(rounds: Sequence[Mapping[str, Any]], path: str, multiplied: int) -
 
 
 def _ratios(times: Sequence[Mapping[str, Mapping[str, float]]], name: str, base: str) -> dict[str, Any]:
-    return {figure: repeated([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES}
+    return {
+        figure: summarise_repeats([each[name][figure] / each[base][figure] for each in times]) for figure in FIGURES
+    }
 
 
 def targets(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -148,7 +150,7 @@ def targets(model: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         ratios.append(("classify, to the bare loop over the same file", most, ratio))
     if model == DEFAULT and {"litert", "tflite-float"} <= set(subjects):
         pairs = zip(*(subjects[name]["p50_us"]["repeats"] for name in ("litert", "tflite-float")), strict=True)
-        ratio = repeated([ours / theirs for ours, theirs in pairs])
+        ratio = summarise_repeats([ours / theirs for ours, theirs in pairs])
         ratios.append(("classify, to the bare loop over float tflite", 1 / FASTER, ratio))
     return [target(what, most, ratio) for what, most, ratio in ratios]
 

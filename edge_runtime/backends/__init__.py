@@ -1,6 +1,6 @@
-"""Interpreters behind one small protocol, one file each; `open_backend` finds the right one.
+"""Interpreters behind one small protocol, one file each; `open_backend` selects one.
 
-In: a bundle's model file and uint8 images. Out: raw outputs, int8 or float32, with their scale and zero point.
+In: the model file of a bundle and uint8 images. Out: raw outputs, int8 or float32, with their scale and zero point.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,33 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundles.bundle import Bundle, Shapes
-from edge_runtime.errors import BackendError, EdgeDigitsError, ModelError, UsageError, explain
+from edge_runtime.errors import BackendError, EdgeDigitsError, ModelError, UsageError, describe_error
 from edge_runtime.limits import THREADS
-from edge_runtime.plugins import BACKENDS, failed, load_plugin, plugin_names
+from edge_runtime.plugins import BACKENDS, failure_message, load_plugin, plugin_names
 from edge_runtime.types import Images
 
 AUTO = "auto"
-NUMPY = "numpy"  # what auto takes where no interpreter is installed
+NUMPY = "numpy"  # the fallback of auto if no interpreter is installed
 
 
 class Backend(Protocol):
-    """One loaded model. Its users call it from one thread at a time."""
+    """One loaded model. Not thread-safe: callers use it from one thread at a time."""
 
     scale: float  # logits = scale * (output - zero_point); 1 for float outputs
     zero_point: int  # -128..127; 0 for float outputs
-    outputs: tuple[int, ...]  # the shape of one image's
+    outputs: tuple[int, ...]  # the shape for one image
 
     def run(self, images: Images) -> NDArray[np.int8] | NDArray[np.float32]:
-        """images: uint8 (N, height, width), N >= 1. Returns raw outputs (N, *outputs), an array of the caller's own."""
+        """Run the model on images, uint8 (N, height, width), N >= 1; returns raw outputs (N, *outputs), a new array."""
 
 
 class Kind(NamedTuple):
-    """What a backend needs: `module` has `load(model, threads, shapes)`, `library` is what it imports."""
+    """Description of a backend: `module` has `load(model, threads, shapes)` and imports `library`."""
 
     module: str
     library: str | None
-    model: str | None  # the format it runs
-    install: str  # how to get it
+    model: str | None  # the model format that it runs
+    install: str  # how to install it
 
 
 KINDS = {
@@ -57,20 +57,20 @@ CHOICES = (AUTO, *KINDS)
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether a backend's library can be found, without importing it."""
+    """Return whether the library of a backend can be found, without importing it."""
     library = KINDS[name].library
     try:
         return library is None or find_spec(library) is not None
-    except ValueError:  # it is barred: None in sys.modules
+    except ValueError:  # import is blocked: None in sys.modules
         return False
 
 
 def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Backend]:
-    """Load a bundle's model into an interpreter; returns the backend's name and itself.
+    """Load the model of a bundle into an interpreter; returns the name of the backend and the backend.
 
-    name: one of `CHOICES`, or one that another package adds; auto takes the first real one of `KINDS` that is installed
-    and can run the bundle, with a notice where that is NumPy. threads: 1..64. Raises UsageError, BackendError,
-    ModelError or MissingLibraryError.
+    name: one of `CHOICES`, or that of a plugin; auto takes the first real backend of `KINDS` that is installed and can
+    run the bundle, with a notice if that is NumPy. threads: 1..64. Raises UsageError, BackendError, ModelError or
+    MissingLibraryError.
     """
     added = None if name in CHOICES else load_plugin(BACKENDS, name)
     if name not in CHOICES and added is None:
@@ -78,9 +78,9 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
         raise UsageError(f"there is no backend {name!r}: choose one of {choices}")
     if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= threads <= THREADS:
         raise UsageError(f"threads is a whole number from 1 to {THREADS}, not {threads!r}")
-    threads = int(threads)  # an interpreter takes no other kind
+    threads = int(threads)  # interpreters accept no other integer type
     if added is not None:
-        return name, _open_added(name, added, bundle, threads)
+        return name, _open_plugin(name, added, bundle, threads)
     if name != AUTO:
         return name, _open(name, bundle, threads)
     failures: list[str] = []
@@ -95,24 +95,24 @@ def open_backend(name: str, bundle: Bundle, threads: int = 1) -> tuple[str, Back
         if candidate == NUMPY:
             notice_numpy(failures)
         return candidate, backend
-    raise BackendError(f"nothing here runs the model {bundle.name}; {_missing(bundle, failures)}")
+    raise BackendError(f"no backend can run the model {bundle.name}; {_describe_missing(bundle, failures)}")
 
 
 def notice(line: str) -> None:
-    """Say what a user should know and nothing has failed for: on standard error, unless logging is set up otherwise."""
-    import logging  # only here: most runs have nothing to say
+    """Log information for the user that is not a failure; it goes to standard error unless logging is configured."""
+    import logging  # here, because most runs log nothing
 
     logging.getLogger("edge_runtime").warning("notice: %s", line)
 
 
 def notice_numpy(failures: Sequence[str] = ()) -> None:
-    """Say that no interpreter is in use; failures: what is wrong with those that are installed."""
-    told = ["NumPy alone reads the digits, which takes longer", *failures]
-    notice("; ".join([*told, "edge-digits doctor says which interpreters can be installed"]))
+    """Log that no interpreter is used. failures: what is wrong with the installed ones."""
+    parts = ["falling back to the slower NumPy backend", *failures]
+    notice("; ".join([*parts, "edge-digits doctor shows which interpreters can be installed"]))
 
 
-def _missing(bundle: Bundle, failures: Sequence[str]) -> str:
-    """What does not work, and what could be installed."""
+def _describe_missing(bundle: Bundle, failures: Sequence[str]) -> str:
+    """Describe what failed and what can be installed."""
     kinds = {name: kind for name, kind in KINDS.items() if kind.model in bundle.files and name != NUMPY}
     install = "; or ".join(kind.install for name, kind in kinds.items() if not is_installed(name))
     return "; ".join([*failures, *([f"to install an interpreter: {install}"] if install else [])])
@@ -125,29 +125,29 @@ def _open(name: str, bundle: Bundle, threads: int) -> Backend:
     model = bundle.file(kind.model).load() if kind.model else b""
     try:
         load = cast(Callable[[bytes, int, Shapes], Backend], import_module(f"{__name__}.{kind.module}").load)
-    except Exception as error:  # whatever a library raises that was built for another processor or NumPy
+    except Exception as error:  # a library for another processor or NumPy may raise anything
         raise BackendError(
-            f"the backend {name} is installed and cannot be imported ({explain(error)}): {kind.install}"
+            f"the backend {name} is installed and cannot be imported ({describe_error(error)}): {kind.install}"
         ) from error
-    return _checked(load(model, threads, bundle.shapes), bundle)
+    return _check_outputs(load(model, threads, bundle.shapes), bundle)
 
 
-def _open_added(name: str, added: Any, bundle: Bundle, threads: int) -> Backend:
-    """Open a backend of another package: `load`, and in `MODEL` the format that it runs, if it runs any."""
+def _open_plugin(name: str, added: Any, bundle: Bundle, threads: int) -> Backend:
+    """Open the backend of a plugin, which has `load` and optionally `MODEL`, the model format that it runs."""
     model = getattr(added, "MODEL", None)
     try:
         backend = added.load(bundle.file(model).load() if model else b"", threads, bundle.shapes)
         if missing := [part for part in ("run", "outputs", "scale", "zero_point") if not hasattr(backend, part)]:
-            raise TypeError(f"{type(backend).__name__} has no {', '.join(missing)}: it is no Backend")
+            raise TypeError(f"{type(backend).__name__} has no {', '.join(missing)}: it is not a Backend")
     except EdgeDigitsError:
         raise
-    except (Exception, SystemExit) as error:  # whatever the package's own code raises
-        raise BackendError(failed("backend", name, error)) from error
-    return _Added(name, _checked(backend, bundle))
+    except (Exception, SystemExit) as error:  # the code of a plugin may raise anything
+        raise BackendError(failure_message("backend", name, error)) from error
+    return _PluginBackend(name, _check_outputs(backend, bundle))
 
 
-class _Added:
-    """A backend of another package: what it raises and returns is checked."""
+class _PluginBackend:
+    """The backend of a plugin; its errors and outputs are checked."""
 
     def __init__(self, name: str, backend: Backend) -> None:
         self._name, self._backend = name, backend
@@ -163,13 +163,13 @@ class _Added:
         except EdgeDigitsError:
             raise
         except (Exception, SystemExit) as error:
-            raise BackendError(failed("backend", self._name, error)) from error
+            raise BackendError(failure_message("backend", self._name, error)) from error
         return outputs
 
 
-def _checked(backend: Backend, bundle: Bundle) -> Backend:
+def _check_outputs(backend: Backend, bundle: Bundle) -> Backend:
     if backend.outputs != bundle.shapes.outputs:
         raise ModelError(
-            f"the model {bundle.name} gives {backend.outputs} outputs, its manifest says {bundle.shapes.outputs}"
+            f"the model {bundle.name} has outputs {backend.outputs}, not {bundle.shapes.outputs} as in its manifest"
         )
     return backend

@@ -1,6 +1,6 @@
-"""A backend without an interpreter, for tests of what is around it.
+"""A fake backend without an interpreter, for tests.
 
-Its label is the sum of all pixels modulo 10: worthless, deterministic, and different for most images.
+Its label is the sum of all pixels modulo 10: meaningless, deterministic, and different for most images.
 """
 
 import numpy as np
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from edge_runtime.bundles.bundle import Shape, Shapes
 from edge_runtime.types import Images
 
-HIGH = 100  # the output of the label; all others are 0
+HIGH = 100  # output for the label; all others are 0
 
 
 class FakeBackend:
-    """Implements Backend; needs nothing but NumPy. Of a line it says one digit, at its left end."""
+    """Implements Backend with NumPy only. In a line it reads one digit, at the left end."""
 
     scale = 0.1
     zero_point = 0
@@ -34,5 +34,5 @@ class FakeBackend:
 
 
 def load(model: bytes, threads: int, shapes: Shapes) -> FakeBackend:
-    """Take no notice of the model."""
+    """Return a FakeBackend; the model is ignored."""
     return FakeBackend(shapes.outputs)

@@ -1,12 +1,12 @@
-"""Dense int8 networks with NumPy alone: for devices and Pythons that no interpreter has a wheel for.
+"""Run dense int8 networks with NumPy only, on devices and Python versions for which no interpreter has a wheel.
 
-Whole numbers all the way: sums are carried in float32 where a bound shows that each is exact in its 24 bits, in
-float64 elsewhere, because NumPy multiplies matrices of floats quickly and of integers slowly. Between layers they are
-scaled and rounded as XNNPACK does it, on which LiteRT runs: product of the sum and one float32 scale, rounded half to
-even ("fp32 requantization" in its sources). So outputs are LiteRT's own, bit for bit.
+All values are integers. Sums are kept in float32 if a bound shows that they are exact in its 24 bits, else in float64,
+because NumPy multiplies float matrices fast and integer matrices slowly. Between layers the sums are scaled and rounded
+like in XNNPACK, which LiteRT uses: multiplied by one float32 scale and rounded half to even ("fp32 requantization" in
+its sources). So the outputs equal those of LiteRT bit for bit.
 
-A product is made of tiles that are too small for a BLAS library to start its threads for: on a busy device they wait
-for each other, and a digit takes many times as long.
+Products are split into tiles that are too small for a BLAS library to start threads: on a busy device these threads
+wait for each other, and a digit takes many times as long.
 """
 
 import math
@@ -23,23 +23,23 @@ from edge_runtime.limits import LAYER_VALUES
 from edge_runtime.types import Images
 
 BATCH = 256  # images: larger batches are no faster
-PIXELS = Quantisation(np.float32(1.0), -128)  # of the input: pixels 0 to 255
+PIXELS = Quantisation(np.float32(1.0), -128)  # of the input: pixels 0..255
 LOWEST, HIGHEST = -128, 127  # of int8
-EXACT = 1 << 24  # whole numbers up to here are exact in float32, sums of them in any order, too
+EXACT = 1 << 24  # integers up to this are exact in float32, and so are sums in any order
 INT32 = (1 << 31) - 1  # interpreters sum in 32 bits
-ROWS, INPUTS, UNITS = 32, 128, 32  # of a tile at most: OpenBLAS uses one thread up to 262,144 multiplications
-MOST_SCALE = 256  # between layers: XNNPACK takes no larger one
+ROWS, INPUTS, UNITS = 32, 128, 32  # maximum size of a tile: OpenBLAS uses one thread up to 262,144 multiplications
+MOST_SCALE = 256  # between layers: the limit of XNNPACK
 
-Values = NDArray[np.float32]  # (N, ...), whole numbers: the stored ones minus their zero point
+Values = NDArray[np.float32]  # (N, ...), integers: stored values minus their zero point
 
 
 class _Prepared(NamedTuple):
-    """A dense layer, ready to be multiplied."""
+    """A dense layer, prepared for multiplication."""
 
-    weights: NDArray[np.floating]  # (tiles down, tiles across, inputs, units), float32 or float64: its sums are exact
+    weights: NDArray[np.floating]  # (tiles down, tiles across, inputs, units), float32 or float64: sums are exact
     bias: NDArray[np.floating]  # (units,) of the layer
-    scale: NDArray[np.float32]  # (units,), from sums to steps of the output
-    lowest: int  # of the output, above its zero point
+    scale: NDArray[np.float32]  # (units,), converts sums to steps of the output
+    lowest: int  # of the output minus its zero point
     highest: int
 
 
@@ -79,10 +79,10 @@ def _prepare(layer: Dense) -> _Prepared:
     exact = np.float32 if bound <= EXACT else np.float64
     with np.errstate(all="ignore"):
         scale = before.scale * layer.scales / after.scale
-    if not (scale < MOST_SCALE).all():  # a NaN is not, either
+    if not (scale < MOST_SCALE).all():  # also fails for NaN
         raise ModelError("it has scales between layers that are too large")
     return _Prepared(
-        _tiled(layer.weights.T.astype(exact)),
+        _tile(layer.weights.T.astype(exact)),
         layer.bias.astype(exact),
         scale,
         0 if layer.relu else LOWEST - after.zero_point,
@@ -107,8 +107,8 @@ def _apply(layer: _Prepared | Layer, values: Values) -> Values:
     return outputs
 
 
-def _tiled(weights: NDArray[Any]) -> NDArray[Any]:
-    """Cut a matrix into tiles of one size, 0 where they reach beyond it: (inputs, units) to four dimensions."""
+def _tile(weights: NDArray[Any]) -> NDArray[Any]:
+    """Split a matrix (inputs, units) into tiles of equal size, padded with 0: (down, across, high, wide)."""
     inputs, units = weights.shape
     down, across = math.ceil(inputs / INPUTS), math.ceil(units / UNITS)
     high, wide = math.ceil(inputs / down), math.ceil(units / across)
@@ -118,7 +118,7 @@ def _tiled(weights: NDArray[Any]) -> NDArray[Any]:
 
 
 def _product(values: NDArray[Any], tiles: NDArray[Any], units: int) -> NDArray[Any]:
-    """Multiply (N, inputs) by the tiles of a matrix (inputs, units): all sums are exact, whatever their order."""
+    """Multiply values (N, inputs) by the tiles of a matrix (inputs, units); all sums are exact in any order."""
     count, inputs = values.shape
     down, across, high, wide = tiles.shape
     if inputs < down * high:
@@ -131,9 +131,9 @@ def _product(values: NDArray[Any], tiles: NDArray[Any], units: int) -> NDArray[A
 
 
 def load(model: bytes, threads: int, shapes: Shapes) -> NumpyBackend:
-    """Load a .tflite model; raises UnsupportedModelError for other than dense layers, BackendError for a broken one.
+    """Load a .tflite model; raises UnsupportedModelError for other than dense layers, BackendError if it is broken.
 
-    threads: one is used, whatever is asked for.
+    threads: ignored; one thread is used.
     """
     try:
         return NumpyBackend(model, shapes)

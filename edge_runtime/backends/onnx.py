@@ -8,14 +8,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edge_runtime.bundles.bundle import Shape, Shapes
-from edge_runtime.errors import BackendError, ModelError, explain
+from edge_runtime.errors import BackendError, ModelError, describe_error
 from edge_runtime.types import Images
 
-BATCH = 256  # images: bounds the memory of the layers between
+BATCH = 256  # images: bounds the memory of intermediate layers
 
 
 class OnnxBackend:
-    """An .onnx model in a session of its own; any batch size."""
+    """An .onnx model in its own session, for any batch size."""
 
     scale = 1.0
     zero_point = 0
@@ -25,7 +25,7 @@ class OnnxBackend:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
-        # A thread that spins takes a small device's core away from the camera.
+        # Spinning threads would take a core of a small device away from the camera.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         (entry,) = self._session.get_inputs()
@@ -55,5 +55,5 @@ def load(model: bytes, threads: int, shapes: Shapes) -> OnnxBackend:
         return OnnxBackend(model, threads, shapes.image)
     except ModelError:
         raise
-    except Exception as error:  # onnxruntime's own errors share no base but Exception
-        raise BackendError(f"ONNX Runtime refuses the model: {explain(error)}") from error
+    except Exception as error:  # errors of onnxruntime have no common base class
+        raise BackendError(f"ONNX Runtime refuses the model: {describe_error(error)}") from error

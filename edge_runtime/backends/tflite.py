@@ -1,4 +1,4 @@
-"""What LiteRT and tflite-runtime share: both have the same `Interpreter`, in packages of different names."""
+"""Common code for LiteRT and tflite-runtime, which have the same `Interpreter` in different packages."""
 
 import math
 from collections.abc import Callable
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundles.bundle import Shape
-from edge_runtime.errors import BackendError, ModelError, explain
+from edge_runtime.errors import BackendError, ModelError, describe_error
 from edge_runtime.types import Images
 
-BATCH = 64  # digits: larger batches are no faster, and memory stays the same for any N; fewer of larger images
-TOP_BIT = np.array(0x80, np.uint8)  # an array already: a number would be made one at each call
-SINGLES = 4  # images: so few are faster one by one than as a padded batch
+BATCH = 64  # digits: larger batches are no faster and need more memory; lines are batched in proportion to their pixels
+TOP_BIT = np.array(0x80, np.uint8)  # an array, because NumPy would convert a number at each call
+SINGLES = 4  # images: up to this many are faster one by one than as a padded batch
 
 
 class TfliteBackend:
-    """A .tflite model in two interpreters, for one image and for many, each prepared once, when first used."""
+    """A .tflite model in two interpreters, one for single images and one for batches, prepared on first use."""
 
     def __init__(self, interpreter_class: Any, model: bytes, threads: int, image: Shape) -> None:
         self._new: Callable[[], Any] = lambda: interpreter_class(model_content=model, num_threads=threads)
@@ -43,7 +43,7 @@ class TfliteBackend:
 
 
 class _Prepared:
-    """One interpreter with its tensors allocated for one batch size."""
+    """An interpreter with its tensors allocated for one batch size."""
 
     def __init__(self, interpreter: Any, batch: int, image: Shape) -> None:
         self.batch = batch
@@ -62,17 +62,17 @@ class _Prepared:
         self._quantised = entry["dtype"] == np.int8
         if self._quantised and entry["quantization"] != (1.0, -128):
             raise ModelError(f"the model's input has scale and zero point {entry['quantization']}, not (1.0, -128)")
-        # The same memory, as what the caller has.
+        # The same memory, viewed as pixels.
         pixels = self._buffer.view(np.uint8) if self._quantised else self._buffer
         self._pixels = pixels.reshape(batch, *image)
         scale, zero_point = result["quantization"] if result["dtype"] == np.int8 else (1.0, 0)
         self.scale, self.zero_point = float(scale), int(zero_point)
 
     def run(self, images: Images) -> NDArray[Any]:
-        """images: uint8 (n, height, width), n <= batch; what a shorter batch leaves in the buffer is dropped."""
+        """Run on images, uint8 (n, height, width), n <= batch; outputs for unused places of the batch are dropped."""
         count = len(images)
         pixels = self._pixels if count == self.batch else self._pixels[:count]
-        if self._quantised:  # uint8 p is int8 p - 128: one bit
+        if self._quantised:  # uint8 p to int8 p - 128: flips one bit
             np.bitwise_xor(images, TOP_BIT, pixels)
         else:
             pixels[:] = images
@@ -83,10 +83,10 @@ class _Prepared:
 
 
 def load_tflite(interpreter_class: Any, model: bytes, threads: int, image: Shape) -> TfliteBackend:
-    """Prepare a model; raises BackendError where the interpreter refuses it."""
+    """Prepare a model; raises BackendError if the interpreter refuses it."""
     try:
         return TfliteBackend(interpreter_class, model, threads, image)
     except (ValueError, RuntimeError) as error:
         if isinstance(error, ModelError):
             raise
-        raise BackendError(f"the interpreter refuses the model: {explain(error)}") from error
+        raise BackendError(f"the interpreter refuses the model: {describe_error(error)}") from error

@@ -1,4 +1,4 @@
-"""tflite-runtime 2.14, the last of its name, for Python 3.11 and NumPy 1: the only file that imports it."""
+"""tflite-runtime 2.14, the last release, for Python 3.11 and NumPy 1: the only file that imports it."""
 
 import numpy as np
 from tflite_runtime.interpreter import Interpreter
@@ -10,6 +10,6 @@ from edge_runtime.errors import BackendError
 
 def load(model: bytes, threads: int, shapes: Shapes) -> TfliteBackend:
     """Load a .tflite model; raises BackendError or ModelError."""
-    if int(np.__version__.split(".")[0]) >= 2:  # it imports, and then fails at the first tensor
+    if int(np.__version__.split(".")[0]) >= 2:  # the import works, but the first tensor fails
         raise BackendError(f"tflite-runtime needs NumPy 1 and this is {np.__version__}: pip install 'numpy<2'")
     return load_tflite(Interpreter, model, threads, shapes.image)

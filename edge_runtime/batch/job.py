@@ -21,7 +21,7 @@ from edge_runtime.common.versions import versions
 from edge_runtime.common.written import CONFUSION
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.images.files import needs_extra
-from edge_runtime.pipeline import open_lines
+from edge_runtime.pipeline import open_line_recognizer
 from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.listing import Listing
 from edge_runtime.types import Row, Status
@@ -79,7 +79,7 @@ class BatchJob:
         self.bundle = load_bundle(settings.model)
         backend, _ = open_backend(settings.backend, self.bundle)
         reads = settings.mode == "read"
-        lines = open_lines(backend) if reads else None  # here, so that a notice is given once, not by each process
+        lines = open_line_recognizer(backend) if reads else None  # here: one notice, not one for each process
         self._job = Job(
             str(settings.folder) if self._source else "",
             settings.model,

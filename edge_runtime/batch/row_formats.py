@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from edge_runtime.common.csv_cells import plain, quoted, safe
+from edge_runtime.common.csv_cells import escape_formula, format_csv_row, unescape_formula
 from edge_runtime.types import Row, Status
 
 COLUMNS = ("path", "page", "label", "confidence", "status", "error")
@@ -40,18 +40,18 @@ class Csv:
 
     def __init__(self, probabilities: bool = False) -> None:
         self._columns = COLUMNS + (PROBABILITIES if probabilities else ())
-        self.head = quoted(self._columns).encode()
+        self.head = format_csv_row(self._columns).encode()
 
     def lines(self, rows: Sequence[Row]) -> bytes:
         """See Format.lines."""
         table: list[tuple[str, ...]] = [
             (
-                safe(path),
+                escape_formula(path),
                 str(page),
                 label,
                 "" if confidence is None else f"{confidence:.4f}",
                 status,
-                error and safe(error),
+                error and escape_formula(error),
             )
             for path, label, confidence, status, error, _, page, _ in rows
         ]
@@ -61,7 +61,7 @@ class Csv:
         text = "".join([",".join(cells) + "\n" for cells in table])
         unquoted = text.count(",") == len(table) * (len(self._columns) - 1) and text.count("\n") == len(table)
         if not unquoted or SPECIAL.search(text):
-            text = "".join(map(quoted, table))
+            text = "".join(map(format_csv_row, table))
         return text.encode("utf-8", "surrogateescape")
 
     def rows(self, file: BinaryIO) -> Iterator[Row]:
@@ -71,11 +71,11 @@ class Csv:
             next(reader, None)
             for path, page, label, confidence, status, error, *shares in reader:
                 yield Row(
-                    plain(path),
+                    unescape_formula(path),
                     label,
                     float(confidence) if confidence else None,
                     Status(status),
-                    plain(error),
+                    unescape_formula(error),
                     tuple(float(share) for share in shares if share),
                     int(page),
                 )

@@ -10,14 +10,14 @@ import cv2
 
 from edge_runtime.batch.paths import located
 from edge_runtime.batch.workers import Workers
-from edge_runtime.bundles.bundle import Bundle, load_bundle, load_lines
+from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, ModelError
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.images.files import FailedPage, decode_images, decode_small, read_file
 from edge_runtime.limits import FILE_SECONDS
-from edge_runtime.lines.recogniser import LineReader
+from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
 from edge_runtime.types import Gray, Row, Status
 
@@ -74,7 +74,7 @@ def parallel_rows(job: Job, paths: Iterable[str | None], jobs: int, batch: int |
     part = max(1, batch // (AHEAD * jobs))
     ahead = min(AHEAD * jobs, batch // part)
     if not job.digest:
-        job = replace(job, digest=load_bundle(job.model).digest, lines_digest=load_lines().digest)
+        job = replace(job, digest=load_bundle(job.model).digest, lines_digest=load_line_bundle().digest)
     with Workers(_Prepare(job), _lost, jobs, ahead, FILE_SECONDS) as workers:
         chunks: deque[list[str]] = deque()
 
@@ -234,9 +234,9 @@ class _Prepare:
         job = self.job
         try:
             classifier = Classifier(_unchanged(load_bundle(job.model), job.digest), job.backend, job.threads)
-            lines: LineReader | bool = False
+            lines: LineRecognizer | bool = False
             if job.lines and job.expect == "page":
-                lines = LineReader(_unchanged(load_lines(), job.lines_digest), classifier.backend)
+                lines = LineRecognizer(_unchanged(load_line_bundle(), job.lines_digest), classifier.backend)
         except ModelError as error:  # they could be loaded when the job began
             raise ModelError(
                 f"the model has changed since the job began ({error}): put it back, and --resume goes on"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.types import NONE, Row
+from edge_runtime.types import NON_DIGIT, Row
 
 
 class ClassScore(NamedTuple):
@@ -29,7 +29,7 @@ class Score:
         """Count a row's best guess, rejected or not; raises UsageError where the true label is no digit."""
         if truth not in DIGITS:
             raise UsageError(f"the label of {row.path!r} is {truth!r}, not a digit from 0 to 9")
-        self.confusion[int(truth), int(row.label) if row.label else NONE] += 1
+        self.confusion[int(truth), int(row.label) if row.label else NON_DIGIT] += 1
 
     @property
     def count(self) -> int:

@@ -1,7 +1,7 @@
-"""How quick and how large the installed package is on this device, backend by backend.
+"""Measure the speed and size of the installed package on this device, for each backend.
 
-    model, backends ──> a fresh process each (worker) ──> repeats ──> figures ──> table, JSON, comparison
-                          device: temperature, clock, throttling, power, beside it
+    model, backends ──> a new process each (worker) ──> repeats ──> metrics ──> table, JSON, comparison
+                          device: temperature, clock, throttling and power meanwhile
 
-Needs nothing but what classifying needs: no TensorFlow, no checkout.
+Needs only what classification needs: no TensorFlow, no checkout.
 """

@@ -1,6 +1,6 @@
-"""What a device tells of itself while it works: temperature, clock, throttling, power.
+"""Read temperature, clock, throttling and power of the device.
 
-From Linux' /sys, and on a Raspberry Pi from its firmware through `vcgencmd`. What is not told is None.
+Sources are Linux's /sys, and on a Raspberry Pi the firmware through `vcgencmd`. Unavailable values are None.
 """
 
 import math
@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import TypedDict
 
 SYS = Path("/sys")
-SECONDS = 5.0  # that vcgencmd may take
-FLAGS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}  # of get_throttled
-SINCE_BOOT = 16  # the same flags, so many bits higher, stay until the next boot
+SECONDS = 5.0  # seconds: timeout of vcgencmd
+FLAGS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}  # bits of get_throttled
+SINCE_BOOT = 16  # bits: offset of the same flags that are kept until the next boot
 READING = re.compile(r"^\s*(\w+)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]\s*$", re.MULTILINE)
 
 
-class State(TypedDict):
-    """One look at the device."""
+class DeviceState(TypedDict):
+    """The state of the device at one time."""
 
     temperature_c: float | None  # of the hottest sensor
-    clock_mhz: float | None  # of the fastest core, now
-    governor: str | None  # how Linux chooses the clock
-    throttled: list[str] | None  # what holds the processor back now
+    clock_mhz: float | None  # current clock of the fastest core
+    governor: str | None  # CPU frequency governor of Linux
+    throttled: list[str] | None  # causes of throttling now
     throttled_since_boot: list[str] | None
 
 
-def state(sys: Path = SYS) -> State:
-    """Look once; sys: where /sys is."""
+def read_state(sys: Path = SYS) -> DeviceState:
+    """Read the state of the device. sys: path of /sys."""
     flags = _flags()
     clocks = _numbers(sys.glob("devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
     temperatures = _numbers(sys.glob("class/thermal/thermal_zone*/temp"))
@@ -37,19 +37,19 @@ def state(sys: Path = SYS) -> State:
         "temperature_c": max(temperatures) / 1000 if temperatures else _vcgencmd_number("measure_temp"),
         "clock_mhz": max(clocks) / 1000 if clocks else _megahertz(),
         "governor": _text(sys / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "throttled": _named(flags),
-        "throttled_since_boot": _named(flags if flags is None else flags >> SINCE_BOOT),
+        "throttled": _flag_names(flags),
+        "throttled_since_boot": _flag_names(flags if flags is None else flags >> SINCE_BOOT),
     }
 
 
 def watts() -> float | None:
-    """Power of a Raspberry Pi 5 now: its power chip's rails, voltage times current, without the chip's own losses.
+    """Return the power of a Raspberry Pi 5: voltage times current of all rails, without losses of the power chip.
 
-    None on every other device, and where a rail's voltage or current is missing.
+    None on other devices, and if the voltage or current of a rail is missing.
     """
-    said = _vcgencmd("pmic_read_adc")
+    output = _vcgencmd("pmic_read_adc")
     rails: dict[str, dict[str, float]] = {"A": {}, "V": {}}
-    for name, unit, number in READING.findall(said or ""):
+    for name, unit, number in READING.findall(output or ""):
         rails[unit][name] = float(number)
     if not rails["A"] or not rails["A"].keys() <= rails["V"].keys():
         return None
@@ -61,7 +61,7 @@ def _flags() -> int | None:
     return int(found[1], 16) if found else None
 
 
-def _named(flags: int | None) -> list[str] | None:
+def _flag_names(flags: int | None) -> list[str] | None:
     return None if flags is None else [name for bit, name in FLAGS.items() if flags >> bit & 1]
 
 

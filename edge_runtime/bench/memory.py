@@ -1,10 +1,10 @@
-"""The memory of a process, as Linux counts it."""
+"""The memory of a process, from Linux."""
 
 from pathlib import Path
 
 
 def peak_mib(process: int | str = "self") -> float | None:
-    """Return the peak of a process's memory in MiB; None where it is gone, or where Linux does not tell."""
+    """Return the peak memory of a process in MiB; None if it has ended or the value is unavailable."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:

@@ -1,42 +1,42 @@
-"""Results as lines of text: one device's, and two devices' side by side."""
+"""Format results as text: of one device, or of two devices side by side."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge_runtime.bench.device import State
-from edge_runtime.bench.measure import FIGURES, SCHEMA
+from edge_runtime.bench.device import DeviceState
+from edge_runtime.bench.measure import METRICS, SCHEMA
 from edge_runtime.errors import UsageError
 
-WIDTH = 40  # letters of a figure's name
+WIDTH = 40  # characters of the name of a metric
 
 
 def table(found: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of one result; a figure whose repeats lie far apart has a tilde before it."""
+    """Yield the lines for one result; metrics with a large spread are marked with a tilde."""
     backends = found["backends"]
     yield f"model {found['model']['name']}, {found['machine']['processor']}"
     yield f"{'':<{WIDTH}}" + "".join(f"{name:>18}" for name in backends)
-    for key, (name, unit, _) in FIGURES.items():
+    for key, (name, unit, _) in METRICS.items():
         if any(key in each for each in backends.values()):
             cells = (f"{_figure(each[key])} {unit}" if key in each else "-" for each in backends.values())
             yield f"{name:<{WIDTH}}" + "".join(f"{cell:>18}" for cell in cells)
     for when in ("before", "after"):
         yield f"{when + ':':<8}{_state(found['device'][when])}"
     if any(figure["noisy"] for each in backends.values() for figure in each.values()):
-        yield "~: repeats lie more than 20 % apart; something else keeps the device busy"
+        yield "~: the spread is more than 20 %; other programs keep the device busy"
 
 
 def compare(one: Any, other: Any) -> Iterator[str]:
-    """Lines that hold two results against each other; raises UsageError where one is none of this release's."""
+    """Yield the lines that compare two results; raises UsageError if one is not a result of this release."""
     for found in (one, other):
         if not isinstance(found, dict) or found.get("schema") != SCHEMA or "backends" not in found:
             raise UsageError("--compare takes two files that edge-digits bench --output wrote")
     yield f"a: model {one['model']['name']}, {one['machine']['processor']}"
     yield f"b: model {other['model']['name']}, {other['machine']['processor']}"
     if one["model"]["sha256"] != other["model"]["sha256"]:
-        yield "the models differ: the figures are not of the same network"
+        yield "the models differ: these metrics are not of the same network"
     for backend in [name for name in one["backends"] if name in other["backends"]]:
         yield f"{backend:<{WIDTH}}{'a':>18}{'b':>18}{'b to a':>10}"
-        for key, (name, unit, _) in FIGURES.items():
+        for key, (name, unit, _) in METRICS.items():
             first, second = one["backends"][backend].get(key), other["backends"][backend].get(key)
             if first and second:
                 ratio = second["median"] / first["median"] if first["median"] else float("nan")
@@ -49,7 +49,7 @@ def _figure(found: Mapping[str, Any]) -> str:
     return ("~" if found["noisy"] else "") + (f"{median:,.0f}" if abs(median) >= 100 else f"{median:.3g}")
 
 
-def _state(found: State) -> str:
+def _state(found: DeviceState) -> str:
     parts = []
     if found["temperature_c"] is not None:
         parts.append(f"{found['temperature_c']:.1f} °C")
@@ -59,4 +59,4 @@ def _state(found: State) -> str:
         parts.append(f"governor {found['governor']}")
     if found["throttled"] is not None:
         parts.append(", ".join(found["throttled"]) or "not throttled")
-    return ", ".join(parts) or "the device tells nothing of temperature, clock and throttling"
+    return ", ".join(parts) or "the device reports no temperature, clock or throttling"

@@ -1,6 +1,6 @@
-"""One backend in a process of its own: `python -m edge_runtime.bench.worker MODEL BACKEND THREADS SECONDS`.
+"""Measure one backend in its own process: `python -m edge_runtime.bench.worker MODEL BACKEND THREADS SECONDS`.
 
-Says a line when it begins to read one digit after the other, another when it has, and then its figures as JSON.
+Prints a line before and after the loop that classifies single digits, and then the metrics as JSON.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Any
 from edge_runtime.bench.memory import peak_mib
 
 BATCH = 64  # digits
-WARM = 20  # calls that do not count
+WARM = 20  # warm-up calls
 
 
 def main(model: str, backend: str, threads: int, seconds: float) -> None:
-    """Measure; seconds: of each of the three loops."""
+    """Measure one backend. seconds: of each of the three loops."""
     import cv2
     import numpy as np
 
@@ -33,9 +33,9 @@ def main(model: str, backend: str, threads: int, seconds: float) -> None:
     classifier.classify_normalised(digits[0])
     load_s = time.perf_counter() - began
     reader = Reader(classifier)
-    _say("ready")
+    _print_line("ready")
     one = _loop(lambda index: classifier.classify_normalised(digits[index]), seconds)
-    _say("over")
+    _print_line("over")
     found = {
         "one_s": sum(one) / len(one),
         "one": _percentiles(one),
@@ -44,16 +44,16 @@ def main(model: str, backend: str, threads: int, seconds: float) -> None:
         "load_ms": 1000 * load_s,
         "peak_mib": peak_mib(),
     }
-    _say(json.dumps(found))
+    _print_line(json.dumps(found))
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def _loop(call: Callable[[int], Any], seconds: float) -> list[float]:
-    """Seconds of each call, one after the other; at least one that counts."""
+    """Return the seconds of each call, without warm-up; at least one."""
     for index in range(WARM):
         call(index % BATCH)
     took: list[float] = []
@@ -68,7 +68,7 @@ def _loop(call: Callable[[int], Any], seconds: float) -> list[float]:
 
 
 def _percentiles(took: list[float]) -> dict[str, float]:
-    """Microseconds."""
+    """Return percentiles in microseconds."""
     ordered = sorted(took)
     return {f"p{at}_us": 1e6 * ordered[round(at * (len(ordered) - 1) / 100)] for at in (50, 90, 99)}
 

@@ -1,1 +1,1 @@
-"""Model bundles: reading and checking them, and their golden inputs and outputs."""
+"""Model bundles: loading and checking them, and their golden inputs and outputs."""

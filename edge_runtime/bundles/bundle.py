@@ -1,7 +1,7 @@
 """A model bundle: a folder with a manifest and the model files that it names.
 
-A bundle may come from anywhere, so nothing in it is believed: the manifest's size, version and fields are checked,
-file names may not leave the folder, and a model's bytes meet no interpreter before their SHA-256 is right.
+A bundle may come from anywhere, so it is not trusted: the size, version and fields of the manifest are checked, file
+names must stay inside the folder, and an interpreter gets the bytes of a model only if their SHA-256 is right.
 """
 
 import hashlib
@@ -17,22 +17,22 @@ from edge_runtime.errors import ModelError, UsageError
 FORMAT = "edge-digits bundle"
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-MODELS = Path(__file__).parent.parent / "models"  # the bundles that ship with the package
+MODELS = Path(__file__).parent.parent / "models"  # the digit bundles of the package
 DEFAULT = "ann"
 LABELS = [str(digit) for digit in range(10)]
-DIGIT, LINE = (28, 28), (32, 192)  # pixels of what a network sees, height and width
-NONE = "none"  # the label of an eleventh output: what is no digit
+DIGIT, LINE = (28, 28), (32, 192)  # pixels: height and width of the input of a network
+NON_DIGIT_LABEL = "none"  # label of the eleventh output: a non-digit
 ACTIVATIONS = ("softmax", "sigmoid")
-LINES = Path(__file__).parent.parent / "line_model"  # the bundle that reads lines
+LINES = Path(__file__).parent.parent / "line_model"  # the line bundle of the package
 
 Shape = tuple[int, ...]
 
 
 class Shapes(NamedTuple):
-    """What a network takes and gives, without the batch."""
+    """Shapes of the input and output of a network, without the batch."""
 
-    image: Shape  # pixels, height and width: of a digit (28, 28), of a line (32, 192)
-    outputs: Shape  # of an image: (10,), of a line (columns, 11)
+    image: Shape  # pixels, height and width: (28, 28) for digits, (32, 192) for lines
+    outputs: Shape  # of one image: (10,) or (11,) for digits, (columns, 11) for lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +44,27 @@ class ModelFile:
     sha256: str
 
     def load(self) -> bytes:
-        """Return the file's bytes; raises ModelError where it is missing or not the one that was exported."""
+        """Return the bytes of the file; raises ModelError if it is missing or not the exported file."""
         try:
             if self.path.stat().st_size != self.size:
-                raise ModelError(f"{self.path} has another size than its manifest says: export or install it again")
+                raise ModelError(f"{self.path} does not have the size in its manifest: export or install it again")
             data = self.path.read_bytes()
         except FileNotFoundError as error:
-            made = "; float files do not ship: python -m export.floats makes them" if "float" in self.path.name else ""
+            made = "; create the float files: python -m export.floats" if "float" in self.path.name else ""
             raise ModelError(f"the model {self.path} cannot be read: it is missing{made}") from error
         except OSError as error:
             raise ModelError(f"the model {self.path} cannot be read: {error.strerror}") from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise ModelError(f"{self.path} is not the file its manifest names (SHA-256): export or install it again")
+            raise ModelError(f"{self.path} does not have the SHA-256 in its manifest: export or install it again")
         return data
 
 
 class Threshold(NamedTuple):
-    """A confidence from which digits are accepted, and what that meant for digits of known labels."""
+    """A confidence from which digits are accepted, and its effect on digits with known labels."""
 
-    max_error: float  # 0..1: at most so many of the accepted were wrong
+    max_error: float  # 0..1: at most this share of the accepted digits was wrong
     min_confidence: float  # 0..1
-    coverage: float  # 0..1: so many were accepted
+    coverage: float  # 0..1: share of accepted digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +74,29 @@ class Bundle:
     name: str
     folder: Path
     files: dict[str, ModelFile]  # by format: tflite_int8, onnx_int8, tflite_float, onnx_float
-    activation: str  # softmax or sigmoid: left out of the graph, applied by the classifier
+    activation: str  # softmax or sigmoid: not in the graph, applied by the classifier
     temperature: float  # divides the logits; > 0
-    min_confidence: float  # 0..1: less is rejected
-    max_none: float  # 0..1: what is no digit with more than so many times its probability is rejected
-    thresholds: tuple[Threshold, ...]  # by max_error, rising; measured on digits that the network was not trained on
+    min_confidence: float  # 0..1: digits with less are rejected
+    max_none: float  # 0..1: the highest accepted ratio of the probability of a non-digit to that of the label
+    thresholds: tuple[Threshold, ...]  # by increasing max_error; measured on digits that were not used for training
     shapes: Shapes
-    manifest: dict[str, Any]  # all of it, as parsed
-    digest: str = ""  # SHA-256 of the manifest's bytes, in hex: with the hashes in it, of the whole bundle
+    manifest: dict[str, Any]  # the parsed JSON
+    digest: str = ""  # SHA-256 of the manifest, in hex; covers the files too, whose hashes are in the manifest
 
     def file(self, kind: str) -> ModelFile:
-        """Return the model file of one format; raises ModelError where the bundle has none."""
+        """Return the model file of a format; raises ModelError if the bundle has none."""
         try:
             return self.files[kind]
         except KeyError:
             raise ModelError(f"the model {self.name} has no {kind} file; it has {', '.join(self.files)}") from None
 
     def threshold(self, max_error: float) -> Threshold:
-        """Return the lowest threshold that kept to an error rate: the table's next one that is as strict or stricter.
+        """Return the threshold with the largest error rate in the table that is at most `max_error`.
 
-        max_error: 0 to 1, without 0. Raises UsageError where the bundle has none so strict.
+        max_error: over 0 and at most 1. Raises UsageError if the bundle has no threshold that strict.
         """
         if not 0 < max_error <= 1:
-            raise UsageError(f"the largest error is over 0 and at most 1, not {max_error:g}")
+            raise UsageError(f"the target error rate is over 0 and at most 1, not {max_error:g}")
         if not self.thresholds:
             raise UsageError(f"the model {self.name} has no table of error rates: export it with --validated")
         kept = [each for each in self.thresholds if each.max_error <= max_error * (1 + 1e-9)]
@@ -110,23 +110,23 @@ class Bundle:
 
 
 def names() -> list[str]:
-    """The bundles that ship with the package, the default first."""
+    """Return the names of the digit bundles of the package, the default first."""
     found = sorted(path.parent.name for path in MODELS.glob(f"*/{MANIFEST}"))
     return sorted(found, key=lambda name: name != DEFAULT)
 
 
 def load_bundle(model: str | Path | None = None) -> Bundle:
-    """Open a bundle that reads digits, by the name of a shipped one, by its folder, or the default.
+    """Load a digit bundle. model: the name of a bundle of the package, a folder, or None for the default.
 
-    Raises ModelError where there is none, or where its manifest is not one that this version reads.
+    Raises ModelError if it does not exist or its manifest is not supported.
     """
     name = DEFAULT if model is None else str(model)
     folder = MODELS / name if name in names() else Path(name)
     return _open(name, folder, DIGIT)
 
 
-def load_lines(folder: Path = LINES) -> Bundle:
-    """Open a bundle that reads lines of digits, the shipped one or another; raises ModelError."""
+def load_line_bundle(folder: Path = LINES) -> Bundle:
+    """Load a line bundle, by default the one of the package; raises ModelError."""
     return _open(str(folder), folder, LINE)
 
 
@@ -146,21 +146,21 @@ def _open(name: str, folder: Path, image: Shape) -> Bundle:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is no JSON: export the bundle again") from error
+        raise ModelError(f"{path} is not JSON: export the bundle again") from error
     try:
         return replace(_check(manifest, folder, image), digest=hashlib.sha256(data).hexdigest())
     except ModelError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise ModelError(f"{path} lacks something or holds the wrong kind of value: {error}") from error
+        raise ModelError(f"{path} has a missing entry or a value of the wrong type: {error}") from error
 
 
 def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     where = folder / MANIFEST
     if manifest["format"] != FORMAT or manifest["format_version"] != FORMAT_VERSION:
-        raise ModelError(f"{where} is not {FORMAT!r} version {FORMAT_VERSION}, which is what this release reads")
-    if manifest["labels"] not in (LABELS, [*LABELS, NONE]) or tuple(manifest["input"]["shape"]) != image:
-        raise ModelError(f"{where} describes no reader of {image[0]}x{image[1]} pixels, digits 0 to 9")
+        raise ModelError(f"{where} is not {FORMAT!r} version {FORMAT_VERSION}, the only one that this release reads")
+    if manifest["labels"] not in (LABELS, [*LABELS, NON_DIGIT_LABEL]) or tuple(manifest["input"]["shape"]) != image:
+        raise ModelError(f"{where} does not describe a network for {image[0]}x{image[1]} pixels and the digits 0 to 9")
     outputs = tuple(int(side) for side in manifest["output"]["shape"])
     if outputs[-1] != len(manifest["labels"]):
         raise ModelError(f"{where} names {len(manifest['labels'])} labels for {outputs[-1]} outputs")
@@ -173,7 +173,7 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     rising = all(one.max_error < other.max_error for one, other in pairwise(thresholds))
     sensible = activation in ACTIVATIONS and 1e-3 <= temperature <= 1e3 and all(0 <= share <= 1 for share in shares)
     if not sensible or not rising:
-        raise ModelError(f"{where} holds an activation, a temperature or a threshold that makes no sense")
+        raise ModelError(f"{where} holds an invalid activation, temperature or threshold")
     files = {kind: model_file(entry, folder) for kind, entry in manifest["files"].items()}
     return Bundle(
         str(manifest["name"]), folder, files, activation, temperature, min_confidence, max_none,
@@ -189,7 +189,7 @@ def _thresholds(entries: list[dict[str, Any]]) -> tuple[Threshold, ...]:
 
 
 def model_file(entry: dict[str, Any], folder: Path) -> ModelFile:
-    """Check a manifest's entry of a file of its folder; raises ModelError, LookupError or TypeError."""
+    """Check the manifest entry of a file in the folder; raises ModelError, LookupError or TypeError."""
     name, size, sha256 = entry["path"], entry["bytes"], entry["sha256"]
     if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\0" in name:
         raise ModelError(f"{folder / MANIFEST} names a file outside its folder: {name!r}")

@@ -1,6 +1,6 @@
-"""Golden inputs and outputs: what a bundle's files gave where they were exported, to be held against any device.
+"""Golden inputs and outputs: the outputs of a bundle where it was exported, for comparison on any device.
 
-One file of arrays without headers, as its manifest's entry `golden` counts them: uint8 images, then for each format its
+The file holds arrays without headers, described by the manifest entry `golden`: uint8 images, then for each format its
 raw outputs, int8 or float32, little-endian.
 """
 
@@ -17,22 +17,22 @@ from edge_runtime.types import Images
 
 NAME = "golden.bin"
 DTYPES: dict[str, np.dtype[Any]] = {"int8": np.dtype("i1"), "float32": np.dtype("<f4")}
-# Kernels round differently where a sum is next to a half: those of LiteRT lie up to 3 steps apart after all layers,
-# ONNX Runtime's with and without its fusions 1. A broken one is off by dozens.
-STEPS = 4  # of the output, 1/255 of its range, that a backend may differ by
+# Kernels round differently where a sum is close to a half: those of LiteRT differ by up to 3 steps after all layers,
+# those of ONNX Runtime with and without fusions by 1. A broken kernel is off by dozens.
+STEPS = 4  # the largest allowed difference of a backend; 1 step is 1/255 of the range of the output
 
 Outputs = NDArray[np.int8] | NDArray[np.float32]
 
 
 class Golden(NamedTuple):
-    """Inputs, and what is to come out."""
+    """Inputs and expected outputs."""
 
     images: Images  # uint8 (N, height, width), N >= 1
     outputs: dict[str, Outputs]  # by format: (N, *outputs)
 
 
 def load_golden(bundle: Bundle) -> Golden | None:
-    """Read a bundle's golden arrays; None where it has none. Raises ModelError where they are not as it says."""
+    """Load the golden arrays of a bundle; None if it has none. Raises ModelError if they do not match the manifest."""
     entry = bundle.manifest.get("golden")
     if entry is None:
         return None
@@ -42,11 +42,11 @@ def load_golden(bundle: Bundle) -> Golden | None:
     except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"the golden entry of {bundle.name} makes no sense ({error!r}): export it again") from error
+        raise ModelError(f"the golden entry of {bundle.name} is invalid ({error!r}): export it again") from error
     each = math.prod(bundle.shapes.outputs)
     sizes = [math.prod(bundle.shapes.image), *(each * dtype.itemsize for dtype in dtypes.values())]
     if count < 1 or file.size > limits.GOLDEN_BYTES or file.size != count * sum(sizes):
-        raise ModelError(f"{file.path} is to hold {count} golden images and has not their size: export it again")
+        raise ModelError(f"{file.path} does not have the size of {count} golden images: export it again")
     data = file.load()
     places = (count * np.cumsum([0, *sizes])).tolist()
     images = np.frombuffer(data, np.uint8, places[1]).reshape(count, *bundle.shapes.image)
@@ -58,13 +58,13 @@ def load_golden(bundle: Bundle) -> Golden | None:
 
 
 def pack(golden: Golden) -> tuple[bytes, dict[str, Any]]:
-    """Return the file's bytes and what the manifest says of it, but for path, size and hash."""
+    """Return the bytes of the file and its manifest entry without path, size and hash."""
     outputs = {kind: each.astype(DTYPES[each.dtype.name], copy=False) for kind, each in golden.outputs.items()}
     data = b"".join([golden.images.tobytes(), *(each.tobytes() for each in outputs.values())])
     return data, {"images": len(golden.images), "outputs": {kind: each.dtype.name for kind, each in outputs.items()}}
 
 
-def steps_apart(given: Outputs, wanted: Outputs) -> float:
-    """Return how far raw outputs lie apart at most, in steps of 1/255 of the range; NaN where one is."""
+def difference_in_steps(given: Outputs, wanted: Outputs) -> float:
+    """Return the largest difference of raw outputs, in steps of 1/255 of the range; NaN if an output is NaN."""
     step = 1.0 if wanted.dtype == np.int8 else max(float(np.ptp(wanted)) / 255, 1e-6)
     return float(np.abs(given.astype(np.float64) - wanted).max() / step)

@@ -10,7 +10,7 @@ import click
 from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.job import BatchObserver, BatchResult
 from edge_runtime.cli.progress import Progress
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.images.formats import advice, needs_extra
 from edge_runtime.sources import folder as kinds
 from edge_runtime.types import Row, Status
@@ -116,7 +116,7 @@ def skipped(counts: Counter[str]) -> str:
 
 def shown(text: str) -> str:
     """A path or a line that cannot break the terminal's line, and is not much longer than one."""
-    text = printable(text)
+    text = make_printable(text)
     return text if len(text) <= LETTERS else f"{text[: LETTERS // 2]}...{text[-LETTERS // 2 :]}"
 
 

@@ -8,7 +8,7 @@ import click
 
 from edge_runtime.cli.options import model_option, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.errors import EdgeDigitsError, FileError, OutputError, UsageError
 
 RESULT_BYTES = 16 * 1024 * 1024  # bytes: the largest result that is compared
@@ -66,7 +66,7 @@ def bench(
                 raise
             raise FileError(f"one of the two files lacks something that edge-digits bench writes: {error!r}") from error
         for line in lines:
-            click.echo(printable(line))
+            click.echo(make_printable(line))
         return
     found = measure(load_bundle(model), rounds, seconds, threads, lambda line: click.echo(line, err=True))
     if output is not None:

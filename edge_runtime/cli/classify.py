@@ -10,7 +10,7 @@ from edge_runtime.cli.json_rows import JsonLinesSink
 from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
 from edge_runtime.cli.run import debug_option
 from edge_runtime.cli.table import TableSink
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.pipeline import Reader
 from edge_runtime.sinks import Sink
 from edge_runtime.types import Status
@@ -42,12 +42,14 @@ def classify(
     classifier = Classifier(model, backend, threads)
     tell_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error)
-    sink: Sink = JsonLinesSink(sys.stdout) if as_json else TableSink(sys.stdout, max(len(printable(f)) for f in files))
+    sink: Sink = (
+        JsonLinesSink(sys.stdout) if as_json else TableSink(sys.stdout, max(len(make_printable(f)) for f in files))
+    )
     failed = 0
     for row in rows(reader, files, batch=1 if len(files) == 1 else 16):
         if row.status is Status.FAILED:
             failed += 1
-            click.echo(f"error: {printable(row.path)}: {row.error}", err=True)
+            click.echo(f"error: {make_printable(row.path)}: {row.error}", err=True)
         if as_json or row.status is not Status.FAILED:
             sink.write(row)
     sink.close()

@@ -18,7 +18,7 @@ from edge_runtime.cli.options import (
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.explain import draw_stages
 from edge_runtime.find.blobs import UNREAD
@@ -83,12 +83,12 @@ def read(
         for image, found in _found(reader, path):
             if isinstance(image, FailedPage):
                 failed += 1
-                click.echo(f"error: {printable(path)}: {image.error}", err=True)
+                click.echo(f"error: {make_printable(path)}: {image.error}", err=True)
                 if as_json:
                     number = {"page": image.page, "pages": image.pages} if image.pages > 1 else {}
                     click.echo(json.dumps({"path": path, **number, "error": str(image.error)}))
             elif found:
-                page = reader.decided(found)
+                page = reader.decide(found)
                 if over:
                     over.write(path, image, draw_digits(image.gray, page.digits, MOST))
                 if why:
@@ -117,7 +117,7 @@ def _found(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | t
 
 def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bool) -> None:
     """Print what was read in a page; headed: the file has its name printed before it."""
-    name = printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
+    name = make_printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
     if image.note:
         click.echo(f"note: {name}: {image.note}", err=True)
     if as_json:

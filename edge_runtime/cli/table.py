@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.types import Row, Status
 
 
@@ -17,7 +17,7 @@ class TableSink:
 
     def write(self, row: Row) -> None:
         """See Sink.write."""
-        path = printable(row.path)
+        path = make_printable(row.path)
         confidence = "-" if row.confidence is None else f"{row.confidence:.2%}"
         note = "" if row.status is Status.OK else f"  {row.status}: {row.error}"
         note += f"  page {row.page}" if row.page > 1 else ""

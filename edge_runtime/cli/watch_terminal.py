@@ -14,7 +14,7 @@ import click
 from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.status import StatusLine
 from edge_runtime.common.redact import redact
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.service.notify import Notifier
 from edge_runtime.service.unit import TERMINATED
 from edge_runtime.types import Command, Reading
@@ -75,7 +75,7 @@ class Screen(WatchObserver):
         """Print a line that stays, from any thread."""
         with suppress(OSError):  # a closed standard error must not end a thread
             self.line.clear()
-            click.echo(printable(redact(line)), err=True)
+            click.echo(make_printable(redact(line)), err=True)
 
     def end(self) -> None:
         """See WatchObserver.end."""

@@ -1,1 +1,1 @@
-"""Small helpers with no place of their own: files, text, redaction, versions, processor and memory."""
+"""Small helpers for files, text, redaction, versions, processor and memory."""

@@ -1,22 +1,22 @@
-"""What Linux says of the processor."""
+"""Processor features and name, from Linux."""
 
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 
-# What int8 arithmetic is fast with, and bfloat16 in training: x86-64 names first, then arm64's.
+# Features that speed up int8 arithmetic, and bfloat16 in training: x86-64 names first, then arm64.
 X86 = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 FEATURES = (*X86, "asimd", "asimddp", "i8mm", "sve")
 
 
 def features(cpuinfo: Path = CPUINFO) -> list[str]:
-    """Return those of `FEATURES` that the processor has; none where Linux does not tell."""
+    """Return the features in `FEATURES` that the processor has; an empty list if unknown."""
     present = set(_field(cpuinfo, "flags", "Features").split())
     return [feature for feature in FEATURES if feature in present]
 
 
 def model_name(cpuinfo: Path = CPUINFO) -> str:
-    """Return the processor's name, or an empty string where Linux does not tell."""
+    """Return the name of the processor; an empty string if unknown."""
     return _field(cpuinfo, "model name", "Model")
 
 

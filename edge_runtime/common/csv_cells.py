@@ -1,24 +1,24 @@
-"""Cells of CSV files: quotes, and protection from spreadsheets that run formulas."""
+"""CSV cells: quoting, and protection against formulas that spreadsheets run."""
 
 import csv
 import io
 from collections.abc import Sequence
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")  # a spreadsheet runs such a cell; the last one is our own mark
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")  # a spreadsheet runs such a cell; the last one is our own escape
 
 
-def quoted(cells: Sequence[str]) -> str:
-    """Return one line of CSV, with quotes around the cells that need them."""
+def format_csv_row(cells: Sequence[str]) -> str:
+    """Return a line of CSV, with quotes around the cells that need them."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerow(cells)  # with this end, it quotes a \r, too
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # with this terminator it also quotes \r
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 
-def safe(cell: str) -> str:
-    """Return a cell with an apostrophe before it if a spreadsheet would run it; `plain` undoes this."""
+def escape_formula(cell: str) -> str:
+    """Prefix a cell with an apostrophe if a spreadsheet would run it; `unescape_formula` is the inverse."""
     return "'" + cell if cell.startswith(FORMULA_STARTS) else cell
 
 
-def plain(cell: str) -> str:
-    """Return a cell without the apostrophe that `safe` put before it."""
+def unescape_formula(cell: str) -> str:
+    """Remove the apostrophe that `escape_formula` added."""
     return cell.removeprefix("'")

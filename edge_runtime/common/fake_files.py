@@ -1,4 +1,4 @@
-"""A disk with faults on demand, for tests of what writes files."""
+"""A fake disk with faults on demand, for tests of code that writes files."""
 
 import errno
 import os
@@ -8,13 +8,13 @@ from edge_runtime.common.files import Files
 
 
 class FakeDisk(Files):
-    """The system's files, on a disk that is full or read-only when a test says so.
+    """Real files on a disk that a test can fill or make read-only.
 
-    A write that does not fit leaves its first half behind, as real disks do.
+    A write that does not fit leaves its first half, as on a real disk.
     """
 
     def __init__(self, room: int | None = None) -> None:
-        """room: bytes that may still be written; None: any number."""
+        """room: bytes that can still be written; None: unlimited."""
         self.room = room
         self.read_only = False
 

@@ -1,25 +1,25 @@
-"""The few operations on output files, behind one class: a test passes a fake that fails on demand."""
+"""Operations on output files in one class, so that tests can pass a fake that fails on demand."""
 
 import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 
-READINGS_MODE = 0o640  # of files that hold readings, less what the process's umask takes away
+READINGS_MODE = 0o640  # permissions of files with readings, before the umask of the process
 
 
 class Files:
-    """The system's own files. Everything here raises OSError; what is written is complete or an error."""
+    """Real files. All methods raise OSError; a write is complete or raises."""
 
     def open(self, path: Path, mode: int = 0o666) -> int:
-        """Open a file for writing at its end, never through a link; returns its handle.
+        """Open a file for appending, without following a symbolic link; returns its handle.
 
-        mode: permissions of a file that is missing and made, less the process's umask.
+        mode: permissions of a new file, before the umask of the process.
         """
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
 
     def lock(self, handle: int) -> bool:
-        """Keep an open file from other processes that ask for it in this way; False where one has it."""
+        """Lock an open file against other processes; returns False if another process holds the lock."""
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -27,7 +27,7 @@ class Files:
         return True
 
     def is_at(self, handle: int, path: Path) -> bool:
-        """Tell whether an open file is the one that a path names now: neither removed, nor renamed, nor replaced."""
+        """Return whether a path still names an open file: it was not removed, renamed or replaced."""
         try:
             return os.path.samestat(os.fstat(handle), path.lstat())
         except FileNotFoundError:
@@ -40,11 +40,11 @@ class Files:
             view = view[os.write(handle, view) :]
 
     def truncate(self, handle: int, size: int) -> None:
-        """Cut an open file off after `size` bytes."""
+        """Truncate an open file to `size` bytes."""
         os.ftruncate(handle, size)
 
     def sync(self, handle: int) -> None:
-        """Wait until the bytes are on the disk."""
+        """Wait until the data is on disk."""
         os.fsync(handle)
 
     def close(self, handle: int) -> None:
@@ -52,12 +52,12 @@ class Files:
         os.close(handle)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Give a file another's name at once, and wait until the name is on the disk."""
+        """Replace a file by another one atomically, and wait until the change is on disk."""
         source.replace(target)
         self.sync_folder(target.parent)
 
     def sync_folder(self, folder: Path) -> None:
-        """Wait until the names in a folder are on the disk."""
+        """Wait until the entries of a folder are on disk."""
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(handle)
@@ -65,17 +65,17 @@ class Files:
             os.close(handle)
 
     def remove(self, path: Path) -> None:
-        """Remove a file, which may be gone already."""
+        """Remove a file; it may be missing."""
         path.unlink(missing_ok=True)
 
 
 def write_whole(
     path: Path, data: bytes | memoryview, mode: int | None = None, durable: bool = True, files: Files | None = None
 ) -> None:
-    """Write a file so that it is complete or as it was before, whatever happens meanwhile. Raises OSError.
+    """Write a file atomically: afterwards it is complete or unchanged. Raises OSError.
 
-    mode: exact permissions of the file; None: those that the process's umask leaves. durable: wait until it is on the
-    disk. Two processes may write the same file: one of them wins.
+    mode: exact permissions of the file; None: the default, according to the umask. durable: wait until it is on disk.
+    If two processes write the same file, one of them wins.
     """
     files = files or Files()
     new = path.with_name(f".{path.name}.{os.getpid()}.new")

@@ -1,9 +1,9 @@
-"""Gives memory back to the system that this process has freed and still holds."""
+"""Return freed memory of this process to the system."""
 
 from functools import cache
 from typing import Protocol
 
-M_MMAP_THRESHOLD = -3  # mallopt(3): larger blocks are mapped on their own, and unmapped when they are freed
+M_MMAP_THRESHOLD = -3  # mallopt(3): larger blocks are mapped separately and unmapped when freed
 LARGE_BLOCK = 4 << 20  # bytes
 
 
@@ -12,10 +12,10 @@ class _Trim(Protocol):
 
 
 def give_back() -> None:
-    """Give freed memory back, and keep no freed block of LARGE_BLOCK or more from now on.
+    """Return freed memory to the system, and from now on every freed block of LARGE_BLOCK or more.
 
-    glibc keeps freed blocks of up to 32 MiB, and cuts them into pieces that fit no other large image. Does nothing with
-    other libraries.
+    glibc keeps freed blocks of up to 32 MiB and splits them into pieces that are too small for another large image.
+    Does nothing with other C libraries.
     """
     trim = _trim()
     if trim is not None:
@@ -24,7 +24,7 @@ def give_back() -> None:
 
 @cache
 def _trim() -> _Trim | None:
-    import ctypes  # only for large images
+    import ctypes  # needed only for large images
 
     try:
         library = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Texts for messages and outputs, without the user names and passwords of addresses.
+"""Remove credentials in URLs from messages and outputs.
 
 Imports nothing from the package.
 """
@@ -15,9 +15,9 @@ _QUERY = re.compile(r"(//[^\n?]*)\?[^\n]*")
 
 
 def redact(text: str) -> str:
-    """Return a message without what may be a login or a query of an address in it.
+    """Return a message with possible credentials and queries of URLs replaced by dots.
 
-    From `//` to the last `@` of a line, and from a `?` behind `//` to the line's end, dots stand.
+    These are the text from `//` to the last `@` of a line, and that from a `?` after `//` to the end of the line.
     """
     for ours, mark in _OURS.items():
         text = text.replace(ours, mark)
@@ -28,17 +28,17 @@ def redact(text: str) -> str:
 
 
 def redact_argument(text: str) -> str:
-    """Return what a user typed for an address without what may be a login in it, however it was mistyped."""
+    """Return a URL as typed by a user without possible credentials, even if it is malformed."""
     before, at, after = text.rpartition("@")
     return redact(f"...@{after}" if at and (":" in before or "//" in before) else text)
 
 
 def public_address(url: str) -> str:
-    """Return scheme://host:port/path of an address, without user, password and query.
+    """Return scheme://host:port/path of a URL, without user, password and query.
 
-    A path that may hold a password, as those of some cameras do, becomes `/...`. An `@` behind the first `/`, `?` or
-    `#` may end a password that is not percent-encoded: then everything up to the last `@` is left out, and the rest,
-    too, where it may belong to a query. Raises ValueError where there is no valid host and port.
+    A path that may hold a password, as for some cameras, becomes `/...`. An `@` after the first `/`, `?` or `#` may end
+    a password that is not percent-encoded: then everything up to the last `@` is removed, and the rest too if it may
+    belong to a query. Raises ValueError if there is no valid host and port.
     """
     scheme, _, rest = url.partition("://")
     _, _, place = rest.rpartition("@")
@@ -53,11 +53,11 @@ def public_address(url: str) -> str:
 
 
 def needs_encoding(url: str) -> bool:
-    """Tell whether an address has an `@` that may belong to a password and is not percent-encoded."""
+    """Return whether a URL has an `@` that may belong to a password and is not percent-encoded."""
     rest = url.partition("://")[2]
     return rest.count("@") > 1 or ("@" in rest and "@" not in _authority(rest))
 
 
 def _authority(rest: str) -> str:
-    """Login, host and port, as RFC 3986 has them: up to the first / ? or #."""
+    """Return the authority as in RFC 3986: credentials, host and port, up to the first / ? or #."""
     return re.split("[/?#]", rest, maxsplit=1)[0]

@@ -1,6 +1,7 @@
-"""Text from users: files such as lists, tables, TOML and passwords, from any editor on any system; safe printing.
+"""Read text files of users (lists, tables, TOML, passwords) from any editor and system; escape text for printing.
 
-UTF-8 and UTF-16 are read, with and without a byte order mark, and UTF-32 with one. Lines may end with LF, CRLF or CR.
+Supported are UTF-8 and UTF-16 with and without a byte order mark, and UTF-32 with one, and lines that end with LF, CRLF
+or CR.
 """
 
 import codecs
@@ -10,8 +11,8 @@ from typing import TextIO
 
 from edge_runtime.errors import FileError
 
-LOOK_BYTES = 64  # bytes at the start of a text that tell its encoding
-MARKS = {  # the longer marks first: UTF-32's begins with UTF-16's
+LOOK_BYTES = 64  # bytes at the start of a text that determine its encoding
+MARKS = {  # longer marks first: that of UTF-32 starts with that of UTF-16
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -21,10 +22,10 @@ MARKS = {  # the longer marks first: UTF-32's begins with UTF-16's
 
 
 def encoding_of(start: bytes, marked: bool = False) -> str:
-    """Return the name of the codec for a text, given its first bytes: LOOK_BYTES of them, or all if there are fewer.
+    """Return the name of the codec for a text. start: its first LOOK_BYTES bytes, or all if there are fewer.
 
-    The codec drops the byte order mark. Without a mark it is UTF-8, or UTF-16 where zero bytes show that. marked: do
-    not guess by zero bytes, as the text may hold some.
+    The codec drops the byte order mark. Without a mark it is UTF-8, or UTF-16 if zero bytes indicate that. marked: do
+    not guess by zero bytes, because the text may contain some.
     """
     for mark, name in MARKS.items():
         if start.startswith(mark):
@@ -37,9 +38,9 @@ def encoding_of(start: bytes, marked: bool = False) -> str:
 
 
 def read_text(path: Path, max_bytes: int) -> str:
-    """Return the text of a file, each line ended by a newline alone.
+    """Return the text of a file with lines that end with a newline.
 
-    Raises FileError where the file cannot be read, has over `max_bytes` bytes, or is in none of the encodings above.
+    Raises FileError if the file cannot be read, has over `max_bytes` bytes, or is in none of the encodings above.
     """
     try:
         with path.open("rb") as file:
@@ -51,26 +52,26 @@ def read_text(path: Path, max_bytes: int) -> str:
     encoding = encoding_of(data)
     try:
         text = data.decode(encoding)
-    except UnicodeDecodeError as error:  # its text would show bytes of the file, which may be a password
+    except UnicodeDecodeError as error:  # its message would show bytes of the file, possibly a password
         line = data.count(b"\n", 0, error.start) + 1
         raise FileError(f"{path}, line {line}: not valid {encoding.upper()}: save the file as UTF-8") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text of any length for the `csv` module; bytes that are not in its encoding become lone surrogates.
+    """Open a text file of any length for the `csv` module; undecodable bytes become lone surrogates.
 
-    Raises FileError where the file cannot be opened.
+    Raises FileError if the file cannot be opened.
     """
     try:
         file = path.open("rb")
-        encoding = encoding_of(file.peek(LOOK_BYTES))  # not read twice: it may be a pipe
+        encoding = encoding_of(file.peek(LOOK_BYTES))  # peek, because a pipe can be read only once
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
     errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
     return io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
 
 
-def printable(path: str) -> str:
-    """Return a path that cannot break a line, move a cursor or fail to encode on a terminal."""
+def make_printable(path: str) -> str:
+    """Escape characters of a path that break lines, move the cursor or cannot be encoded on a terminal."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in path)

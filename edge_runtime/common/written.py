@@ -1,14 +1,14 @@
-"""What this package writes among a user's files, so that a later run does not read it as input."""
+"""Marks for the outputs of this package, so that a later run does not read them as input."""
 
 from pathlib import Path
 
-MARK = ".edge-digits-output"  # a file in each folder of copies
-MARK_TEXT = "edge-digits wrote this folder. A folder with this file is input only where it is named itself.\n"
-CONFUSION = ".confusion.png"  # what the name of a confusion picture ends in
+MARK = ".edge-digits-output"  # marker file in each folder of copies
+MARK_TEXT = "edge-digits wrote this folder. A folder with this file is read only if it is named explicitly.\n"
+CONFUSION = ".confusion.png"  # suffix of the file name of a confusion matrix
 
 
 def mark_folder(folder: Path) -> None:
-    """Make a folder for output and mark it; raises OSError."""
+    """Create an output folder and mark it; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / MARK
     if not mark.exists():
@@ -16,5 +16,5 @@ def mark_folder(folder: Path) -> None:
 
 
 def is_written(name: str) -> bool:
-    """Tell by its name whether a file is a picture that this package drew."""
+    """Return whether a file name is that of an image drawn by this package."""
     return name.endswith(CONFUSION)

@@ -1,1 +1,1 @@
-"""What works on this device: `doctor`, the self-test, system libraries."""
+"""Check what works on this device: `doctor`, the self-test, system libraries."""

@@ -1,4 +1,4 @@
-"""What is installed, what works, and what to do about what does not."""
+"""Check what is installed and what works, and give advice."""
 
 import platform
 import sys
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from edge_runtime.backends import KINDS, NUMPY, is_installed
-from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, load_line_bundle, names
 from edge_runtime.bundles.golden import load_golden
 from edge_runtime.common import cpu
 from edge_runtime.common.versions import versions
@@ -19,29 +19,29 @@ PACKAGES = ("edge-digits", "numpy", "opencv-python-headless", "click")
 DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnx": "onnxruntime", NUMPY: "numpy"}
 
 
-def examine(self_test: bool = False, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """Return what was found: versions, processor, backends, models, and `advice`, lines of what to do.
+def examine(self_test: bool = False, report: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Check this device and return versions, processor, backends, models, and lines of `advice`.
 
-    A model is read and its hash compared; each installed backend runs the golden inputs of the default one, in a
-    process of its own. self_test: of all models. tell: takes a line before each backend.
+    The hash of each model is checked; each installed backend runs the golden inputs of the default model in its own
+    process. self_test: run those of all models. report: called with a line before each backend.
     """
     advice = conflicts()
     bundles: list[Bundle] = []
     models = {name: _model(partial(load_bundle, name), advice, bundles) for name in names()}
-    lines = _model(load_lines, advice, bundles)
+    lines = _model(load_line_bundle, advice, bundles)
     if not models:
-        advice.append("the package holds no model: install edge-digits again")
+        advice.append("the package contains no model: install edge-digits again")
     tried = bundles if self_test else [bundle for bundle in bundles if bundle.name == DEFAULT]
-    backends = {name: _backend(name, tried, advice, tell) for name, kind in KINDS.items() if kind.library}
-    # The one that does not say by itself that it cannot be used.
+    backends = {name: _backend(name, tried, advice, report) for name, kind in KINDS.items() if kind.library}
+    # The backend that auto takes: the first one that does not report an error itself.
     auto = next((name for name, found in backends.items() if found["works"] or found["misleads"]), None)
     if tried and not any(found["works"] for found in backends.values()):
         advice.append(f"no backend works: {KINDS['litert'].install}")
     elif auto and backends[auto]["misleads"]:
         works = next(name for name, found in backends.items() if found["works"])
-        advice.append(f"auto takes {auto} all the same: say --backend {works}, or pip uninstall {DISTRIBUTIONS[auto]}")
+        advice.append(f"auto still takes {auto}: use --backend {works}, or pip uninstall {DISTRIBUTIONS[auto]}")
     elif auto == NUMPY:
-        advice.append(f"NumPy alone is slower and runs neither cnn nor the network for lines: {_install()}")
+        advice.append(f"the NumPy backend is slower and runs neither cnn nor the line recogniser: {_install()}")
     return {
         "ok": bool(auto and backends[auto]["works"] and models)
         and all(found["ok"] for found in [*models.values(), lines]),
@@ -60,20 +60,20 @@ def _install() -> str:
     return "; or ".join(kind.install for name, kind in KINDS.items() if kind.library and not is_installed(name))
 
 
-def _backend(name: str, bundles: Sequence[Bundle], advice: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
+def _backend(name: str, bundles: Sequence[Bundle], advice: list[str], report: Callable[[str], None]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "installed": is_installed(name),
         "version": versions(DISTRIBUTIONS[name])[DISTRIBUTIONS[name]],
         "works": False,
-        "misleads": False,  # it fails and auto takes it
+        "misleads": False,  # it fails, but auto takes it
     }
     if not found["installed"]:
         found["advice"] = KINDS[name].install
         return found
     if not bundles:
-        found["advice"] = "not tried: there is no sound model to try it with"
+        found["advice"] = "not tried: there is no valid model to try it with"
         return found
-    tell(f"trying {name} with {', '.join(bundle.name for bundle in bundles)}")
+    report(f"trying {name} with {', '.join(bundle.name for bundle in bundles)}")
     results = try_backend(name, bundles)
     wrong = [result for result in results if result.state in (State.REFUSED, State.FAILED)]
     found["works"] = not wrong and any(result.state is State.WORKS for result in results)
@@ -81,7 +81,7 @@ def _backend(name: str, bundles: Sequence[Bundle], advice: list[str], tell: Call
     found["self_test"] = {result.model: _entry(result) for result in results}
     if wrong:
         found["advice"] = f"{wrong[0].reason} (with the model {wrong[0].model})"
-        advice.append(f"{name}: {found['advice']}: {_mend(name, wrong[0])}")
+        advice.append(f"{name}: {found['advice']}: {_remedy(name, wrong[0])}")
     return found
 
 
@@ -89,14 +89,14 @@ def _entry(result: Result) -> dict[str, Any]:
     return {"state": result.state, "steps": result.steps, "reason": result.reason}
 
 
-def _mend(name: str, result: Result) -> str:
+def _remedy(name: str, result: Result) -> str:
     if result.state is State.REFUSED:
         return KINDS[name].install
     return f"install another version of {DISTRIBUTIONS[name]}, or use another --backend"
 
 
 def _model(load: Callable[[], Bundle], advice: list[str], sound: list[Bundle]) -> dict[str, Any]:
-    """What there is to say of a model; one with nothing wrong is added to `sound`."""
+    """Return the result for one model; a valid one is appended to `sound`."""
     try:
         bundle = load()
         present = {kind: file for kind, file in bundle.files.items() if kind.endswith("_int8")}

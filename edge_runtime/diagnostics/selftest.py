@@ -1,7 +1,7 @@
-"""Every installed backend, run over golden inputs on this device, each in a process of its own first.
+"""Run installed backends on golden inputs on this device, each in its own process.
 
-A wheel built for another processor ends the whole process (SIGILL), so what is to be found out about a backend is found
-out in a child: `python -m edge_runtime.diagnostics.selftest BACKEND KIND FOLDER...` prints a JSON line for each bundle.
+A wheel built for another processor kills the whole process (SIGILL), so each backend is tested in a child:
+`python -m edge_runtime.diagnostics.selftest BACKEND KIND FOLDER...` prints a line of JSON for each bundle.
 """
 
 import json
@@ -18,25 +18,25 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_runtime.backends import KINDS, NUMPY, is_installed, notice_numpy, open_backend
-from edge_runtime.bundles.bundle import LINE, Bundle, load_bundle, load_lines
-from edge_runtime.bundles.golden import STEPS, load_golden, steps_apart
+from edge_runtime.bundles.bundle import LINE, Bundle, load_bundle, load_line_bundle
+from edge_runtime.bundles.golden import STEPS, difference_in_steps, load_golden
 from edge_runtime.errors import BackendError, UnsupportedModelError
 from edge_runtime.limits import SELF_TEST_SECONDS
 
-DIGITS, LINES = "digits", "lines"  # what a bundle reads
-MARK = "edge-digits self-test: "  # before each line of the child's own
-FEW = 2  # images that are also given one by one: backends have another way for these
+DIGITS, LINES = "digits", "lines"  # kinds of bundles
+MARK = "edge-digits self-test: "  # prefix of the result lines of the child
+FEW = 2  # images that are also run one by one, which backends handle differently
 
-_known: dict[str, str] = {}  # what `first_working` has found out, by the manifests of its bundles
+_known: dict[str, str] = {}  # results of `find_working_backend`, by the manifests of its bundles
 
 
 class State(StrEnum):
-    """What became of a backend with a bundle."""
+    """The result of a backend with a bundle."""
 
     WORKS = "works"
-    UNSUPPORTED = "unsupported"  # it says that it does not run such a model
-    REFUSED = "refused"  # it says that it cannot be used; auto takes the next one
-    FAILED = "failed"  # it crashes, hangs or gives wrong outputs; auto does not see that
+    UNSUPPORTED = "unsupported"  # it reports that it cannot run this kind of model
+    REFUSED = "refused"  # it reports that it cannot be used; auto takes the next one
+    FAILED = "failed"  # it crashes, hangs or gives wrong outputs, which auto does not notice
 
 
 class Result(NamedTuple):
@@ -45,38 +45,37 @@ class Result(NamedTuple):
     backend: str
     model: str
     state: State
-    steps: float | None = None  # how far its outputs are from the golden ones; None where nothing could be compared
+    steps: float | None = None  # difference of its outputs from the golden ones; None if not compared
     reason: str = ""  # what is wrong, in one line
 
 
-def installed() -> list[str]:
-    """The real backends that are installed, in the order in which auto tries them."""
+def installed_backends() -> list[str]:
+    """Return the installed real backends, in the order in which auto tries them."""
     return [name for name, kind in KINDS.items() if kind.library and is_installed(name)]
 
 
-def first_working(bundle: Bundle, *more: Bundle, tell: Callable[[str], None] = lambda line: None) -> str:
-    """Return the first installed backend that passes the self-test: for a service, before it begins.
+def find_working_backend(bundle: Bundle, *more: Bundle, report: Callable[[str], None] = lambda line: None) -> str:
+    """Return the first installed backend that passes the self-test; for a service before it starts.
 
-    bundle: what it has to run; more: what it may say that it does not run. tell: takes a line for each backend that
-    does not pass. Where NumPy is what is left, a notice says so. Asked again for the same bundles, this process
-    remembers; another one tries anew, for a library may have been exchanged. Raises BackendError where none passes,
-    and ModelError for a model that is not what its manifest says.
+    bundle: the backend must run it. more: bundles that it may report as unsupported. report: called with a line for
+    each backend that fails. If only NumPy passes, a notice says so. The result is cached in this process for the same
+    bundles. Raises BackendError if no backend passes, and ModelError if a model does not match its manifest.
     """
     key = json.dumps([each.manifest for each in (bundle, *more)])
     if key not in _known:
-        _known[key] = _first_working([bundle, *more], tell)
+        _known[key] = _find_working_backend([bundle, *more], report)
     return _known[key]
 
 
-def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> str:
+def _find_working_backend(bundles: Sequence[Bundle], report: Callable[[str], None]) -> str:
     reasons = []
     for bundle in bundles:
-        load_golden(bundle)  # a broken one is no backend's fault
-    for name in installed():
+        load_golden(bundle)  # raises for broken golden data, which is not the fault of a backend
+    for name in installed_backends():
         file = bundles[0].files.get(KINDS[name].model or "")
         if file is None:
             continue
-        file.load()  # a broken model is no backend's fault
+        file.load()  # raises for a broken model, which is not the fault of a backend
         found = try_backend(name, bundles)
         wrong = [
             result
@@ -88,15 +87,15 @@ def _first_working(bundles: Sequence[Bundle], tell: Callable[[str], None]) -> st
                 notice_numpy()
             return name
         reasons.append(f"{name}: {wrong[0].reason}")
-        tell(f"the backend {reasons[-1]}; trying the next")
-    told = [f"no backend passes the self-test with {bundles[0].name}", *reasons, KINDS["litert"].install]
-    raise BackendError("; ".join(told))
+        report(f"the backend {reasons[-1]}; trying the next")
+    parts = [f"no backend passes the self-test with {bundles[0].name}", *reasons, KINDS["litert"].install]
+    raise BackendError("; ".join(parts))
 
 
 def try_backend(name: str, bundles: Sequence[Bundle]) -> list[Result]:
-    """Run an installed backend over the golden inputs of each bundle, in a child process.
+    """Run an installed backend on the golden inputs of each bundle, in a child process.
 
-    Where a bundle ends the child, another child goes on with the next; where it hangs, nobody waits for it again.
+    If a bundle kills the child, a new child continues with the next bundle; if the child hangs, the rest fails too.
     """
     results: list[Result] = []
     while len(results) < len(bundles):
@@ -109,7 +108,7 @@ def try_backend(name: str, bundles: Sequence[Bundle]) -> list[Result]:
 
 
 def check(name: str, bundle: Bundle) -> Result:
-    """Run a backend over a bundle's golden inputs in this process, or over a blank where it has none."""
+    """Run a backend on the golden inputs of a bundle in this process, or on a blank image if it has none."""
     golden = load_golden(bundle)
     wanted = golden.outputs.get(KINDS[name].model or "") if golden else None
     images = golden.images if golden else np.zeros((1, *bundle.shapes.image), np.uint8)
@@ -122,20 +121,23 @@ def check(name: str, bundle: Bundle) -> Result:
         return Result(name, bundle.name, State.REFUSED, None, str(error))
     if wanted is None:
         return Result(name, bundle.name, State.WORKS)
-    apart = [steps_apart(given[0], wanted), *(steps_apart(one, wanted[[at]]) for at, one in enumerate(given[1:]))]
+    apart = [
+        difference_in_steps(given[0], wanted),
+        *(difference_in_steps(one, wanted[[at]]) for at, one in enumerate(given[1:])),
+    ]
     if any(map(math.isnan, apart)):
-        return Result(name, bundle.name, State.FAILED, None, "its outputs are no numbers")
+        return Result(name, bundle.name, State.FAILED, None, "its outputs are NaN")
     steps = max(apart)
     if steps > STEPS:
-        reason = f"its outputs are {steps:.0f} steps off, and {STEPS} are allowed"
+        reason = f"its outputs are {steps:.0f} steps off; {STEPS} are allowed"
         return Result(name, bundle.name, State.FAILED, steps, reason)
     return Result(name, bundle.name, State.WORKS, steps)
 
 
 def _child(name: str, bundles: Sequence[Bundle]) -> tuple[list[Result], str]:
-    """What a child finds out, and why it ended where it did not get to the last bundle."""
+    """Return the results of a child, and why it ended if it did not reach the last bundle."""
     arguments = [str(part) for bundle in bundles for part in (_kind(bundle), bundle.folder.absolute())]
-    # -P: nothing that happens to lie in the current folder is imported.
+    # -P: do not import modules from the current folder.
     command = [sys.executable, "-P", "-m", "edge_runtime.diagnostics.selftest", name, *arguments]
     paths = [os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[2])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OPENBLAS_NUM_THREADS": "1"}
@@ -146,15 +148,15 @@ def _child(name: str, bundles: Sequence[Bundle]) -> tuple[list[Result], str]:
         )
     except subprocess.TimeoutExpired as error:
         found = _results(error.stdout or b"", name, bundles)
-        fault = f"it does not come to an end within {timeout:.0f} s"
+        fault = f"it does not finish within {timeout:.0f} s"
         hung = [Result(name, bundle.name, State.FAILED, None, fault) for bundle in bundles[len(found) :]]
         return [*found, *hung], fault
     return _results(done.stdout, name, bundles), _fault(done.returncode, done.stderr)
 
 
-def _results(said: bytes, name: str, bundles: Sequence[Bundle]) -> list[Result]:
-    """Results from the child's lines; a library may have printed others between them."""
-    lines = said.decode(errors="replace").splitlines()
+def _results(output: bytes, name: str, bundles: Sequence[Bundle]) -> list[Result]:
+    """Parse the results of the child; other lines, printed by libraries, are ignored."""
+    lines = output.decode(errors="replace").splitlines()
     found = (json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK))
     return [
         Result(name, bundle.name, State(state), steps, reason)
@@ -171,7 +173,7 @@ def _fault(code: int, errors: bytes) -> str:
         return f"it ends its process with {ended}" + (
             ": it was built for another processor" if code == -signal.SIGILL else ""
         )
-    last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
+    last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
     return f"it ends its process with exit code {code}: {last[0]}"
 
 
@@ -180,11 +182,11 @@ def _kind(bundle: Bundle) -> str:
 
 
 def main(name: str, *arguments: str) -> None:
-    """The child: a line for each bundle as soon as it is known."""
+    """Run the child: print a line for each bundle as soon as its result is known."""
     for kind, folder in zip(arguments[::2], arguments[1::2], strict=True):
         try:
-            found = check(name, load_lines(Path(folder)) if kind == LINES else load_bundle(folder))
-        except Exception as error:  # whatever a broken library raises is to be told, and is no reason to stop
+            found = check(name, load_line_bundle(Path(folder)) if kind == LINES else load_bundle(folder))
+        except Exception as error:  # report any error of a broken library and continue
             found = Result(name, "", State.FAILED, None, " ".join(f"{type(error).__name__}: {error}".split()))
         print(MARK + json.dumps(found[2:]), flush=True)
 

@@ -1,4 +1,4 @@
-"""Libraries that come from the system rather than from pip, and whether they go with what is installed."""
+"""Check whether libraries of the system are compatible with those installed by pip."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-SYSTEM = Path("/usr/lib/python3/dist-packages")  # Debian's, and Raspberry Pi OS's
+SYSTEM = Path("/usr/lib/python3/dist-packages")  # of Debian and Raspberry Pi OS
 
 
 def conflicts(system: Path = SYSTEM) -> list[str]:
-    """Return what is wrong between the system's camera library and this environment's NumPy, with what mends it.
+    """Return conflicts between the camera library of the system and the NumPy of this environment, with their fix.
 
-    picamera2's parts in C are built for the system's NumPy: they fail, or crash, where another major version is.
+    The C parts of picamera2 are built for the NumPy of the system: they fail or crash with another major version.
     """
     spec = find_spec("picamera2")
     if spec is None or spec.origin is None or not Path(spec.origin).is_relative_to(system):
@@ -24,8 +24,8 @@ def conflicts(system: Path = SYSTEM) -> list[str]:
     ours = np.__version__
     if theirs is None or theirs.split(".")[0] == ours.split(".")[0]:
         return []
-    # Newer ones ask for NumPy 2; LiteRT needs the second.
+    # Newer versions require NumPy 2; LiteRT needs ml-dtypes.
     older = " 'opencv-python-headless<4.12' 'ml-dtypes<0.6'" if theirs.startswith("1.") else ""
     sudo = "" if os.access(sysconfig.get_path("purelib"), os.W_OK) else "sudo "
     command = f"{sudo}{sys.executable} -m pip install 'numpy=={theirs}'{older}"
-    return [f"the system's picamera2 is built for its NumPy {theirs}, and here is {ours}: {command}"]
+    return [f"the system's picamera2 is built for NumPy {theirs}, but {ours} is installed: {command}"]

@@ -1,4 +1,4 @@
-"""Connected ink to blobs: what may be a digit or a part of one, and what is dropped with the reason."""
+"""Group connected ink into blobs: possible digits or parts of digits, and dropped blobs with their reasons."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.find.ink import Ink
-from edge_runtime.find.rules import may_hold_rules, without_rules
+from edge_runtime.find.rules import may_hold_rules, remove_rules
 from edge_runtime.types import Box, Gray
 
-LEAST = 9  # pixels: the height of the smallest digit, a little less than 12 as a threshold cuts strokes' ends
-SPECK = 3  # pixels: a blob that is smaller both ways is no part of a digit
-SURE = 3  # pixels: a stroke has at least as many that are surely ink
-MOST = 2000  # blobs: only the largest of more are read; more of a digit's size are a texture
-LISTED = 1000  # dropped blobs that are listed one by one, the largest; one box around all others is listed with them
-BORDER = 0.5  # of the page's side: a longer blob along the border belongs to the border
-LEAST_SHARE, MOST_SHARE = 0.3, 3.5  # of the height that is typical of the page's ink: digits are within these
+LEAST = 9  # pixels: the height of the smallest digit, below 12 because the threshold shortens strokes
+SPECK = 3  # pixels: a blob smaller than this in both directions is not part of a digit
+SURE = 3  # pixels: a stroke has at least this many pixels above the higher threshold
+MOST = 2000  # blobs: of more, only the largest are read; more blobs of digit size than this are a texture
+LISTED = 1000  # dropped blobs: the largest are listed one by one, all others as one box
+BORDER = 0.5  # share of the page's side: a longer blob along the border is not writing
+LEAST_SHARE, MOST_SHARE = 0.3, 3.5  # times the typical height of the page's ink: the range of digits
 
 
 class DropReason(StrEnum):
@@ -27,13 +27,13 @@ class DropReason(StrEnum):
     LARGE = "too-large"
     BORDER = "border"
     FAINT = "faint"
-    CROWDED = "too-many"  # the page has more of them than are read
-    TEXTURE = "texture"  # the page has more marks than writing has: nothing on it is read
+    CROWDED = "too-many"  # the page has more candidates than are read
+    TEXTURE = "texture"  # the page has too many marks for writing: nothing on it is read
     SEPARATOR = "separator"
     NON_DIGIT = "non-digit"
 
 
-UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # for what nothing was read, though there may be digits
+UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # reasons that leave possible digits unread
 
 
 Dropped = tuple[Box, DropReason]
@@ -44,7 +44,7 @@ class Blob(NamedTuple):
 
     box: Box  # at working scale
     area: int  # pixels
-    label: int  # its number in `Blobs.labels`
+    label: int  # its value in `Blobs.labels`
 
     @property
     def right(self) -> int:
@@ -65,32 +65,32 @@ class Blobs(NamedTuple):
 
 
 def find_blobs(ink: Ink) -> Blobs:
-    """Return what may be digits or parts of them; nothing of a texture."""
+    """Return the blobs that may be digits or parts of digits; none on a texture."""
     mask, rules = ink.mask, np.zeros_like(ink.mask)
-    labels, stats = _connected(mask)
+    labels, stats = _label_components(mask)
     if may_hold_rules(int(stats[:, cv2.CC_STAT_WIDTH].max()), int(stats[:, cv2.CC_STAT_HEIGHT].max()), mask.size):
-        mask, rules = without_rules(mask, ink.strength)
-        labels, stats = _connected(mask)
+        mask, rules = remove_rules(mask, ink.strength)
+        labels, stats = _label_components(mask)
     reasons = _reasons(stats, np.bincount(labels[ink.sure > 0], minlength=len(stats)), mask.shape)
     kept = np.flatnonzero(reasons == KEPT)[1:]
     if len(kept) > MOST:
-        if _like_digits(stats[kept]) > MOST:
+        if _count_typical(stats[kept]) > MOST:
             return Blobs([], [texture(mask.shape)], labels, rules)
         order = kept[np.argsort(-stats[kept, cv2.CC_STAT_AREA], kind="stable")]
         reasons[order[MOST:]] = REASONS.index(DropReason.CROWDED)
         kept = np.sort(order[:MOST])
     boxes, areas = stats[kept, :4].tolist(), stats[kept, cv2.CC_STAT_AREA].tolist()
     blobs = [Blob(Box(*box), *rest) for box, *rest in zip(boxes, areas, kept.tolist(), strict=True)]
-    return Blobs(blobs, _listed(stats, reasons), labels, rules)
+    return Blobs(blobs, _list_dropped(stats, reasons), labels, rules)
 
 
 def texture(shape: tuple[int, ...]) -> Dropped:
-    """Return the mark of a page that has more on it than is read: its whole area. shape: (height, width)."""
+    """Return the dropped candidate for a page with too many marks: its whole area. shape: (height, width)."""
     return Box(0, 0, shape[1], shape[0]), DropReason.TEXTURE
 
 
 def typical_height(blobs: list[Blob]) -> float:
-    """Return the height that half of the ink is in blobs of, or lower ones; 0 without blobs."""
+    """Return the median height of blobs, weighted by their ink; 0 without blobs."""
     sizes = np.array([(blob.box.height, blob.area) for blob in blobs], np.int64).reshape(-1, 2)
     return _typical(sizes[:, 0], sizes[:, 1]) if blobs else 0.0
 
@@ -102,11 +102,11 @@ def _typical(heights: NDArray[np.integer[Any]], areas: NDArray[np.integer[Any]])
 
 
 REASONS = tuple(DropReason)
-KEPT = len(REASONS)  # in place of a reason
+KEPT = len(REASONS)  # the value for blobs without a reason
 
 
 def _reasons(stats: NDArray[np.int32], sure: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return the number of the reason in `REASONS` that drops each blob, or `KEPT`: (n,), of paper too."""
+    """Return for each blob, and for paper as number 0, the index of its reason in `REASONS` or `KEPT`: (n,)."""
     left, top, width, height, _ = stats.T
     page_height, page_width = shape
     at_edge = (left == 0) | (top == 0) | (left + width == page_width) | (top + height == page_height)
@@ -120,15 +120,15 @@ def _reasons(stats: NDArray[np.int32], sure: NDArray[np.intp], shape: tuple[int,
     return reasons
 
 
-def _like_digits(stats: NDArray[np.int32]) -> int:
-    """Return how many blobs have the size that is typical of all their ink."""
+def _count_typical(stats: NDArray[np.int32]) -> int:
+    """Return how many blobs are about as high as is typical of their ink."""
     heights = stats[:, cv2.CC_STAT_HEIGHT]
     typical = _typical(heights, stats[:, cv2.CC_STAT_AREA])
     return int(np.count_nonzero((heights >= LEAST_SHARE * typical) & (heights <= MOST_SHARE * typical)))
 
 
-def _listed(stats: NDArray[np.int32], reasons: NDArray[np.uint8]) -> list[Dropped]:
-    """Return the largest dropped blobs, and one box around all others."""
+def _list_dropped(stats: NDArray[np.int32], reasons: NDArray[np.uint8]) -> list[Dropped]:
+    """Return the largest dropped blobs and one box around all others."""
     out = np.flatnonzero(reasons != KEPT)
     out = out[np.argsort(-stats[out, cv2.CC_STAT_AREA], kind="stable")]
     dropped = [
@@ -143,8 +143,8 @@ def _listed(stats: NDArray[np.int32], reasons: NDArray[np.uint8]) -> list[Droppe
     return dropped
 
 
-def _connected(mask: Gray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Number the blobs: labels (height, width), 0 for paper, and by label left, top, width, height and area."""
+def _label_components(mask: Gray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Label the blobs: labels (height, width), 0 for paper; stats (n, 5): left, top, width, height and area."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     stats[0] = 0
     return np.asarray(labels, np.int32), np.asarray(stats, np.int32)

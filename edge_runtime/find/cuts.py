@@ -1,7 +1,7 @@
-"""Cuts a blob that may be several digits into pieces, at more places than digits meet: reading decides which are right.
+"""Cut a blob that may be several digits into pieces, at more places than necessary: reading selects the right ones.
 
-A cut is the cheapest way from the top of the blob to its bottom, where ink is dear and a step aside costs a little: it
-goes between neighbours that overlap, and through the thinnest stroke where they touch.
+A cut is the cheapest path from the top of the blob to its bottom, where ink is expensive and a step to the side costs
+a little. It goes between neighbours that overlap, and through the thinnest stroke where they touch.
 """
 
 from collections.abc import Sequence
@@ -14,42 +14,42 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
 
-ASIDE = 0.12  # strokes' worth of ink: the cost of a step of one pixel aside
-NEAR = 0.14  # of the digits' height: cuts are at least so far apart
-DEAR = 4.5  # stroke widths: no cut goes through more ink
-SLIVER = 0.02  # of the squared height: a piece with less ink is put back to a neighbour
-SHARED = 0.6  # stroke widths of ink on the other side of a cut that are on this one, too
-MOST = 16  # cuts in one blob, the cheapest
-BARRED = 1e6  # cost of a pixel between two blobs, which no way goes through
+ASIDE = 0.12  # pixels of full ink: the cost of a step of one pixel to the side
+NEAR = 0.14  # share of the digits' height: the least distance between cuts
+DEAR = 4.5  # stroke widths of ink: the most that a cut crosses
+SLIVER = 0.02  # share of the squared height: a piece with less ink is merged with a neighbour
+SHARED = 0.6  # stroke widths of ink beyond a cut that both of its sides share
+MOST = 16  # cuts in one blob: only the cheapest
+BARRED = 1e6  # cost of a pixel between two blobs, which no path crosses
 
 
 class Part(NamedTuple):
     """A piece of a blob."""
 
     ink: Gray  # (height, width), 0 outside of it
-    x: int  # its corner in the blob
+    x: int  # top left corner in the blob
     y: int
-    crossed: float  # stroke widths of ink that the cut on its left crosses; 0 for the first
+    crossed: float  # stroke widths of ink crossed by the cut on its left; 0 for the first part
 
 
 class _Cuts(NamedTuple):
     """The cuts of one blob, from left to right."""
 
-    paths: NDArray[np.int64]  # (cuts, rows), each row's first column to the right of the cut
-    crossed: NDArray[np.float64]  # (cuts,), stroke widths of ink that each crosses
+    paths: NDArray[np.int64]  # (cuts, rows): in each row, the first column to the right of the cut
+    crossed: NDArray[np.float64]  # (cuts,), stroke widths of ink crossed by each cut
 
 
-class _Ways(NamedTuple):
-    """The cheapest ways to each pixel of a blob from its first row."""
+class _Paths(NamedTuple):
+    """The cheapest paths from the first row of a blob to each of its pixels."""
 
     cost: NDArray[np.float32]  # (rows, columns)
-    came: NDArray[np.int8]  # (rows, columns), from -1, 0 or 1 columns aside
+    came: NDArray[np.int8]  # (rows, columns), the step from the row above: -1, 0 or 1 columns
 
 
-def apart(patches: Sequence[Gray], heights: Sequence[float]) -> list[list[Part]]:
-    """Cut blobs into pieces, each from left to right.
+def cut_blobs(patches: Sequence[Gray], heights: Sequence[float]) -> list[list[Part]]:
+    """Cut blobs into pieces, ordered from left to right.
 
-    patches: the ink of each, uint8 (rows, columns). heights: of the digits of each one's row, pixels.
+    patches: the ink of each blob, uint8 (rows, columns). heights: pixels, of the digits in the row of each blob.
     """
     if not patches:
         return []
@@ -59,17 +59,17 @@ def apart(patches: Sequence[Gray], heights: Sequence[float]) -> list[list[Part]]
     found = []
     for patch, cost, height, above, below in zip(patches, costs, heights, down, up, strict=True):
         stroke = stroke_width(patch, height)
-        found.append(_parts(patch, _thinned(patch, _cuts(cost, above, below, height, stroke), height), stroke))
+        found.append(_parts(patch, _drop_slivers(patch, _cuts(cost, above, below, height, stroke), height), stroke))
     return found
 
 
 def _parts(patch: Gray, cuts: _Cuts, stroke: float) -> list[Part]:
     rows, columns = patch.shape
     edges = np.concatenate([np.zeros((1, rows), np.int64), cuts.paths, np.full((1, rows), columns)])
-    # Where a cut goes through ink, that ink may be a stroke of both its neighbours, as two zeros share a side.
+    # Ink crossed by a cut may belong to both neighbours, as when two zeros share a side.
     shared = np.zeros_like(edges)
     for index, path in enumerate(cuts.paths, 1):
-        shared[index] = np.where(_inked(patch, path), round(SHARED * stroke), 0)
+        shared[index] = np.where(_crosses_ink(patch, path), round(SHARED * stroke), 0)
     parts = []
     crossed = [0.0, *cuts.crossed.tolist()]
     for start, end, ink in zip((edges - shared)[:-1], (edges + shared)[1:], crossed, strict=True):
@@ -85,12 +85,12 @@ def _parts(patch: Gray, cuts: _Cuts, stroke: float) -> list[Part]:
     return parts
 
 
-def _thinned(patch: Gray, cuts: _Cuts, height: float) -> _Cuts:
-    """Return the cuts without those that make slivers."""
+def _drop_slivers(patch: Gray, cuts: _Cuts, height: float) -> _Cuts:
+    """Return the cuts without those that produce slivers."""
     rows, columns = patch.shape
     before = np.zeros((rows, columns + 1), np.int64)
     np.cumsum(patch >= 128, 1, out=before[:, 1:])
-    # Ink to the left of each cut and of the blob's two ends, in each row.
+    # In each row, the ink to the left of each cut and of the two ends of the blob.
     edges = list(
         np.concatenate([before[np.newaxis, :, 0], before[np.arange(rows), cuts.paths], before[np.newaxis, :, -1]])
     )
@@ -100,7 +100,7 @@ def _thinned(patch: Gray, cuts: _Cuts, height: float) -> _Cuts:
         least = masses.index(min(masses))
         if masses[least] >= SLIVER * height * height:
             break
-        # Of the cuts on its two sides the dearer one goes.
+        # Remove the more expensive of the cuts on its two sides.
         sides = [index for index in (least - 1, least) if 0 <= index < len(kept)]
         out = max(sides, key=lambda index: cuts.crossed[kept[index]])
         del kept[out], edges[out + 1]
@@ -112,8 +112,8 @@ def _mass(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
     return int(np.maximum(right - left, 0).sum())
 
 
-def _inked(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell of each row whether a cut goes through ink there: bool (rows,)."""
+def _crosses_ink(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each row whether a cut crosses ink there: bool (rows,)."""
     rows = np.arange(len(path))
     beside = np.maximum(path - 1, 0)
     return np.asarray(
@@ -121,11 +121,11 @@ def _inked(patch: Gray, path: NDArray[np.int64]) -> NDArray[np.bool_]:
     )
 
 
-def _cuts(cost: NDArray[np.float32], down: _Ways, up: _Ways, height: float, stroke: float) -> _Cuts:
-    """Return the cheapest cuts. down, up: ways from the first row, and from the last one in the upturned blob."""
+def _cuts(cost: NDArray[np.float32], down: _Paths, up: _Paths, height: float, stroke: float) -> _Cuts:
+    """Return the cheapest cuts. down, up: paths from the first row, and from the last one (blob upside down)."""
     rows, columns = cost.shape
     middle = rows // 2
-    # The cheapest way through each pixel of the middle row.
+    # The cheapest path through each pixel of the middle row.
     through = down.cost[middle] + up.cost[rows - 1 - middle] - cost[middle]
     least = max(2, round(NEAR * height))
     chosen: list[int] = []
@@ -148,8 +148,8 @@ def _cuts(cost: NDArray[np.float32], down: _Ways, up: _Ways, height: float, stro
     return _Cuts(paths, np.array(crossed, np.float64))
 
 
-def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Ways]:
-    """Return the cheapest ways through each blob from its first row; all blobs side by side, for speed."""
+def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Paths]:
+    """Return the cheapest paths through each blob from its first row; all blobs side by side, for speed."""
     widths = [cost.shape[1] for cost in costs]
     starts = np.cumsum([1, *(width + 1 for width in widths)])
     total = np.zeros((max(cost.shape[0] for cost in costs), starts[-1]), np.float32)
@@ -165,18 +165,18 @@ def _sweep(costs: Sequence[NDArray[np.float32]]) -> list[_Ways]:
         three[0, 1:] = above[:-1] + aside
         three[2, :-1] = above[1:] + aside
         best = three.argmin(0)
-        # Straight on where it costs the same.
+        # Straight down if the cost is equal.
         best[three[1] <= three.min(0)] = 1
         came[row] = best - 1
         total[row] += three[best, across]
     return [
-        _Ways(total[: cost.shape[0], start : start + width], came[: cost.shape[0], start : start + width])
+        _Paths(total[: cost.shape[0], start : start + width], came[: cost.shape[0], start : start + width])
         for cost, start, width in zip(costs, starts, widths, strict=False)
     ]
 
 
 def stroke_width(patch: Gray, height: float) -> float:
-    """Return an estimate in pixels: a stroke's area over half its outline."""
+    """Return an estimate of the stroke width in pixels: the area divided by half the outline."""
     mask = (patch >= 128).astype(np.uint8)
     area = int(mask.sum())
     outline = area - int(cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0).sum())

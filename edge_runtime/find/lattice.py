@@ -1,8 +1,8 @@
-"""Pieces of ink in a row, their joins as candidate digits, and the best way through the row.
+"""The lattice of a row: pieces of ink, their joins as candidate digits, and the best path through the row.
 
-The classic lattice of reading by over-segmentation (Casey and Lecolinet, 1996, doi:10.1109/34.506792): every join of a
-few neighbouring pieces is a candidate digit, a piece may also be nothing (a separator, a speck), and the path of least
-cost, by the classifier's confidence and by a digit's shape, is what is read.
+This is the classic lattice of over-segmentation (Casey and Lecolinet, 1996, doi:10.1109/34.506792): every join of a few
+neighbouring pieces is a candidate digit, a piece may also be skipped (a separator, a speck), and the result is the path
+of least cost. Costs depend on the classifier's confidence and on the shape of digits.
 """
 
 from collections.abc import Iterator
@@ -14,58 +14,58 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Box, Classification, Gray
 
-JOIN = 8  # pieces in one candidate, at most, not counting small ones
-RUN = 24  # pieces in one candidate, at most, with small ones
-WIDE = 1.6  # heights: no digit of several pieces is wider
-WIDEST = 5.0  # heights: nor is one of a single piece, at any cost
-LOW = 0.35  # of the row's height: no digit is lower
-SMALL = 0.4  # of the row's height: a blob with less, both ways, may lie in a digit's box and be no part of it
-MARGIN = 0.25  # of a candidate's longer side: paper around it
+JOIN = 8  # pieces in one candidate at most, without small ones
+RUN = 24  # pieces in one candidate at most, with small ones
+WIDE = 1.6  # heights: the largest width of a digit of several pieces
+WIDEST = 5.0  # heights: the largest width of a digit of a single piece
+LOW = 0.35  # share of the row's height: the least height of a digit
+SMALL = 0.4  # share of the row's height: a blob smaller in both directions need not be part of the digit around it
+MARGIN = 0.25  # share of a candidate's longer side: paper around its crop
 
-# A digit's width over its height, as a natural logarithm: mean and standard deviation by label, of 60,000 MNIST
+# Natural logarithm of a digit's width over its height: mean and standard deviation by label, of the 60,000 MNIST
 # training digits.
 ASPECT = np.array([-0.11, -0.98, -0.08, -0.25, -0.26, -0.08, -0.35, -0.28, -0.30, -0.42])
 ASPECT_SPREAD = np.array([0.21, 0.48, 0.23, 0.22, 0.22, 0.27, 0.22, 0.22, 0.23, 0.21])
 
 
 class Costs(NamedTuple):
-    """What the path pays, in units of -log probability. Chosen on generated pages."""
+    """The costs of a path, in units of -log probability. Tuned on generated pages."""
 
-    doubt: float = 3.0  # times -log of the label's probability
-    most_doubt: float = 6.0  # the most of that logarithm
-    aspect: float = 1.0  # times half the square of the deviations over one from the label's aspect
+    doubt: float = 3.0  # times -log of the probability of the label
+    most_doubt: float = 6.0  # upper bound of that logarithm
+    aspect: float = 1.0  # times half the squared deviation beyond 1 standard deviation from the aspect of the label
     most_aspect: float = 20.0
-    height: float = 3.0  # the same of a digit's height from the row's
+    height: float = 3.0  # the same for the height of a digit compared with the row's
     most_height: float = 8.0
-    cut: float = 0.7  # for a cut on the left that goes through ink
-    cut_ink: float = 0.4  # and for each stroke width of it
-    join: float = 0.5  # for each seam between blobs inside of a digit
-    gap: float = 20.0  # and for each height of paper there
-    side_by_side: float = 6.0  # and where both are as high as digits
+    cut: float = 0.7  # for a cut through ink on the left
+    cut_ink: float = 0.4  # plus this for each stroke width of ink
+    join: float = 0.5  # for each seam between blobs inside a digit
+    gap: float = 20.0  # plus this for each height of paper between them
+    side_by_side: float = 6.0  # plus this where both are as high as digits
     digit: float = -0.5  # for each digit
-    skip: float = 12.0  # to leave out a piece as high as a digit
-    least_skip: float = 0.4  # to leave out a speck
-    skip_from: float = 0.4  # heights: larger pieces cost more than a speck
+    skip: float = 12.0  # for skipping a piece as high as a digit
+    least_skip: float = 0.4  # for skipping a speck
+    skip_from: float = 0.4  # heights: skipping a larger piece costs more than skipping a speck
 
 
-class Seen(NamedTuple):
-    """What a classifier says of a crop."""
+class ClassifiedCrop(NamedTuple):
+    """A crop and its classification."""
 
     image: Gray  # (28, 28), normalised
-    reading: Classification  # of this one image
+    reading: Classification  # of this image alone
 
 
 class Piece(NamedTuple):
-    """Ink at the row's own scale."""
+    """Ink at the scale of its row."""
 
-    ink: Gray  # (height, width), strength, 0 outside of the piece
-    x: int  # its corner in the row
+    ink: Gray  # (height, width), strength, 0 outside the piece
+    x: int  # top left corner in the row
     y: int
-    blob: int  # which blob of the row it is of
-    cut: float  # stroke widths of ink that the cut on its left crosses; 0 at a blob's own edge
-    whole: bool  # it is a blob as it was found
-    seen: Seen | None = None  # how it reads by itself, where that was asked
-    sure: bool = False  # it reads so well by itself that it is a digit
+    blob: int  # number of its blob in the row
+    cut: float  # stroke widths of ink crossed by the cut on its left; 0 at the edge of a blob
+    whole: bool  # an uncut blob
+    seen: ClassifiedCrop | None = None  # its classification as a single digit, if known
+    sure: bool = False  # certainly a digit by itself
 
     @property
     def right(self) -> int:
@@ -85,20 +85,20 @@ class Candidate(NamedTuple):
 
     first: int
     last: int
-    without: tuple[int, ...]  # small pieces among them that are left out
+    without: tuple[int, ...]  # small pieces among them that are not part of it
     box: Box  # in the row, at its scale
 
 
 def joins(pieces: list[Piece], height: float, apart: bool = False) -> Iterator[Candidate]:
-    """Yield every join of neighbours that can be one digit, with the small pieces among them and without.
+    """Yield every join of neighbouring pieces that can be one digit, with and without the small pieces among them.
 
-    apart: pieces that are sure digits by themselves join no others.
+    apart: do not join pieces that are sure digits by themselves.
     """
     small = [piece.whole and max(piece.ink.shape) < SMALL * height for piece in pieces]
     sides = [(piece.x, piece.y, piece.right, piece.bottom) for piece in pieces]
     for first in range(len(pieces)):
         left, top, right, bottom = sides[first]
-        rest: list[int] = []  # those that are not small
+        rest: list[int] = []  # the pieces that are not small
         for last in range(first + 1, min(first + RUN, len(pieces)) + 1):
             if apart and last > first + 1 and (pieces[first].sure or pieces[last - 1].sure):
                 break
@@ -114,24 +114,24 @@ def joins(pieces: list[Piece], height: float, apart: bool = False) -> Iterator[C
             yield Candidate(first, last, (), Box(left, top, wide, bottom - top))
             if rest and not small[first] and not small[last - 1] and len(rest) < last - first:
                 without = tuple(index for index in range(first, last) if small[index])
-                yield Candidate(first, last, without, around([pieces[index].box for index in rest]))
+                yield Candidate(first, last, without, bounding_box([pieces[index].box for index in rest]))
 
 
-def around(boxes: list[Box]) -> Box:
-    """Return the smallest box around one box or more."""
+def bounding_box(boxes: list[Box]) -> Box:
+    """Return the smallest box around one or more boxes."""
     left, top = min(box.x for box in boxes), min(box.y for box in boxes)
     right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
     return Box(left, top, right - left, bottom - top)
 
 
 def members(candidate: Candidate, pieces: list[Piece]) -> list[Piece]:
-    """The pieces that a candidate is made of."""
+    """Return the pieces of a candidate."""
     span = range(candidate.first, candidate.last)
     return [pieces[index] for index in span if index not in candidate.without]
 
 
 def crop_size(box: Box) -> tuple[int, int]:
-    """Return the height and width of a candidate's crop, pixels."""
+    """Return the height and width in pixels of a candidate's crop."""
     edge = _edge(box)
     return box.height + 2 * edge, box.width + 2 * edge
 
@@ -152,19 +152,19 @@ def crop(candidate: Candidate, pieces: list[Piece]) -> Gray:
 
 
 def join_costs(candidates: list[Candidate], pieces: list[Piece], height: float, costs: Costs) -> NDArray[np.float64]:
-    """What it costs to take each candidate for a digit, whichever it is: float64 (n,)."""
+    """Return the cost of taking each candidate for a digit, whatever its label: float64 (n,)."""
     tall = np.log(np.array([candidate.box.height for candidate in candidates]) / height)
     total = costs.digit + np.minimum(
         costs.height * 0.5 * np.maximum(np.abs(tall) / HEIGHT_SPREAD - 1, 0) ** 2, costs.most_height
     )
     cut = np.array([pieces[candidate.first].cut for candidate in candidates])
     total += np.where(cut > 0, costs.cut + costs.cut_ink * cut, 0)
-    total += [_seams(members(candidate, pieces), height, costs) for candidate in candidates]
+    total += [_seam_cost(members(candidate, pieces), height, costs) for candidate in candidates]
     return np.asarray(total, np.float64)
 
 
 def aspects(candidates: list[Candidate]) -> NDArray[np.float64]:
-    """The logarithm of each candidate's width over its height: float64 (n,)."""
+    """Return the logarithm of the width over the height of each candidate: float64 (n,)."""
     shapes = np.array([candidate.box.width / candidate.box.height for candidate in candidates])
     return np.asarray(np.log(shapes), np.float64)
 
@@ -172,36 +172,36 @@ def aspects(candidates: list[Candidate]) -> NDArray[np.float64]:
 def label_costs(
     aspect: NDArray[np.float64], labels: NDArray[np.int64], confidence: NDArray[np.float32], costs: Costs
 ) -> NDArray[np.float64]:
-    """What it costs besides to take each candidate for a label: float64 (n,). aspect, labels, confidence: (n,)."""
+    """Return the additional cost of a label for each candidate: float64 (n,). aspect, labels, confidence: (n,)."""
     doubt = np.minimum(-np.log(np.maximum(confidence.astype(np.float64), 1e-9)), costs.most_doubt)
     off = (aspect - ASPECT[labels]) / ASPECT_SPREAD[labels]
-    off[(labels == 1) & (off < 0)] = 0  # as narrow as the pen
+    off[(labels == 1) & (off < 0)] = 0  # a 1 may be as narrow as the pen
     apart = np.minimum(costs.aspect * 0.5 * np.maximum(np.abs(off) - 1, 0) ** 2, costs.most_aspect)
     return np.asarray(costs.doubt * doubt + apart, np.float64)
 
 
-HIGH, OVER = 0.6, 0.5  # heights, and shares of the narrower one: blobs higher and less over one another are two digits
-HEIGHT_SPREAD = 0.25  # of the logarithm of a digit's height over the row's
+HIGH, OVER = 0.6, 0.5  # heights, share of the narrower one: higher blobs that overlap less horizontally are two digits
+HEIGHT_SPREAD = 0.25  # standard deviation of log(height of a digit / height of the row)
 
 
 def skip_costs(pieces: list[Piece], height: float, costs: Costs) -> NDArray[np.float64]:
-    """What it costs to take each piece for nothing, by its size: a digit is a loss, a dot or a dash is none."""
+    """Return the cost of skipping each piece, by its size: high for a digit, low for a dot or a dash: float64 (n,)."""
     sizes = np.array([max(piece.ink.shape[0], 0.7 * piece.ink.shape[1]) for piece in pieces]) / height
     share = np.clip((sizes - costs.skip_from) / (1 - costs.skip_from), 0, 1)
     return np.asarray(costs.least_skip + costs.skip * np.sqrt(share), np.float64)
 
 
 def best_path(candidates: list[Candidate], taken: NDArray[np.float64], skipped: NDArray[np.float64]) -> list[int]:
-    """Return the numbers of the candidates on the cheapest way through a row, from left to right.
+    """Return the indices of the candidates on the cheapest path through a row, from left to right.
 
-    taken: what each candidate costs, (candidates,); skipped: what each piece costs that is left out, (pieces,).
+    taken: the cost of each candidate, (candidates,). skipped: the cost of skipping each piece, (pieces,).
     """
     count = len(skipped)
     ending: list[list[int]] = [[] for _ in range(count + 1)]
     for index, candidate in enumerate(candidates):
         ending[candidate.last].append(index)
     total = [0.0] * (count + 1)
-    came: list[tuple[int, int]] = [(0, -1)] * (count + 1)  # from where, by which candidate; -1: left out
+    came: list[tuple[int, int]] = [(0, -1)] * (count + 1)  # previous piece and candidate; -1: the piece is skipped
     for last in range(1, count + 1):
         total[last], came[last] = total[last - 1] + float(skipped[last - 1]), (last - 1, -1)
         for index in ending[last]:
@@ -218,18 +218,18 @@ def best_path(candidates: list[Candidate], taken: NDArray[np.float64], skipped: 
     return path[::-1]
 
 
-def spelt_path(
+def path_at_places(
     candidates: list[Candidate],
     taken: NDArray[np.float64],
     skipped: NDArray[np.float64],
     places: NDArray[np.float64],
     reach: float,
 ) -> list[int]:
-    """Return the cheapest way through a row on which there are so many digits and each is in its place.
+    """Return the cheapest path through a row that has exactly one candidate at each of the given places.
 
-    taken: what each candidate costs as each of the digits, (candidates, digits). places: where the digits are, pixels
-    of the row from its left, rising; a candidate's middle is no further from its own than `reach`. Empty where there
-    is no such way.
+    taken: the cost of each candidate as each of the digits, (candidates, digits). skipped: as for `best_path`. places:
+    the middles of the digits, pixels from the left of the row, increasing. reach: pixels, the largest distance of a
+    candidate's middle from its place. Returns an empty list if there is no such path.
     """
     count, digits = len(skipped), len(places)
     ending: list[list[tuple[int, int]]] = [[] for _ in range(count + 1)]
@@ -239,7 +239,7 @@ def spelt_path(
             ending[candidate.last].append((index, digit))
     total = np.full((count + 1, digits + 1), np.inf)
     total[0, 0] = 0
-    came: dict[tuple[int, int], int] = {}  # by which candidate; absent: a piece was left out
+    came: dict[tuple[int, int], int] = {}  # the candidate; absent: the piece is skipped
     for last in range(1, count + 1):
         total[last] = total[last - 1] + skipped[last - 1]
         for index, digit in ending[last]:
@@ -262,14 +262,14 @@ def spelt_path(
     return path[::-1]
 
 
-def _seams(pieces: list[Piece], height: float, costs: Costs) -> float:
-    """What it costs that different blobs are to be one digit."""
+def _seam_cost(pieces: list[Piece], height: float, costs: Costs) -> float:
+    """Return the cost of joining different blobs into one digit."""
     total = 0.0
     for one, other in pairwise(pieces):
         if one.blob != other.blob:
             apart = other.x - one.right
             total += costs.join + costs.gap * max(0, apart) / height
-            # Parts of a broken digit are low, or one over the other; two high ones side by side are two digits.
+            # Parts of a broken digit are low or lie one above the other; two high blobs side by side are two digits.
             low = min(one.ink.shape[0], other.ink.shape[0]) / height
             over = -apart / min(one.ink.shape[1], other.ink.shape[1])
             if low > HIGH and over < OVER:

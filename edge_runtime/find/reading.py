@@ -1,4 +1,4 @@
-"""A gray page to what was found in it: the one way through the room, from ink to the best path."""
+"""Find and read the digits of a gray page: all steps from ink to the best path."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -9,61 +9,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.find.blobs import Blob, Blobs, Dropped, DropReason, find_blobs, texture, typical_height
-from edge_runtime.find.cuts import Part, apart
+from edge_runtime.find.cuts import Part, cut_blobs
 from edge_runtime.find.ink import Ink, find_ink
 from edge_runtime.find.lattice import (
     ASPECT,
     ASPECT_SPREAD,
     LOW,
     Candidate,
+    ClassifiedCrop,
     Costs,
     Piece,
-    Seen,
-    around,
     aspects,
     best_path,
+    bounding_box,
     crop,
     crop_size,
     join_costs,
     joins,
     label_costs,
+    path_at_places,
     skip_costs,
-    spelt_path,
 )
 from edge_runtime.find.line import Line, row_lines
 from edge_runtime.find.rows import BlobRow, find_rows
-from edge_runtime.images.resize import smaller
-from edge_runtime.lines.recogniser import Spelling
+from edge_runtime.images.resize import resize_area
+from edge_runtime.lines.recognizer import LineReading
 from edge_runtime.types import Box, Classification, Gray, Images
 
-SIDE = 40  # pixels: digits are worked on at this height, or their own where that is less
-LARGE = 32  # pixels: a page of larger digits is looked at from further off, where grain and dry strokes are ink
-SURE = 0.95  # probability: a blob that reads so well as it is, and has that digit's shape, is not cut
-CERTAIN = 0.999  # probability: a row whose wide blobs read so well, in their digits' shapes, needs no second look
-NO_WRITING = 0.8  # doubt of a row: one of more is not read as a whole
-UNREADABLE = 0.65  # mean confidence of a row that is read as a whole: one of less has no digits
-LIKE = 1.5  # standard deviations: a digit's shape is within these
-WIDE = 1.4  # times as wide as high: no digit's shape is wider
-TALL = 0.7  # of its row's height: no digit is lower, if its reading alone is to count
-NARROW = 0.45  # heights: a blob that is no wider is not cut
-ASIDE = 0.7  # heights: a digit's box is no further from where the network for lines has seen it
+SIDE = 40  # pixels: higher digits are reduced to this height
+LARGE = 32  # pixels: a page of larger digits is reduced, so that grainy and dry strokes become solid ink
+SURE = 0.95  # probability: a blob with this confidence and the shape of its label is not cut
+CERTAIN = 0.999  # probability: a row whose wide blobs all reach this is not read by the line recogniser
+NO_WRITING = 0.8  # doubt of a row, see `_doubt`: with more, the line recogniser does not count
+UNREADABLE = 0.65  # mean confidence of the line recogniser: a row with less has no digits
+LIKE = 1.5  # standard deviations: the range of a digit's aspect
+WIDE = 1.4  # width over height: the widest shape of a digit
+TALL = 0.7  # share of the row's height: the least height of a digit that is classified by itself
+NARROW = 0.45  # heights: narrower blobs are not cut
+ASIDE = 0.7  # heights: the largest distance of a digit's box from its place according to the line recogniser
 
-BUSY = 20.0  # of 255: a page whose mean strength is more, and on which no mark is found, is not blank
+BUSY = 20.0  # of 255, mean strength: a page with more, but without any mark, is not blank
 LEVELS = np.arange(256)
 SQUARE = np.ones((3, 3), np.uint8)
 
-# What one page may cost. A page that asks for more is a texture.
-AREA = 3.0  # times the page: the area of all blobs' boxes
-CUT = 120  # blobs that are cut, the widest
-CUT_PIXELS = 1_000_000  # pixels of these
-ROW_CANDIDATES = 800  # of one row; a row of more is dropped, as the texture at a page's side is
-EFFORT = 2400  # images of digits that are read, in all
-CROP_PIXELS = 16_000_000  # pixels of these, where they are of several pieces
-LINES = 60  # images of rows that are read as a whole; a page with more unsure ones holds no writing
-LINE = 40  # images of digits that cost as much as one of a row
+# Limits for one page. A page over one of them is a texture.
+AREA = 3.0  # times the page: total area of the boxes of all blobs
+CUT = 120  # blobs that are cut: only the widest
+CUT_PIXELS = 1_000_000  # pixels of the blobs that are cut
+ROW_CANDIDATES = 800  # candidates of one row; a row with more, such as a texture beside the page, is dropped
+EFFORT = 2400  # crops that are classified, in all
+CROP_PIXELS = 16_000_000  # pixels of the crops that have several pieces
+LINES = 60  # line images; a page with more unsure lines holds no writing
+LINE = 40  # crops that cost as much as one line image
 
-Look = Callable[[Iterable[Gray]], tuple[Images, Classification]]  # crops to normalised digits and what they are
-Spell = Callable[[Images], list[Spelling] | None]  # lines to what they say; None where there is no network for them
+ClassifyCrops = Callable[
+    [Iterable[Gray]], tuple[Images, Classification]
+]  # crops to normalised digits and what they are
+ReadLines = Callable[
+    [Images], list[LineReading] | None
+]  # lines to what they say; None where there is no network for them
 
 
 class FoundDigit(NamedTuple):
@@ -72,44 +76,47 @@ class FoundDigit(NamedTuple):
     box: Box  # pixels of the page
     row: int  # from 0
     image: Gray  # (28, 28), normalised
-    reading: Classification  # of this one image
-    spelt: Classification | None  # of its place in a row that was read as a whole
+    reading: Classification  # of this image, by the classifier
+    from_line: Classification | None  # of the same digit by the line recogniser; None if it did not read the row
 
 
 class Found(NamedTuple):
-    """What was found in a page, with the steps on the way for those who want to see them."""
+    """The digits found in a page, with all intermediate results."""
 
     digits: list[FoundDigit]  # in reading order
-    dropped: list[Dropped]  # what was not read as a digit, and why: pixels of the page
+    dropped: list[Dropped]  # candidates not read as digits, with reasons: pixels of the page
     width: int  # pixels of the page
     height: int
     ink: Ink
     blobs: Blobs
-    rows: list["Row"]
+    rows: list["PieceRow"]
 
 
-class Row(NamedTuple):
-    """A row of writing in pieces."""
+class PieceRow(NamedTuple):
+    """A row of writing, cut into pieces."""
 
     pieces: list[Piece]
     candidates: list[Candidate]
-    lines: list[Gray]  # the pictures in which it was read as a whole, believed or not
-    spelling: Spelling | None  # what it then says, places in pixels of the row
-    height: float  # of its digits, at the row's scale
-    scale: float  # pixels of the row along one of the ink map
-    x: int  # its corner in the ink map
+    lines: list[Gray]  # its images for the line recogniser
+    line_reading: LineReading | None  # result of the line recogniser, places in pixels of the row
+    height: float  # of its digits, at the scale of the row
+    scale: float  # pixels of the row per pixel of the ink map
+    x: int  # top left corner in the ink map
     y: int
-    crowded: bool = False  # it has more candidates than are read, and is dropped
+    crowded: bool = False  # more candidates than are read: the row is dropped
 
 
-def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs | None = None) -> Found:
+def find_digits(
+    gray: Gray, classify: ClassifyCrops, read_lines: ReadLines | None = None, costs: Costs | None = None
+) -> Found:
     """Find and read the digits of a page.
 
-    gray: uint8 (height, width), any size, light and polarity. look: normalises and classifies; called twice at most.
-    spell: reads rows as a whole; called once at most. None: they are cut, and the confidence of the pieces decides.
+    gray: uint8 (height, width), any size, light and polarity. classify: normalises and classifies crops; called at most
+    twice. read_lines: the line recogniser; called at most once. None: rows are only cut, and the confidence of the
+    classifier decides.
 
-    Time and memory are bounded, whatever the image shows: a page that asks for more than the limits above is a
-    texture, and one mark that covers it is dropped.
+    Time and memory are bounded for any image: a page over the limits above is a texture, and the result is one dropped
+    candidate that covers it.
     """
     ink = find_ink(gray)
     blobs = find_blobs(ink)
@@ -117,28 +124,28 @@ def find_digits(gray: Gray, look: Look, spell: Spell | None = None, costs: Costs
     if further > 1:
         ink = find_ink(gray, ink.factor * further)
         blobs = find_blobs(ink)
-    found = Found([], _on_page(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])
+    found = Found([], _scale_dropped(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])
     if not (blobs.kept or blobs.dropped) and (further > 1 or ink.strength.mean() > BUSY):
         return found._replace(dropped=[texture(gray.shape)])
     blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
     area = sum(blob.box.width * blob.box.height for row in blob_rows for blob in row.blobs)
     if area > AREA * ink.strength.size:
         return found._replace(dropped=[texture(gray.shape)])
-    rows, certain, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], look)
-    lines = _lines(rows, blob_rows, certain, unsure, ink) if spell else []
-    joined = _with_candidates(rows, lines)
+    rows, certain, unsure = _cut([_row(row, ink, blobs) for row in blob_rows], classify)
+    lines = _choose_lines(rows, blob_rows, certain, unsure, ink) if read_lines else []
+    joined = _add_candidates(rows, lines)
     if joined is None:
         return found._replace(dropped=[texture(gray.shape)])
     rows = joined
-    if spell is not None:
-        rows = _spelt(rows, [(number, line) for number, line in lines if not rows[number].crowded], spell)
-    digits, left_out = _read(rows, ink.factor, look, costs or Costs())
-    dropped = found.dropped + _on_page(dropped, ink.factor) + left_out
+    if read_lines is not None:
+        rows = _read_whole(rows, [(number, line) for number, line in lines if not rows[number].crowded], read_lines)
+    digits, left_out = _read(rows, ink.factor, classify, costs or Costs())
+    dropped = found.dropped + _scale_dropped(dropped, ink.factor) + left_out
     return found._replace(digits=digits, dropped=dropped, rows=rows)
 
 
-def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
-    """Each blob of a row as one piece, at the row's scale."""
+def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> PieceRow:
+    """Return a row with each blob as one piece, at the scale of the row."""
     scale = min(1.0, SIDE / row.height)
     left, top = min(blob.box.x for blob in row.blobs), min(blob.box.y for blob in row.blobs)
     pieces = []
@@ -146,41 +153,43 @@ def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> Row:
         patch = _patch(blob, ink, blobs)
         if scale < 1:
             height, width = (max(1, round(side * scale)) for side in patch.shape)
-            patch = smaller(patch, width, height)
+            patch = resize_area(patch, width, height)
         x, y = round((blob.box.x - left) * scale), round((blob.box.y - top) * scale)
         pieces.append(Piece(patch, x, y, number, 0.0, True))
-    return Row(pieces, [], [], None, row.height * scale, scale, left, top)
+    return PieceRow(pieces, [], [], None, row.height * scale, scale, left, top)
 
 
 def _patch(blob: Blob, ink: Ink, blobs: Blobs) -> Gray:
-    """Return a blob's ink alone, its usual strength white, with the soft edge of a pixel around it."""
+    """Return the ink of one blob, its mean strength scaled to 255, with a soft edge of one pixel."""
     x, y, width, height = blob.box
     around = np.s_[y : y + height, x : x + width]
     mine = (blobs.labels[around] == blob.label).astype(np.uint8)
     strength = ink.strength[around]
-    usual = round(cv2.mean(strength, mine)[0] * blob.area) / blob.area  # the sum is a whole number
+    usual = round(cv2.mean(strength, mine)[0] * blob.area) / blob.area  # the sum is an integer
     low = 0.5 * min(ink.threshold, usual)
     table = np.clip((LEVELS - low) * 255 / max(8.0, usual - low), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(strength, table) * cv2.dilate(mine, SQUARE), np.uint8)
 
 
-NumberedLine = tuple[int, Line]  # the number of a row, and an image of it
-Place = tuple[int, int]  # a piece: the number of its row, and its own in the row
+NumberedLine = tuple[int, Line]  # number of a row, and an image of it
+Place = tuple[int, int]  # a piece: number of its row, index in the row
 
 
-def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int], set[int]]:
-    """Cut blobs that do not read well as they are; returns also the rows that need no other look, and those cut."""
+def _cut(rows: list[PieceRow], classify: ClassifyCrops) -> tuple[list[PieceRow], set[int], set[int]]:
+    """Cut blobs with low confidence; returns the rows, the numbers of certain rows, and of rows with cuts."""
     wide = [
         (number, index)
         for number, row in enumerate(rows)
         for index, piece in enumerate(row.pieces)
         if piece.ink.shape[1] > NARROW * row.height and piece.ink.shape[0] > LOW * row.height
     ]
-    seen, doubts = _look_alone(rows, wide, look)
+    seen, doubts = _classify_alone(rows, wide, classify)
     unsure = [place for place in wide if doubts[place] > 1 - SURE]
     certain = {number for number, _ in wide} - {number for (number, _), doubt in doubts.items() if doubt > 1 - CERTAIN}
     cut = _widest(unsure, rows)
-    parts = apart([rows[number].pieces[index].ink for number, index in cut], [rows[number].height for number, _ in cut])
+    parts = cut_blobs(
+        [rows[number].pieces[index].ink for number, index in cut], [rows[number].height for number, _ in cut]
+    )
     of_piece = dict(zip(cut, parts, strict=True))
     found = []
     for number, row in enumerate(rows):
@@ -197,27 +206,29 @@ def _cut(rows: list[Row], look: Look) -> tuple[list[Row], set[int], set[int]]:
     return found, certain, {number for number, _ in cut}
 
 
-def _look_alone(rows: list[Row], places: list[Place], look: Look) -> tuple[dict[Place, Seen], dict[Place, float]]:
-    """Read pieces by themselves; returns what was read, and how much doubt is left about each, 0 to 1."""
+def _classify_alone(
+    rows: list[PieceRow], places: list[Place], classify: ClassifyCrops
+) -> tuple[dict[Place, ClassifiedCrop], dict[Place, float]]:
+    """Classify pieces by themselves; returns the classifications, and the doubt about each piece, 0 to 1."""
     doubts = dict.fromkeys(places, 1.0)
-    # A piece of another shape is no digit by itself, whatever it reads like.
+    # A piece of another shape is not a digit by itself, whatever its classification.
     asked = [place for place in places if _has_digits_shape(rows[place[0]], place[1])]
     if not asked:
         return {}, doubts
     alone = [Candidate(index, index + 1, (), rows[number].pieces[index].box) for number, index in asked]
-    images, result = look(crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True))
+    images, result = classify(crop(each, rows[number].pieces) for each, (number, _) in zip(alone, asked, strict=True))
     off = (aspects(alone) - ASPECT[result.label]) / ASPECT_SPREAD[result.label]
     doubts |= zip(asked, np.where(np.abs(off) < LIKE, 1 - result.confidence, 1.0).tolist(), strict=True)
-    return {place: Seen(images[at], _one(result, at)) for at, place in enumerate(asked)}, doubts
+    return {place: ClassifiedCrop(images[at], _item(result, at)) for at, place in enumerate(asked)}, doubts
 
 
-def _has_digits_shape(row: Row, index: int) -> bool:
+def _has_digits_shape(row: PieceRow, index: int) -> bool:
     height, width = row.pieces[index].ink.shape
     return bool(height > TALL * row.height and width < WIDE * height)
 
 
-def _widest(places: list[Place], rows: list[Row]) -> list[Place]:
-    """Return the widest of the pieces that are to be cut, as many as one page may have."""
+def _widest(places: list[Place], rows: list[PieceRow]) -> list[Place]:
+    """Return the widest of the pieces to cut, up to the limits for one page."""
     if not places:
         return []
     sizes = {place: rows[place[0]].pieces[place[1]].ink.shape for place in places}
@@ -233,10 +244,10 @@ def _pieces(piece: Piece, parts: list[Part]) -> list[Piece]:
     ]
 
 
-def _with_candidates(rows: list[Row], lines: list[NumberedLine]) -> list[Row] | None:
-    """Return the rows with all joins of their pieces, or None where a page asks for more than is read.
+def _add_candidates(rows: list[PieceRow], lines: list[NumberedLine]) -> list[PieceRow] | None:
+    """Add all joins of pieces to the rows as candidates; returns None if the page is over a limit.
 
-    Where it would, pieces that are sure digits join no others. A row of very many joins is crowded, and has none.
+    If it would be, sure digits are not joined with other pieces. A row with too many joins becomes crowded.
     """
     for sure_apart in (False, True):
         found = []
@@ -248,7 +259,7 @@ def _with_candidates(rows: list[Row], lines: list[NumberedLine]) -> list[Row] | 
                 found.append(row._replace(crowded=True))
                 continue
             found.append(row._replace(candidates=candidates))
-            sizes = [crop_size(candidate.box) for candidate in candidates if _seen(candidate, row) is None]
+            sizes = [crop_size(candidate.box) for candidate in candidates if _known_crop(candidate, row) is None]
             left -= len(sizes) + LINE * sum(number == other for other, _ in lines)
             pixels -= sum(height * width for height, width in sizes)
             if left < 0 or pixels < 0:
@@ -258,16 +269,18 @@ def _with_candidates(rows: list[Row], lines: list[NumberedLine]) -> list[Row] | 
     return None
 
 
-def _seen(candidate: Candidate, row: Row) -> Seen | None:
-    """Return what is known of a candidate that is one piece."""
+def _known_crop(candidate: Candidate, row: PieceRow) -> ClassifiedCrop | None:
+    """Return the known classification of a candidate of one piece, if any."""
     return row.pieces[candidate.first].seen if candidate.last == candidate.first + 1 else None
 
 
-def _lines(
-    rows: list[Row], blob_rows: list[BlobRow], certain: set[int], unsure: set[int], ink: Ink
+def _choose_lines(
+    rows: list[PieceRow], blob_rows: list[BlobRow], certain: set[int], unsure: set[int], ink: Ink
 ) -> list[NumberedLine]:
-    """Return the images of the rows that are to be read as a whole: all but certain ones, or where they are too many
-    the unsure ones alone; none where these are too many."""
+    """Return the line images of the rows for the line recogniser.
+
+    These are all rows except certain ones; if there are too many, only the unsure rows; if too many again, none.
+    """
     asked = [number for number in range(len(rows)) if number not in certain]
     for numbers in (asked, sorted(unsure)):
         lines: list[NumberedLine] = []
@@ -280,58 +293,62 @@ def _lines(
     return []
 
 
-def _spelt(rows: list[Row], lines: list[NumberedLine], spell: Spell) -> list[Row]:
-    """Return the rows with what the network for lines reads in them."""
-    said = spell(np.stack([line.image for _, line in lines])) if lines else None
-    if said is None:
+def _read_whole(rows: list[PieceRow], lines: list[NumberedLine], read_lines: ReadLines) -> list[PieceRow]:
+    """Add the results of the line recogniser to the rows."""
+    results = read_lines(np.stack([line.image for _, line in lines])) if lines else None
+    if results is None:
         return rows
-    spelt: dict[int, list[Spelling]] = {}
+    readings: dict[int, list[LineReading]] = {}
     images: dict[int, list[Gray]] = {}
-    for (number, line), spelling in zip(lines, said, strict=True):
-        places = (line.x + spelling.places * line.scale - rows[number].x) * rows[number].scale
-        spelt.setdefault(number, []).append(spelling._replace(places=places))
+    for (number, line), line_reading in zip(lines, results, strict=True):
+        places = (line.x + line_reading.places * line.scale - rows[number].x) * rows[number].scale
+        readings.setdefault(number, []).append(line_reading._replace(places=places))
         images.setdefault(number, []).append(line.image)
     return [
-        row._replace(spelling=_joined(spelt[number]), lines=images[number]) if number in spelt else row
+        row._replace(line_reading=_join_readings(readings[number]), lines=images[number]) if number in readings else row
         for number, row in enumerate(rows)
     ]
 
 
-def _joined(spellings: list[Spelling]) -> Spelling:
-    columns = zip(*(each.digits for each in spellings), strict=True)
+def _join_readings(readings: list[LineReading]) -> LineReading:
+    columns = zip(*(each.digits for each in readings), strict=True)
     digits = Classification(*(np.concatenate(column) for column in columns))
-    return Spelling(digits, np.concatenate([each.places for each in spellings]))
+    return LineReading(digits, np.concatenate([each.places for each in readings]))
 
 
-def _read(rows: list[Row], factor: int, look: Look, costs: Costs) -> tuple[list[FoundDigit], list[Dropped]]:
-    """Read all candidates and take the best path through each row; returns also the pieces that are on none."""
+def _read(
+    rows: list[PieceRow], factor: int, classify: ClassifyCrops, costs: Costs
+) -> tuple[list[FoundDigit], list[Dropped]]:
+    """Classify all candidates and take the best path through each row; returns the digits and the dropped pieces."""
     digits: list[FoundDigit] = []
     dropped: list[Dropped] = []
-    readings = _look_at(rows, look)
+    readings = _classify_candidates(rows, classify)
     number = 0
     for row, (images, reading) in zip(rows, readings, strict=True):
         if row.crowded:
-            dropped.append((on_page(around([piece.box for piece in row.pieces]), row, factor), DropReason.CROWDED))
+            dropped.append(
+                (to_page_box(bounding_box([piece.box for piece in row.pieces]), row, factor), DropReason.CROWDED)
+            )
             continue
-        path, spelt = _best(row, reading, costs) if row.candidates else ([], [])
-        for index, whole in zip(path, spelt, strict=True):
-            box = on_page(row.candidates[index].box, row, factor)
-            digits.append(FoundDigit(box, number, images[index], _one(reading, index), whole))
+        path, from_line = _choose_path(row, reading, costs) if row.candidates else ([], [])
+        for index, whole in zip(path, from_line, strict=True):
+            box = to_page_box(row.candidates[index].box, row, factor)
+            digits.append(FoundDigit(box, number, images[index], _item(reading, index), whole))
         number += bool(path)
-        dropped += _left_out(row, path, factor)
+        dropped += _dropped_pieces(row, path, factor)
     return digits, dropped
 
 
-def _look_at(rows: list[Row], look: Look) -> list[tuple[Images, Classification]]:
-    """Return the normalised candidates of each row, and what they read as; those that are known are not read again."""
-    known = [[_seen(candidate, row) for candidate in row.candidates] for row in rows]
+def _classify_candidates(rows: list[PieceRow], classify: ClassifyCrops) -> list[tuple[Images, Classification]]:
+    """Return the normalised candidates of each row and their classifications, without repeating known ones."""
+    known = [[_known_crop(candidate, row) for candidate in row.candidates] for row in rows]
     asked = (
         crop(candidate, row.pieces)
         for row, all_seen in zip(rows, known, strict=True)
         for candidate, seen in zip(row.candidates, all_seen, strict=True)
         if seen is None
     )
-    images, result = look(asked)
+    images, result = classify(asked)
     at = 0
     found = []
     for all_seen in known:
@@ -342,25 +359,27 @@ def _look_at(rows: list[Row], look: Look) -> list[tuple[Images, Classification]]
         columns: list[NDArray[Any]] = [images[mine], *(column[mine] for column in result)]
         if old:
             before = [[seen.image for seen in old], *zip(*(seen.reading for seen in old), strict=True)]
-            columns = [_merged(new, column, np.array(each)) for column, each in zip(columns, before, strict=True)]
+            columns = [_merge(new, column, np.array(each)) for column, each in zip(columns, before, strict=True)]
         found.append((columns[0], Classification(*columns[1:])))
     return found
 
 
-def _merged(new: NDArray[np.bool_], ones: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+def _merge(new: NDArray[np.bool_], ones: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     """Return an array with `ones` where `new` is true and `others` elsewhere, both in order."""
     merged = np.empty((len(new), *others.shape[1:]), others.dtype)
     merged[new], merged[~new] = ones, others
     return merged
 
 
-def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], Sequence[Classification | None]]:
-    """The candidates that are the row's digits, and what each of them is where the row was read as a whole."""
+def _choose_path(
+    row: PieceRow, result: Classification, costs: Costs
+) -> tuple[list[int], Sequence[Classification | None]]:
+    """Return the indices of the candidates that are digits, and for each the result of the line recogniser or None."""
     alone = join_costs(row.candidates, row.pieces, row.height, costs)
     aspect = aspects(row.candidates)
     skipped = skip_costs(row.pieces, row.height, costs)
-    if row.spelling is not None:
-        digits, places = row.spelling
+    if row.line_reading is not None:
+        digits, places = row.line_reading
         if len(places) and digits.confidence.mean() < UNREADABLE:
             return [], []
         each = [
@@ -368,35 +387,36 @@ def _best(row: Row, result: Classification, costs: Costs) -> tuple[list[int], Se
             for label in digits.label
         ]
         taken = np.stack(each, 1) if each else np.empty((len(alone), 0))
-        path = spelt_path(row.candidates, taken, skipped, places, ASIDE * row.height)
+        path = path_at_places(row.candidates, taken, skipped, places, ASIDE * row.height)
         if len(path) == len(places) and _doubt(result.probabilities[path], digits.confidence) <= NO_WRITING:
-            return path, [_one(digits, index) for index in range(len(path))]
+            return path, [_item(digits, index) for index in range(len(path))]
     taken = alone + label_costs(aspect, result.label, result.confidence, costs)
     path = best_path(row.candidates, taken, skipped)
     return path, [None] * len(path)
 
 
 def _doubt(alone: NDArray[np.float32], whole: NDArray[np.floating[Any]]) -> float:
-    """How far a row is from writing, 0 to 2: by the mean, what is none to the classifier and how unsure the row is.
+    """Return how unlike writing a row is, 0 to 2: mean probability of a non-digit plus 1 minus mean confidence.
 
-    alone: (N, 10), of its digits one by one; whole: (N,), how sure the network for lines is, which knows writing only.
+    alone: (N, 10), the classifier's probabilities of the digits. whole: (N,), the confidence of the line recogniser,
+    which was trained on writing only.
     """
     return float(1 - alone.sum(1).mean() + 1 - whole.mean()) if len(alone) else 0.0
 
 
-def _one(result: Classification, index: int) -> Classification:
+def _item(result: Classification, index: int) -> Classification:
     return Classification(*(column[index] for column in result))
 
 
-def _left_out(row: Row, path: list[int], factor: int) -> list[Dropped]:
-    """Return the pieces that no digit of the path holds."""
+def _dropped_pieces(row: PieceRow, path: list[int], factor: int) -> list[Dropped]:
+    """Return the pieces that are not part of a digit on the path."""
     held: set[int] = set()
     for index in path:
         candidate = row.candidates[index]
         held |= set(range(candidate.first, candidate.last)) - set(candidate.without)
     return [
         (
-            on_page(piece.box, row, factor),
+            to_page_box(piece.box, row, factor),
             DropReason.SEPARATOR if max(piece.ink.shape) < 0.6 * row.height else DropReason.NON_DIGIT,
         )
         for index, piece in enumerate(row.pieces)
@@ -404,12 +424,12 @@ def _left_out(row: Row, path: list[int], factor: int) -> list[Dropped]:
     ]
 
 
-def on_page(box: Box, row: Row, factor: int) -> Box:
-    """From a row's own pixels to the page's."""
+def to_page_box(box: Box, row: PieceRow, factor: int) -> Box:
+    """Convert a box from pixels of a row to pixels of the page."""
     scale = factor / row.scale
     x, y = row.x * factor + box.x * scale, row.y * factor + box.y * scale
     return Box(round(x), round(y), max(1, round(box.width * scale)), max(1, round(box.height * scale)))
 
 
-def _on_page(dropped: list[Dropped], factor: int) -> list[Dropped]:
+def _scale_dropped(dropped: list[Dropped], factor: int) -> list[Dropped]:
     return [(Box(*(side * factor for side in box)), reason) for box, reason in dropped]

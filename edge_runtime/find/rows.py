@@ -1,4 +1,4 @@
-"""Blobs to rows of writing, in reading order."""
+"""Group blobs into rows of writing, in reading order."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.find.blobs import LEAST, LEAST_SHARE, MOST_SHARE, Blob, Dropped, DropReason, typical_height
 
-GAP = 6.0  # heights: neighbours in a row are no further apart
-SLANT = 0.2  # rows rise or fall by no more than this over the gap between neighbours
-ALIKE = 0.4  # the lower of two digits in a row has at least this of the other's height
-AT_EDGE = 0.75  # of the typical height: a row with less that lies all along the page's edge is the table behind it
-LOWER = 0.6  # of a taller row's height: a row with less that lies in it is made of separators and specks
-REACH = 0.3  # of a row's height: a small blob of the row is no higher or lower than the digit beside it by more
-PAIRS = 1 << 17  # pairs of blobs that are compared at once: bounds the memory
+GAP = 6.0  # heights: the largest gap between neighbours in a row
+SLANT = 0.2  # height over length: the largest slope of a row between neighbours
+ALIKE = 0.4  # the least ratio of the heights of two neighbours in a row
+AT_EDGE = 0.75  # share of the typical height: a lower row along the edge of the page is the table behind it
+LOWER = 0.6  # share of the height of a taller row: a lower row inside it consists of separators and specks
+REACH = 0.3  # share of a row's height: how far a small blob may extend above or below the digit beside it
+PAIRS = 1 << 17  # pairs of blobs that are compared at once, which bounds the memory
 
 
 class BlobRow(NamedTuple):
@@ -33,7 +33,7 @@ class _Boxes(NamedTuple):
 
 
 def find_rows(blobs: list[Blob], width: int, height: int) -> tuple[list[BlobRow], list[Dropped]]:
-    """Return rows from top to bottom, and the blobs that are in no row. width, height: the page's, pixels."""
+    """Return the rows from top to bottom, and the blobs in no row. width, height: pixels of the page."""
     tall = [blob for blob in blobs if blob.box.height >= LEAST]
     if not tall:
         return [], [(blob.box, DropReason.SMALL) for blob in blobs]
@@ -42,14 +42,14 @@ def find_rows(blobs: list[Blob], width: int, height: int) -> tuple[list[BlobRow]
     rows = [BlobRow(chain, float(np.median([blob.box.height for blob in chain]))) for chain in _chains(main)]
     dropped: list[Dropped] = []
     kept = []
-    for row in _absorbed(rows):
+    for row in _merge_small_rows(rows):
         if row.height < AT_EDGE * typical and all(_touches_edge(blob, width, height) for blob in row.blobs):
             dropped += [(blob.box, DropReason.BORDER) for blob in row.blobs]
         else:
             kept.append(row)
     taken = {blob.label for blob in main}
     others = [blob for blob in blobs if blob.label not in taken]
-    for blob, home in zip(others, _homes(others, kept), strict=True):
+    for blob, home in zip(others, _find_rows_of(others, kept), strict=True):
         if home is None:
             reason = DropReason.LARGE if blob.box.height > MOST_SHARE * typical else DropReason.SMALL
             dropped.append((blob.box, reason))
@@ -66,25 +66,21 @@ def _middle(blob: Blob) -> float:
     return blob.box.x + blob.box.width / 2
 
 
-def _height_on_page(row: BlobRow) -> float:
-    return float(np.mean([blob.box.y + blob.box.height / 2 for blob in row.blobs]))
-
-
 def _touches_edge(blob: Blob, width: int, height: int) -> bool:
     return blob.box.x <= 1 or blob.box.y <= 1 or blob.right >= width - 1 or blob.bottom >= height - 1
 
 
-def _absorbed(rows: list[BlobRow]) -> list[BlobRow]:
-    """Return the rows by height, the tallest first, without those that are commas, dashes and parts of strokes.
+def _merge_small_rows(rows: list[BlobRow]) -> list[BlobRow]:
+    """Merge rows of commas, dashes and parts of strokes into the taller rows that they lie in.
 
-    Such a row lies in taller ones, and its blobs join them.
+    Returns the remaining rows by height, the tallest first.
     """
     rows = sorted(rows, key=lambda row: -row.height)
     blobs = [blob for row in rows for blob in row.blobs]
     limits = [row.height / LOWER for row in rows for _ in row.blobs]
-    homes = iter(_homes(blobs, rows, limits))
+    homes = iter(_find_rows_of(blobs, rows, limits))
     kept: dict[int, BlobRow] = {}
-    into: dict[int, int] = {}  # the row that each row has joined: its first blob's
+    into: dict[int, int] = {}  # the row that each row was merged into: that of its first blob
     for number, row in enumerate(rows):
         found = [home for _ in row.blobs if (home := next(homes)) is not None]
         if len(found) < len(row.blobs):
@@ -100,7 +96,7 @@ def _absorbed(rows: list[BlobRow]) -> list[BlobRow]:
 
 
 def _chains(blobs: list[Blob]) -> list[list[Blob]]:
-    """Link each blob to the nearest on either side that could be its neighbour; each chain is a row."""
+    """Link each blob to its nearest possible neighbour on either side; each chain of blobs is a row."""
     blobs = sorted(blobs, key=_middle)
     parent = list(range(len(blobs)))
 
@@ -121,18 +117,18 @@ def _chains(blobs: list[Blob]) -> list[list[Blob]]:
 
 
 def _neighbours(boxes: _Boxes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the nearest neighbour of each of N blobs on the right and on the left: both (N,), -1 for none.
+    """Return the index of the nearest neighbour of N blobs on the right and on the left: both (N,), -1 for none.
 
-    boxes: in the order of their middles; equally near ones count in this order.
+    boxes: sorted by their middles; among equally near blobs the first one counts.
     """
     count = len(boxes.left)
     on_right, on_left = np.full(count, -1, np.intp), np.full(count, -1, np.intp)
-    nearest = np.full(count, np.inf)  # the gap on the left of each
+    nearest = np.full(count, np.inf)  # the gap to the left of each blob
     step = max(1, PAIRS // max(1, count))
     for first in range(0, count, step):
         ones, others = _Boxes(*(side[first : first + step, np.newaxis] for side in boxes)), slice(first + 1, count)
         gap = _gaps(ones, _Boxes(*(side[others] for side in boxes)))
-        gap[np.tri(gap.shape[0], gap.shape[1], -1, np.bool_)] = np.inf  # itself and those before it
+        gap[np.tri(gap.shape[0], gap.shape[1], -1, np.bool_)] = np.inf  # the blob itself and those before it
         if not gap.size:
             break
         best = gap.argmin(1)
@@ -148,7 +144,7 @@ def _neighbours(boxes: _Boxes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _gaps(left: _Boxes, right: _Boxes) -> NDArray[np.float64]:
-    """Return the gap of each pair of blobs in pixels, below 0 where they overlap, and infinity for no neighbours."""
+    """Return the gap of each pair of blobs in pixels: negative if they overlap, infinite if not neighbours."""
     gap = right.left - left.right
     one, other = left.bottom - left.top, right.bottom - right.top
     low, high = np.minimum(one, other), np.maximum(one, other)
@@ -158,10 +154,11 @@ def _gaps(left: _Boxes, right: _Boxes) -> NDArray[np.float64]:
     return np.where(near, gap, np.inf)
 
 
-def _homes(blobs: list[Blob], rows: list[BlobRow], limits: list[float] | None = None) -> list[int | None]:
-    """Return the number of the first row that each blob lies in, or None.
+def _find_rows_of(blobs: list[Blob], rows: list[BlobRow], limits: list[float] | None = None) -> list[int | None]:
+    """Return for each blob the number of the first row that it lies in, or None.
 
-    A blob lies in a row between the heights of the digit that is nearest to it. limits: each blob's row is higher.
+    A blob lies in a row if it is about between the top and bottom of the row's nearest digit. limits: rows must be
+    higher than this, one value for each blob.
     """
     if not blobs or not rows:
         return [None] * len(blobs)

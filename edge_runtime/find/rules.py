@@ -1,4 +1,4 @@
-"""Takes printed rules, boxes and squared paper out of a page's ink, and leaves the strokes that cross them."""
+"""Remove printed rules, boxes and squares from the ink of a page, and keep the strokes that cross them."""
 
 from typing import Any
 
@@ -8,54 +8,54 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
 
-RUN = 24  # pixels: rules are made of straight runs of at least this
-LONG = 0.5  # of the page's mean side: a level line as long as this is a rule and no stroke
-TALL = 0.7  # of the page's mean side: the same of an upright one, as ones and sevens are upright lines, too
-THIN = 12.0  # times: a rule's length over its thickness, at least
-NEAR = 4  # pixels: a line that ends so near to a rule ends at it
-OFF = 1.5  # pixels: a straight line's middle wavers by no more
-STRAIGHT = 0.85  # of a rule's columns at least are straight
-WIDER, BARE = 1.5, 0.6  # times a rule's usual width: where it has more it has digits on it; and what share has not
-MOST = 1000  # lines that are looked at, the longest; more are a texture and no rules
-BOLDER, BOLD = 1.4, 16.0  # times a rule's strength, and more on top: ink so much darker is a stroke's
+RUN = 24  # pixels: rules consist of straight runs of at least this length
+LONG = 0.5  # share of the page's mean side: a horizontal line of this length is a rule, not a stroke
+TALL = 0.7  # share of the page's mean side: the same for vertical lines, longer because of the digits 1 and 7
+THIN = 12.0  # the least ratio of a rule's length to its thickness
+NEAR = 4  # pixels: a line that ends this close to a rule ends at the rule
+OFF = 1.5  # pixels: the largest deviation of the middle of a straight line
+STRAIGHT = 0.85  # the least share of a rule's columns that are straight
+WIDER, BARE = 1.5, 0.6  # times the usual thickness: thicker columns hold digits; the least share of columns without
+MOST = 1000  # lines that are examined: only the longest; more are a texture
+BOLDER, BOLD = 1.4, 16.0  # factor and offset to the strength of a rule: darker ink is a stroke
 
 
-def without_rules(mask: Gray, strength: Gray) -> tuple[Gray, Gray]:
-    """Return a mask without its rules, and the rules: uint8 (height, width), 255 ink on 0.
+def remove_rules(mask: Gray, strength: Gray) -> tuple[Gray, Gray]:
+    """Return a mask without rules, and the mask of the rules: uint8 (height, width), 255 ink on 0.
 
-    strength: the ink's, of the same shape. A rule may slant a little and waver. Where a stroke crosses it or goes along
-    it, what is higher across the rule than the rule itself, or much darker, is the stroke and stays.
+    strength: of the ink, in the same shape. A rule may be slightly slanted and uneven. Where a stroke crosses or
+    follows it, ink that is thicker than the rule or much darker belongs to the stroke and is kept.
     """
     side = float(np.sqrt(mask.size))
-    level = _lines(mask, LONG * side)
+    level = _find_lines(mask, LONG * side)
     turned = np.ascontiguousarray(mask.T)
     ends = np.ascontiguousarray(level.T) if level.any() else None
-    upright = np.ascontiguousarray(_lines(turned, TALL * side, ends, strength.T).T)
+    upright = np.ascontiguousarray(_find_lines(turned, TALL * side, ends, strength.T).T)
     strokes = np.zeros_like(mask)
     if level.any():
-        strokes |= _strokes(mask & ~upright, level, strength)
+        strokes |= _find_strokes(mask & ~upright, level, strength)
     if upright.any():
         across = (np.ascontiguousarray(each.T) for each in (mask & ~level, upright, strength))
-        strokes |= _strokes(*across).T
+        strokes |= _find_strokes(*across).T
     rules = (level | upright) & ~strokes
     return mask & ~rules, rules
 
 
 def may_hold_rules(width: int, height: int, page: int) -> bool:
-    """Tell by the widest and the highest blob, and a page's pixels, whether it can have a rule."""
+    """Return whether a page can have rules. width, height: pixels, of its widest and highest blob. page: its pixels."""
     side = float(np.sqrt(page))
     return width >= LONG * side or height >= TALL * side
 
 
-def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | None = None) -> Gray:
-    """Lines from left to right: runs that touch one another and are long together.
+def _find_lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | None = None) -> Gray:
+    """Return the mask of horizontal lines: runs that touch and are long together.
 
-    least: pixels. ends: rules across; a line between two of them, or one and the page's edge, may be shorter where it
-    is not much darker than they are. strength: the ink's, wanted with `ends`.
+    least: pixels, the least length. ends: vertical rules; a line between two of them, or between one and the edge of
+    the page, may be shorter if it is not much darker. strength: of the ink, required with `ends`.
     """
     if mask.shape[1] <= RUN:
         return np.zeros_like(mask)
-    # A line of one pixel that slants is a stair of short runs: made a pixel thicker, its runs overlap.
+    # A slanted line of one pixel is a stair of short runs: dilated by a pixel, the runs overlap.
     thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, RUN), np.uint8))
     if not runs.any():
@@ -66,7 +66,7 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | 
     rule = wide >= least
     darkest = np.inf
     if ends is not None and strength is not None:
-        rule |= _between(labels, left, wide, ends)
+        rule |= _spans_rules(labels, left, wide, ends)
         darkest = BOLDER * _median(strength, ends)
     rule &= area <= wide * (wide / THIN + 2)
     rule[0] = False
@@ -87,17 +87,17 @@ def _lines(mask: Gray, least: float, ends: Gray | None = None, strength: Gray | 
 
 
 def _is_straight(line: NDArray[np.bool_]) -> bool:
-    """Tell a rule, which is straight or bent a little by a lens, from the feet of joined digits."""
+    """Return whether a line is straight, or slightly bent by a lens, unlike the bottoms of joined digits."""
     rows = line.shape[0]
     marks = line.view(np.uint8)
     counts = cv2.reduce(marks, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
-    slim = (counts > 0) & (counts <= WIDER * np.median(counts[counts > 0]) + 1)  # where no digit stands on it
+    slim = (counts > 0) & (counts <= WIDER * np.median(counts[counts > 0]) + 1)  # without a digit on it
     if slim.sum() < BARE * np.count_nonzero(counts):
         return False
     weights = marks * np.arange(rows, dtype=np.float32)[:, np.newaxis]
     middle = cv2.reduce(weights, 0, cv2.REDUCE_SUM)[0] / np.maximum(counts, 1)
     there = slim
-    for _ in range(2):  # the second time without what stands out
+    for _ in range(2):  # the second time without outliers
         near = np.abs(middle - _parabola(middle, there)) <= OFF
         if near[slim].mean() < STRAIGHT / 2:
             return False
@@ -106,26 +106,26 @@ def _is_straight(line: NDArray[np.bool_]) -> bool:
 
 
 def _parabola(values: NDArray[np.floating[Any]], there: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the parabola of least squares through the values that are `there`, at every place: (n,)."""
+    """Fit a parabola by least squares to the values where `there` is True; returns it at every place: (n,)."""
     places = np.linspace(-1, 1, len(values))
     powers = np.stack([np.ones(len(values)), places, places * places])
     known = powers[:, there]
-    # Sums, and no matrix product: BLAS threads would wait for one another on a busy machine.
+    # Sums instead of a matrix product: on a busy machine BLAS threads wait for each other.
     products = np.einsum("in,jn->ij", known, known)
     factors = np.linalg.solve(products + 1e-9 * np.eye(3), np.einsum("in,n->i", known, values[there]))
     return np.asarray(np.einsum("i,in->n", factors, powers), np.float64)
 
 
-def _between(
+def _spans_rules(
     labels: NDArray[np.int32], left: NDArray[np.int32], wide: NDArray[np.int32], ends: Gray
 ) -> NDArray[np.bool_]:
-    """Tell of each line whether it goes from one rule to another: bool (n,)."""
+    """Return for each line whether it goes from one rule, or the edge of the page, to another: bool (n,)."""
     width = labels.shape[1]
     near = (np.asarray(cv2.dilate(ends, np.ones((1, 2 * NEAR + 1), np.uint8))) > 0).T
-    met = labels.T[near]  # column by column
+    met = labels.T[near]  # in the order of columns
     columns = np.repeat(np.arange(width, dtype=np.int32), np.count_nonzero(near, 1))
     first, last = np.zeros(len(left), np.int32), np.zeros(len(left), np.int32)
-    last[met] = columns  # the last of those that are written to a place stays
+    last[met] = columns  # the last value written to an index stays
     first[met[::-1]] = columns[::-1]
     from_rule, to_rule = first <= left + NEAR, last >= left + wide - NEAR
     from_edge, to_edge = left <= NEAR, left + wide >= width - NEAR
@@ -137,16 +137,16 @@ def _between(
 
 
 def _median(strength: Gray, mask: Gray) -> float:
-    """Return the median of the pixels that are not 0 in a mask."""
+    """Return the median strength of the pixels in a mask."""
     cumulated = np.bincount(strength[mask > 0], minlength=256).cumsum()
     count = int(cumulated[-1])
     low, high = (int(cumulated.searchsorted(place, "right")) for place in ((count - 1) // 2, count // 2))
     return (low + high) / 2
 
 
-def _strokes(mask: Gray, lines: Gray, strength: Gray) -> Gray:
-    """The pixels of level lines that are a stroke's."""
-    # A line's thickness: the mean height of the runs across it.
+def _find_strokes(mask: Gray, lines: Gray, strength: Gray) -> Gray:
+    """Return the pixels of horizontal lines that belong to strokes."""
+    # Thickness of the lines: the mean height of vertical runs.
     starts = int(np.count_nonzero((lines[1:] > 0) & (lines[:-1] == 0))) + int(np.count_nonzero(lines[0]))
     thick = max(1, round(int(np.count_nonzero(lines)) / max(1, starts)))
     high = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2 * thick + 1, 1), np.uint8))

@@ -1,1 +1,1 @@
-"""Image files, bytes and arrays to gray pixels; `formats/` has one file for each format."""
+"""Convert image files, bytes and arrays to gray pixels; `formats/` has one file for each format."""

@@ -1,4 +1,4 @@
-"""The process that `formats/isolated.py` starts: decodes files, with limits of memory and of processor time."""
+"""The process started by `formats/isolated.py`: decodes files with limits on memory and processor time."""
 
 import json
 import os
@@ -16,16 +16,16 @@ from edge_runtime import limits
 from edge_runtime.errors import InputError, TooLargeError
 from edge_runtime.images.files import DecodedImage, FailedPage, decode_here
 
-_BLOCK = bytes(range(256)) * 4096  # what the processor's speed is measured with
-_BLOCK_SECONDS = 0.006  # CPU seconds that compressing it takes on a desktop core
+_BLOCK = bytes(range(256)) * 4096  # data for measuring the speed of the processor
+_BLOCK_SECONDS = 0.006  # CPU seconds for compressing it on a desktop core
 
 
 def main() -> None:
-    """Answer until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
+    """Answer requests until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
     with os.fdopen(os.dup(1), "wb") as out:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries may print
-        cv2.setNumThreads(1)  # each thread has a stack that counts, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries may print to stdout
+        cv2.setNumThreads(1)  # the stack of each thread counts as memory
         slowness = _slowness()
         _limit_memory()
         while line := sys.stdin.buffer.readline():
@@ -35,11 +35,11 @@ def main() -> None:
 
 
 def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowness: int) -> None:
-    """Answer on one file, until its end or an error or until we are to stop."""
+    """Answer the requests for one file, until its last image, an error or a stop request."""
     began, total = time.process_time(), 0
 
     def allow(pixels: int) -> None:
-        """Set the timer whose signal ends this process: what an image may cost, and what is left for the file."""
+        """Set the timer that ends this process: the time for an image, or what is left for the file."""
         nonlocal total
         total += pixels
         image = min(limits.DECODE_SECONDS, limits.DECODE_SECONDS_BASE + pixels / limits.DECODE_PIXELS)
@@ -47,7 +47,7 @@ def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowne
         left = file * slowness - (time.process_time() - began)
         signal.setitimer(signal.ITIMER_PROF, max(0.001, min(image * slowness, left)))
 
-    failed: list[FailedPage] = []  # pages before the one that is asked for
+    failed: list[FailedPage] = []  # failed pages before the requested one
     go_on = failed.append if request["go_on"] else None
     images = decode_here(requests.read(request["bytes"]), request["max_pixels"], go_on, allow)
     while "next" in json.loads(requests.readline() or b"{}"):
@@ -73,11 +73,11 @@ def _decode(requests: IO[bytes], out: IO[bytes], request: dict[str, Any], slowne
         out.write(json.dumps(answer).encode() + b"\n")
         out.write(image.gray.data)
         out.flush()
-        del image  # or it would stay until the next one is there
+        del image  # frees it before the next one is loaded
 
 
 def _slowness() -> int:
-    """How many times slower than a desktop core this processor is, as a whole number, >= 1."""
+    """Return how many times slower than a desktop core this processor is, an integer >= 1."""
     best = 1e9
     for _ in range(3):
         start = time.process_time()
@@ -87,12 +87,12 @@ def _slowness() -> int:
 
 
 def _limit_memory() -> None:
-    """Allow what we have now and `ISOLATED_BYTES` more; no files and no dumps."""
+    """Limit memory to the current size plus `ISOLATED_BYTES`; forbid writing files and core dumps."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         data = next(int(line.split()[1]) for line in lines if line.startswith("VmData:")) * 1024
-    except (OSError, StopIteration):  # not on Linux, where this limit has no effect either
+    except (OSError, StopIteration):  # not Linux; this limit has no effect there
         return
     resource.setrlimit(resource.RLIMIT_DATA, (data + limits.ISOLATED_BYTES,) * 2)

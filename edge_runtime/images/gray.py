@@ -1,4 +1,4 @@
-"""Pixels of any depth, colour and transparency to gray of 8 bits; colour becomes luma."""
+"""Convert pixels of any depth, colour and transparency to 8-bit gray; colour is converted to luma."""
 
 import math
 from collections.abc import Iterator
@@ -9,31 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.images.resize import linear
+from edge_runtime.images.resize import resize_linear
 from edge_runtime.types import Gray
 
-VALUES = 1 << 18  # values that are computed on at once: bounds the memory beside the image's own
-SAMPLE = 500_000  # values, about, that the range of a deep image is taken from
-# Values at each end of the range that may be hot or dead pixels: so many, some more in a small image, where even a
-# small digit has more than they are, and a few more in a large one.
+VALUES = 1 << 18  # values processed at once, which bounds the memory beside the image itself
+SAMPLE = 500_000  # values, approximately: sample for the range of a deep image
+# Values at each end of the range that may be hot or dead pixels: a constant, one for every ONE_MORE_IN values up to
+# MORE_OUTLIERS, and one for every ONE_OUTLIER_IN values.
 OUTLIERS, MORE_OUTLIERS = 4, 16
 ONE_MORE_IN, ONE_OUTLIER_IN = 250, 50_000  # values
 
-FAINT = 16  # gray levels: an image of 8 bits with less contrast is one of faint ink, a mask, or blank
-# What tells faint ink from noise, measured on drawn masks, and on blanks with noise, gradients and JPEG's traces:
-TWO_LEVELS = 0.85  # the share of the variance that two levels explain; of Gaussian noise they explain 0.64
-MIDDLE = 128  # between the two levels
+FAINT = 16  # gray levels: an 8-bit image with less contrast has faint ink, is a mask, or is blank
+# Limits between faint ink and noise, measured on drawn masks and on blanks with noise, gradients and JPEG artefacts:
+TWO_LEVELS = 0.85  # share of the variance explained by two levels; 0.64 for Gaussian noise
+MIDDLE = 128  # the limit between the two levels
 LEAST_INK = 20  # pixels
-MOST_INK = 0.4  # of all pixels
-SPECKS = 0.06  # pieces of ink and of paper for each pixel of ink
+MOST_INK = 0.4  # share of all pixels
+SPECKS = 0.06  # pieces of ink and of paper per pixel of ink
 
 
 def to_gray(pixels: NDArray[np.generic]) -> Gray:
-    """Return gray, colour (blue, green, red), or either with alpha, of any depth, as gray: uint8 (height, width).
+    """Convert gray or colour (blue, green, red) pixels, with or without alpha, of any depth to gray.
 
-    pixels: (height, width) or (height, width, 1..4), integers or floats. Of other depths than 8 bits, what shows ink is
-    scaled by its range, without a few outliers, and anything else by the depth that it uses. Raises UsageError for any
-    other array.
+    pixels: (height, width) or (height, width, 1..4), integers or floats. Other depths than 8 bits are scaled: by the
+    range of values without a few outliers if they show ink, else by the depth in use. Returns uint8 (height, width).
+    Raises UsageError for any other array.
     """
     if pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.size:
         return cast(Gray, pixels if pixels.flags.c_contiguous else np.ascontiguousarray(pixels))
@@ -47,14 +47,14 @@ def to_gray(pixels: NDArray[np.generic]) -> Gray:
     if channels % 2:
         return gray
     alpha = planes[..., -1]
-    if alpha.max() == 0:  # a BMP's unused fourth byte: nobody saves an image of nothing
+    if alpha.max() == 0:  # the unused fourth byte of a BMP: an image is not fully transparent
         return gray
     return _on_paper(gray, alpha)
 
 
-def stretched(gray: Gray) -> Gray:
-    """Return faint ink, such as a mask of values 0 and 1, with full contrast; any other image as it is."""
-    # Quicker, and enough for most images.
+def stretch(gray: Gray) -> Gray:
+    """Stretch faint ink, such as a mask of values 0 and 1, to full contrast; return any other image unchanged."""
+    # A faster check that is enough for most images.
     first = gray.item(0)
     near = cv2.countNonZero(cv2.inRange(gray, first - FAINT + 1, first + FAINT - 1))
     if 2 * OUTLIERS < near < gray.size - 2 * OUTLIERS:
@@ -69,8 +69,8 @@ def stretched(gray: Gray) -> Gray:
     return clear if _shows_ink(clear) else gray
 
 
-def upright(gray: Gray, orientation: int) -> Gray:
-    """Turn and mirror as EXIF's orientation 1 to 8 asks for (Exif 2.32, tag 274)."""
+def rotate_upright(gray: Gray, orientation: int) -> Gray:
+    """Rotate and mirror according to the EXIF orientation 1 to 8 (Exif 2.32, tag 274)."""
     if orientation == 1:
         return gray
     if orientation in (5, 6, 7, 8):
@@ -83,23 +83,23 @@ def upright(gray: Gray, orientation: int) -> Gray:
 
 
 def _luma(planes: NDArray[np.generic]) -> Gray:
-    """Gray from one channel or from blue, green and red, of any depth."""
+    """Convert one channel, or blue, green and red, of any depth to gray."""
     if planes.dtype == np.uint8:
-        return np.ascontiguousarray(planes[..., 0], np.uint8) if planes.shape[2] == 1 else _scaled(planes, 0, 255)
+        return np.ascontiguousarray(planes[..., 0], np.uint8) if planes.shape[2] == 1 else _scale(planes, 0, 255)
     low, high = _range(planes)
-    clear = _scaled(planes, low, high)
+    clear = _scale(planes, low, high)
     if _shows_ink(clear):
         return clear
-    # Noise is not to be stretched: black is 0, and white the next power of two, as many files use 10 or 12 of 16 bits.
+    # Do not stretch noise: black is 0, white the next power of two, because many files use 10 or 12 of 16 bits.
     top = max(high, 0.0)
     share, power = math.frexp(top)
     if 0.5 < share < 1 and power < 1024:
         top = math.ldexp(1.0, power)
-    return _scaled(planes, min(low, 0.0), top)
+    return _scale(planes, min(low, 0.0), top)
 
 
 def _range(planes: NDArray[np.generic]) -> tuple[float, float]:
-    """The darkest and the brightest value, but for outliers."""
+    """Return the darkest and the brightest value without outliers."""
     step = max(1, round((planes.size / SAMPLE) ** 0.5))
     values = planes[::step, ::step].flatten()
     if values.dtype.kind == "f":
@@ -113,8 +113,8 @@ def _range(planes: NDArray[np.generic]) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
 
 
-def _scaled(planes: NDArray[np.generic], low: float, high: float) -> Gray:
-    """Gray with `low` as 0 and `high` as 255, some rows at a time."""
+def _scale(planes: NDArray[np.generic], low: float, high: float) -> Gray:
+    """Scale to gray with `low` as 0 and `high` as 255, some rows at a time."""
     height, width, channels = planes.shape
     gray = np.empty((height, width), np.uint8)
     size, table = planes.dtype.itemsize, None
@@ -132,14 +132,14 @@ def _scaled(planes: NDArray[np.generic], low: float, high: float) -> Gray:
 
 
 def _levels(values: NDArray[np.generic], low: float, high: float) -> Gray:
-    """Scale values of any kind to 0 to 255; those that are no numbers are 0."""
+    """Scale values of any dtype to 0..255; NaN becomes 0."""
     with np.errstate(all="ignore"):
         real = (values.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2) * 255
     return np.rint(np.clip(np.nan_to_num(real, nan=0.0), 0, 255)).astype(np.uint8)
 
 
 def _shows_ink(clear: Gray) -> bool:
-    """Tell ink from noise in an image that was stretched: two levels, in few pieces."""
+    """Return whether a stretched image shows ink, not noise: two levels in few pieces."""
     counts = np.zeros(256, np.int64)
     for rows in _bands(*clear.shape):
         counts += np.bincount(clear[rows].ravel(), minlength=256)
@@ -160,9 +160,9 @@ def _shows_ink(clear: Gray) -> bool:
 
 
 def _on_paper(gray: Gray, alpha: NDArray[np.generic]) -> Gray:
-    """What is drawn on nothing is ink: dark ink goes on white, bright ink on black. A few rows at a time."""
+    """Put transparent ink on paper: dark ink on white, bright ink on black. Some rows at a time."""
     cover = _cover(alpha)
-    ink = float(np.average(linear(gray, 64, 64), weights=linear(cover, 64, 64).astype(np.float64) + 1e-9))
+    ink = float(np.average(resize_linear(gray, 64, 64), weights=resize_linear(cover, 64, 64).astype(np.float64) + 1e-9))
     paper = np.uint16(255 if ink < 128 else 0)
     for rows in _bands(*gray.shape):
         weight = cover[rows].astype(np.uint16)
@@ -171,14 +171,14 @@ def _on_paper(gray: Gray, alpha: NDArray[np.generic]) -> Gray:
 
 
 def _cover(alpha: NDArray[np.generic]) -> Gray:
-    """Alpha as 0 to 255: integers by their type, floats from 0 to 1."""
+    """Scale alpha to 0..255: integers by the range of their dtype, floats from 0..1."""
     if alpha.dtype == np.uint8:
         return np.ascontiguousarray(alpha, np.uint8)
     top = 1.0 if alpha.dtype.kind == "f" else 2.0 ** (8 * alpha.dtype.itemsize) - 1
-    return _scaled(alpha[..., None], 0.0, top)
+    return _scale(alpha[..., None], 0.0, top)
 
 
 def _bands(height: int, width: int) -> Iterator[slice]:
-    """Slices of as many rows as make about `VALUES` values."""
+    """Return slices of rows with about `VALUES` values each."""
     step = max(1, VALUES // width)
     return (slice(top, top + step) for top in range(0, height, step))

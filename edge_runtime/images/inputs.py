@@ -1,4 +1,4 @@
-"""Anything image-like to gray pixels: the way in for images that a caller holds or names."""
+"""Convert any image-like object to gray pixels."""
 
 import os
 import sys
@@ -11,52 +11,52 @@ from numpy.typing import NDArray
 from edge_runtime import limits
 from edge_runtime.errors import DamagedImageError, FileError, TooLargeError, UsageError
 from edge_runtime.images.files import decode_gray, read_gray
-from edge_runtime.images.gray import stretched, to_gray, upright
+from edge_runtime.images.gray import rotate_upright, stretch, to_gray
 from edge_runtime.types import Gray
 
-# A path; an image file's bytes, or such a file opened in binary mode; an array, or what NumPy can make one of; or a PIL
-# image, which has no name here, as PIL is not imported.
+# A path; the bytes of an image file, or such a file opened in binary mode; an array, or an object that NumPy converts
+# to one; or a PIL image, which is not named here because PIL is not imported.
 ImageLike: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[np.generic] | Any
 Channels = Literal["bgr", "rgb"]
 
 UINT8 = np.dtype(np.uint8)
-ORIENTATION = 274  # the tag of EXIF
+ORIENTATION = 274  # the EXIF tag
 
 
 def as_gray(image: ImageLike, channels: Channels = "bgr") -> Gray:
-    """Return an image as gray pixels: uint8 (height, width), 0 black to 255 white.
+    """Convert an image to gray pixels: uint8 (height, width), 0 black to 255 white.
 
         as_gray("note.jpg"); as_gray(open("note.jpg", "rb")); as_gray(PIL.Image.open("note.jpg"))
 
-    image: a path; the bytes of an image file, or a file opened in binary mode, of several pages the first; an array
-    (height, width) or (height, width, 1..4), 2 and 4 channels with alpha as the last one, uint8, bool, or of another
-    depth, which is scaled by its range; a PIL image. channels: the order of an array's colours. Raises InputError for
-    a file that cannot be read, and UsageError for what is no image.
+    image: a path; the bytes of an image file, or a file opened in binary mode, of several pages the first one; an array
+    (height, width) or (height, width, 1..4), where 2 and 4 channels end with alpha, of dtype uint8, bool, or another
+    one, which is scaled by its range; a PIL image. channels: the colour order of an array. Raises InputError for a file
+    that cannot be read, and UsageError for an object that is not an image.
     """
     if type(image) is np.ndarray and image.dtype == UINT8 and image.ndim == 2 and image.size:
-        return stretched(to_gray(image))
+        return stretch(to_gray(image))
     if isinstance(image, np.ndarray):
-        return _of_array(image, channels)
+        return _from_array(image, channels)
     if isinstance(image, (str, os.PathLike)):
         return read_gray(image)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return _of_bytes(image)
-    pil = sys.modules.get("PIL.Image")  # who holds such an image has imported it
+        return _from_bytes(image)
+    pil = sys.modules.get("PIL.Image")  # imported by whoever created such an image
     if pil is not None and isinstance(image, pil.Image):
-        return _of_pil(image)
+        return _from_pil(image)
     if callable(getattr(image, "read", None)):
-        return _of_file(image)
+        return _from_file(image)
     if hasattr(image, "__array__") or hasattr(image, "__array_interface__"):
-        return _of_array(np.asarray(image), channels)
+        return _from_array(np.asarray(image), channels)
     raise UsageError(
         f"an image is a path, bytes, a binary file, an array or a PIL image, not {type(image).__name__}: {image!r:.40}"
     )
 
 
 def as_grays(images: Any, channels: Channels = "bgr") -> Iterator[Gray] | None:
-    """Return several images one by one, each as `as_gray` does; None where `images` is a single one.
+    """Convert several images one by one, each like `as_gray`; None if `images` is a single image.
 
-    images: a list, tuple or iterator of images, or a stack of gray ones, an array (N, height, width) of a width over 4.
+    images: a list, tuple or iterator of images, or a stack of gray images, an array (N, height, width) with width > 4.
     """
     if isinstance(images, np.ndarray):
         several = images.ndim == 3 and images.shape[2] > 4
@@ -65,17 +65,17 @@ def as_grays(images: Any, channels: Channels = "bgr") -> Iterator[Gray] | None:
     return (as_gray(image, channels) for image in cast(Iterable[ImageLike], images)) if several else None
 
 
-def _of_array(pixels: NDArray[np.generic], channels: Channels) -> Gray:
+def _from_array(pixels: NDArray[np.generic], channels: Channels) -> Gray:
     if channels not in ("bgr", "rgb"):
         raise UsageError(f"channels are 'bgr' or 'rgb', not {channels!r}")
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)
     if channels == "rgb" and pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    return stretched(to_gray(pixels))
+    return stretch(to_gray(pixels))
 
 
-def _of_bytes(data: bytes | bytearray | memoryview) -> Gray:
+def _from_bytes(data: bytes | bytearray | memoryview) -> Gray:
     size = memoryview(data).nbytes
     if size == 0:
         raise FileError("there are no bytes to decode")
@@ -84,8 +84,8 @@ def _of_bytes(data: bytes | bytearray | memoryview) -> Gray:
     return decode_gray(data)
 
 
-def _of_file(file: Any) -> Gray:
-    """Read the rest of an open file, which may come in small parts, until it is over the limit."""
+def _from_file(file: Any) -> Gray:
+    """Read the rest of an open file, possibly in small parts, up to the limit."""
     data = bytearray()
     while len(data) <= limits.FILE_BYTES:
         try:
@@ -93,36 +93,36 @@ def _of_file(file: Any) -> Gray:
         except (OSError, ValueError) as error:
             raise FileError(f"the file cannot be read: {error}") from error
         if not isinstance(part, (bytes, bytearray, memoryview)):
-            raise UsageError("the file is not open in binary mode, or does not wait for its data: open it with 'rb'")
+            raise UsageError("the file is not open in binary mode, or is non-blocking: open it with 'rb'")
         if not part:
             break
         data += part
     if not data:
-        raise FileError("the file is empty, or was read to its end before: seek(0) goes back")
-    return _of_bytes(data)
+        raise FileError("the file is empty or was read to its end before: call seek(0) first")
+    return _from_bytes(data)
 
 
-def _of_pil(image: Any) -> Gray:
+def _from_pil(image: Any) -> Gray:
     width, height = image.size
     if width * height > limits.PIXELS:
         raise TooLargeError(f"the image has {width:,} x {height:,} pixels; at most {limits.PIXELS:,} are read")
     try:
-        if image.mode == "La":  # of which PIL makes nothing but LA
+        if image.mode == "La":  # PIL converts it to LA only
             image = image.convert("LA")
         clear = "transparency" in image.info or image.mode[-1:] in "Aa"
         if image.mode.startswith("I;16") or image.mode in ("I", "F") or (image.mode == "L" and not clear):
             pixels = np.asarray(image)
         else:
             pixels = np.asarray(image.convert("RGBA" if clear else "L" if image.mode == "1" else "RGB"))
-    except Exception as error:  # PIL's decoders raise what their libraries and parsers raise
+    except Exception as error:  # decoders of PIL raise errors of many types
         raise DamagedImageError(f"PIL cannot decode the image: {error}") from error
-    return upright(_of_array(pixels, "rgb"), _orientation(image))
+    return rotate_upright(_from_array(pixels, "rgb"), _orientation(image))
 
 
 def _orientation(image: Any) -> int:
-    """EXIF's orientation of a PIL image, 1 where there is none or it is damaged."""
+    """Return the EXIF orientation of a PIL image; 1 if there is none or it is damaged."""
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # as above
+    except Exception:  # as in _from_pil
         return 1
     return orientation if orientation in range(1, 9) else 1

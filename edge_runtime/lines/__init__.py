@@ -1,1 +1,1 @@
-"""The line recogniser: a row of touching digits to text, by CTC."""
+"""The line recogniser: reads a row of digits without cutting it, with CTC."""

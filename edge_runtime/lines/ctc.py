@@ -1,4 +1,6 @@
-"""The columns of a line to digits: a digit covers several columns, and a non-digit is between two equal ones.
+"""CTC decoding: from the network's outputs for each column of a line to digits.
+
+A digit covers several columns; the non-digit class plays the part of the CTC blank and separates equal digits.
 
 After A. Graves and others: "Connectionist temporal classification", ICML 2006.
 """
@@ -8,78 +10,78 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.types import NONE
+from edge_runtime.types import NON_DIGIT
 
-LEAST = 1e-30  # probability: of what is impossible, so that it has a logarithm
+LEAST = 1e-30  # probability: lower bound, so that its logarithm is finite
 
 Labels = NDArray[np.intp]  # (N,), 0..9
 Floats = NDArray[np.floating[Any]]
 
 
 class Decoded(NamedTuple):
-    """N digits, from the left."""
+    """N digits, from left to right."""
 
     labels: Labels
-    columns: NDArray[np.float64]  # (N, 11), log probabilities where each is surest, the last one of no digit
+    columns: NDArray[np.float64]  # (N, 11), log probabilities in the most likely column of each digit
     middles: NDArray[np.float64]  # (N,), columns from the left edge
 
 
 class _Places(NamedTuple):
-    """N digits along the columns of one way."""
+    """N digits and the columns that they cover in one view of a line."""
 
     labels: Labels
     starts: NDArray[np.intp]  # (N,), the first column of each
-    ends: NDArray[np.intp]  # (N,), the one after its last
+    ends: NDArray[np.intp]  # (N,), one after the last column of each
 
     def middles(self) -> NDArray[np.float64]:
         return (self.starts + self.ends) / 2
 
 
 def decode(logits: Floats) -> Decoded:
-    """Read one line, seen in one way or several: logits (ways, columns, 11). See `decode_all`."""
+    """Decode one line, given in one view or several: logits (views, columns, 11). See `decode_all`."""
     return decode_all(logits[np.newaxis])[0]
 
 
 def decode_all(logits: Floats) -> list[Decoded]:
-    """Read N lines, each seen in as many ways: logits (N, ways, columns, 11), the last of the 11 for a non-digit.
+    """Decode N lines, each given in the same number of views: logits (N, views, columns, 11).
 
-    Each way's likeliest reading column by column is compared in all ways; the likeliest in all of them together counts.
-    Each way then says where it sees these digits, and how sure it is there; the mean counts, and the median place.
+    The greedy reading of each view is a candidate; the candidate that is most likely in all views together is chosen.
+    Each view is then aligned with the chosen digits; the result has the mean log probabilities and the median places.
     """
     shifted = np.asarray(logits, np.float64) - logits.max(3, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(3, keepdims=True))
-    runs = [[_runs(way) for way in line] for line in logs]
-    chosen = _likeliest(logs, runs)
-    # The ways that would read something else say where they see the likeliest reading.
+    runs = [[_runs(view) for view in line] for line in logs]
+    chosen = _choose_readings(logs, runs)
+    # The views with a different reading are aligned with the chosen one.
     others = [
-        (line, way)
-        for line, (labels, ways) in enumerate(zip(chosen, runs, strict=True))
-        for way, each in enumerate(ways)
+        (line, view)
+        for line, (labels, views) in enumerate(zip(chosen, runs, strict=True))
+        for view, each in enumerate(views)
         if not np.array_equal(each.labels, labels)
     ]
     if others:
-        placed = _aligned(np.stack([logs[place] for place in others]), [chosen[line] for line, _ in others])
-        for (line, way), places in zip(others, placed, strict=True):
-            runs[line][way] = places
+        placed = _align(np.stack([logs[place] for place in others]), [chosen[line] for line, _ in others])
+        for (line, view), places in zip(others, placed, strict=True):
+            runs[line][view] = places
     found = []
-    for labels, line, ways in zip(chosen, logs, runs, strict=True):
-        columns = [way[_surest(way, each)] for way, each in zip(line, ways, strict=True)]
-        found.append(Decoded(labels, np.mean(columns, 0), np.median([each.middles() for each in ways], 0)))
+    for labels, line, views in zip(chosen, logs, runs, strict=True):
+        columns = [view[_most_likely_columns(view, each)] for view, each in zip(line, views, strict=True)]
+        found.append(Decoded(labels, np.mean(columns, 0), np.median([each.middles() for each in views], 0)))
     return found
 
 
-def _likeliest(logs: NDArray[np.float64], runs: list[list[_Places]]) -> list[Labels]:
-    """Return of each line the reading of one of its ways that is likeliest in all of them."""
-    # A dict keeps their order: the first of equals counts.
-    reads = [list({tuple(each.labels.tolist()): None for each in ways}) for ways in runs]
+def _choose_readings(logs: NDArray[np.float64], runs: list[list[_Places]]) -> list[Labels]:
+    """Return for each line the greedy reading that is most likely in all of its views together."""
+    # A dict keeps the order, so that the first of equals is chosen.
+    reads = [list({tuple(each.labels.tolist()): None for each in views}) for views in runs]
     chosen = [each[0] for each in reads]
     doubted = [(line, labels) for line, each in enumerate(reads) if len(each) > 1 for labels in each]
     if doubted:
         lines = np.array([line for line, _ in doubted])
-        ways = logs.shape[1]
+        views = logs.shape[1]
         every = np.exp(logs[lines]).reshape(-1, *logs.shape[2:])
-        each_way = [np.array(labels, np.intp) for _, labels in doubted for _ in range(ways)]
-        likely = _forward(every, each_way).reshape(-1, ways).sum(1)
+        each_view = [np.array(labels, np.intp) for _, labels in doubted for _ in range(views)]
+        likely = _forward(every, each_view).reshape(-1, views).sum(1)
         best: dict[int, float] = {}
         for (line, labels), value in zip(doubted, likely.tolist(), strict=True):
             if value > best.get(line, -np.inf):
@@ -88,17 +90,17 @@ def _likeliest(logs: NDArray[np.float64], runs: list[list[_Places]]) -> list[Lab
 
 
 def likelihood(probabilities: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    """Return the logarithm of the probability of these digits in each of the ways, (ways,), however they lie.
+    """Return the log probability of a sequence of digits in each view, (views,), summed over all alignments.
 
-    probabilities: (ways, columns, 11).
+    probabilities: (views, columns, 11).
     """
     return _forward(probabilities, [labels] * len(probabilities))
 
 
 def _forward(probabilities: NDArray[np.float64], labels: list[Labels]) -> NDArray[np.float64]:
-    """Return the logarithm of the probability of each of N sequences of digits, (N,), in columns of its own.
+    """Return the log probability of each of N sequences of digits, (N,), each with its own probabilities.
 
-    probabilities: (N, columns, 11). The forward variables of Graves and others, scaled column by column.
+    probabilities: (N, columns, 11). Uses the forward variables of Graves and others, scaled in every column.
     """
     states = _States(labels)
     emitted = np.where(states.used[:, np.newaxis], states.of(probabilities), 0.0)
@@ -119,28 +121,28 @@ def _forward(probabilities: NDArray[np.float64], labels: list[Labels]) -> NDArra
 
 
 def _runs(logs: NDArray[np.float64]) -> _Places:
-    """What is likeliest column by column: also the likeliest way to lay those digits along the columns."""
+    """Return the greedy reading, the most likely class of each column, and the columns of its digits."""
     best = logs.argmax(1)
     starts = np.flatnonzero(np.diff(best, prepend=-1))
     ends = np.append(starts[1:], len(best))
-    digits = best[starts] != NONE
+    digits = best[starts] != NON_DIGIT
     return _Places(best[starts][digits], starts[digits], ends[digits])
 
 
-def _aligned(logs: NDArray[np.float64], labels: list[Labels]) -> list[_Places]:
-    """Lay each of N sequences of digits along columns of its own, (N, columns, 11), in the likeliest way (Viterbi)."""
+def _align(logs: NDArray[np.float64], labels: list[Labels]) -> list[_Places]:
+    """Align each of N sequences of digits with its own columns, logs (N, columns, 11), with the Viterbi algorithm."""
     states = _States(labels)
     emitted = np.where(states.used[:, np.newaxis], states.of(logs), -np.inf)
     barred = np.where(states.skips, 0.0, -np.inf)
     score = np.full(emitted[:, 0].shape, -np.inf)
     score[:, :2] = emitted[:, 0, :2]
-    steps = np.zeros(emitted.shape, np.intp)  # by how many states each path moved on
-    ways = np.full((3, *score.shape), -np.inf)
+    steps = np.zeros(emitted.shape, np.intp)  # number of states by which each path advanced
+    moves = np.full((3, *score.shape), -np.inf)
     for column in range(1, emitted.shape[1]):
-        ways[0], ways[1, :, 1:], ways[2, :, 2:] = score, score[:, :-1], score[:, :-2] + barred
-        steps[:, column] = ways.argmax(0)
-        score = ways.max(0) + emitted[:, column]
-    # Of the two states that a path may end in the last one wins where they are equal.
+        moves[0], moves[1, :, 1:], moves[2, :, 2:] = score, score[:, :-1], score[:, :-2] + barred
+        steps[:, column] = moves.argmax(0)
+        score = moves.max(0) + emitted[:, column]
+    # A path may end in either of two states; if they are equal, the last one is chosen.
     final = np.where(states.ends, score, -np.inf)
     state = final.shape[1] - 1 - final[:, ::-1].argmax(1)
     numbers = np.arange(len(state))
@@ -155,8 +157,8 @@ def _aligned(logs: NDArray[np.float64], labels: list[Labels]) -> list[_Places]:
     return found
 
 
-def _surest(logs: NDArray[np.float64], places: _Places) -> list[int]:
-    """The column of each digit in which it is likeliest."""
+def _most_likely_columns(logs: NDArray[np.float64], places: _Places) -> list[int]:
+    """Return for each digit the column in which it is most likely."""
     return [
         start + int(logs[start:end, label].argmax())
         for label, start, end in zip(*(each.tolist() for each in places), strict=True)
@@ -164,19 +166,19 @@ def _surest(logs: NDArray[np.float64], places: _Places) -> list[int]:
 
 
 class _States:
-    """The states of N sequences of digits, side by side: a non-digit before, between and after the digits."""
+    """The CTC states of N sequences of digits: a non-digit before, between and after the digits."""
 
     def __init__(self, labels: list[Labels]) -> None:
         lengths = np.array([2 * len(each) + 1 for each in labels])
         places = np.arange(lengths.max())
-        self._digits = np.full((len(labels), len(places)), NONE, np.intp)
+        self._digits = np.full((len(labels), len(places)), NON_DIGIT, np.intp)
         for row, each in zip(self._digits, labels, strict=True):
             row[1 : 2 * len(each) : 2] = each
-        self.used = places < lengths[:, np.newaxis]  # (N, states); shorter sequences have fewer
-        self.ends = self.used & (places >= lengths[:, np.newaxis] - 2)  # those that a path may end in
-        # Whether a state, from the third on, may follow the one before the last: a digit another one.
+        self.used = places < lengths[:, np.newaxis]  # (N, states): which states each sequence has
+        self.ends = self.used & (places >= lengths[:, np.newaxis] - 2)  # states in which a path may end
+        # Whether a state, from the third on, may follow the state two before it: only between different digits.
         self.skips = self._digits[:, 2:] != self._digits[:, :-2]
 
     def of(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each state has in each column: (N, columns, 11) to (N, columns, states)."""
+        """Return the value of each state in each column: (N, columns, 11) to (N, columns, states)."""
         return np.take_along_axis(columns, self._digits[:, np.newaxis], 2)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from edge_runtime.errors import EdgeDigitsError, OutputError
-from edge_runtime.plugins import failed
+from edge_runtime.plugins import failure_message
 from edge_runtime.sinks import ReadingSink, RemoteSink
 from edge_runtime.types import Command, Gray, Reading
 
@@ -65,4 +65,4 @@ def _reported(name: str, known: type[EdgeDigitsError] = OutputError) -> Iterator
     except known:
         raise
     except (Exception, SystemExit) as error:
-        raise OutputError(failed("sink", name, error)) from error
+        raise OutputError(failure_message("sink", name, error)) from error

@@ -6,14 +6,14 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.common.csv_cells import quoted, safe
+from edge_runtime.common.csv_cells import escape_formula, format_csv_row
 from edge_runtime.common.files import READINGS_MODE, Files
 from edge_runtime.errors import OutputError
 from edge_runtime.sinks.appended import AppendedFile
 from edge_runtime.sinks.record import COLUMNS, record
 from edge_runtime.types import Reading
 
-HEAD = quoted(COLUMNS).encode()
+HEAD = format_csv_row(COLUMNS).encode()
 EARLIER = COLUMNS[:-1]  # of version 0.1
 
 
@@ -27,7 +27,9 @@ class CsvSink:
     def write(self, reading: Reading) -> None:
         """See ReadingSink.write."""
         cells = record(reading._replace(text=reading.text.replace("\n", " "))).values()
-        line = quoted(["" if cell is None else safe(cell) if isinstance(cell, str) else str(cell) for cell in cells])
+        line = format_csv_row(
+            ["" if cell is None else escape_formula(cell) if isinstance(cell, str) else str(cell) for cell in cells]
+        )
         self._file.append(line.encode())
 
     def close(self) -> None:
@@ -39,7 +41,7 @@ def _add_columns(path: Path, files: Files) -> None:
     """Give a file that an earlier version wrote the columns that it lacks; raises OutputError, and leaves it then."""
     if not path.is_file():
         return
-    earlier = quoted(EARLIER).encode()
+    earlier = format_csv_row(EARLIER).encode()
     fresh = path.with_name(f".{path.name}.new")
     try:
         with path.open("rb") as file:
@@ -75,4 +77,6 @@ def _copy(path: Path, files: Files, handle: int) -> None:
         next(file)
         files.write(handle, HEAD)
         for cells in csv.reader(line for line in file if line.endswith("\n")):
-            files.write(handle, quoted(cells + [""] * (len(COLUMNS) - len(cells))).encode("utf-8", "surrogateescape"))
+            files.write(
+                handle, format_csv_row(cells + [""] * (len(COLUMNS) - len(cells))).encode("utf-8", "surrogateescape")
+            )

@@ -24,7 +24,7 @@ from typing import Any
 
 import cv2
 
-from edge_runtime.common.text import printable
+from edge_runtime.common.text import make_printable
 from edge_runtime.common.versions import import_failure
 from edge_runtime.errors import FileError, OutputError
 from edge_runtime.sinks.broker import Broker
@@ -248,7 +248,7 @@ class MqttSink:
             try:
                 self._commands.append(Command(text))
             except ValueError:
-                self._tell(f"no command '{printable(text)}' on {message.topic}: there are {', '.join(Command)}")
+                self._tell(f"no command '{make_printable(text)}' on {message.topic}: there are {', '.join(Command)}")
         elif message.payload == ONLINE.encode():  # Home Assistant has begun
             self._announce()
 

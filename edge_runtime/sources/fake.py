@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import SourceError, UsageError
 from edge_runtime.sources.live import Shot
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Gray
 
 SYNTAX = "fake:digits=12345,fps=30,fault=stall@5+2"
@@ -189,11 +189,11 @@ class Fake:
 
 def _page(text: str, plan: Plan) -> NDArray[np.int16]:
     """Draw a page with a margin to move in; without digits, the ink has the colour of the paper."""
-    look = Look(gap=(0.3, 0.6), fall=0.2)
+    look = Appearance(gap=(0.3, 0.6), fall=0.2)
     if not text:
         look = replace(look, ink=look.paper)
     drawn = draw_page([text or "0"], (plan.width, plan.height), plan.size, plan.seed, look)
-    gray = cv2.cvtColor(drawn.picture, cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(drawn.image, cv2.COLOR_BGR2GRAY)
     edge = round(plan.move)
     return np.asarray(cv2.copyMakeBorder(gray, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.int16)
 

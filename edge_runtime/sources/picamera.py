@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_runtime import limits
 from edge_runtime.diagnostics.system import conflicts
-from edge_runtime.errors import MissingLibraryError, SourceError, explain
+from edge_runtime.errors import MissingLibraryError, SourceError, describe_error
 from edge_runtime.sources.live import Shot, plausible
 
 PACKAGES = {"libcamera": "python3-libcamera", "pykms": "python3-kms++", "av": "python3-av", "prctl": "python3-prctl"}
@@ -23,7 +23,7 @@ def _failure(error: Exception) -> MissingLibraryError:
     if not mend and module is not None:
         package = PACKAGES.get(module.partition(".")[0])
         mend = f"sudo apt install {package}" if package else "sudo apt install --reinstall python3-picamera2"
-    reason = f"picamera2 is installed, and importing it fails ({explain(error)})"
+    reason = f"picamera2 is installed, and importing it fails ({describe_error(error)})"
     return MissingLibraryError(f"{reason}: {mend or 'edge-digits doctor shows what is installed'}")
 
 
@@ -48,7 +48,7 @@ class PiCamera:
             raise SourceError(f"there is no camera {self._name}: libcamera-hello --list-cameras shows all") from error
         except RuntimeError as error:
             raise SourceError(
-                f"{self._name} cannot be opened; another program may have it ({explain(error)})"
+                f"{self._name} cannot be opened; another program may have it ({describe_error(error)})"
             ) from error
         try:
             # Without a queue, a request is filled after it is made: no old frames.
@@ -59,7 +59,7 @@ class PiCamera:
             self._camera.start()
         except Exception as error:
             self._camera.close()
-            raise SourceError(f"{self._name} cannot be started ({explain(error)})") from error
+            raise SourceError(f"{self._name} cannot be started ({describe_error(error)})") from error
         self._settled = time.monotonic() + SETTLE_SECONDS
 
     def grab(self) -> Shot | None:

@@ -1,1 +1,1 @@
-"""Drawn digits and pages with known truth, for samples, tests and the simulated camera."""
+"""Drawn digits and pages with known labels, for samples, tests and the simulated camera."""

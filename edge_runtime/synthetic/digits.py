@@ -1,6 +1,7 @@
-"""Draws digits of our own: for samples and tests, which may hold no data set's pixels.
+"""Draw our own digits for samples and tests, which must not contain pixels of a data set.
 
-Each digit is a few strokes in a unit square, bent at random by its seed, smoothed, and drawn with a round pen.
+Each digit consists of a few strokes in a unit square, displaced at random by the seed, smoothed, and drawn with a round
+pen.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
 
-FINE = 4  # drawn this many times larger, then reduced: soft edges that are the same on every processor
+FINE = 4  # drawn this many times larger, then reduced: gives the same soft edges on every processor
 
-# Strokes as (x, y) points, x to the right, y downward, 0..1.
+# Strokes as (x, y) points, x to the right, y down, 0..1.
 STROKES: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
     (((0.52, 0.04), (0.20, 0.20), (0.10, 0.55), (0.28, 0.92), (0.62, 0.94), (0.86, 0.62), (0.80, 0.22), (0.52, 0.04)),),
     (((0.38, 0.24), (0.56, 0.04), (0.54, 0.50), (0.52, 0.97)),),
@@ -40,9 +41,9 @@ STROKES: tuple[tuple[tuple[tuple[float, float], ...], ...], ...] = (
 
 
 def draw_digit(label: int, seed: int, size: int = 28, pen: float = 0.09, bend: float = 0.03) -> Gray:
-    """Draw one digit, bright on 0, filling about three quarters of the picture.
+    """Draw one digit, bright on 0, filling about three quarters of the image.
 
-    label: 0..9. seed: another one, another hand. size: pixels of each side. pen: stroke width and bend: random
+    label: 0..9. seed: selects a handwriting. size: pixels of each side. pen: stroke width, and bend: random
     displacement of the strokes' points, both as shares of `size`. Returns uint8 (size, size).
     """
     random = np.random.default_rng((seed, label))
@@ -61,9 +62,9 @@ Colour = tuple[int, int, int]  # blue, green, red, each 0..255
 
 @dataclass(frozen=True)
 class Light:
-    """What a camera adds to a photograph."""
+    """Effects of a camera on a photograph."""
 
-    loss: float = 0.0  # 0..1: the share of the light that is lost towards the far corner
+    loss: float = 0.0  # 0..1: share of the light that is lost towards the bottom right corner
     noise: float = 0.0  # gray levels, standard deviation
 
 
@@ -76,10 +77,10 @@ def draw_photograph(
     light: Light = Light(),
     seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Draw a digit as a camera would see it.
+    """Draw a photograph of a digit.
 
-    digit: from `draw_digit`. size: width and height in pixels. at: its left top corner (x, y). seed: of the noise.
-    Returns uint8 (height, width, 3).
+    digit: from `draw_digit`. size: width and height in pixels. at: top left corner (x, y) of the digit. seed: of the
+    noise. Returns uint8 (height, width, 3).
     """
     (width, height), (x, y) = size, at
     cover = np.zeros((height, width, 1), np.float32)
@@ -91,7 +92,7 @@ def draw_photograph(
 
 
 def _smooth(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:
-    """A Catmull-Rom spline through the points (n, 2); a point given twice is a corner."""
+    """Return a Catmull-Rom spline through points (n, 2); a point given twice is a corner."""
     padded = np.concatenate([points[:1], points, points[-1:]])
     t = np.linspace(0, 1, steps, endpoint=False)[:, np.newaxis]
     parts = []

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
-from edge_runtime.images.light import lit
-from edge_runtime.images.resize import linear, smaller
+from edge_runtime.images.light import divide_by_paper
+from edge_runtime.images.resize import resize_area, resize_linear
 from edge_runtime.types import Box, Gray
 
 SIDE = 160  # pixels: the longer side of the reduced image
@@ -70,10 +70,10 @@ class Scene:
         height, width = gray.shape
         factor = max(1.0, max(height, width) / SIDE)
         size = (max(1, round(width / factor)), max(1, round(height / factor)))
-        small = smaller(gray, *size)
+        small = resize_area(gray, *size)
         every = np.ascontiguousarray(small[STEP // 2 :: STEP, STEP // 2 :: STEP]) if min(size) > STEP else small
         paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
-        ink = lit(small, linear(paper, *size), DARK, LEVEL)
+        ink = divide_by_paper(small, resize_linear(paper, *size), DARK, LEVEL)
         if self._usual is None or gray.shape != self._shape:  # the first, or of another size
             self._usual, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
         self._now = (ink, paper)

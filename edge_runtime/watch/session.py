@@ -10,12 +10,12 @@ from typing import TypeVar
 import cv2
 
 from edge_runtime.backends import AUTO
-from edge_runtime.bundles.bundle import load_bundle, load_lines
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
 from edge_runtime.classifier import Classifier
-from edge_runtime.diagnostics.selftest import first_working
+from edge_runtime.diagnostics.selftest import find_working_backend
 from edge_runtime.errors import OutputError
 from edge_runtime.limits import LOOK_SECONDS
-from edge_runtime.pipeline import Reader, open_lines
+from edge_runtime.pipeline import Reader, open_line_recognizer
 from edge_runtime.sinks import ReadingSink
 from edge_runtime.sinks.fan_out import Sinks
 from edge_runtime.sinks.targets import state_folder
@@ -135,9 +135,9 @@ class WatchSession:
         cv2.setNumThreads(settings.threads)  # more threads gain nothing on small images, and slow other programs down
         bundle, backend = load_bundle(settings.model), settings.backend
         if backend == AUTO:  # one that crashes on this processor would end a watch that nobody attends
-            backend = first_working(bundle, load_lines(), tell=warn)
+            backend = find_working_backend(bundle, load_line_bundle(), report=warn)
         # The line recogniser at once: its notices come before the first frame.
-        reader = Reader(Classifier(bundle, backend, settings.threads), lines=open_lines(backend) or False)
+        reader = Reader(Classifier(bundle, backend, settings.threads), lines=open_line_recognizer(backend) or False)
         self._sinks = Sinks(settings.targets, replace(settings.sinks, say=self._observer.say), self._own_sinks)
         last = self._memory.load() if self._memory else None
         watching = Watch(reader, self._camera.name, settings.stable, settings.rules, last)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
-from edge_runtime.synthetic.pages import Look, draw_page
+from edge_runtime.synthetic.pages import Appearance, draw_page
 from tools.arm64.device import try_installer
 from tools.arm64.sizes import SMALLEST, installed, parts
 from tools.arm64.userland import PROCESSORS, FetchError, Processor, Userland
@@ -44,12 +44,12 @@ COMMANDS = {
     "batch-classify": ["batch-classify", "samples", "--jobs", "2", "--output", "{out}/results.csv"],
 }
 PAGES = (
-    (["0123456789", "31415"], (640, 480), 40, Look(noise=5)),
-    (["27182818"], (640, 480), 60, Look(touching=0.9, slope=0.05)),
-    (["123", "456"], (1280, 960), 90, Look(ruling="squares", fall=0.5, noise=4)),
-    (["125", "4081"], (1920, 1080), 70, Look(touching=0.5, separators=0.3, shadow=0.4, perspective=0.03)),
-    (["1234567890"] * 2, (4056, 3040), 200, Look(touching=0.2, fall=0.6, noise=5)),
-    (["314", "159"], (700, 300), 45, Look(ink=(240, 240, 240), paper=(40, 60, 50), gap=(-0.05, 0.1), texture=6)),
+    (["0123456789", "31415"], (640, 480), 40, Appearance(noise=5)),
+    (["27182818"], (640, 480), 60, Appearance(touching=0.9, slope=0.05)),
+    (["123", "456"], (1280, 960), 90, Appearance(ruling="squares", fall=0.5, noise=4)),
+    (["125", "4081"], (1920, 1080), 70, Appearance(touching=0.5, separators=0.3, shadow=0.4, perspective=0.03)),
+    (["1234567890"] * 2, (4056, 3040), 200, Appearance(touching=0.2, fall=0.6, noise=5)),
+    (["314", "159"], (700, 300), 45, Appearance(ink=(240, 240, 240), paper=(40, 60, 50), gap=(-0.05, 0.1), texture=6)),
 )  # rows, size and digits' height in pixels, look
 RESULTS = {"batch-classify": "results.csv"}  # the result of a command whose output contains its duration
 
@@ -71,7 +71,7 @@ def draw_crops() -> Iterator[np.ndarray]:
 def draw_pages() -> Iterator[np.ndarray]:
     """Return drawn pages of many sizes, lights and hands, some with touching digits: uint8 (height, width)."""
     for seed, (rows, size, height, look) in enumerate(PAGES):
-        colour = draw_page(rows, size, height, seed, look).picture
+        colour = draw_page(rows, size, height, seed, look).image
         yield np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), np.uint8)
 
 

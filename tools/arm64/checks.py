@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import open_backend
-from edge_runtime.bundles.bundle import load_bundle, load_lines, names
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle, names
 from edge_runtime.classifier import Classifier
-from edge_runtime.lines.recogniser import leaning
+from edge_runtime.lines.recognizer import slant_lines
 from edge_runtime.normalise import normalise_all
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Gray
@@ -33,8 +33,8 @@ def main(source: str, target: str) -> None:
             found[f"{model} {backend}"] = open_backend(backend, load_bundle(model))[1].run(digits)
     found |= _pages(pages)
     for backend in BACKENDS:
-        lines = np.concatenate([found["lines of pages"], leaning(found["lines of pages"])])
-        found[f"lines {backend}"] = open_backend(backend, load_lines())[1].run(lines)
+        lines = np.concatenate([found["lines of pages"], slant_lines(found["lines of pages"])])
+        found[f"lines {backend}"] = open_backend(backend, load_line_bundle())[1].run(lines)
     np.savez(target, **found)
 
 
@@ -45,7 +45,7 @@ def _pages(pages: list[Gray]) -> dict[str, NDArray[Any]]:
         steps = reader.find(page)
         ink += [steps.ink.strength.ravel(), steps.ink.mask.ravel(), steps.ink.sure.ravel()]
         lines += [line for row in steps.rows for line in row.lines]
-        digits += [(digit.label, digit.confidence, *digit.box) for digit in reader.decided(steps).digits]
+        digits += [(digit.label, digit.confidence, *digit.box) for digit in reader.decide(steps).digits]
         scene = Scene()
         glances.append(scene.look(page, 0.0).inked)
     return {

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import OutputError
-from edge_runtime.types import NONE as NON_DIGIT
+from edge_runtime.types import NON_DIGIT
 from train.augmentation.augment import Augmenter
 from train.data.mnist import Bytes
 from train.data.pool import ImagePool, read_whole, write_whole

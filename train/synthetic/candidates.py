@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.find.lattice import crop
-from edge_runtime.find.reading import find_digits, on_page
+from edge_runtime.find.reading import find_digits, to_page_box
 from edge_runtime.images.files import to_gray
 from edge_runtime.normalise import normalise_all
-from edge_runtime.synthetic.pages import Digits, Look, draw_page
-from edge_runtime.types import NONE as NON_DIGIT
-from edge_runtime.types import Box, Classification, Gray, Images
+from edge_runtime.synthetic.pages import Appearance, DrawDigit, draw_page
+from edge_runtime.types import NON_DIGIT, Box, Classification, Gray, Images
 
 SAME = 0.8  # intersection over union with a digit's box from which a candidate is that digit
 OTHER = 0.55  # below this with every digit a candidate is a non-digit; those in between are left out
@@ -44,27 +43,27 @@ def draw_candidates(images: Images, labels: NDArray[np.uint8], pages: int, seed:
     return Candidates(np.concatenate([each.images for each in found]), np.concatenate([each.labels for each in found]))
 
 
-def _of_page(pick: Digits, random: np.random.Generator) -> Candidates:
+def _of_page(pick: DrawDigit, random: np.random.Generator) -> Candidates:
     text = "".join(map(str, random.integers(0, 10, random.integers(2, 7))))
     height = int(random.integers(20, 60))
     drawn = draw_page(
         [text], (round(1.1 * height * (len(text) + 1.5)), round(1.6 * height)), height, int(random.integers(1 << 30)),
         _look(random), pick,
     )  # fmt: skip
-    found = find_digits(to_gray(drawn.picture), _unsure)
+    found = find_digits(to_gray(drawn.image), _unsure)
     crops, labels = [], []
     for row in found.rows:
         for candidate in row.candidates:
-            label = _label(on_page(candidate.box, row, found.ink.factor), drawn.boxes[0], text)
+            label = _label(to_page_box(candidate.box, row, found.ink.factor), drawn.boxes[0], text)
             if label is not None:
                 crops.append(crop(candidate, row.pieces))
                 labels.append(label)
     return Candidates(normalise_all(crops), np.array(labels, np.int64))
 
 
-def _look(random: np.random.Generator) -> Look:
+def _look(random: np.random.Generator) -> Appearance:
     ink, paper = int(random.integers(0, 90)), int(random.integers(150, 240))
-    return Look(
+    return Appearance(
         ink=(ink,) * 3,
         paper=(paper,) * 3,
         gap=(-0.1, 0.4),

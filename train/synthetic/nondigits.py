@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.normalise import SIZE, is_blank, normalise
-from edge_runtime.types import NONE as NON_DIGIT
-from edge_runtime.types import Gray, Images
+from edge_runtime.types import NON_DIGIT, Gray, Images
 from train.augmentation import augment
 from train.augmentation.augment import Augmenter
 from train.augmentation.settings import MILD, STRONG

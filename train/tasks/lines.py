@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundles.bundle import LINE, Bundle, load_lines
+from edge_runtime.bundles.bundle import LINE, Bundle, load_line_bundle
 from edge_runtime.common.versions import versions
 from edge_runtime.find import line
 from edge_runtime.find.ink import find_ink
 from edge_runtime.images.files import to_gray
 from edge_runtime.lines.ctc import decode
-from edge_runtime.lines.recogniser import seen
-from edge_runtime.synthetic.pages import Look, draw_page
-from edge_runtime.types import NONE as NON_DIGIT
-from edge_runtime.types import Images
+from edge_runtime.lines.recognizer import decode_lines
+from edge_runtime.synthetic.pages import Appearance, draw_page
+from edge_runtime.types import NON_DIGIT, Images
 from train import card
 from train.data.mnist import Mnist
 from train.data.pool import ImagePool
@@ -131,7 +130,7 @@ class LineTask:
         By default all are accepted: the blank of the columns has already told digits from non-digits.
         """
         logits, labels = [], []
-        for decoded, text in zip(seen(logits_of, sample.images), sample.truth, strict=True):
+        for decoded, text in zip(decode_lines(logits_of, sample.images), sample.truth, strict=True):
             read = "".join(map(str, decoded.labels))
             aligned = np.full(len(read), NON_DIGIT)  # a digit that is read and is not in the text
             for kind, first, last, start, stop in SequenceMatcher(None, read, text, autojunk=False).get_opcodes():
@@ -143,8 +142,10 @@ class LineTask:
 
     def golden_images(self) -> tuple[Images, int]:
         """Return the row of each of some drawn pages, uint8 (N, 32, 192)."""
-        pages = (draw_page([text], (320, 90), 50, seed, Look(gap=(0.0, 0.2))) for seed, text in enumerate(GOLDEN_TEXTS))
-        return np.stack([line.line_image(find_ink(to_gray(page.picture)).strength) for page in pages]), 1
+        pages = (
+            draw_page([text], (320, 90), 50, seed, Appearance(gap=(0.0, 0.2))) for seed, text in enumerate(GOLDEN_TEXTS)
+        )
+        return np.stack([line.line_image(find_ink(to_gray(page.image)).strength) for page in pages]), 1
 
     def card(self, exported: Exported) -> dict[str, bytes]:
         """Return the card and the image of training lines."""
@@ -155,7 +156,7 @@ class LineTask:
 
     def load(self, folder: Path) -> Bundle:
         """Open a bundle that reads lines."""
-        return load_lines(folder)
+        return load_line_bundle(folder)
 
 
 class LineSession:

@@ -1,9 +1,9 @@
-"""Formats of image files, one file each; `identify` finds the right one.
+"""Image file formats, one file each; `identify` selects the format.
 
-In: the bytes of a file. Out: its images, each checked and not decoded yet (`encoded.Encoded`).
+In: the bytes of a file. Out: its images, checked but not decoded yet (`encoded.Encoded`).
 
-A parser checks everything that decides on the cost of decoding, and hands OpenCV bytes that hold nothing else. Where
-the cost is not known before, `isolated` decodes in a process of its own, with limits of memory and processor time.
+A parser checks everything that determines the cost of decoding, and passes only checked bytes to OpenCV. If the cost is
+not known in advance, `isolated` decodes in a separate process with limits on memory and processor time.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,14 +20,14 @@ EXTRA = "pip install 'edge-digits[formats]'"
 
 
 class Format(NamedTuple):
-    """A format of image files."""
+    """An image file format."""
 
-    name: str  # as users know it
-    suffixes: tuple[str, ...]  # of file names, lower case
-    module: str  # in this package: has `images(data)`; empty if the format is not read
-    library: str = ""  # what the module imports, of the extra [formats]
+    name: str  # as shown to users
+    suffixes: tuple[str, ...]  # suffixes of file names, lower case
+    module: str  # in this package, with `images(data)`; empty if not supported
+    library: str = ""  # library of the extra [formats] that the module imports
     isolated: bool = False  # decoded only in a process with limits
-    advice: str = ""  # what to do with such a file if the format is not read
+    advice: str = ""  # what to do with such a file if not supported
 
 
 FORMATS = (
@@ -73,11 +73,11 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}
-_PDF_REACH = 1024  # bytes: a PDF may have as much before its signature
+_PDF_REACH = 1024  # bytes: a PDF may have this much before its signature
 
 
 def identify(data: bytes) -> Format:
-    """Return the format that bytes begin like; raises NotAnImageError, also for a format that is not read."""
+    """Return the format of a file by its first bytes; raises NotAnImageError, also for unsupported formats."""
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             found = _BY_NAME[name]
@@ -91,43 +91,43 @@ def identify(data: bytes) -> Format:
         elif b"%PDF-" in data[:_PDF_REACH]:
             found = _BY_NAME["PDF"]
         else:
-            raise NotAnImageError(f"this is no image: {_READ} are read")
+            raise NotAnImageError(f"this is not an image: {_READ} are supported")
     if not found.module:
-        raise NotAnImageError(f"this is a file of the format {found.name}, which is not read: {found.advice}")
+        raise NotAnImageError(f"this is a file of the format {found.name}, which is not supported: {found.advice}")
     return found
 
 
 @cache
 def parser(module: str) -> Callable[[bytes], Iterable[Encoded]]:
-    """Return a format's `images`; raises MissingLibraryError where its library is not installed."""
+    """Return the function `images` of a format; raises MissingLibraryError if its library is not installed."""
     images: Callable[[bytes], Iterable[Encoded]] = import_module(f"{__name__}.{module}").images
     return images
 
 
 def format_of_name(name: str) -> Format | None:
-    """Return the format that a file's suffix stands for; None if it is no image's."""
+    """Return the format for the suffix of a file name; None if it is not that of an image."""
     return _BY_SUFFIX.get(name[name.rfind(".") :].lower())
 
 
 def is_image_name(name: str) -> bool:
-    """Tell by its suffix whether a file is of a format that is read, with or without the extra [formats]."""
+    """Return whether a suffix is that of a supported format, with or without the extra [formats]."""
     found = format_of_name(name)
     return found is not None and bool(found.module)
 
 
 def needs_extra(name: str) -> str:
-    """Return the command that installs what a file of this name needs; empty if nothing is missing."""
+    """Return the command that installs the library for a file of this name; empty if nothing is missing."""
     found = format_of_name(name)
     return EXTRA if found is not None and found.library and not is_installed(found.library) else ""
 
 
 def advice(name: str) -> str:
-    """Return what to do with an image file of a format that is not read; empty if it is read or is no image."""
+    """Return what to do with a file of an unsupported image format; empty for any other file."""
     found = format_of_name(name)
     return found.advice if found is not None else ""
 
 
 @cache
 def is_installed(library: str) -> bool:
-    """Tell whether a library can be found, without importing it."""
+    """Return whether a library can be found, without importing it."""
     return find_spec(library) is not None

@@ -1,7 +1,7 @@
-"""AVIF, decoded by libavif through Pillow: the only file that imports that.
+"""AVIF, decoded by libavif through Pillow: the only file that imports Pillow.
 
-OpenCV's decoder takes twice the memory, and builds before 4.12 have none. Only for a process with limits: what a file
-costs cannot be told from its header.
+OpenCV's decoder needs twice the memory, and builds before 4.12 have none. Only for a process with limits: the header
+does not show the cost of decoding.
 """
 
 import io
@@ -17,13 +17,13 @@ from edge_runtime.images.formats.exif import orientation
 
 try:
     from PIL import AvifImagePlugin, Image
-except Exception as error:  # those before 11.3 have no such plugin
+except Exception as error:  # versions before 11.3 lack this plugin
     raise import_failure("AVIF", "PIL", "pillow", EXTRA, error) from error
 if not AvifImagePlugin.SUPPORTED:
     raise MissingLibraryError("AVIF cannot be used: this pillow has no libavif: pip install --upgrade pillow")
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-Image.MAX_IMAGE_PIXELS = None  # our own limit comes before decoding
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before decoding
 
 
 def images(data: bytes) -> tuple[Encoded]:
@@ -33,15 +33,15 @@ def images(data: bytes) -> tuple[Encoded]:
         width, height = file.size
         turn = orientation(file.info.get("exif", b""))
         frames = int(getattr(file, "n_frames", 1))
-    except Exception as error:  # libavif's errors come as many kinds
-        raise DamagedImageError("the AVIF is broken or of a kind that cannot be decoded") from error
+    except Exception as error:  # errors of libavif have many types
+        raise DamagedImageError("the AVIF is broken or not supported") from error
     note = f"animation of {frames} frames: the first was read" if frames > 1 else ""
     return (Encoded(width, height, 9 * width * height, partial(_decode, file), turn, note=note, exact=False),)
 
 
 def _decode(file: Image.Image) -> Pixels:
     try:
-        # Gray in Pillow: its copies of colours are large.
+        # Convert to gray in Pillow, because its colour copies are large.
         return np.asarray(file.convert("LA" if file.mode == "RGBA" else "L"))
     except MemoryError:
         raise

@@ -1,4 +1,4 @@
-"""Boxes of ISO/IEC 14496-12, which JPEG 2000, HEIF, AVIF and JPEG XL share."""
+"""Boxes of ISO/IEC 14496-12, used by JPEG 2000, HEIF, AVIF and JPEG XL."""
 
 import struct
 
@@ -7,7 +7,7 @@ from edge_runtime.errors import DamagedImageError
 
 
 def find(data: bytes, wanted: bytes) -> int:
-    """Return where the data of the first outer box of a kind begins; raises DamagedImageError if there is none."""
+    """Return the offset of the data of the first top-level box of a type; raises DamagedImageError if there is none."""
     at = 0
     for _ in range(limits.BOXES):
         if at + 8 > len(data):
@@ -26,7 +26,7 @@ def find(data: bytes, wanted: bytes) -> int:
 
 
 def brands(data: bytes) -> set[bytes]:
-    """The kinds of file that a file says it is, from its first box; empty if that is another."""
+    """Return the brands of a file from its first box, ftyp; empty if it has another first box."""
     size, kind = struct.unpack_from(">I4s", data)
     if kind != b"ftyp" or not 16 <= size <= 1024 or size > len(data):
         return set()

@@ -1,4 +1,4 @@
-"""One image of a file: checked and not decoded yet, which every format's parser yields; and decoded."""
+"""One image of a file: checked but not decoded, as yielded by the parsers, and decoded."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,18 +13,18 @@ Pixels = NDArray[np.generic]  # (height, width) or (height, width, 1..4): gray, 
 
 
 class Encoded(NamedTuple):
-    """What a parser found out about one image before any of its pixels is allocated."""
+    """The result of parsing one image, before any of its pixels is allocated."""
 
     width: int  # pixels
     height: int  # pixels
-    work: int  # bytes: the most that `decode` takes, its result included
+    work: int  # bytes: maximum memory of `decode`, including its result
     decode: Callable[[], Pixels]  # raises InputError
-    orientation: int = 1  # as EXIF counts, 1 to 8; `decode` does not turn the image
+    orientation: int = 1  # EXIF orientation, 1 to 8; `decode` does not apply it
     page: int = 1  # from 1
     pages: int = 1
     note: str = ""  # see DecodedImage
-    exact: bool = True  # no lossy compression has changed the pixels' values
-    isolate: bytes = b""  # this image as a file of its own, if only a process with limits may decode it
+    exact: bool = True  # False after lossy compression
+    isolate: bytes = b""  # this image as a separate file, if only a process with limits may decode it
 
 
 class DecodedImage(NamedTuple):
@@ -33,15 +33,15 @@ class DecodedImage(NamedTuple):
     gray: Gray  # (height, width), 0 black to 255 white
     page: int = 1  # its number in the file, from 1
     pages: int = 1  # pages of the file
-    note: str = ""  # one line on what was left out, such as "animation of 12 frames: the first was read"
+    note: str = ""  # what was not read, in one line, such as "animation of 12 frames: the first was read"
 
 
 class FailedPage(NamedTuple):
-    """A page that cannot be decoded, of a file that may have others that can."""
+    """A page that cannot be decoded; other pages of the file may be readable."""
 
     page: int  # from 1
     pages: int
     error: InputError
 
 
-Failed = Callable[[FailedPage], object]  # gets each page that cannot be decoded
+Failed = Callable[[FailedPage], object]  # called with each page that cannot be decoded

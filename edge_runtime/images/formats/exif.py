@@ -1,14 +1,14 @@
-"""The orientation in EXIF data (Exif 2.32, tag 274), which is a small TIFF file."""
+"""Read the orientation from EXIF data (Exif 2.32, tag 274), a small TIFF file."""
 
 import struct
 
-BYTES = 64 * 1024  # bytes of EXIF data that are looked at
-ENTRIES = 256  # entries of its first directory that are looked at
+BYTES = 64 * 1024  # bytes of EXIF data that are examined
+ENTRIES = 256  # entries of the first directory that are examined
 _ORIENTATION, _SHORT = 274, 3
 
 
 def orientation(exif: bytes) -> int:
-    """Return 1 to 8; 1, upright, where the data is broken or does not say."""
+    """Return the orientation, 1 to 8; 1 (upright) if the data is broken or has none."""
     exif = exif[:BYTES].removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:

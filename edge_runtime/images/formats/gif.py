@@ -1,6 +1,6 @@
-"""GIF (87a and 89a), the first image in it, decoded here.
+"""GIF (87a and 89a): the first image, decoded here.
 
-OpenCV reads GIF since 4.11 only, takes quadratic time for a stream of clear codes, and refuses some intact files.
+OpenCV reads GIF only since 4.11, needs quadratic time for a stream of clear codes, and refuses some intact files.
 """
 
 import struct
@@ -13,13 +13,13 @@ from edge_runtime.errors import DamagedImageError, TooLargeError
 from edge_runtime.images.formats.encoded import Encoded, Pixels
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
-_CONTROL = 0xF9  # the extension that names the transparent colour
-_TABLE_BYTES = 16 << 20  # the longest strings that a table of 4,096 can hold, and Python's share of them
+_CONTROL = 0xF9  # the extension with the transparent colour
+_TABLE_BYTES = 16 << 20  # memory of a table of 4,096 strings of the greatest lengths
 _LUMA = np.array((299, 587, 114))  # thousandths of red, green and blue (ITU-R BT.601)
 
 
 def images(data: bytes) -> tuple[Encoded]:
-    """Parse a GIF file; raises InputError, or IndexError or struct.error where it is truncated."""
+    """Parse a GIF file; raises InputError, or IndexError or struct.error if it is truncated."""
     palette = _palette(data, 13, data[10])
     at, frames, transparent, first, blocks = 13 + len(palette), 0, None, 0, 0
     while data[at] != _TRAILER:
@@ -32,7 +32,7 @@ def images(data: bytes) -> tuple[Encoded]:
             first = first or at
             at += 11 + len(_palette(data, at + 10, data[at + 9]))
         else:
-            raise DamagedImageError("the GIF is broken: it has a block that makes no sense")
+            raise DamagedImageError("the GIF is broken: it has an invalid block")
         length = 1
         while length:
             length = data[at]
@@ -52,7 +52,7 @@ def images(data: bytes) -> tuple[Encoded]:
 
 
 def _palette(data: bytes, at: int, flags: int) -> bytes:
-    """The colour table there, if the flags say that there is one: red, green and blue of each colour."""
+    """Return the colour table at an offset, red, green and blue of each colour; empty if the flags show none."""
     size = 3 << (flags & 7) + 1 if flags & 0x80 else 0
     if at + size > len(data):
         raise IndexError
@@ -67,7 +67,7 @@ def _decode(
     while length := data[at]:
         blocks.append(data[at + 1 : at + 1 + length])
         at += 1 + length
-    indices = _unpacked(b"".join(blocks), data[start], width * height)
+    indices = _decompress(b"".join(blocks), data[start], width * height)
     rows = np.frombuffer(indices, np.uint8).reshape(height, width)
     if interlaced:
         order = [row for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for row in range(first, height, step)]
@@ -83,10 +83,10 @@ def _decode(
     return np.dstack([gray[rows], alpha[rows]])
 
 
-def _unpacked(data: bytes, least: int, size: int) -> bytearray:
-    """Undo the LZW compression: `size` bytes. least: bits of a colour's index."""
+def _decompress(data: bytes, least: int, size: int) -> bytearray:
+    """Decompress LZW data to `size` bytes. least: bits of a colour index."""
     if not 1 <= least <= 8:
-        raise DamagedImageError("the GIF is broken: its code size makes no sense")
+        raise DamagedImageError("the GIF is broken: its code size is invalid")
     clear, stop = 1 << least, (1 << least) + 1
     table = [bytes((index,)) for index in range(clear)] + [b"", b""]
     out, previous = bytearray(), b""

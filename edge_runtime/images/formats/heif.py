@@ -1,6 +1,6 @@
 """HEIC and HEIF, decoded by libheif through pi-heif: the only file that imports it.
 
-Only for a process with limits: what a file costs cannot be told from its header.
+Only for a process with limits: the header does not show the cost of decoding.
 """
 
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ try:
 except Exception as error:
     raise import_failure("HEIC", "pi_heif", "pi-heif", EXTRA, error) from error
 
-# One thread, and the images alone: neither thumbnails nor depth.
+# One thread, and only the images: no thumbnails, depth or auxiliary images.
 pi_heif.options.DECODE_THREADS = 1
 pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
 
 
 def images(data: bytes) -> Iterator[Encoded]:
-    """Parse a file; yields its main image first. Raises DamagedImageError."""
+    """Parse a file; yields the primary image first. Raises DamagedImageError."""
     try:
         file = pi_heif.open_heif(data, bgr_mode=True)
         found = [file[file.primary_index], *(image for at, image in enumerate(file) if at != file.primary_index)]
         sizes = [image.size for image in found]
-    except Exception as error:  # libheif's errors come as many kinds
-        raise DamagedImageError("the HEIC is broken or of a kind that cannot be decoded") from error
+    except Exception as error:  # errors of libheif have many types
+        raise DamagedImageError("the HEIC is broken or not supported") from error
     for number, (image, (width, height)) in enumerate(zip(found, sizes, strict=True), 1):
         work = 6 * width * height
         yield Encoded(width, height, work, partial(_decode, image), page=number, pages=len(found), exact=False)

@@ -1,9 +1,10 @@
-"""Decodes in a process of its own, which has limits of memory and of processor time.
+"""Decode in a separate process with limits on memory and processor time.
 
-For data whose cost is not known before it is decoded, and for decoders that may crash: whatever the data does to that
-process costs one clear error. The process starts when it is needed, is kept for the next file, and ends with this one.
+This is for data whose cost is not known before decoding, and for decoders that may crash: whatever happens in that
+process, the caller gets one clear error. The process is started on demand, kept for the next file, and ended with ours.
 
-Each message is a line of JSON and the bytes that it announces: we send a file, then ask for one image after another.
+Each message is a line of JSON, followed by the bytes that it announces: the parent sends a file, then requests one
+image after another.
 """
 
 import atexit
@@ -24,16 +25,16 @@ from edge_runtime import errors, limits
 from edge_runtime.errors import DamagedImageError, InputError, TooLargeError
 from edge_runtime.images.formats.encoded import DecodedImage, Failed, FailedPage
 
-# The process finds the package where we did, whatever its own environment says.
+# The process imports the package from our sys.path, whatever its own environment.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from edge_runtime.images.decoder import main; main()"
 _SETTINGS = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"),
-    "MALLOC_MMAP_THRESHOLD_": "262144",  # bytes: larger blocks go back to the system when they are free
+    "MALLOC_MMAP_THRESHOLD_": "262144",  # bytes: larger blocks are returned to the system when freed
 }
 
 
 def images(data: bytes, name: str, max_pixels: int, failed: Failed | None = None) -> Iterator[DecodedImage]:
-    """Decode a file's images one at a time; name: of its format. `failed` and errors as for `image.decode_images`."""
+    """Decode the images of a file one at a time. name: its format. `failed` and errors as for `files.decode_images`."""
     process = _take()
     usable = False
     try:
@@ -41,10 +42,10 @@ def images(data: bytes, name: str, max_pixels: int, failed: Failed | None = None
         del data
         while found := process.ask(failed):
             yield found
-            del found  # or it would stay until the next one is there
+            del found  # frees it before the next one is loaded
         usable = True
     except GeneratorExit:
-        with suppress(_DiedError):  # the caller has seen enough
+        with suppress(_DiedError):  # the caller needs no more images
             process.send({"stop": True})
             usable = True
         raise
@@ -52,7 +53,7 @@ def images(data: bytes, name: str, max_pixels: int, failed: Failed | None = None
         usable = True
         raise
     except _DiedError as died:
-        raise _explained(died.code, name) from None
+        raise _describe_death(died.code, name) from None
     finally:
         if usable:
             _give_back(process)
@@ -61,7 +62,7 @@ def images(data: bytes, name: str, max_pixels: int, failed: Failed | None = None
 
 
 class _DiedError(Exception):
-    """The process has ended, or hangs and was ended; `code` as `subprocess` gives it, None for a hang."""
+    """The process has ended or hangs. code: its exit code as in `subprocess`; None if it hangs."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__()
@@ -69,10 +70,10 @@ class _DiedError(Exception):
 
 
 class _Process:
-    """The process, and one file at a time that it decodes."""
+    """The decoding process; it decodes one file at a time."""
 
     def __init__(self) -> None:
-        self.owner = os.getpid()  # a fork of ours must leave it alone
+        self.owner = os.getpid()  # a forked child must not use it
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, *sys.path],
@@ -82,7 +83,7 @@ class _Process:
                 env=os.environ | _SETTINGS,
             )
         except (OSError, ValueError) as error:
-            raise errors.FileError(f"the process that decodes such files cannot be started: {error}") from error
+            raise errors.FileError(f"the decoding process cannot be started: {error}") from error
         self.pid = self._process.pid
         self._in, self._out = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
@@ -95,9 +96,9 @@ class _Process:
             raise self._died() from None
 
     def ask(self, failed: Failed | None) -> DecodedImage | None:
-        """Return the next image, None after the last; raises what decoding it raised, or _DiedError.
+        """Return the next image, or None after the last one; raises the error of decoding it, or _DiedError.
 
-        failed: gets the pages before it that could not be decoded.
+        failed: called with the pages before it that could not be decoded.
         """
         self.send({"next": True})
         try:
@@ -134,11 +135,11 @@ class _Process:
             self._process.kill()
             self._process.wait()
         for pipe in (self._in, self._out):
-            with suppress(OSError):  # what was not sent yet
+            with suppress(OSError):  # unsent data
                 pipe.close()
 
 
-def _explained(code: int | None, name: str) -> InputError:
+def _describe_death(code: int | None, name: str) -> InputError:
     if code == -signal.SIGPROF:
         return TooLargeError(f"decoding the {name} takes too long: save it smaller or in another format")
     if code is None:

@@ -1,7 +1,7 @@
 """JPEG (ITU-T T.81): baseline, extended and progressive, Huffman-coded, 8 bits.
 
-OpenCV gets a file without its comments and application data, but for JFIF's and Adobe's, which say what the components
-mean. Everything else is checked up to the end marker; what follows that (a phone's film, a second image) is left out.
+OpenCV gets the file without comments and application data, except those of JFIF and Adobe, which define the meaning of
+the components. Everything else is checked up to the end marker; data after it (a video, a second image) is dropped.
 """
 
 import re
@@ -16,16 +16,16 @@ from edge_runtime.images.formats.encoded import Encoded
 from edge_runtime.images.formats.exif import BYTES, orientation
 
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker in coded data that is neither stuffing nor restart
-_FILL = re.compile(rb"\xff+")  # before a marker may be as many as one likes
+_FILL = re.compile(rb"\xff+")  # any number of fill bytes may precede a marker
 _LENGTH, _FRAME = struct.Struct(">H"), struct.Struct(">HBHHB")
 _SOI, _EOI, _SOS, _APP0, _APP1, _APP14, _COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xFE
 _TABLES = frozenset((0xC4, 0xDB, 0xDD))  # Huffman tables, quantisation tables, restart interval
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
-_BLOCK_BYTES = 128  # of the coefficients of 8x8 samples, which libjpeg keeps where there are several scans
+_BLOCK_BYTES = 128  # bytes of the coefficients of 8x8 samples, which libjpeg keeps for several scans
 
 
 class Stream(NamedTuple):
-    """What the markers of a JPEG stream say, all of them checked."""
+    """The checked contents of the markers of a JPEG stream."""
 
     width: int
     height: int
@@ -33,19 +33,19 @@ class Stream(NamedTuple):
     blocks: int  # of 8x8 samples, in all components
     progressive: bool
     scans: int
-    kept: list[tuple[int, int]]  # what OpenCV is to get: from and to
-    end: int  # the place behind the end marker
+    kept: list[tuple[int, int]]  # parts for OpenCV: start and end
+    end: int  # offset after the end marker
     orientation: int
 
     @property
     def work(self) -> int:
-        """Bytes that libjpeg takes beside the pixels: rows of all components, and coefficients if it keeps them."""
+        """Memory of libjpeg in bytes beside the pixels: rows of all components, and coefficients if it keeps them."""
         rows = 64 * self.components * (self.width + 64)
         return rows + (_BLOCK_BYTES * self.blocks if self.progressive or self.scans > 1 else 0)
 
 
 def images(data: bytes) -> tuple[Encoded]:
-    """Parse a JPEG file; raises InputError, or IndexError or struct.error where it is truncated."""
+    """Parse a JPEG file; raises InputError, or IndexError or struct.error if it is truncated."""
     stream = read(data, limits.JPEG_SEGMENTS)
     width, height = stream.width, stream.height
     copied = 0
@@ -59,9 +59,9 @@ def images(data: bytes) -> tuple[Encoded]:
 
 
 def read(data: bytes, most: int, tables_only: bool = False) -> Stream:
-    """Walk a stream's markers from its start to its end.
+    """Check the markers of a stream from start to end.
 
-    most: segments that it may have. tables_only: it has no image, as JPEGTables of a TIFF.
+    most: maximum number of segments. tables_only: the stream has no image, like JPEGTables of a TIFF.
     Raises InputError, IndexError or struct.error.
     """
     if data[:2] != b"\xff\xd8":
@@ -73,7 +73,7 @@ def read(data: bytes, most: int, tables_only: bool = False) -> Stream:
         start = at
         fill = _FILL.match(data, at)
         if fill is None:
-            raise DamagedImageError("the JPEG is broken: there is no marker where one has to be")
+            raise DamagedImageError("the JPEG is broken: a marker is missing")
         marker, at = data[fill.end()], fill.end() + 1
         if marker == _EOI:
             _keep(kept, start, at)
@@ -92,7 +92,7 @@ def read(data: bytes, most: int, tables_only: bool = False) -> Stream:
             width, height, components, blocks = _frame(data, at, length)
         elif marker == _SOS:
             if not blocks or length != 6 + 2 * data[at + 2] or not 1 <= data[at + 2] <= components:
-                raise DamagedImageError("the JPEG is broken: a scan makes no sense")
+                raise DamagedImageError("the JPEG is broken: a scan is invalid")
             scans += 1
             found = _END_OF_SCAN.search(data, end)
             if found is None:
@@ -127,15 +127,15 @@ def _keep(kept: list[tuple[int, int]], start: int, end: int) -> None:
 
 
 def _frame(data: bytes, at: int, length: int) -> tuple[int, int, int, int]:
-    """Width, height, components and blocks of a frame header."""
+    """Return width, height, components and blocks of a frame header."""
     _, depth, height, width, components = _FRAME.unpack_from(data, at)
     if depth != 8:
-        raise NotAnImageError(f"this is a JPEG of {depth} bits, which is not read: save it with 8 bits or as PNG")
+        raise NotAnImageError(f"this is a JPEG of {depth} bits, which is not supported: save it with 8 bits or as PNG")
     if not width or not height or components not in (1, 3, 4) or length != 8 + 3 * components:
-        raise DamagedImageError("the JPEG is broken: its frame header makes no sense")
+        raise DamagedImageError("the JPEG is broken: its frame header is invalid")
     factors = [divmod(data[place], 16) for place in range(at + 9, at + 8 + 3 * components, 3)]
     if not all(1 <= across <= 4 and 1 <= down <= 4 for across, down in factors):
-        raise DamagedImageError("the JPEG is broken: its sampling factors make no sense")
+        raise DamagedImageError("the JPEG is broken: its sampling factors are invalid")
     widest, tallest = (max(each) for each in zip(*factors, strict=True))
     columns, rows = -(-width // (8 * widest)), -(-height // (8 * tallest))
     return width, height, components, sum(columns * across * rows * down for across, down in factors)
@@ -144,5 +144,7 @@ def _frame(data: bytes, at: int, length: int) -> tuple[int, int, int, int]:
 def _refuse(marker: int) -> None:
     if 0xC0 <= marker <= 0xCF and marker != 0xC8:
         kind = "arithmetic" if marker >= 0xC9 else "lossless" if marker in (0xC3, 0xC7) else "hierarchical"
-        raise NotAnImageError(f"this is a JPEG with {kind} coding, which is not read: save it as ordinary JPEG or PNG")
-    raise DamagedImageError("the JPEG is broken: it has a marker that makes no sense there")
+        raise NotAnImageError(
+            f"this is a JPEG with {kind} coding, which is not supported: save it as plain JPEG or PNG"
+        )
+    raise DamagedImageError("the JPEG is broken: it has an unexpected marker")

@@ -1,6 +1,6 @@
-"""PDF pages, drawn by PDFium through pypdfium2: the only file that imports it.
+"""PDF pages, rendered by PDFium through pypdfium2: the only file that imports it.
 
-Only for a process with limits: what a page costs cannot be told before it is drawn.
+Only for a process with limits: the cost of a page is not known before rendering.
 """
 
 import math
@@ -21,18 +21,18 @@ try:
 except Exception as error:
     raise import_failure("PDF", "pypdfium2", "pypdfium2", EXTRA, error) from error
 
-_POINTS = 72  # to an inch
-_MOST_POINTS = 1e6  # of a page's side: a larger one is cut off there
+_POINTS = 72  # points per inch
+_MOST_POINTS = 1e6  # points: a longer side of a page is clipped to this
 
 
 def images(data: bytes) -> Iterator[Encoded]:
-    """Parse a document; yields its pages, each as large as it is at 200 dpi or as the limits allow."""
+    """Parse a document; yields its pages, rendered at 200 dpi or at the resolution that the limits allow."""
     try:
         document = pypdfium2.PdfDocument(data)
         count = len(document)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise DamagedImageError("the PDF has a password: save it without") from error
+            raise DamagedImageError("the PDF is protected by a password: save it without one") from error
         raise DamagedImageError("the PDF is broken: it cannot be opened") from error
     if not count:
         raise DamagedImageError("the PDF has no page")

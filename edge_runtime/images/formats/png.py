@@ -1,6 +1,6 @@
-"""PNG (ISO/IEC 15948) and the first frame of an animated PNG.
+"""PNG (ISO/IEC 15948), of an animated PNG the first frame.
 
-OpenCV gets a file that consists of nothing but the checked IHDR, PLTE, tRNS, IDAT and IEND chunks.
+OpenCV gets a file with only the checked IHDR, PLTE, tRNS, IDAT and IEND chunks.
 """
 
 import struct
@@ -15,7 +15,7 @@ from edge_runtime.images.formats.exif import BYTES, orientation
 
 _CHUNK = struct.Struct(">I4s")
 _HEAD = struct.Struct(">8xI4sIIBBBBB4x")  # the signature and IHDR
-_SMALL = struct.Struct(">8sI4sII5s4xI4s")  # the same, and what follows it
+_SMALL = struct.Struct(">8sI4sII5s4xI4s")  # the same and the next chunk
 SIGNATURE, _END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 _LEAST = 33 + 12 + 12  # bytes: the signature and IHDR, an IDAT without pixels, IEND
 _SMALL_PIXELS = 1 << 20
@@ -27,13 +27,13 @@ _KINDS = {
     *((_PALETTE, depth) for depth in (1, 2, 4, 8)),
     *((colour, depth) for colour in (_COLOUR, _GRAY_ALPHA, _COLOUR_ALPHA) for depth in (8, 16)),
 }
-_PASSES = 7  # of an interlaced image, each with bytes of its own at the ends of its rows
+_PASSES = 7  # passes of an interlaced image, each with extra bytes for its rows
 
 
-def small(data: bytes | bytearray | memoryview) -> tuple[int, int] | None:
-    """Return width and height of a small opaque PNG file that holds its pixels and nothing else, else None.
+def small_size(data: bytes | bytearray | memoryview) -> tuple[int, int] | None:
+    """Return the width and height of a small opaque PNG file with only pixels; None for any other file.
 
-    Of such a file there is nothing more to check: the quick way for thousands of small ones.
+    Such a file needs no further checks, which makes reading thousands of small files fast.
     """
     if not _LEAST <= len(data) <= limits.SLACK_BYTES:
         return None
@@ -46,12 +46,12 @@ def small(data: bytes | bytearray | memoryview) -> tuple[int, int] | None:
 
 
 def images(data: bytes) -> tuple[Encoded]:
-    """Parse a PNG file; raises InputError, or struct.error where it is truncated."""
+    """Parse a PNG file; raises InputError, or struct.error if it is truncated."""
     length, name, width, height, depth, colour, compression, filtering, interlaced = _HEAD.unpack_from(data)
     if length != 13 or name != b"IHDR" or not width or not height or compression or filtering or interlaced > 1:
         if name == b"CgBI":
-            raise NotAnImageError("this is a PNG of Apple's own kind (CgBI), which is not read: save it as PNG again")
-        raise DamagedImageError("the PNG is broken: its header makes no sense")
+            raise NotAnImageError("this is Apple's variant of PNG (CgBI), which is not supported: save it as PNG")
+        raise DamagedImageError("the PNG is broken: its header is invalid")
     if (colour, depth) not in _KINDS:
         raise DamagedImageError(f"the PNG is broken: there is no colour type {colour} of {depth} bits")
     data, compressed, alpha, turn, frames, copied = _critical(data, depth, colour)
@@ -68,15 +68,15 @@ def images(data: bytes) -> tuple[Encoded]:
 
 
 def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, int, int, int]:
-    """Walk the chunks after IHDR, and leave out those that decide nothing on the pixels.
+    """Check the chunks after IHDR and remove those that do not affect the pixels.
 
-    Returns the file that is left, bytes of compressed pixels, whether there is alpha, the orientation, the number of
-    frames, and the bytes that had to be copied for it.
+    Returns the remaining file, the number of bytes of compressed pixels, whether there is alpha, the orientation, the
+    number of frames, and the number of copied bytes.
     """
     entries = compressed = 0
     turn, frames = 0, 1
     alpha, after_pixels = colour >= _GRAY_ALPHA, False
-    whole: list[bytes] = []  # what is kept of the file before `kept`
+    whole: list[bytes] = []  # parts of the file before `kept` that are retained
     kept = end = 0
     for count, (name, at, length) in enumerate(_chunks(data), 1):
         end = at + length + 12
@@ -93,7 +93,7 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
             if name == b"PLTE":
                 most = 1 << depth if colour == _PALETTE else 256
                 if entries or after_pixels or length % 3 or not 1 <= length // 3 <= most:
-                    raise DamagedImageError("the PNG is broken: its palette makes no sense")
+                    raise DamagedImageError("the PNG is broken: its palette is invalid")
                 entries = length // 3
                 if colour == _PALETTE:
                     continue
@@ -106,11 +106,11 @@ def _critical(data: bytes, depth: int, colour: int) -> tuple[bytes, int, bool, i
                 turn = orientation(data[at + 8 : at + 8 + min(length, BYTES)])
             elif name == b"acTL" and length == 8:
                 frames = max(1, int.from_bytes(data[at + 8 : at + 12], "big"))
-            elif not name[0] & 0x20:  # a capital letter: what must not be left out
-                raise DamagedImageError("the PNG is broken: it has a chunk that is not known and must not be left out")
+            elif not name[0] & 0x20:  # an upper-case letter marks a critical chunk
+                raise DamagedImageError("the PNG is broken: it has an unknown critical chunk")
         if count > limits.PNG_CHUNKS:
             raise TooLargeError(f"the PNG has more than {limits.PNG_CHUNKS:,} chunks")
-        # This chunk is left out.
+        # Remove this chunk.
         if kept < at:
             whole.append(data[kept:at])
         kept = end

@@ -1,4 +1,4 @@
-"""PBM, PGM and PPM, plain and raw (Netpbm's formats), decoded here."""
+"""PBM, PGM and PPM of Netpbm, plain and raw, decoded here."""
 
 import re
 from functools import partial
@@ -19,14 +19,14 @@ def images(data: bytes) -> tuple[Encoded]:
     """Parse a PNM file; raises InputError."""
     found = _HEADER.match(data)
     if found is None:
-        raise DamagedImageError("the PNM is broken: its header makes no sense")
+        raise DamagedImageError("the PNM is broken: its header is invalid")
     kind, width, height = int(found[1]), int(found[2]), int(found[3])
     end, most = found.end(), 1
     if kind not in (1, 4):
         limit = _MOST.match(data, end)
         most, end = (int(limit[1]), limit.end()) if limit else (0, end)
     if not width or not height or not 1 <= most <= 65535 or not data[end : end + 1].isspace():
-        raise DamagedImageError("the PNM is broken: its header makes no sense")
+        raise DamagedImageError("the PNM is broken: its header is invalid")
     channels = 3 if kind in (3, 6) else 1
     values = width * height * channels
     deep = 2 if most > 255 else 1
@@ -36,7 +36,7 @@ def images(data: bytes) -> tuple[Encoded]:
     note = ""
     if kind >= 4 and data[end + 1 + packed :].lstrip()[:1] == b"P":
         note = "the file has more images: the first was read"
-    # Of plain formats the text without its comments, and its numbers as int32.
+    # For plain formats also the text without comments and the numbers as int32.
     work = values * 2 * deep + (0 if kind >= 4 else 2 * len(data) + 8 * values)
     decode = partial(_decode, data, end + 1, kind, width, height, channels, most)
     return (Encoded(width, height, work, decode, note=note),)
@@ -64,7 +64,7 @@ def _decode(data: bytes, at: int, kind: int, width: int, height: int, channels: 
 
 
 def _plain_bits(text: bytes, count: int) -> NDArray[np.uint8]:
-    """Digits 0, white, and 1, with or without space between them."""
+    """Parse the digits 0 (white) and 1 (black), with or without space between them."""
     digits = np.frombuffer(_COMMENT.sub(b"", text).translate(None, b" \t\n\v\f\r"), np.uint8)[:count]
     if len(digits) < count or ((digits != 48) & (digits != 49)).any():
         raise DamagedImageError("the PNM is truncated or broken: it has fewer pixels than its header says")
@@ -76,7 +76,7 @@ def _plain_numbers(text: bytes, count: int, most: int) -> NDArray[np.generic]:
         text = _COMMENT.sub(b"", text)
     if not _NUMBERS.fullmatch(text):
         raise DamagedImageError("the PNM is broken: its pixels are not numbers")
-    # Not with a count: NumPy fills up with what lies in memory where there are fewer.
+    # Without a count: with one, NumPy pads missing numbers with uninitialised memory.
     values = np.fromstring(text, np.int32, sep=" ")[:count]
     if len(values) < count:
         raise DamagedImageError("the PNM is truncated or broken: it has fewer pixels than its header says")

@@ -1,7 +1,7 @@
-"""TIFF 6.0, every page of it.
+"""TIFF 6.0, with all pages.
 
-OpenCV gets each page as a file of its own that we write: one directory of nothing but checked tags, and its strips or
-tiles. So it cannot see other numbers than the ones that were checked.
+Each page is written to a new file for OpenCV, with one directory that holds only checked tags, and the strips or tiles.
+So OpenCV sees only values that were checked.
 """
 
 import struct
@@ -22,7 +22,7 @@ _EXTRA, _FORMAT, _TABLES, _SUBSAMPLING, _POSITIONING, _REFERENCE = 338, 339, 347
 
 _BYTE, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 3, 4, 5, 7
 _CODES = {_BYTE: "B", _SHORT: "H", _LONG: "I", _RATIONAL: "II", _UNDEFINED: "B"}
-_MOST = {  # the tags that are read, and the most values of each
+_MOST = {  # the tags that are read, and the maximum number of values
     **dict.fromkeys((_SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _ORIENTATION, _SAMPLES), 1),
     **dict.fromkeys((_ROWS, _PLANES, _T4, _T6, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _POSITIONING), 1),
     **dict.fromkeys((_STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES), limits.TIFF_PARTS),
@@ -32,7 +32,7 @@ _MOST = {  # the tags that are read, and the most values of each
     _MAP: 3 << 8,
     _TABLES: 1 << 16,
 }
-_COPIED = {  # tags that OpenCV gets as they are, and with which type
+_COPIED = {  # tags that are copied for OpenCV, with their types
     **dict.fromkeys((_FILL_ORDER, _PREDICTOR, _MAP, _EXTRA, _SUBSAMPLING, _POSITIONING), _SHORT),
     **dict.fromkeys((_T4, _T6), _LONG),
     _TABLES: _UNDEFINED,
@@ -48,27 +48,27 @@ _CHANNELS = {_WHITE: 1, _BLACK: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3, _L
 _UNSIGNED, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _DEPTHS = {_UNSIGNED: (1, 4, 8, 10, 12, 14, 16, 32, 64), _SIGNED: (8, 16, 32, 64), _FLOAT: (32, 64)}
 _ISOLATED = {_LZW: limits.LZW_BYTES, **dict.fromkeys(_DEFLATE, limits.DEFLATED_BYTES)}
-_LESSER = 1 | 4  # bits of a subfile's type: a smaller version of another page, or a mask of one
-_PART_BYTES = 1 << 20  # a part of pixels that are not compressed is cut into smaller ones above this
-_PART_SEGMENTS = 16  # of the JPEG stream of a part: it has but a few
-_TILE_AREA = 1 << 20  # pixels: a tile of no more may be larger than its image
+_LESSER = 1 | 4  # bits of NewSubfileType: a reduced version or a mask of another page
+_PART_BYTES = 1 << 20  # bytes: larger parts of uncompressed pixels are split
+_PART_SEGMENTS = 16  # segments of the JPEG stream of a part, which has few
+_TILE_AREA = 1 << 20  # pixels: a tile up to this size may be larger than its image
 
 Tags = dict[int, tuple[int, ...]]
 
 
 def images(data: bytes) -> Iterator[Encoded]:
-    """Parse a TIFF file page by page; raises InputError, or struct.error where it is truncated."""
+    """Parse a TIFF file page by page; raises InputError, or struct.error if it is truncated."""
     if data[2:4] in (b"+\0", b"\0+"):
-        raise NotAnImageError("this is a BigTIFF, which is not read: save it as TIFF or PNG")
+        raise NotAnImageError("this is a BigTIFF, which is not supported: save it as TIFF or PNG")
     order = "<" if data[:2] == b"II" else ">"
     places, note, failure = _pages(data, order)
     count = len(places) + (failure is not None)
-    used = 0  # bytes that hold the pixels of the pages so far
+    used = 0  # bytes of pixel data of the pages so far
     for number, place in enumerate(places, 1):
         try:
             page, size = _page(data, order, _tags(data, order, place))
             used += size
-            if used > len(data):  # a small file could cost as much as 1,000 large ones
+            if used > len(data):  # otherwise a small file could cost as much as 1,000 large ones
                 raise DamagedImageError("the TIFF is broken: its pages share their pixels")
         except (InputError, struct.error) as error:
             if isinstance(error, struct.error):
@@ -86,7 +86,7 @@ def _refuse(error: InputError) -> Pixels:
 
 
 def _pages(data: bytes, order: str) -> tuple[list[int], str, str | None]:
-    """Where each page's directory begins; a note on what is left out; and what is wrong with the one after those."""
+    """Return the offset of the directory of each page, a note on skipped pages, and the error of the next one."""
     places: list[int] = []
     lesser, seen = 0, set[int]()
     (at,) = struct.unpack_from(order + "I", data, 4)
@@ -117,7 +117,7 @@ def _pages(data: bytes, order: str) -> tuple[list[int], str, str | None]:
 
 
 def _tags(data: bytes, order: str, at: int) -> Tags:
-    """A directory's values by their tag, of those in `_MOST`; raises DamagedImageError or struct.error."""
+    """Return the values of a directory by tag, for the tags in `_MOST`; raises DamagedImageError or struct.error."""
     (entries,) = struct.unpack_from(order + "H", data, at)
     tags: Tags = {}
     seen = set[int]()
@@ -139,7 +139,7 @@ def _tags(data: bytes, order: str, at: int) -> Tags:
 
 
 class _Layout(NamedTuple):
-    """What kind of pixels a page has, and the parts, strips or tiles, that they lie in."""
+    """The pixel format of a page and its parts (strips or tiles)."""
 
     width: int
     height: int
@@ -151,18 +151,18 @@ class _Layout(NamedTuple):
     tiled: bool
     part_width: int
     part_height: int
-    separate: bool  # each sample has parts of its own
+    separate: bool  # each sample has separate parts
     offsets: tuple[int, ...]
     sizes: tuple[int, ...]
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row of a part, decompressed."""
+        """Bytes in a decompressed row of a part."""
         return (self.part_width * self.bits * (1 if self.separate else self.samples) + 7) // 8
 
 
 def _page(data: bytes, order: str, tags: Tags) -> tuple[Encoded, int]:
-    """Check a page; returns it and the bytes of the file that hold its pixels."""
+    """Check a page; returns it and the number of bytes of its pixel data."""
     layout = _layout(data, tags)
     width, height, bits, compression = layout.width, layout.height, layout.bits, layout.compression
     work = 0
@@ -177,10 +177,10 @@ def _page(data: bytes, order: str, tags: Tags) -> tuple[Encoded, int]:
     file = _file(data, order, tags, layout)
     part, sample = layout.part_width * layout.part_height, (bits + 7) // 8
     deep, opaque = layout.photometric <= _RGB and bits > 8 and layout.samples != 2, _EXTRA not in tags
-    if not deep:  # OpenCV has libtiff make RGBA of each part
+    if not deep:  # OpenCV lets libtiff convert each part to RGBA
         space = 4 * part + layout.row_bytes * layout.part_height
         size, flags = (1, opencv.GRAY) if opaque and layout.format == _UNSIGNED else (4, opencv.ALL)
-    else:  # and takes the samples as they are, and again if it unpacks them
+    else:  # OpenCV reads the samples, with a second copy if it unpacks them
         space = part * layout.samples * sample * (2 if bits in (10, 12, 14) else 1)
         colour = opaque and layout.format == _UNSIGNED and bits <= 16 and layout.samples == 3
         size, flags = (2, opencv.DEEP) if colour else (layout.samples * sample, opencv.ALL)
@@ -199,7 +199,7 @@ def _page(data: bytes, order: str, tags: Tags) -> tuple[Encoded, int]:
 
 
 def _layout(data: bytes, tags: Tags) -> _Layout:
-    """Check what the tags say of the pixels; raises InputError."""
+    """Check the tags that describe the pixels; raises InputError."""
     if not {_WIDTH, _HEIGHT} <= tags.keys():
         raise DamagedImageError("the TIFF is broken: it has no size")
     ((width,), (height,), (samples,)) = tags[_WIDTH], tags[_HEIGHT], tags.get(_SAMPLES, (1,))
@@ -208,12 +208,12 @@ def _layout(data: bytes, tags: Tags) -> _Layout:
     (photometric,) = tags.get(_PHOTOMETRIC, (_RGB if samples > 2 else _BLACK,))
     depth, form = max(bits), max(formats)
     if not width or not height or planes not in (1, 2):
-        raise DamagedImageError("the TIFF is broken: its header makes no sense")
+        raise DamagedImageError("the TIFF is broken: its header is invalid")
     if compression == _OLD_JPEG:
-        raise NotAnImageError("this is a TIFF with JPEG compression of the old kind, which is not read: save it again")
+        raise NotAnImageError("this is a TIFF with old-style JPEG compression, which is not supported: save it again")
     if compression not in _READ:
         name = _NAMES.get(compression, f"kind {compression}")
-        raise NotAnImageError(f"this is a TIFF with {name} compression, which is not read: save it with LZW")
+        raise NotAnImageError(f"this is a TIFF with {name} compression, which is not supported: save it with LZW")
     form = _UNSIGNED if form == _VOID else form
     if (
         len(bits) > 1
@@ -229,7 +229,7 @@ def _layout(data: bytes, tags: Tags) -> _Layout:
         or (planes == 2 and samples > 1 and depth != 8)
     ):
         kind = f"{samples} samples of {depth} bits, format {form}, photometric {photometric}"
-        raise NotAnImageError(f"this is a TIFF of a kind that is not read ({kind}): save it as PNG")
+        raise NotAnImageError(f"this is a TIFF of a kind that is not supported ({kind}): save it as PNG")
     separate = planes == 2 and samples > 1
     tiled = _TILE_WIDTH in tags or _TILE_HEIGHT in tags
     if tiled:
@@ -247,12 +247,12 @@ def _layout(data: bytes, tags: Tags) -> _Layout:
     layout = _Layout(
         *(width, height, depth, samples, form, photometric, compression, tiled, across, down, separate, offsets, sizes)
     )
-    if not sizes and parts == len(offsets) == 1 and compression == _NONE:  # odd, and readable
+    if not sizes and parts == len(offsets) == 1 and compression == _NONE:  # unusual but readable
         layout = layout._replace(sizes=(layout.row_bytes * down,))
     if parts > limits.TIFF_PARTS:
         raise TooLargeError(f"the TIFF has {parts:,} strips or tiles; at most {limits.TIFF_PARTS:,} are decoded")
     if not len(offsets) == len(layout.sizes) == parts:
-        raise DamagedImageError("the TIFF is broken: the number of its strips or tiles makes no sense")
+        raise DamagedImageError("the TIFF is broken: the number of its strips or tiles is invalid")
     if any(start + size > len(data) for start, size in zip(offsets, layout.sizes, strict=True)):
         raise DamagedImageError("the TIFF is truncated: its end is missing")
     if sum(layout.sizes) > len(data):
@@ -261,7 +261,7 @@ def _layout(data: bytes, tags: Tags) -> _Layout:
 
 
 def _cut(layout: _Layout) -> _Layout:
-    """The same pixels, which are not compressed, in strips that need less memory, if they are in a large one."""
+    """Split one large strip of uncompressed pixels into smaller strips, which need less memory."""
     row, height = layout.row_bytes, layout.height
     rows = max(1, _PART_BYTES // row)
     if len(layout.sizes) > 1 or rows >= height or layout.sizes[0] < row * height:
@@ -273,7 +273,7 @@ def _cut(layout: _Layout) -> _Layout:
 
 
 def _check_jpeg(data: bytes, tags: Tags, layout: _Layout) -> int:
-    """Hold each part's JPEG stream against the page; returns the bytes that decoding one takes."""
+    """Compare the JPEG stream of each part with the page; returns the memory in bytes for decoding a part."""
     if _TABLES in tags:
         jpeg.read(bytes(tags[_TABLES]), _PART_SEGMENTS, tables_only=True)
     work = 0
@@ -285,7 +285,7 @@ def _check_jpeg(data: bytes, tags: Tags, layout: _Layout) -> int:
             or stream.width > layout.part_width
             or stream.height > layout.part_height
         ):
-            raise DamagedImageError("the TIFF is broken: a JPEG stream in it is not as its header says")
+            raise DamagedImageError("the TIFF is broken: a JPEG stream in it does not match its header")
         work = max(work, stream.work)
     return work
 
