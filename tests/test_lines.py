@@ -16,7 +16,7 @@ from edge_runtime.find.ink import find_ink
 from edge_runtime.find.line import line_image
 from edge_runtime.images.files import to_gray
 from edge_runtime.lines.ctc import decode, likelihood
-from edge_runtime.lines.recognizer import LineRecognizer, spell
+from edge_runtime.lines.recognizer import LineRecognizer, to_line_reading
 from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import NON_DIGIT, Status
 from export.errors import ParityError
@@ -52,39 +52,39 @@ def columns(text: str, sure: float = 9.0):
     ],
 )
 def test_columns_are_decoded(text, said):
-    spelling = spell(decode(columns(text)), 4)
-    assert "".join(map(str, spelling.digits.label)) == said
-    assert len(spelling.places) == len(said)
-    assert spelling.digits.probabilities.shape == (len(said), 10)
-    assert (spelling.digits.confidence > 0.9).all()
+    reading = to_line_reading(decode(columns(text)), 4)
+    assert "".join(map(str, reading.digits.label)) == said
+    assert len(reading.places) == len(said)
+    assert reading.digits.probabilities.shape == (len(said), 10)
+    assert (reading.digits.confidence > 0.9).all()
 
 
 def test_a_digit_is_where_its_columns_are():
-    spelling = spell(decode(columns("----77----4-")), 10)
-    assert spelling.places.tolist() == [50.0, 105.0]
+    reading = to_line_reading(decode(columns("----77----4-")), 10)
+    assert reading.places.tolist() == [50.0, 105.0]
 
 
 def test_what_is_missing_to_one_is_the_probability_of_no_digit():
-    spelling = spell(decode(columns("-5-", sure=1.0)), 4)
+    reading = to_line_reading(decode(columns("-5-", sure=1.0)), 4)
     weights = np.exp([1.0, *[0.0] * 10])
-    assert spelling.digits.probabilities.sum() == pytest.approx(1 - 1 / weights.sum(), abs=1e-5)
+    assert reading.digits.probabilities.sum() == pytest.approx(1 - 1 / weights.sum(), abs=1e-5)
 
 
 def test_what_is_likeliest_in_all_ways_is_read_and_lies_where_it_is():
     ways = np.concatenate([columns("--4-----7-", sure) for sure in (2.0, 2.0)] + [columns("--9---7---", 3.0)])
     ways[2, 2, 4] = 2.9  # the third way all but agrees
-    spelling = spell(decode(ways), 4)
-    assert spelling.digits.label.tolist() == [4, 7]
-    assert spelling.places.tolist() == [10.0, 34.0]
-    assert spelling.digits.confidence[0] < 0.9
+    reading = to_line_reading(decode(ways), 4)
+    assert reading.digits.label.tolist() == [4, 7]
+    assert reading.places.tolist() == [10.0, 34.0]
+    assert reading.digits.confidence[0] < 0.9
 
 
 def test_ways_that_see_a_digit_in_other_columns_are_as_sure_of_it():
     ways = np.concatenate([columns(text) for text in ("-3---8--", "---3--8-", "--3-8---")])
-    spelling = spell(decode(ways), 10)
-    assert spelling.digits.label.tolist() == [3, 8]
-    assert (spelling.digits.confidence > 0.9).all()
-    assert spelling.places.tolist() == [25.0, 55.0]  # the middle one of three
+    reading = to_line_reading(decode(ways), 10)
+    assert reading.digits.label.tolist() == [3, 8]
+    assert (reading.digits.confidence > 0.9).all()
+    assert reading.places.tolist() == [25.0, 55.0]  # the middle one of three
 
 
 def test_the_likelihood_is_that_of_all_paths():
@@ -102,13 +102,13 @@ def test_every_backend_reads_the_same_from_drawn_lines(backend):
     if not is_installed(backend):
         pytest.skip(f"{backend} is not installed")
     images = drawn(40)
-    told = [said(spelling) for spelling in LineRecognizer(backend=backend).read(images)]
-    first = [said(spelling) for spelling in LineRecognizer(backend="litert").read(images)]
+    told = [said(reading) for reading in LineRecognizer(backend=backend).read(images)]
+    first = [said(reading) for reading in LineRecognizer(backend="litert").read(images)]
     assert sum(a == b for a, b in zip(told, first, strict=True)) >= 37
 
 
-def said(spelling):
-    return "".join(map(str, spelling.digits.label))
+def said(reading):
+    return "".join(map(str, reading.digits.label))
 
 
 def drawn(count):
@@ -122,9 +122,7 @@ def drawn(count):
 
 
 def test_drawn_lines_are_read():
-    right = [
-        said(spelling) == f"{seed * 37 % 1000:03}" for seed, spelling in enumerate(LineRecognizer().read(drawn(40)))
-    ]
+    right = [said(reading) == f"{seed * 37 % 1000:03}" for seed, reading in enumerate(LineRecognizer().read(drawn(40)))]
     assert np.mean(right) >= 0.8
 
 
