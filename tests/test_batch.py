@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.batch.row_formats import Csv, JsonLines
-from edge_runtime.batch.rows import Job, parallel_rows
+from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.bundles.bundle import load_bundle, load_lines
 from edge_runtime.errors import ModelError
 from edge_runtime.sources import folder as folder_module
@@ -147,7 +147,7 @@ def test_a_kill_costs_at_most_one_batch(digits, jobs, batch):
             yield digits[0].name
 
     written = 0
-    for rows in parallel_rows(Job(str(digits[0].parent), None, "fake"), paths(), jobs, batch):
+    for rows in parallel_rows(WorkerSettings(str(digits[0].parent), None, "fake"), paths(), jobs, batch):
         assert asked - written <= batch + 1  # one is asked for to see whether it belongs to the next part
         written += len(rows)
     assert written == 500
@@ -245,7 +245,7 @@ def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_sa
 @pytest.mark.parametrize("changed", ["digest", "lines_digest"])
 def test_a_worker_refuses_another_model_than_the_job_began_with(digits, changed):
     digests = {"digest": load_bundle().digest, "lines_digest": load_lines().digest}
-    job = Job(str(digits[0].parent), None, "litert", expect="page", **digests)
+    job = WorkerSettings(str(digits[0].parent), None, "litert", expect="page", **digests)
     assert len(list(parallel_rows(job, [digits[0].name], 1))) == 1
     with pytest.raises(ModelError, match="the model has changed since the job began"):
         list(parallel_rows(replace(job, **{changed: "0" * 64}), [digits[0].name], 1))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.batch.labels import FolderLabels, TableLabels
-from edge_runtime.batch.paths import located
+from edge_runtime.batch.paths import find_path
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.sources.folder import KINDS, OTHER, Folder
 from edge_runtime.sources.listing import Listing
@@ -210,9 +210,9 @@ def test_a_list_that_comes_in_small_pieces_is_read_the_same(tmp_path, monkeypatc
 def test_a_path_that_is_written_in_another_way_is_found(tmp_path, monkeypatch, listed, there):
     fill(tmp_path, there)
     monkeypatch.chdir(tmp_path)
-    assert Path(located(listed)).samefile(there)
-    assert located(there) == there
-    assert located(listed + "x") == listed + "x"
+    assert Path(find_path(listed)).samefile(there)
+    assert find_path(there) == there
+    assert find_path(listed + "x") == listed + "x"
 
 
 def test_a_list_from_windows_gives_rows_copies_and_an_example_of_what_is_not_there(run_cli, tmp_path):

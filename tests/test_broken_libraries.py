@@ -13,7 +13,7 @@ from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.errors import BackendError, EdgeDigitsError, MissingLibraryError, NotAnImageError
 from edge_runtime.images.files import decode_images
 from edge_runtime.images.formats import isolated
-from edge_runtime.sinks.targets import Settings, open_sink
+from edge_runtime.sinks.targets import SinkSettings, open_sink
 from edge_runtime.sources.opened import open_source
 from tests import image_files
 
@@ -59,7 +59,7 @@ def reason(kind, call):
 
 
 def open_mqtt(tmp_path):
-    return reason(MissingLibraryError, lambda: open_sink("mqtt://127.0.0.1/t", Settings(outbox=tmp_path)))
+    return reason(MissingLibraryError, lambda: open_sink("mqtt://127.0.0.1/t", SinkSettings(outbox=tmp_path)))
 
 
 def test_paho_that_is_too_old_is_told_as_too_old(stub, tmp_path, monkeypatch):

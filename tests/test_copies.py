@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.batch.copies import Copies, place
+from edge_runtime.batch.copies import Copies, copy_path
 from edge_runtime.errors import OutputError
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
@@ -22,16 +22,18 @@ PATHS = st.builds(lambda root, parts: root + "/".join(parts), st.sampled_from(["
 
 @given(PATHS, PATHS)
 def test_each_path_has_a_place_of_its_own_inside_the_folder(one, other):
-    assert (place(one) == place(other)) == (one == other)
-    assert not place(one).is_absolute()
-    assert ".." not in place(one).parts
-    if place(one).is_relative_to(place(other)):  # a file here and a folder there only if the paths are so themselves
+    assert (copy_path(one) == copy_path(other)) == (one == other)
+    assert not copy_path(one).is_absolute()
+    assert ".." not in copy_path(one).parts
+    if copy_path(one).is_relative_to(
+        copy_path(other)
+    ):  # a file here and a folder there only if the paths are so themselves
         assert Path(one).is_relative_to(other)
 
 
 @pytest.mark.parametrize("path", ["a//b.png", "./a/b.png", "a/./b.png", "a/b.png"])
 def test_ways_to_write_one_path_have_one_place(path):
-    assert place(path) == Path("a/b.png")
+    assert copy_path(path) == Path("a/b.png")
 
 
 def test_files_from_anywhere_are_copied_and_none_over_another(run_cli, tmp_path):
@@ -47,7 +49,7 @@ def test_files_from_anywhere_are_copied_and_none_over_another(run_cli, tmp_path)
     options = ("--output", "r.csv", "--copy-to", "sorted", "--quarantine", "bad")
     done = run_cli("batch-classify", "-", *options, code=1, cwd=here, given=given)
     for path in paths[:-1]:
-        assert (here / "sorted" / "4" / place(path)).read_bytes() == (here / path).read_bytes()
+        assert (here / "sorted" / "4" / copy_path(path)).read_bytes() == (here / path).read_bytes()
     assert len([path for path in (here / "sorted" / "4").rglob("*") if path.is_file()]) == len(set(paths)) - 1
     assert "warning: none.png could not be copied: No such file or directory" in done.stderr
 

@@ -45,9 +45,9 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
     gray, page = shown
     assert page.text == "31415"
     cases = HardCases(tmp_path / "hard", print)
-    cases.look(Frame(gray, 10.0, 41), page)  # all sure
+    cases.collect(Frame(gray, 10.0, 41), page)  # all sure
     assert not names(tmp_path / "hard" / "unsorted")
-    cases.look(Frame(gray, 10.1, 42), unsure(page, 2, 4))
+    cases.collect(Frame(gray, 10.1, 42), unsure(page, 2, 4))
     four, five = names(tmp_path / "hard" / "unsorted")
     assert four.endswith("-frame42-3-read-4-at-40.png")
     assert five.endswith("-frame42-5-read-5-at-40.png")
@@ -66,8 +66,8 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
 def test_a_digit_that_is_not_rejected_and_not_sure_is_hard_too(shown, tmp_path):
     gray, page = shown
     cases = HardCases(tmp_path, print, below=0.9)
-    cases.look(Frame(gray, 10.0, 1), unsure(page, 0, confidence=0.89, status=Status.OK))
-    cases.look(Frame(gray, 20.0, 2), unsure(page, 1, confidence=0.91, status=Status.OK))
+    cases.collect(Frame(gray, 10.0, 1), unsure(page, 0, confidence=0.89, status=Status.OK))
+    cases.collect(Frame(gray, 20.0, 2), unsure(page, 1, confidence=0.91, status=Status.OK))
     assert len(names(tmp_path / "unsorted")) == 1
 
 
@@ -77,11 +77,11 @@ def test_the_same_still_is_kept_once_and_frames_come_at_most_once_a_second(shown
     noise = np.random.default_rng(1)
     for number in range(300):  # ten seconds of a camera that looks at one page
         noisy = np.clip(gray + noise.normal(0, 3, gray.shape), 0, 255).astype(np.uint8)
-        cases.look(Frame(noisy, number / 30, number), unsure(page, 0))
+        cases.collect(Frame(noisy, number / 30, number), unsure(page, 0))
     assert len(names(tmp_path / "unsorted")) == 1
     for number in range(60):  # two seconds of digits that are new each time
         other = to_gray(draw_page([str(number % 10)] * 3, (320, 120), 60, seed=number).picture)
-        cases.look(Frame(other, 20 + number / 30, number), unsure(page, 1))
+        cases.collect(Frame(other, 20 + number / 30, number), unsure(page, 1))
     assert len(names(tmp_path / "frames")) <= 1 + 2
 
 
@@ -92,7 +92,7 @@ def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_p
     def show(numbers):
         for number in numbers:
             gray, page = look(str(number) * 4, number)
-            cases.look(Frame(gray, 20.0 * number, number), unsure(page, 1))
+            cases.collect(Frame(gray, 20.0 * number, number), unsure(page, 1))
 
     show(range(1, 7))
     assert len(names(tmp_path / "unsorted")) == len(names(tmp_path / "frames")) == 3
@@ -115,7 +115,7 @@ def test_a_disk_that_fails_is_told_and_the_watch_goes_on(shown, tmp_path):
     said = []
     cases = HardCases(tmp_path, said.append)
     shutil.rmtree(tmp_path / "unsorted")
-    cases.look(Frame(gray, 10.0, 1), unsure(page, 0))
+    cases.collect(Frame(gray, 10.0, 1), unsure(page, 0))
     assert "hard digits cannot be kept" in said[0]
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot hold hard digits"):

@@ -19,9 +19,9 @@ from edge_runtime.cli.commands import edge_digits
 from edge_runtime.cli.run import finish
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.sinks.broker import parse_broker, read_password
-from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.group import SinkGroup
 from edge_runtime.sinks.record import record
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.types import Command, Event, Reading
 from tests import home_assistant
 from tests.conftest import ROOT, program, skip
@@ -57,7 +57,7 @@ def watch(tmp_path):
 
     def open_(port, said=None, topic=TOPIC, **settings):
         settings = {"outbox": tmp_path / "outbox", "say": (said if said is not None else []).append} | settings
-        opened.append(Sinks([f"mqtt://127.0.0.1:{port}/{topic}"], Settings(**settings)))
+        opened.append(SinkGroup([f"mqtt://127.0.0.1:{port}/{topic}"], SinkSettings(**settings)))
         return opened[-1]
 
     yield open_
@@ -190,12 +190,12 @@ WRITER = """
 import sys
 from pathlib import Path
 from edge_runtime.sinks.record import record
-from edge_runtime.sinks.fan_out import Sinks
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.group import SinkGroup
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.types import Event
 from edge_runtime.types import Reading
 port, folder, number = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-sinks = Sinks([f"mqtt://127.0.0.1:{port}/meters/water"], Settings(outbox=folder))
+sinks = SinkGroup([f"mqtt://127.0.0.1:{port}/meters/water"], SinkSettings(outbox=folder))
 while True:
     sinks.write(Reading(f"id-{number}", Event.CHANGED, str(number), 0.9876, 1_700_000_000.0, 0.03, "fake:", number))
     print(number, flush=True)
@@ -502,7 +502,7 @@ def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tm
         client.username_pw_set("meter reader", "s3cret pass/word")
 
     listener = Listener(broker.port, "#", trust)
-    sinks = Sinks([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], Settings(**settings))
+    sinks = SinkGroup([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], SinkSettings(**settings))
     sinks.write(reading(1))
     wait_until(lambda: listener.ids(TOPIC) == ["id-1"])
     sinks.close()
@@ -531,8 +531,8 @@ def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(g
         ("meter%20reader:s3cret", None, "self-signed certificate"),
     ):
         said = []
-        settings = Settings(ca_file=ca_file, outbox=tmp_path / "outbox", say=said.append)
-        sinks = Sinks([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], settings)
+        settings = SinkSettings(ca_file=ca_file, outbox=tmp_path / "outbox", report=said.append)
+        sinks = SinkGroup([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], settings)
         sinks.write(reading(1))
         wait_until(lambda: said)  # noqa: B023
         sinks.close()
@@ -557,9 +557,9 @@ def test_a_password_or_certificates_that_cannot_be_read_are_one_clear_line(tmp_p
         ("longer", "the most that is read"),
     ):
         with pytest.raises(FileError, match=reason):
-            Sinks(["mqtt://me@127.0.0.1/t"], Settings(password_file=tmp_path / name, outbox=tmp_path))
+            SinkGroup(["mqtt://me@127.0.0.1/t"], SinkSettings(password_file=tmp_path / name, outbox=tmp_path))
     for name in ("none", "empty", "binary"):
         with pytest.raises(FileError, match="cannot be read as certificates"):
-            Sinks(["mqtts://127.0.0.1/t"], Settings(ca_file=tmp_path / name, outbox=tmp_path))
+            SinkGroup(["mqtts://127.0.0.1/t"], SinkSettings(ca_file=tmp_path / name, outbox=tmp_path))
     with pytest.raises(UsageError, match="named twice"):
-        Sinks(["mqtt://127.0.0.1/t", "mqtt://me:pass@127.0.0.1:1883/t"], Settings(outbox=tmp_path))
+        SinkGroup(["mqtt://127.0.0.1/t", "mqtt://me:pass@127.0.0.1:1883/t"], SinkSettings(outbox=tmp_path))

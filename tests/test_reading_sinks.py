@@ -22,12 +22,12 @@ import pytest
 from edge_runtime.common.fake_files import FakeDisk
 from edge_runtime.errors import EdgeDigitsError, MissingLibraryError, OutputError, UsageError
 from edge_runtime.sinks.csv import CsvSink
-from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.group import SinkGroup
 from edge_runtime.sinks.jsonl import JsonLinesSink
 from edge_runtime.sinks.outbox import MEMORY, Outbox
 from edge_runtime.sinks.record import COLUMNS
 from edge_runtime.sinks.stdout import StdoutSink
-from edge_runtime.sinks.targets import Settings, open_sink
+from edge_runtime.sinks.targets import SinkSettings, open_sink
 from edge_runtime.types import Event, Reading
 from tests.conftest import ROOT
 
@@ -91,7 +91,7 @@ def test_people_get_a_line_each(capsys):
 
 
 def test_programs_get_json_on_standard_output(capsys):
-    write("stdout", [reading(1)], Settings(as_json=True))
+    write("stdout", [reading(1)], SinkSettings(as_json=True))
     assert json.loads(capsys.readouterr().out)["id"] == "id-1"
 
 
@@ -103,7 +103,7 @@ def test_a_reading_that_comes_again_is_one_row(tmp_path):
 
 def test_json_lines_are_rotated_by_size_and_the_oldest_goes(tmp_path):
     path = tmp_path / "readings.jsonl"
-    settings = Settings(jsonl_bytes=1000, jsonl_keep=3)
+    settings = SinkSettings(jsonl_bytes=1000, jsonl_keep=3)
     for start in (0, 20):  # a second watch goes on with the rotation
         write(f"jsonl:{path}", [reading(n) for n in range(start, start + 20)], settings)
     names = ["readings.jsonl.3", "readings.jsonl.2", "readings.jsonl.1", "readings.jsonl"]
@@ -115,7 +115,7 @@ def test_json_lines_are_rotated_by_size_and_the_oldest_goes(tmp_path):
 
 
 def test_rotation_may_keep_nothing(tmp_path):
-    write(f"jsonl:{tmp_path / 'r.jsonl'}", map(reading, range(20)), Settings(jsonl_bytes=500, jsonl_keep=0))
+    write(f"jsonl:{tmp_path / 'r.jsonl'}", map(reading, range(20)), SinkSettings(jsonl_bytes=500, jsonl_keep=0))
     assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
     assert read("jsonl", tmp_path / "r.jsonl")[-1]["id"] == "id-19"
 
@@ -226,10 +226,10 @@ def test_a_pipe_is_refused_and_does_not_hang(tmp_path, kind):
 WRITER = """
 import sys
 from edge_runtime.sinks.stdout import StdoutSink
-from edge_runtime.sinks.targets import Settings, open_sink
+from edge_runtime.sinks.targets import SinkSettings, open_sink
 from edge_runtime.types import Event, Reading
 kind, path, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
-sink = open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000, jsonl_keep=1000))
+sink = open_sink(f"{kind}:{path}", SinkSettings(jsonl_bytes=20_000, jsonl_keep=1000))
 while True:
     sink.write(Reading(f"id-{number}", Event.CHANGED, "123", 0.5, 0.0, 0.0, "s", number))
     print(number, flush=True)
@@ -249,7 +249,7 @@ def test_killed_in_the_middle_of_writing_nothing_is_lost_and_no_line_is_broken(t
         os.kill(job.pid, signal.SIGKILL)
         rest, _ = job.communicate()
         said = int(([said, *rest.split("\n")[:-1]])[-1])  # a number may be cut short, its line's end is not
-    open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000)).close()  # takes off what a kill cut short
+    open_sink(f"{kind}:{path}", SinkSettings(jsonl_bytes=20_000)).close()  # takes off what a kill cut short
     files = [*sorted(tmp_path.glob("readings.[0-9]*"), key=lambda each: -int(each.suffix[1:])), path]
     numbers = [int(row["frame"]) for file in files for row in read(kind, file)]
     # What was written and not yet said when the kill came is written by the next one, too; SQLite takes it once.
@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_whole_lines_and_goes_on_when_there_is_room(tmp_path,
 
 def test_one_sink_that_fails_does_not_stop_the_others_and_says_so_once(tmp_path):
     said = []
-    sinks = Sinks([f"sqlite:{tmp_path / 'a'}", f"jsonl:{tmp_path / 'b'}"], Settings(say=said.append))
+    sinks = SinkGroup([f"sqlite:{tmp_path / 'a'}", f"jsonl:{tmp_path / 'b'}"], SinkSettings(report=said.append))
     blocker = sqlite3.connect(tmp_path / "a", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     sinks.write(reading(1))
@@ -310,7 +310,7 @@ def test_when_standard_output_is_gone_the_others_have_the_reading_and_are_closed
     os.close(reader)
     with open(writer, "w") as gone:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdout", gone)
-        sinks = Sinks(["stdout", f"jsonl:{tmp_path / 'b'}"])
+        sinks = SinkGroup(["stdout", f"jsonl:{tmp_path / 'b'}"])
         with pytest.raises(BrokenPipeError):
             sinks.write(reading(1))
         sinks.close()
@@ -321,10 +321,10 @@ def test_when_standard_output_is_gone_the_others_have_the_reading_and_are_closed
 
 def test_if_one_cannot_be_opened_none_stays_open(tmp_path):
     with pytest.raises(EdgeDigitsError):
-        Sinks([f"jsonl:{tmp_path / 'a'}", "printer"])
+        SinkGroup([f"jsonl:{tmp_path / 'a'}", "printer"])
     open_sink(f"jsonl:{tmp_path / 'a'}").close()  # its lock is free
     with pytest.raises(UsageError, match="named twice"):
-        Sinks([f"csv:{tmp_path / 'a'}", f"csv:{tmp_path / 'a'}"])
+        SinkGroup([f"csv:{tmp_path / 'a'}", f"csv:{tmp_path / 'a'}"])
 
 
 # What happens to the files while a watch runs: one contract over all sinks
@@ -343,7 +343,7 @@ class Journal:
         if self.keeps:
             self._box = Outbox(self.path, 100, self.said.append)
         else:
-            self._sinks = Sinks([f"{self.kind}:{self.path}"], Settings(say=self.said.append))
+            self._sinks = SinkGroup([f"{self.kind}:{self.path}"], SinkSettings(report=self.said.append))
 
     def write(self, number):
         if self.keeps:
@@ -646,13 +646,13 @@ def test_what_is_put_waits_in_order_until_it_is_removed_over_restarts_too(tmp_pa
     box = Outbox(tmp_path / "new" / "box", 100, print)
     for number in range(5):
         box.put(b"%d" % number)
-    first, second, *_ = box.waiting(0, 10)
+    first, second, *_ = box.peek(0, 10)
     box.remove([first.place, second.place])
     assert len(box) == 3
     box.close()
     box = Outbox(tmp_path / "new" / "box", 100, print)
-    assert [each.payload for each in box.waiting(0, 10)] == [b"2", b"3", b"4"]
-    assert [each.payload for each in box.waiting(box.waiting(0, 1)[0].place, 1)] == [b"3"]
+    assert [each.payload for each in box.peek(0, 10)] == [b"2", b"3", b"4"]
+    assert [each.payload for each in box.peek(box.peek(0, 1)[0].place, 1)] == [b"3"]
     box.close()
 
 
@@ -661,7 +661,7 @@ def test_a_full_outbox_gives_up_the_oldest_and_says_so(tmp_path):
     box = Outbox(tmp_path / "box", 10, said.append)
     for number in range(15):
         box.put(b"%d" % number)
-    assert [each.payload for each in box.waiting(0, 100)] == [b"%d" % n for n in range(5, 15)]
+    assert [each.payload for each in box.peek(0, 100)] == [b"%d" % n for n in range(5, 15)]
     assert box.dropped == 5
     assert len(said) == 1
     assert "full with 10 readings: each new one takes the place of the oldest" in said[0]
@@ -687,7 +687,7 @@ def test_an_outbox_serves_threads(tmp_path):
 
     def take():
         while len(found) < 200:
-            waiting = box.waiting(0, 7)
+            waiting = box.peek(0, 7)
             found.extend(each.payload for each in waiting)
             box.remove([each.place for each in waiting])
 
@@ -712,9 +712,9 @@ _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, most))  # no file grows beyond
 for number in range(MEMORY + 200):
     box.put(b"%d " % number + b"x" * 1000)
-waiting = box.waiting(0, 100_000)
+waiting = box.peek(0, 100_000)
 box.remove([waiting[0].place])  # the disk cannot take it out either
-assert len(box) == len(waiting) - 1 == len(box.waiting(0, 100_000))
+assert len(box) == len(waiting) - 1 == len(box.peek(0, 100_000))
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 time.sleep(1.1)  # it does not try all the time
 box.put(b"last")
@@ -734,7 +734,7 @@ def test_a_full_disk_costs_no_reading_that_memory_has_room_for(tmp_path):
     assert "readings wait in memory" in full
     assert f"can be written again, and holds what waited in memory; {dropped} were lost" in again
     box = Outbox(tmp_path / "box", 1_000_000, print)
-    numbers = [each.payload.split()[0] for each in box.waiting(0, 10_000)]
+    numbers = [each.payload.split()[0] for each in box.peek(0, 10_000)]
     assert len(numbers) == int(count)
     assert numbers[-2:] == [b"%d" % (MEMORY + 199), b"last"]
     box.close()

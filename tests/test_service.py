@@ -18,7 +18,7 @@ from edge_runtime.bundles.bundle import load_bundle, load_lines
 from edge_runtime.limits import SELF_TEST_SECONDS
 from edge_runtime.service.install import install
 from edge_runtime.service.notify import Notifier
-from edge_runtime.service.unit import WATCHDOG_SECONDS, unit
+from edge_runtime.service.unit import WATCHDOG_SECONDS, render_unit
 from tests.conftest import ROOT, program
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
@@ -256,7 +256,7 @@ def systemctl(tmp_path, monkeypatch):
     script.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
-    monkeypatch.setattr("edge_runtime.service.install._runs", lambda root: True)
+    monkeypatch.setattr("edge_runtime.service.install._is_running", lambda root: True)
     return lambda: calls.read_text().splitlines()
 
 
@@ -342,7 +342,7 @@ def test_systemd_finds_an_environment_whatever_its_name(tmp_path):
     )
     assert (verify.returncode, verify.stderr) == (0, "")
     python = Path("/home/me/5 $ %h/bin/python")
-    lines = unit(python, [python.parent], Path("/c"), Path("/e"), "300M").splitlines()
+    lines = render_unit(python, [python.parent], Path("/c"), Path("/e"), "300M").splitlines()
     shown = next(line.partition("=")[2] for line in lines if line.startswith("BindReadOnlyPaths="))
     started = next(line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
     assert shown == '"/home/me/5 $ %%h/bin"'

@@ -18,7 +18,7 @@ from edge_runtime.service.unit import WATCHDOG_SECONDS
 from edge_runtime.sinks.jsonl import JsonLinesSink
 from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.watch import session
-from edge_runtime.watch.worker import Worker
+from edge_runtime.watch.call_thread import CallThread
 
 SCALED = 2.0  # seconds: the watchdog's time here; what is slow is slow in the same ratio
 RATIO = SCALED / WATCHDOG_SECONDS
@@ -154,14 +154,14 @@ def test_a_signal_ends_a_watch_that_reads_a_slow_frame(run_here, slow, monkeypat
 
 
 def test_what_a_meter_shows_is_accepted_when_a_signal_asks_for_it(run_here, monkeypatch):
-    warn = watch_terminal.Screen.warn
+    warn = watch_terminal.WatchTerminal.warn
 
     def ask(screen, line):
         warn(screen, line)
         if "less than 456" in line:
             os.kill(os.getpid(), signal.SIGUSR1)
 
-    monkeypatch.setattr(watch_terminal.Screen, "warn", ask)
+    monkeypatch.setattr(watch_terminal.WatchTerminal, "warn", ask)
     plan = "fake:digits=456|123,change=1,fps=10,noise=0,width=320,height=240,size=40"
     done = run_here("watch", plan, "--seconds", "1.9", "--only-upward", "--json", "--state", "s", *READ)
     events = [(json.loads(line)["event"], json.loads(line)["text"]) for line in done.stdout.splitlines()[:-1]]
@@ -172,7 +172,7 @@ def test_what_a_meter_shows_is_accepted_when_a_signal_asks_for_it(run_here, monk
 
 
 def test_a_worker_returns_raises_and_goes_on():
-    worker, calls = Worker(), []
+    worker, calls = CallThread(), []
     assert worker.run(lambda: 7, lambda: calls.append(1), 5, "it") == 7
     with pytest.raises(ZeroDivisionError):
         worker.run(lambda: 1 / 0, lambda: calls.append(1), 5, "it")

@@ -22,8 +22,8 @@ from edge_runtime.errors import FileError, InputError, MissingLibraryError, Sour
 from edge_runtime.sources import live, web
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.sources.live import Live, Shot
-from edge_runtime.sources.opened import open_source, without_secrets
-from edge_runtime.sources.pace import paced
+from edge_runtime.sources.opened import hide_secrets, open_source
+from edge_runtime.sources.pace import limit_rate
 from edge_runtime.sources.view import View
 from edge_runtime.types import Box
 from tests.conftest import ROOT, program, skip
@@ -40,7 +40,7 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     fake = Fake(parse_plan(f"digits={DIGITS},move=20"))
     for number in range(50):
-        cv2.imwrite(str(folder / f"{number:05d}.jpg"), fake.picture(fake.started + number / 25, number))
+        cv2.imwrite(str(folder / f"{number:05d}.jpg"), fake.image(fake.started + number / 25, number))
     return folder
 
 
@@ -405,13 +405,13 @@ def test_a_password_is_told_nobody(run_here, guarded, option):
     ],
 )
 def test_addresses_are_told_without_secrets(url, name):
-    assert without_secrets(url) == name
+    assert hide_secrets(url) == name
 
 
 @pytest.mark.parametrize("url", ["rtsp://u:pw/pw@cam:pw/", "rtsp://u:pw@", "rtsp://u:pw@c am/", "rtsp://u@:1/"])
 def test_an_address_without_a_host_is_one_line_that_says_how_to_write_it(url):
     with pytest.raises(UsageError, match=r"write / as %2F, \? as %3F, # as %23 and @ as %40$") as caught:
-        without_secrets(url)
+        hide_secrets(url)
     assert "pw" not in str(caught.value)
 
 
@@ -616,11 +616,11 @@ def test_pictures_that_are_too_large_are_refused(film, monkeypatch):
 
 def test_a_limit_of_frames_a_second_is_kept(pictures):
     began = time.monotonic()
-    frames = [frame for frame in paced(open_source(str(pictures)).frames(), 100) if frame is not None]
+    frames = [frame for frame in limit_rate(open_source(str(pictures)).frames(), 100) if frame is not None]
     assert len(frames) == 50, "a file waits"
     assert time.monotonic() - began >= 0.49
     source = open_source("fake:fps=100")
-    seen = [next(each) for each in [filter(None, paced(source.frames(), 5))] * 4]
+    seen = [next(each) for each in [filter(None, limit_rate(source.frames(), 5))] * 4]
     assert seen[-1].time - seen[0].time >= 0.4
     assert seen[-1].number > 20, "a camera goes on meanwhile"
     source.close()
@@ -628,10 +628,10 @@ def test_a_limit_of_frames_a_second_is_kept(pictures):
 
 def test_views_cut_and_turn():
     picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert View().of(picture).tolist() == picture.tolist()
-    assert View(Box(1, 0, 2, 2)).of(picture).tolist() == [[1, 2], [5, 6]]
-    assert View(turn=90).of(picture).tolist() == [[8, 4, 0], [9, 5, 1], [10, 6, 2], [11, 7, 3]]
-    assert View(Box(0, 0, 4, 1), 180).of(picture).tolist() == [[3, 2, 1, 0]]
-    assert View(turn=270).of(picture).tolist() == [[3, 7, 11], [2, 6, 10], [1, 5, 9], [0, 4, 8]]
+    assert View().apply(picture).tolist() == picture.tolist()
+    assert View(Box(1, 0, 2, 2)).apply(picture).tolist() == [[1, 2], [5, 6]]
+    assert View(turn=90).apply(picture).tolist() == [[8, 4, 0], [9, 5, 1], [10, 6, 2], [11, 7, 3]]
+    assert View(Box(0, 0, 4, 1), 180).apply(picture).tolist() == [[3, 2, 1, 0]]
+    assert View(turn=270).apply(picture).tolist() == [[3, 7, 11], [2, 6, 10], [1, 5, 9], [0, 4, 8]]
     with pytest.raises(UsageError, match="not within the picture, which is 4 x 3"):
-        View(Box(1, 0, 4, 1)).of(picture)
+        View(Box(1, 0, 4, 1)).apply(picture)

@@ -20,8 +20,9 @@ from edge_runtime.sinks.record import COLUMNS
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Event, Frame, Status
-from edge_runtime.watch.votes import Rules, Votes
-from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.frames import FrameReader
+from edge_runtime.watch.meter import MeterRules
+from edge_runtime.watch.votes import Votes
 from tests.conftest import ROOT
 
 FPS = 10
@@ -34,10 +35,10 @@ def reader():
 
 def play(reader, plan, seconds, **options):
     """Let a watch see a fake camera's pictures at their times, without waiting; returns it and the readings."""
-    fake, watch, readings = Fake(parse_plan(plan)), Watch(reader, "fake", **options), []
+    fake, watch, readings = Fake(parse_plan(plan)), FrameReader(reader, "fake", **options), []
     for number in range(round(seconds * FPS)):
         at = fake.started + number / FPS
-        seen = watch.see(Frame(fake.picture(at, number), at, number))
+        seen = watch.process(Frame(fake.image(at, number), at, number))
         if seen.reading:
             readings.append(seen.reading)
     return watch, readings
@@ -74,7 +75,7 @@ def test_how_long_a_text_must_stand_can_be_chosen(reader, stable):
 def test_a_page_without_digits_gives_no_reading_and_is_not_read(reader, look):
     watch, readings = play(reader, f"digits={look}", 4)
     assert readings == []
-    assert watch.figures.read == 0
+    assert watch.statistics.read == 0
 
 
 def test_darkness_shows_nothing_and_light_brings_the_reading_back(reader):
@@ -91,7 +92,7 @@ def test_a_hand_on_the_page_gives_no_false_reading(reader, move):
 def test_a_hand_on_an_empty_page_gives_no_reading(reader):
     watch, readings = play(reader, "digits=,fault=hand@0.5+2", 3)
     assert readings == []
-    assert watch.figures.read > 5, "it was looked at"
+    assert watch.statistics.read > 5, "it was looked at"
 
 
 def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
@@ -100,14 +101,14 @@ def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
 
 
 def test_what_lies_where_some_digits_were_does_not_hold_a_reading_for_ever(reader):
-    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), Watch(reader, "film"), []
-    whole = fake.picture(fake.started, 0)
+    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), FrameReader(reader, "film"), []
+    whole = fake.image(fake.started, 0)
     empty = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, np.ones((61, 61), np.uint8))
     page = reader.read(whole, "page")
     (left, top, *_), last = page.digits[0].box, page.digits[2].box
     empty[top - 20 : top + 90, left - 20 : last.x + last.width + 20] = 60
     for number in range(300):  # a minute
-        seen = watch.see(Frame(whole if number < 8 else empty, number / 5, number))
+        seen = watch.process(Frame(whole if number < 8 else empty, number / 5, number))
         readings += [seen.reading] if seen.reading else []
     assert events(readings) == [("stable", "20746"), ("gone", "")]
 
@@ -119,8 +120,8 @@ def test_light_that_comes_and_goes_changes_no_reading(reader):
 
 def test_an_unchanged_page_is_read_as_often_as_it_takes_and_no_more(reader):
     watch, _ = play(reader, "digits=20746", 30)
-    assert watch.figures.frames == 300
-    assert 5 <= watch.figures.read <= 15, "ten times at first, and once in ten seconds"
+    assert watch.statistics.frames == 300
+    assert 5 <= watch.statistics.read <= 15, "ten times at first, and once in ten seconds"
 
 
 def test_one_digit_that_becomes_another_is_a_change(reader):
@@ -130,12 +131,12 @@ def test_one_digit_that_becomes_another_is_a_change(reader):
 
 
 def test_frames_of_any_size_may_come(reader):
-    watch = Watch(reader, "film")
+    watch = FrameReader(reader, "film")
     sizes = [(640, 480), (641, 480), (1, 1), (3, 900), (320, 240), (639, 481), (2, 2), (640, 480)]
     random = np.random.default_rng(1)
     for number, (width, height) in enumerate(sizes):
         picture = random.integers(0, 256, (height, width)).astype(np.uint8) // 64 + 150
-        assert watch.see(Frame(picture, number / FPS, number)).reading is None
+        assert watch.process(Frame(picture, number / FPS, number)).reading is None
 
 
 def moved(picture, x):
@@ -145,10 +146,10 @@ def moved(picture, x):
 
 
 def test_a_page_that_is_drawn_in_slowly_is_read_when_all_of_it_is_there(reader):
-    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), Watch(reader, "film"), []
-    whole = fake.picture(fake.started, 0)
+    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), FrameReader(reader, "film"), []
+    whole = fake.image(fake.started, 0)
     for number, x in enumerate([*range(-400, 0, 16), *[0] * 10]):
-        seen = watch.see(Frame(moved(whole, x), number / FPS, number))
+        seen = watch.process(Frame(moved(whole, x), number / FPS, number))
         readings += [seen.reading] if seen.reading else []
     assert events(readings) == [("stable", "20746")]
 
@@ -189,17 +190,17 @@ def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
 @pytest.mark.parametrize("side", ["right", "left", "top", "bottom"])
 def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
     fake = Fake(parse_plan("digits=20746"))
-    boxes = [digit.box for digit in reader.read(fake.picture(fake.started, 0), "page").digits]
+    boxes = [digit.box for digit in reader.read(fake.image(fake.started, 0), "page").digits]
     part = {
         "right": np.s_[:, : boxes[-1].x + boxes[-1].width // 2],
         "left": np.s_[:, boxes[0].x + boxes[0].width // 2 :],
         "top": np.s_[min(box.y for box in boxes) + 5 :],
         "bottom": np.s_[: max(box.y + box.height for box in boxes) - 5],
     }[side]
-    watch = Watch(reader, "fake")
+    watch = FrameReader(reader, "fake")
     for number in range(20):
-        picture = np.ascontiguousarray(fake.picture(fake.started, number)[part])
-        assert watch.see(Frame(picture, number / FPS, number)).reading is None
+        picture = np.ascontiguousarray(fake.image(fake.started, number)[part])
+        assert watch.process(Frame(picture, number / FPS, number)).reading is None
     assert watch.votes.problem == "a digit touches the edge of the picture: make --roi larger, or move the camera"
     assert watch.votes.refused == 1
 
@@ -218,9 +219,9 @@ def test_no_part_of_a_digit_that_the_region_leaves_is_overlooked(reader, text, s
         "left": np.s_[:, int(first.x + first.width - share * first.width) :],
     }[side]
     gray = cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[part]
-    watch = Watch(reader, "fake")
+    watch = FrameReader(reader, "fake")
     for number in range(20):
-        assert watch.see(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
+        assert watch.process(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
     assert "touches the edge of the picture" in watch.votes.problem
 
 
@@ -228,8 +229,8 @@ def test_what_the_edge_cuts_off_beside_all_digits_is_no_digit(reader):
     page = draw_page(["12345"], (640, 300), 70, 4)
     last = reader.read(page.picture, "page").digits[-1].box
     gray = np.ascontiguousarray(cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
-    watch = Watch(reader, "fake", rules=Rules(digits=4))
-    readings = [watch.see(Frame(gray, number / FPS, number)).reading for number in range(20)]
+    watch = FrameReader(reader, "fake", rules=MeterRules(digits=4))
+    readings = [watch.process(Frame(gray, number / FPS, number)).reading for number in range(20)]
     assert [reading.text for reading in readings if reading] == ["1234"]
 
 
@@ -242,7 +243,7 @@ def test_flicker_is_no_change():
     assert take(votes, ["1"] * 3) == ["stable"]
     assert take(votes, ["7", "7", "1", "7", "", "7", "1", "", ""]) == []
     assert votes.text == "1"
-    votes.pass_over()
+    votes.skip_frame()
     assert take(votes, ["", ""]) == [], "a frame that says nothing lets what was counted be forgotten"
     assert take(votes, [""]) == ["gone"]
 
@@ -250,12 +251,12 @@ def test_flicker_is_no_change():
 @pytest.mark.parametrize(
     ("rules", "shown", "readings"),
     [
-        (Rules(), ["005", "3", "12"], ["005", "3", "12"]),
-        (Rules(digits=3), ["005", "3", "012"], ["005", "012"]),
-        (Rules(only_upward=True), ["5", "3", "5", "12"], ["5", "12"]),
-        (Rules(largest_step=3), ["5", "9", "8", "12", "10"], ["5", "8", "10"]),
-        (Rules(only_upward=True), ["5", "", "3", "6"], ["5", "", "6"]),
-        (Rules(only_upward=True), ["1\n05", "1\n04", "1\n06"], ["1\n05", "1\n06"]),
+        (MeterRules(), ["005", "3", "12"], ["005", "3", "12"]),
+        (MeterRules(digits=3), ["005", "3", "012"], ["005", "012"]),
+        (MeterRules(only_upward=True), ["5", "3", "5", "12"], ["5", "12"]),
+        (MeterRules(largest_step=3), ["5", "9", "8", "12", "10"], ["5", "8", "10"]),
+        (MeterRules(only_upward=True), ["5", "", "3", "6"], ["5", "", "6"]),
+        (MeterRules(only_upward=True), ["1\n05", "1\n04", "1\n06"], ["1\n05", "1\n06"]),
     ],
 )
 def test_what_breaks_a_meters_rule_is_no_reading(rules, shown, readings):
@@ -279,7 +280,7 @@ def film(tmp_path_factory):
     folder = tmp_path_factory.mktemp("film")
     fake = Fake(parse_plan("digits=20746|,change=1"))
     for number in range(20):
-        cv2.imwrite(str(folder / f"{number:03d}.png"), fake.picture(fake.started + number / 10, number))
+        cv2.imwrite(str(folder / f"{number:03d}.png"), fake.image(fake.started + number / 10, number))
     return folder
 
 

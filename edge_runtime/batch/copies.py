@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.batch.paths import located
+from edge_runtime.batch.paths import find_path
 from edge_runtime.common.written import mark_folder
 from edge_runtime.errors import OutputError
 from edge_runtime.types import Row, Status
@@ -19,7 +19,7 @@ PART = ".copy.part"  # the name of a copy that is not whole yet
 
 
 class Copies:
-    """Implements Sink. A copy keeps its path below the folder it goes to and appears there whole or not at all.
+    """Implements RowSink. A copy keeps its path below the folder it goes to and appears there whole or not at all.
 
     A file is copied once for each label that its pages have. What cannot be copied costs a warning.
     """
@@ -42,7 +42,7 @@ class Copies:
                 raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
     def write(self, row: Row) -> None:
-        """See Sink.write; raises nothing."""
+        """See RowSink.write; raises nothing."""
         folder = self._by_label
         if row.status is Status.FAILED:
             folder = self._failed
@@ -55,22 +55,22 @@ class Copies:
             self._copy(row.path, folder)
 
     def flush(self) -> None:
-        """See Sink.flush."""
+        """See RowSink.flush."""
 
     def close(self) -> None:
-        """See Sink.close."""
+        """See RowSink.close."""
 
     def _copy(self, path: str, folder: Path) -> None:
         source = f"{self._root}/{path}" if self._root else path
         try:
-            with os.fdopen(_open(source if self._root else located(source)), "rb", 0) as file:
-                _write(file.fileno(), folder / place(path))
+            with os.fdopen(_open(source if self._root else find_path(source)), "rb", 0) as file:
+                _write(file.fileno(), folder / copy_path(path))
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
             self.missed += 1
             self._warn(f"{path} could not be copied: {getattr(error, 'strerror', None) or error}")
 
 
-def place(path: str) -> Path:
+def copy_path(path: str) -> Path:
     """Return where a file's copy is, relative to the folder of copies: another place for each path.
 
     Paths that differ only in doubled slashes and single dots have the same place. A path from a list may lead anywhere;

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from edge_runtime.batch.confusion import ConfusionMatrix
 from edge_runtime.batch.labels import Truth
-from edge_runtime.batch.score import Score
 from edge_runtime.types import Row, Status
 
 
@@ -23,7 +23,7 @@ class Counts:
         self.notes = 0
         self.unlabelled: Row | None = None  # the first row without a true label
         self.without = 0  # rows without a true label
-        self.score = Score()
+        self.confusion = ConfusionMatrix()
 
     @property
     def rows(self) -> int:
@@ -52,4 +52,4 @@ class Counts:
                 self.unlabelled = self.unlabelled or row
                 self.without += 1
             else:
-                self.score.add(row, truth)
+                self.confusion.add(row, truth)

@@ -14,7 +14,7 @@ from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.journal import Convert, Journal
 from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
 from edge_runtime.batch.row_formats import Csv, Format, JsonLines
-from edge_runtime.batch.rows import Job, parallel_rows
+from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.batch.settings import LIST, BatchSettings
 from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.common.versions import versions
@@ -49,7 +49,7 @@ class BatchResult:
     complete_before: bool = False  # an earlier run had finished the output
     skipped: Counter[str] = field(default_factory=Counter)  # files that were not read, by kind, see sources.folder
     errors: tuple[str, ...] = ()  # what went wrong beside pages that failed, a line each
-    confusion: Path | None = None  # image of the confusion matrix, where there are true labels
+    confusion_image: Path | None = None  # image of the confusion matrix, where there are true labels
 
     @property
     def ok(self) -> bool:
@@ -80,7 +80,7 @@ class BatchJob:
         backend, _ = open_backend(settings.backend, self.bundle)
         reads = settings.mode == "read"
         lines = open_lines(backend) if reads else None  # here, so that a notice is given once, not by each process
-        self._job = Job(
+        self._job = WorkerSettings(
             str(settings.folder) if self._source else "",
             settings.model,
             backend,
@@ -91,7 +91,7 @@ class BatchJob:
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
         )
-        self._confusion = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
+        self._confusion_image = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
         self.counts = Counts(truth, count_labels=not reads)
 
     def run(self, observer: BatchObserver | None = None) -> BatchResult:
@@ -104,7 +104,7 @@ class BatchJob:
         observer = observer or BatchObserver()
         began, settings = time.monotonic(), self.settings
         journal = Journal(
-            settings.output, self._format, self._identity(), convert=self._convert, beside=self._confusion
+            settings.output, self._format, self._identity(), convert=self._convert, companion=self._confusion_image
         )
         try:
             done = journal.resume() if settings.resume else journal.begin(settings.overwrite)
@@ -115,20 +115,20 @@ class BatchJob:
         finally:
             journal.close()
         errors = self._errors(copies)
-        confusion = self._confusion if self.counts.score.count else None
-        if confusion:
-            self._draw(confusion)
+        image = self._confusion_image if self.counts.confusion.count else None
+        if image:
+            self._write_confusion_image(image)
         skipped = self._source.skipped if self._source else Counter[str]()
-        return BatchResult(self.counts, time.monotonic() - began, False, skipped, errors, confusion)
+        return BatchResult(self.counts, time.monotonic() - began, False, skipped, errors, image)
 
     def _read(self, journal: Journal, done: Iterable[Row], observer: BatchObserver) -> Copies:
         settings, source = self.settings, self._source
         if source:
-            source.own = _own(journal.files, source.root.resolve())
-            source.listed, source.warn = journal.listed, observer.warn
+            source.own = _own_files(journal.files, source.root.resolve())
+            source.on_listed, source.warn = journal.note_folder, observer.warn
         copies = Copies(self._job.root, settings.copy_to, settings.quarantine, observer.warn)
         paths = self._paths()
-        _take_up(done, paths, self.counts)
+        _count_earlier_rows(done, paths, self.counts)
         ahead = _folder(settings)
         observer.begin(self.counts.earlier, ahead.count if ahead else None)
         copying = settings.copy_to or settings.quarantine
@@ -167,10 +167,10 @@ class BatchJob:
             errors.append(f"nothing was read: {why}")
         return tuple(errors)
 
-    def _draw(self, path: Path) -> None:
-        score = self.counts.score
+    def _write_confusion_image(self, path: Path) -> None:
+        matrix = self.counts.confusion
         try:
-            path.write_bytes(confusion_png(score.confusion, f"{score.accuracy:.2%} of {score.count:,} right"))
+            path.write_bytes(confusion_png(matrix.counts, f"{matrix.accuracy:.2%} of {matrix.count:,} right"))
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -189,12 +189,12 @@ def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
     if suffix == ".jsonl":
         return JsonLines(probabilities), None
     if suffix == ".parquet":
-        parquet.require()
+        parquet.require_pyarrow()
         return JsonLines(probabilities), lambda lines, target: parquet.convert(lines, target, probabilities)
     raise UsageError(f"--output ends in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
 
 
-def _take_up(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -> None:
+def _count_earlier_rows(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -> None:
     """Count the rows of an earlier run and skip their paths; raises OutputError where the files have changed."""
     page = 0  # of the row before
     for row in done:
@@ -218,7 +218,7 @@ def _truth(settings: BatchSettings) -> Truth | None:
     return TableLabels(settings.labels, folder) if settings.labels else None
 
 
-def _own(files: Iterable[Path], root: Path) -> frozenset[str]:
+def _own_files(files: Iterable[Path], root: Path) -> frozenset[str]:
     """The job's own files in the folder that is read, by their paths there."""
     places = [file.parent.resolve() / file.name for file in files]
     return frozenset(str(place.relative_to(root)) for place in places if place.is_relative_to(root))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from edge_runtime.batch.paths import forms, same_name
-from edge_runtime.batch.score import DIGITS
+from edge_runtime.batch.confusion import DIGITS
+from edge_runtime.batch.paths import normalise_name, spellings
 from edge_runtime.common.text import open_text
 from edge_runtime.errors import UsageError
 from edge_runtime.types import Row
@@ -59,14 +59,14 @@ class TableLabels:
         longer: dict[str, set[str]] = {}  # names without what is in front of the folder: keys as above
         with open_text(table) as file:
             for line, name, label, page in self._read(file):
-                key = same_name(name) + page
+                key = normalise_name(name) + page
                 if self._labels.setdefault(key, label) != label:
                     raise UsageError(
                         f"{table}, line {line}: {name!r} has the label {label}, and {self._labels[key]} above"
                     )
                 self._given[key] = name
-                for form in forms(name):
-                    for shorter in self._below(same_name(form)):
+                for spelling in spellings(name):
+                    for shorter in self._below(normalise_name(spelling)):
                         longer.setdefault(shorter + page, set()).add(key)
         self._longer = {
             name: keys.pop() for name, keys in longer.items() if len(keys) == 1 and name not in self._labels
@@ -74,7 +74,7 @@ class TableLabels:
 
     def label(self, row: Row) -> str | None:
         """See Truth.label."""
-        name = same_name(row.path)
+        name = normalise_name(row.path)
         bare = name.rpartition("/")[2]
         for page in (f"{PAGE_MARK}{row.page}", ""):
             for key in (name + page, self._longer.get(name + page), bare + page):

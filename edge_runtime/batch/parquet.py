@@ -16,7 +16,7 @@ from edge_runtime.types import Row
 GROUP = 50_000  # rows in one group of the file
 
 
-def require() -> None:
+def require_pyarrow() -> None:
     """Raise MissingLibraryError where pyarrow is not installed, or cannot be imported."""
     try:
         import pyarrow.parquet  # noqa: F401

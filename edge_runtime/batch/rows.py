@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import cv2
 
-from edge_runtime.batch.paths import located
+from edge_runtime.batch.paths import find_path
 from edge_runtime.batch.workers import Workers
 from edge_runtime.bundles.bundle import Bundle, load_bundle, load_lines
 from edge_runtime.classifier import Classifier
@@ -21,7 +21,7 @@ from edge_runtime.lines.recogniser import LineReader
 from edge_runtime.pipeline import Expect, Reader
 from edge_runtime.types import Gray, Row, Status
 
-CHUNK_LETTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
+CHUNK_CHARACTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
 DIGITS = tuple("0123456789")
 PART = 256  # files that a process reads before it hands its rows on
 AHEAD = 2  # parts in the hands of each process: one under way and one waiting, so that it never waits for us
@@ -30,7 +30,7 @@ NO_MEMORY = "there is not enough memory for the image"
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerSettings:
     """What a worker process needs to know."""
 
     root: str  # the folder that paths are relative to; empty for the current one
@@ -45,9 +45,9 @@ class Job:
     lines_digest: str = ""  # the same of the line model
 
 
-Found = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row but for its path, of a file with one page
-FoundPage = tuple[str, float | None, Status, str, tuple[float, ...], int, str]  # the same with page and note
-Result = Found | list[FoundPage]  # of one file
+RowFields = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row but for its path, of a file with one page
+PageFields = tuple[str, float | None, Status, str, tuple[float, ...], int, str]  # the same with page and note
+FileFields = RowFields | list[PageFields]  # of one file
 
 
 def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART) -> Iterator[Row]:
@@ -59,7 +59,9 @@ def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART
         yield from _rows(chunk, read_files(reader, chunk, root))
 
 
-def parallel_rows(job: Job, paths: Iterable[str | None], jobs: int, batch: int | None = None) -> Iterator[list[Row]]:
+def parallel_rows(
+    job: WorkerSettings, paths: Iterable[str | None], jobs: int, batch: int | None = None
+) -> Iterator[list[Row]]:
     """Yield rows, some at a time, in the order of their paths, read in `jobs` processes.
 
     paths: relative to the job's root; None says that the next one is not there yet, and is no reason to wait for it.
@@ -75,21 +77,21 @@ def parallel_rows(job: Job, paths: Iterable[str | None], jobs: int, batch: int |
     ahead = min(AHEAD * jobs, batch // part)
     if not job.digest:
         job = replace(job, digest=load_bundle(job.model).digest, lines_digest=load_lines().digest)
-    with Workers(_Prepare(job), _lost, jobs, ahead, FILE_SECONDS) as workers:
+    with Workers(_Prepare(job), _failed_row, jobs, ahead, FILE_SECONDS) as workers:
         chunks: deque[list[str]] = deque()
 
-        def remember() -> Iterator[list[str]]:
+        def remember_chunks() -> Iterator[list[str]]:
             for chunk in _chunks(paths, part):
                 if chunk:
                     chunks.append(chunk)
                 yield chunk
 
         # Paths stay here: what comes back is only what was found out about them.
-        for found in workers.map(remember()):
+        for found in workers.map(remember_chunks()):
             yield _rows(chunks.popleft(), found)
 
 
-def _rows(paths: list[str], results: list[Result]) -> list[Row]:
+def _rows(paths: list[str], results: list[FileFields]) -> list[Row]:
     if list not in map(type, results):  # nearly always: this is the way for millions of files
         return [Row(path, *found) for path, found in zip(paths, results, strict=True)]
     return [
@@ -101,7 +103,7 @@ def _rows(paths: list[str], results: list[Result]) -> list[Row]:
 
 def read_files(
     reader: Reader, paths: list[str], root: str, probabilities: bool = True, tick: Callable[[], None] = lambda: None
-) -> list[Result]:
+) -> list[FileFields]:
     """Read the one digit in each page of files, in one call of the interpreter. `tick` is called now and then.
 
     Returns what the rows of each file say.
@@ -125,7 +127,7 @@ def read_files(
 
     labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
     tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
-    found: list[Found] = [
+    found: list[RowFields] = [
         ("", None, status, reason, ()) if label is None else (DIGITS[label], confidence, status, reason, each)
         for label, confidence, status, reason, each in zip(labels, confidences, statuses, reasons, tuples, strict=True)
     ]
@@ -133,14 +135,19 @@ def read_files(
         return [*found]
     decided = iter(found)
     return [
-        _result(
-            [(*next(decided), page, text) if decoded else (*_lost(text), page, "") for _, page, text, decoded in each]
+        _pack(
+            [
+                (*next(decided), page, text) if decoded else (*_failed_row(text), page, "")
+                for _, page, text, decoded in each
+            ]
         )
         for _, each in groupby(pages, itemgetter(0))
     ]
 
 
-def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None) -> list[Result]:
+def read_pages(
+    reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None
+) -> list[FileFields]:
     """Read all digits of each page of files; the label is all of a page's digits, its rows joined by a space.
 
     The confidence is the lowest of them. A page with a digit that is rejected is rejected, for the first such reason; a
@@ -149,21 +156,21 @@ def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], N
     """
     results = []
     for path in paths:
-        found: list[FoundPage] = []
+        found: list[PageFields] = []
         tick()
         for gray, page, text in _pages(path, root):
-            found.append((*_lost(text), page, "") if gray is None else _read_page(reader, gray, page, text))
+            found.append((*_failed_row(text), page, "") if gray is None else _read_page(reader, gray, page, text))
             del gray  # or it would stay until the next one is there
             tick()
-        results.append(_result(found))
+        results.append(_pack(found))
     return results
 
 
-def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> FoundPage:
+def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> PageFields:
     try:
         page = reader.read(gray, "page")
     except MemoryError:
-        return *_lost(NO_MEMORY), number, ""
+        return *_failed_row(NO_MEMORY), number, ""
     reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
     dropped = Counter(each.reason for each in page.dropped)
     if not page.digits:
@@ -182,14 +189,14 @@ def _pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:
     The text is then the reason. Every page of a file that can be opened is there.
     """
     try:
-        data = read_file(f"{root}/{path}" if root else located(path))
+        data = read_file(f"{root}/{path}" if root else find_path(path))
         gray = decode_small(data)
     except (InputError, MemoryError) as error:
-        return ((None, 1, _reason(error)),)
-    return _decoded(data) if gray is None else ((gray, 1, ""),)
+        return ((None, 1, _describe_error(error)),)
+    return _decode_pages(data) if gray is None else ((gray, 1, ""),)
 
 
-def _decoded(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
+def _decode_pages(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
     failed: list[FailedPage] = []  # since the last page that was decoded
     last, pages = 0, 1
     try:
@@ -202,24 +209,24 @@ def _decoded(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
     except (InputError, MemoryError) as error:  # the decoder goes no further
         yield from ((None, each.page, str(each.error)) for each in failed)
         last, pages = (failed[-1].page, failed[-1].pages) if failed else (last, pages)
-        yield None, last + 1, _reason(error)
+        yield None, last + 1, _describe_error(error)
         for page in range(last + 2, pages + 1):
             yield None, page, f"not read: page {last + 1} cannot be decoded"
     else:
         yield from ((None, each.page, str(each.error)) for each in failed)
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return NO_MEMORY if isinstance(error, MemoryError) else str(error)
 
 
-def _result(found: list[FoundPage]) -> Result:
+def _pack(found: list[PageFields]) -> FileFields:
     """A file of one page, without anything to note, takes less room."""
     label, confidence, status, reason, shares, page, note = found[0]
     return found if len(found) > 1 or note or page > 1 else (label, confidence, status, reason, shares)
 
 
-def _lost(reason: str) -> Found:
+def _failed_row(reason: str) -> RowFields:
     return "", None, Status.FAILED, reason, ()
 
 
@@ -227,23 +234,23 @@ def _lost(reason: str) -> Found:
 class _Prepare:
     """Made here, called in a worker: loads the model there."""
 
-    job: Job
+    job: WorkerSettings
 
-    def __call__(self) -> Callable[[list[str], Callable[[], None]], list[Result]]:
+    def __call__(self) -> Callable[[list[str], Callable[[], None]], list[FileFields]]:
         cv2.setNumThreads(1)  # the processes are as many as the cores already
         job = self.job
         try:
-            classifier = Classifier(_unchanged(load_bundle(job.model), job.digest), job.backend, job.threads)
+            classifier = Classifier(_check_unchanged(load_bundle(job.model), job.digest), job.backend, job.threads)
             lines: LineReader | bool = False
             if job.lines and job.expect == "page":
-                lines = LineReader(_unchanged(load_lines(), job.lines_digest), classifier.backend)
+                lines = LineReader(_check_unchanged(load_lines(), job.lines_digest), classifier.backend)
         except ModelError as error:  # they could be loaded when the job began
             raise ModelError(
                 f"the model has changed since the job began ({error}): put it back, and --resume goes on"
             ) from error
         reader = Reader(classifier, job.max_error, lines)
 
-        def work(paths: list[str], tick: Callable[[], None]) -> list[Result]:
+        def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
             if self.job.expect == "page":
                 return read_pages(reader, paths, self.job.root, tick)
             return read_files(reader, paths, self.job.root, self.job.probabilities, tick)
@@ -251,25 +258,25 @@ class _Prepare:
         return work
 
 
-def _unchanged(bundle: Bundle, digest: str) -> Bundle:
+def _check_unchanged(bundle: Bundle, digest: str) -> Bundle:
     if bundle.digest != digest:
         raise ModelError(f"{bundle.folder} holds another one")
     return bundle
 
 
 def _chunks(paths: Iterable[str | None], batch: int) -> Iterator[list[str]]:
-    """Parts of at most `batch` paths and CHUNK_LETTERS letters; None ends one, be it empty."""
+    """Parts of at most `batch` paths and CHUNK_CHARACTERS characters; None ends one, be it empty."""
     chunk: list[str] = []
-    letters = 0
+    characters = 0
     for path in paths:
         if path is None:
             yield chunk
-            chunk, letters = [], 0
+            chunk, characters = [], 0
             continue
-        if chunk and (len(chunk) == batch or letters + len(path) > CHUNK_LETTERS):
+        if chunk and (len(chunk) == batch or characters + len(path) > CHUNK_CHARACTERS):
             yield chunk
-            chunk, letters = [], 0
+            chunk, characters = [], 0
         chunk.append(path)
-        letters += len(path)
+        characters += len(path)
     if chunk:
         yield chunk

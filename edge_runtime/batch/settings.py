@@ -18,7 +18,7 @@ Mode = Literal["classify", "read"]
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSettings:
-    """Settings of a batch job; the options of `edge-digits batch-classify` have the same names and meanings."""
+    """SinkSettings of a batch job; the options of `edge-digits batch-classify` have the same names and meanings."""
 
     folder: str | Path  # to read; "-" for the paths of `listing`
     output: Path  # ends in .csv, .jsonl or .parquet

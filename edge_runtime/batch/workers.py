@@ -35,7 +35,7 @@ class Workers(Generic[Item, Result]):
     def __init__(
         self,
         prepare: Callable[[], Work[Item, Result]],
-        lost: Callable[[str], Result],
+        make_failure: Callable[[str], Result],
         jobs: int,
         ahead: int,
         seconds: float,
@@ -43,14 +43,20 @@ class Workers(Generic[Item, Result]):
         """Start the first process.
 
         prepare: picklable, called once in each worker, returns what turns a chunk into as many results; that calls its
-        second argument before each item. lost: makes the result of an item that cannot be done, from the reason. jobs:
+        second argument before each item. make_failure: makes the result of an item that cannot be done, from the reason. jobs:
         processes, >= 1. ahead: chunks, >= 1, that are asked for before the results of the first of them are taken and
         done with: two for each process, and it never waits for us. seconds: twice as long without a sign of life is a
         hang.
 
         A chunk, pickled, is to have less than about 64 KiB: so much fits into a pipe that nobody reads.
         """
-        self._prepare, self._lost, self._jobs, self._ahead, self._seconds = prepare, lost, jobs, ahead, seconds
+        self._prepare, self._make_failure, self._jobs, self._ahead, self._seconds = (
+            prepare,
+            make_failure,
+            jobs,
+            ahead,
+            seconds,
+        )
         self._workers = [_Worker[Item, Result](prepare)]
         self._silent = False
 
@@ -78,11 +84,11 @@ class Workers(Generic[Item, Result]):
                     break
                 task = _Task[Item, Result](chunk)
                 waiting.append(task)
-                self._freest().give(task)
+                self._least_busy().send(task)
             if waiting:
                 self._wait()
 
-    def _freest(self) -> "_Worker[Item, Result]":
+    def _least_busy(self) -> "_Worker[Item, Result]":
         worker = min(self._workers, key=lambda each: len(each.tasks))
         if worker.tasks and len(self._workers) < self._jobs:
             worker = _Worker[Item, Result](self._prepare)
@@ -99,11 +105,11 @@ class Workers(Generic[Item, Result]):
         self._silent = False
         for pipe, worker in busy.items():
             if not ready:
-                self._mend(worker, "it cannot be read in time")
-            elif pipe in ready and (fault := worker.take()):
-                self._mend(worker, fault)
+                self._recover(worker, "it cannot be read in time")
+            elif pipe in ready and (fault := worker.receive()):
+                self._recover(worker, fault)
 
-    def _mend(self, worker: "_Worker[Item, Result]", fault: str) -> None:
+    def _recover(self, worker: "_Worker[Item, Result]", fault: str) -> None:
         """Go on with a worker's tasks after a fault: its chunk item by item, the rest as before."""
         tasks = list(worker.tasks)
         started = worker.is_ready
@@ -112,26 +118,26 @@ class Workers(Generic[Item, Result]):
             task = tasks.pop(0)
             task.results = []
             for item in task.chunk:
-                task.results += self._alone(worker, item)
+                task.results += self._run_alone(worker, item)
         for task in tasks:
-            worker.give(task)
+            worker.send(task)
 
-    def _alone(self, worker: "_Worker[Item, Result]", item: Item) -> list[Result]:
+    def _run_alone(self, worker: "_Worker[Item, Result]", item: Item) -> list[Result]:
         task = _Task[Item, Result]([item])
-        worker.give(task)
+        worker.send(task)
         silent = False
         while worker.tasks:
             if not worker.pipe.poll(self._seconds):
                 fault = "it cannot be read in time" if silent else ""
                 silent = True
             else:
-                fault, silent = worker.take(), False
+                fault, silent = worker.receive(), False
             if fault:
                 started = worker.is_ready
                 worker.restart()
                 if started:
-                    return [self._lost(fault)]
-                worker.give(task)
+                    return [self._make_failure(fault)]
+                worker.send(task)
         return task.results or []
 
 
@@ -157,12 +163,12 @@ class _Worker(Generic[Item, Result]):
         self._process.start()
         theirs.close()  # so that its death ends our read
 
-    def give(self, task: _Task[Item, Result]) -> None:
+    def send(self, task: _Task[Item, Result]) -> None:
         self.tasks.append(task)
-        with suppress(OSError):  # it may have died: `take` will notice
+        with suppress(OSError):  # it may have died: `receive` will notice
             self.pipe.send(task.chunk)
 
-    def take(self) -> str:
+    def receive(self) -> str:
         """Take one message; returns what is wrong with the first task, if anything is."""
         try:
             message: Any = self.pipe.recv()
@@ -199,13 +205,13 @@ def _serve(prepare: Callable[[], Work[Any, Any]], pipe: Connection) -> None:
     """A worker's life. The end of the pipe, by our will or our death, is its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    said = time.monotonic()
+    last = time.monotonic()
 
     def tick() -> None:
-        nonlocal said
+        nonlocal last
         now = time.monotonic()
-        if now - said > TICK_SECONDS:
-            said = now
+        if now - last > TICK_SECONDS:
+            last = now
             pipe.send(ALIVE)
 
     with suppress(EOFError, OSError):

@@ -5,6 +5,7 @@ import sys
 from typing import NoReturn
 
 from edge_runtime.cli.requirements import import_advice
+from edge_runtime.errors import INTERRUPTED
 
 
 def main() -> NoReturn:
@@ -16,7 +17,7 @@ def main() -> NoReturn:
         from edge_runtime.cli.commands import edge_digits
         from edge_runtime.cli.run import run
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         advice = import_advice(error)
         if advice is None or "--debug" in sys.argv[1:]:

@@ -9,9 +9,10 @@ import click
 from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
 from edge_runtime.batch.settings import CORES, LIST, BatchSettings
-from edge_runtime.cli.batch_report import TerminalObserver, print_result
-from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error
-from edge_runtime.cli.run import INTERRUPTED, debug_option
+from edge_runtime.cli.batch_report import BatchTerminal, print_result
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, print_max_error
+from edge_runtime.cli.run import debug_option
+from edge_runtime.errors import FAILED, INTERRUPTED
 
 EPILOG = """\b
 Examples:
@@ -80,9 +81,9 @@ def batch_classify(**options: Any) -> int:
     """
     listed = options["folder"] == LIST
     job = BatchJob(BatchSettings(**options, listing=sys.stdin.buffer if listed else None))
-    tell_max_error(job.bundle, options["max_error"])
+    print_max_error(job.bundle, options["max_error"])
     try:
-        with TerminalObserver() as observer:
+        with BatchTerminal() as observer:
             result = job.run(observer)
     except KeyboardInterrupt:
         click.echo(f"interrupted: {job.counts.rows:,} rows are kept; the same command with --resume goes on", err=True)
@@ -93,4 +94,4 @@ def batch_classify(**options: Any) -> int:
     print_result(result, listed)
     for error in result.errors:
         click.echo(f"error: {error}", err=True)
-    return 0 if result.ok else 1
+    return 0 if result.ok else FAILED

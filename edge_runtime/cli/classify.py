@@ -6,13 +6,14 @@ import click
 
 from edge_runtime.batch.rows import rows
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.json_rows import JsonLinesSink
-from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
+from edge_runtime.cli.json_lines import JsonRowSink
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, print_max_error, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.table import TableSink
+from edge_runtime.cli.table import TableRowSink
 from edge_runtime.common.text import printable
+from edge_runtime.errors import FAILED
 from edge_runtime.pipeline import Reader
-from edge_runtime.sinks import Sink
+from edge_runtime.sinks import RowSink
 from edge_runtime.types import Status
 
 EPILOG = """\b
@@ -40,9 +41,11 @@ def classify(
     rejected, with the reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
     """
     classifier = Classifier(model, backend, threads)
-    tell_max_error(classifier.bundle, max_error)
+    print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error)
-    sink: Sink = JsonLinesSink(sys.stdout) if as_json else TableSink(sys.stdout, max(len(printable(f)) for f in files))
+    sink: RowSink = (
+        JsonRowSink(sys.stdout) if as_json else TableRowSink(sys.stdout, max(len(printable(f)) for f in files))
+    )
     failed = 0
     for row in rows(reader, files, batch=1 if len(files) == 1 else 16):
         if row.status is Status.FAILED:
@@ -51,4 +54,4 @@ def classify(
         if as_json or row.status is not Status.FAILED:
             sink.write(row)
     sink.close()
-    return 1 if failed else 0
+    return FAILED if failed else 0

@@ -52,7 +52,7 @@ def read_config(context: click.Context, path: Path) -> dict[str, Any]:
                 + (f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}")
             )
         parameter = known[key]
-        found[str(parameter.name)] = _checked(context, parameter, value, f"{path}: {key}")
+        found[str(parameter.name)] = _check(context, parameter, value, f"{path}: {key}")
     return found
 
 
@@ -73,15 +73,15 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
-def _checked(context: click.Context, parameter: click.Parameter, value: Any, where: str) -> Any:
+def _check(context: click.Context, parameter: click.Parameter, value: Any, where: str) -> Any:
     """Return a value as click takes it for a default; raises UsageError where its type is another or it is refused."""
     many = parameter.multiple if isinstance(parameter, click.Option) else parameter.nargs == -1
     row = many or parameter.nargs != 1
     values = value if row and isinstance(value, list) else [value]
-    wanted, types = _wanted(parameter)
+    expected, types = _expected_type(parameter)
     if not all(type(each) in types for each in values) or (row and not many and len(values) != parameter.nargs):
         count = f"list of {parameter.nargs}: each a " if row and not many else ""
-        raise UsageError(f"{where}: {_shown(value)} is no {count}{wanted}")
+        raise UsageError(f"{where}: {_describe_value(value)} is no {count}{expected}")
     value = values if row else value
     try:
         parameter.type_cast_value(context, value)
@@ -90,7 +90,7 @@ def _checked(context: click.Context, parameter: click.Parameter, value: Any, whe
     return value
 
 
-def _wanted(parameter: click.Parameter) -> tuple[str, tuple[type, ...]]:
+def _expected_type(parameter: click.Parameter) -> tuple[str, tuple[type, ...]]:
     """What a value must be: in words, and as TOML gives it."""
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return "true or false", (bool,)
@@ -101,7 +101,7 @@ def _wanted(parameter: click.Parameter) -> tuple[str, tuple[type, ...]]:
     return "text", (str,)
 
 
-def _shown(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     """A value in a message: never a text, which may be a secret that has slipped into the wrong line."""
     kinds: dict[type, str] = {str: "a text", list: "a list", dict: "a table"}
     return kinds.get(type(value)) or str(value).lower()

@@ -9,6 +9,7 @@ from edge_runtime.bundles.golden import STEPS
 from edge_runtime.cli.run import debug_option
 from edge_runtime.diagnostics.doctor import examine
 from edge_runtime.diagnostics.selftest import State
+from edge_runtime.errors import FAILED
 
 EPILOG = """\b
 Examples:
@@ -34,7 +35,7 @@ def doctor(self_test: bool, as_json: bool) -> int:
     found = examine(self_test, lambda line: click.echo(line, err=True) if self_test else None)
     if as_json:
         click.echo(json.dumps(found, indent=2))
-        return 0 if found["ok"] else 1
+        return 0 if found["ok"] else FAILED
     for name, value in found["versions"].items():
         click.echo(f"{name:<24}{value}")
     click.echo(f"{'system':<24}{found['system']['platform']}")
@@ -48,7 +49,7 @@ def doctor(self_test: bool, as_json: bool) -> int:
         click.echo(f"{'backend ' + name:<24}{state}")
     for name, backend in found["backends"].items() if self_test else ():
         for model, result in backend.get("self_test", {}).items():
-            click.echo(f"{'self-test ' + name:<24}{model:<12}{_told(result)}")
+            click.echo(f"{'self-test ' + name:<24}{model:<12}{_describe_result(result)}")
     for name, model in (found["models"] | {"for lines": found["lines"]}).items():
         state = (
             ", ".join(f"{kind} {sha256[:16]}" for kind, sha256 in model["sha256"].items()) if model["ok"] else "broken"
@@ -58,10 +59,10 @@ def doctor(self_test: bool, as_json: bool) -> int:
         click.echo(f"to do: {line}")
     well = "digits can be read" if found["advice"] else "all is well"
     click.echo(well if found["ok"] else "digits cannot be read here yet")
-    return 0 if found["ok"] else 1
+    return 0 if found["ok"] else FAILED
 
 
-def _told(result: dict[str, Any]) -> str:
+def _describe_result(result: dict[str, Any]) -> str:
     if result["state"] == State.UNSUPPORTED:
         return "not for this backend"
     if result["state"] != State.WORKS:

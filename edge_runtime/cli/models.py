@@ -7,7 +7,7 @@ import click
 
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, names
 from edge_runtime.cli.run import debug_option
-from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.errors import FAILED, EdgeDigitsError
 
 KIND = "tflite_int8"  # the file that the default backend runs
 
@@ -42,7 +42,7 @@ def models(as_json: bool) -> int:
             accuracy = "-" if found["mnist_test"] is None else f"{found['mnist_test']:.2%}"
             default = "  (default)" if found["default"] else ""
             click.echo(f"{name:<14}{found['bytes']:>11,}{accuracy:>9}  {found['summary']}{default}")
-    return 1 if broken else 0
+    return FAILED if broken else 0
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:

@@ -38,7 +38,7 @@ max_error_option = click.option(
 )
 
 
-def tell_max_error(bundle: Bundle, max_error: float | None) -> None:
+def print_max_error(bundle: Bundle, max_error: float | None) -> None:
     """Say on standard error what `--max-error` means for a model; raises UsageError where it cannot be kept to."""
     if max_error is not None:
         found = bundle.threshold(max_error)

@@ -14,12 +14,12 @@ from edge_runtime.cli.options import (
     lines_option,
     max_error_option,
     model_option,
-    tell_max_error,
+    print_max_error,
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
 from edge_runtime.common.text import printable
-from edge_runtime.errors import InputError, OutputError
+from edge_runtime.errors import FAILED, InputError, OutputError
 from edge_runtime.explain import draw_stages
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
@@ -75,12 +75,12 @@ def read(
     Exit code 1 if an image could not be read.
     """
     classifier = Classifier(model, backend, threads)
-    tell_max_error(classifier.bundle, max_error)
+    print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
-    over, why = (_Pictures(folder) if folder else None for folder in (annotate, explain))
+    over, why = (_ImageFolder(folder) if folder else None for folder in (annotate, explain))
     failed = 0
     for path in images:
-        for image, found in _found(reader, path):
+        for image, found in _find_pages(reader, path):
             if isinstance(image, FailedPage):
                 failed += 1
                 click.echo(f"error: {printable(path)}: {image.error}", err=True)
@@ -95,10 +95,10 @@ def read(
                     why.write(path, image, draw_stages(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
             del image, found  # or they would stay until the next page is there
-    return 1 if failed else 0
+    return FAILED if failed else 0
 
 
-def _found(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
+def _find_pages(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
     """Yield the pages of a file in order with what was found in them; of one that failed, why."""
     failed: deque[FailedPage] = deque()
     try:
@@ -141,24 +141,24 @@ def _warning(name: str, page: Page, as_json: bool) -> str:
     dropped = unread if page.text else page.dropped
     causes = []
     if rejected and not page.text:
-        causes.append(f"{_counted(len(rejected), 'digit')} rejected ({_reasons(rejected)})")
+        causes.append(f"{_format_count(len(rejected), 'digit')} rejected ({_format_reasons(rejected)})")
     if dropped:
-        causes.append(f"{_counted(len(dropped), 'mark')} dropped ({_reasons(dropped)})")
+        causes.append(f"{_format_count(len(dropped), 'mark')} dropped ({_format_reasons(dropped)})")
     if not causes:
         return "" if as_json else f"no digits in {name}"
     what = "not everything was read" if page.text else "no digits"
     return f"warning: {what} in {name}: {', '.join(causes)}"
 
 
-def _counted(count: int, what: str) -> str:
+def _format_count(count: int, what: str) -> str:
     return f"{count:,} {what} was" if count == 1 else f"{count:,} {what}s were"
 
 
-def _reasons(digits: Iterable[Digit]) -> str:
+def _format_reasons(digits: Iterable[Digit]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in Counter(each.reason for each in digits).most_common())
 
 
-class _Pictures:
+class _ImageFolder:
     """PNG files in a folder, named after the images that they are of."""
 
     def __init__(self, folder: Path) -> None:

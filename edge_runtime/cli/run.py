@@ -12,9 +12,7 @@ import click
 
 from edge_runtime.cli.requirements import import_advice
 from edge_runtime.common.redact import redact
-from edge_runtime.errors import EdgeDigitsError
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+from edge_runtime.errors import FAILED, INTERRUPTED, EdgeDigitsError
 
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
 
@@ -34,35 +32,35 @@ def finish(command: click.Command, name: str, arguments: Sequence[str]) -> int:
         code: Any = command.main(list(arguments), prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted", debug)
+        _print_line("interrupted", debug)
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough, as `head` does
         _drop_stdout()
-        code = 1
+        code = FAILED
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
         click.echo(redact(shown.getvalue()), err=True, nl=False)  # what was typed may be an address with a password
         code = error.exit_code
     except EdgeDigitsError as error:
-        _say(f"error: {error}", debug)
+        _print_line(f"error: {error}", debug)
         code = error.exit_code
     except OSError as error:
         if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO):  # files of ours have errors of ours
-            _say(f"error: standard output cannot be written: {error.strerror}", debug)
+            _print_line(f"error: standard output cannot be written: {error.strerror}", debug)
             _drop_stdout()
         else:
-            _say(f"error: {error} (--debug shows where)", debug)
-        code = 1
+            _print_line(f"error: {error} (--debug shows where)", debug)
+        code = FAILED
     except Exception as error:
         report = "please report it with the output of --debug"
         internal = f"internal error, {type(error).__name__}: {error}; {report}"
-        _say(f"error: {import_advice(error) or internal}", debug)
-        code = 1
+        _print_line(f"error: {import_advice(error) or internal}", debug)
+        code = FAILED
     return code if isinstance(code, int) else 0
 
 
-def _say(line: str, debug: bool) -> None:
+def _print_line(line: str, debug: bool) -> None:
     if debug:
         click.echo(redact(traceback.format_exc()), err=True, nl=False)
     click.echo(" ".join(redact(line).split()), err=True)

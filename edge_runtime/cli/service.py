@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from edge_runtime.cli.run import debug_option
+from edge_runtime.errors import FAILED
 
 EPILOG = """\b
 Examples:
@@ -45,11 +46,11 @@ def install(config: Path | None, memory: str | None, renew: bool, root: Path) ->
     from edge_runtime.cli.config import read_config
     from edge_runtime.cli.watch import watch
     from edge_runtime.service.install import check_memory
-    from edge_runtime.service.install import install as put
+    from edge_runtime.service.install import install as install_service
 
     if config is not None:  # one that watch refuses would be started for ever
         read_config(click.Context(watch), config)
-    for line in put(root, config, memory and check_memory(memory), renew):
+    for line in install_service(root, config, memory and check_memory(memory), renew):
         click.echo(line)
     return 0
 
@@ -61,13 +62,13 @@ def install(config: Path | None, memory: str | None, renew: bool, root: Path) ->
 @debug_option
 def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
     """Stop the service and remove all of it, its configuration and readings, too. Exit code 1 if you say no."""
-    from edge_runtime.service.install import uninstall as remove
+    from edge_runtime.service.install import uninstall as uninstall_service
 
     question = "Remove the service, its configuration and its readings?"
     if not (keep_data or yes or click.confirm(question, err=True)):
         click.echo("nothing was changed", err=True)
-        return 1
-    for line in remove(root, keep_data):
+        return FAILED
+    for line in uninstall_service(root, keep_data):
         click.echo(line)
     return 0
 
@@ -79,9 +80,9 @@ def accept() -> int:
 
     The same is the command `accept` over MQTT, and the signal SIGUSR1 to a watch that is no service.
     """
-    from edge_runtime.service.install import accept as ask
+    from edge_runtime.service.install import accept as accept_reading
 
-    ask()
+    accept_reading()
     click.echo("the next text that stands is accepted")
     return 0
 
@@ -91,9 +92,9 @@ def accept() -> int:
 @debug_option
 def status(as_json: bool) -> int:
     """Show how the service is. Exit code 0 if it runs, else 1."""
-    from edge_runtime.service.install import status as look
+    from edge_runtime.service.install import status as read_status
 
-    found = look()
+    found = read_status()
     if as_json:
         click.echo(json.dumps(found))
     elif found is None:
@@ -101,4 +102,4 @@ def status(as_json: bool) -> int:
     else:
         for name, value in found.items():
             click.echo(f"{name:<24}{value}")
-    return 0 if found and found.get("ActiveState") == "active" else 1
+    return 0 if found and found.get("ActiveState") == "active" else FAILED

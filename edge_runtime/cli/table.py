@@ -6,8 +6,8 @@ from edge_runtime.common.text import printable
 from edge_runtime.types import Row, Status
 
 
-class TableSink:
-    """Implements Sink; writes to an open text stream, which it does not close."""
+class TableRowSink:
+    """Implements RowSink; writes to an open text stream, which it does not close."""
 
     def __init__(self, stream: TextIO, width: int) -> None:
         """width: characters of the longest path; rows are printed as they come."""
@@ -16,7 +16,7 @@ class TableSink:
         self._stream.write(f"{'path':<{self._width}}  label  confidence\n")
 
     def write(self, row: Row) -> None:
-        """See Sink.write."""
+        """See RowSink.write."""
         path = printable(row.path)
         confidence = "-" if row.confidence is None else f"{row.confidence:.2%}"
         note = "" if row.status is Status.OK else f"  {row.status}: {row.error}"
@@ -25,9 +25,9 @@ class TableSink:
         self._stream.write(f"{path:<{self._width}}  {row.label or '-':>5}  {confidence:>10}{note}\n")
 
     def flush(self) -> None:
-        """See Sink.flush."""
+        """See RowSink.flush."""
         self._stream.flush()
 
     def close(self) -> None:
-        """See Sink.close."""
+        """See RowSink.close."""
         self.flush()

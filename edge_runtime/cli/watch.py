@@ -7,12 +7,12 @@ import click
 from edge_runtime.cli.config import config_option
 from edge_runtime.cli.options import backend_option, model_option, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.sinks import HELP, Chosen, sink_options
+from edge_runtime.cli.sink_options import HELP, SinkOptions, sink_options
 from edge_runtime.cli.watch_terminal import run_watch
 from edge_runtime.limits import STABLE_FRAMES
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.sources.view import View, parse_part
-from edge_runtime.watch.meter import Rules
+from edge_runtime.watch.meter import MeterRules
 from edge_runtime.watch.settings import HardSettings, WatchSettings
 
 EPILOG = f"""\b
@@ -89,7 +89,7 @@ EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user n
 @debug_option
 def watch(
     source: str,
-    sinks: Chosen,
+    sinks: SinkOptions,
     roi: str | None,
     rotate: str,
     fps: float | None,
@@ -117,10 +117,10 @@ def watch(
     settings = WatchSettings(
         source=source,
         targets=sinks.targets,
-        sinks=Settings(as_json=as_json, **sinks.settings),
+        sinks=SinkSettings(as_json=as_json, **sinks.settings),
         view=View(parse_part(roi) if roi else None, int(rotate)),
         stable=stable,
-        rules=Rules(digits, only_upward, largest_step),
+        rules=MeterRules(digits, only_upward, largest_step),
         state=state,
         fps=fps,
         wait=wait,

@@ -12,7 +12,7 @@ from edge_runtime.common.files import write_whole
 from edge_runtime.common.text import read_text
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.limits import CONFIG_BYTES
-from edge_runtime.service.unit import NAME, unit
+from edge_runtime.service.unit import NAME, render_unit
 
 SERVICE = f"{NAME}.service"
 SECONDS = 620.0  # that systemctl may take: a start waits until the watch is ready, and backends that hang are given up
@@ -59,35 +59,35 @@ def install(root: Path, config: Path | None, memory: str | None, renew: bool = F
     system; another than / is only written to. renew: a service that is stopped or disabled stays so. Raises FileError,
     OutputError, UsageError.
     """
-    places, said = Places(root), []
+    places, lines = Places(root), []
     if renew and not places.unit.exists():
         raise UsageError(f"there is no service to renew: {places.unit}")
-    memory = memory or _memory(places.unit)
+    memory = memory or _read_memory(places.unit)
     text = None if config is None else read_text(config, CONFIG_BYTES)
     if text is not None or not places.config.exists():
         _write(places.config, STARTER if text is None else text, 0o600)
-        said.append(f"configuration written: {places.config}")
+        lines.append(f"configuration written: {places.config}")
     else:
-        said.append(f"configuration kept: {places.config}")
+        lines.append(f"configuration kept: {places.config}")
     etc = Path("/etc") / NAME
     # sys.executable is not resolved: in an environment it is a link, and the environment is found by it.
     prefixes = (Path(sys.prefix), Path(sys.base_prefix).resolve(), Path(__file__).resolve().parent.parent.parent)
     _write(
         places.unit,
-        unit(Path(sys.executable), prefixes, etc / "watch.toml", etc / "environment", memory),
+        render_unit(Path(sys.executable), prefixes, etc / "watch.toml", etc / "environment", memory),
         0o644,
     )
-    said.append(f"unit written: {places.unit}")
-    if not _runs(root):
-        said.append("systemd does not run here: the service starts when the system does, once it is enabled")
-        return said
+    lines.append(f"unit written: {places.unit}")
+    if not _is_running(root):
+        lines.append("systemd does not run here: the service starts when the system does, once it is enabled")
+        return lines
     _systemctl("daemon-reload")
     if renew:
         _systemctl("try-restart", SERVICE)
-        return [*said, "the service was started anew if it ran: edge-digits service status"]
+        return [*lines, "the service was started anew if it ran: edge-digits service status"]
     _systemctl("enable", SERVICE)
     _systemctl("restart", SERVICE)
-    return [*said, "the service runs: edge-digits service status; journalctl -u edge-digits"]
+    return [*lines, "the service runs: edge-digits service status; journalctl -u edge-digits"]
 
 
 def uninstall(root: Path, keep_data: bool) -> list[str]:
@@ -95,8 +95,8 @@ def uninstall(root: Path, keep_data: bool) -> list[str]:
 
     Returns lines of what was done; raises OutputError.
     """
-    places, said = Places(root), []
-    if _runs(root) and places.unit.exists():
+    places, lines = Places(root), []
+    if _is_running(root) and places.unit.exists():
         _systemctl("disable", "--now", SERVICE)
     gone = [places.wanted, places.unit] + ([] if keep_data else [places.config.parent, *places.state])
     for path in gone:
@@ -108,19 +108,19 @@ def uninstall(root: Path, keep_data: bool) -> list[str]:
             else:
                 continue
         except OSError as error:
-            raise OutputError(_refused(path, error)) from error
-        said.append(f"removed: {path}")
-    if _runs(root):
+            raise OutputError(_describe_failure(path, error)) from error
+        lines.append(f"removed: {path}")
+    if _is_running(root):
         _systemctl("daemon-reload")
-    return said or ["nothing was installed"]
+    return lines or ["nothing was installed"]
 
 
 def status() -> dict[str, str] | None:
     """Return systemd's properties of the service, by `PROPERTIES`; None where systemd does not run."""
-    if not _runs(Path("/")):
+    if not _is_running(Path("/")):
         return None
-    said = _systemctl("show", SERVICE, f"--property={','.join(PROPERTIES)}")
-    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    lines = _systemctl("show", SERVICE, f"--property={','.join(PROPERTIES)}")
+    return dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
 
 
 def accept() -> None:
@@ -136,7 +136,7 @@ def accept() -> None:
         raise OutputError(f"the service cannot be asked ({error.strerror}){hint}") from error
 
 
-def _memory(path: Path) -> str:
+def _read_memory(path: Path) -> str:
     """What the unit that is there may take; at first 300 MB."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -145,7 +145,7 @@ def _memory(path: Path) -> str:
     return next((line.removeprefix(LIMIT) for line in lines if line.startswith(LIMIT)), MEMORY)
 
 
-def _runs(root: Path) -> bool:
+def _is_running(root: Path) -> bool:
     return root == Path("/") and Path("/run/systemd/system").is_dir()
 
 
@@ -167,10 +167,10 @@ def _write(path: Path, text: str, mode: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode("utf-8"), mode)
     except OSError as error:
-        raise OutputError(_refused(path, error)) from error
+        raise OutputError(_describe_failure(path, error)) from error
 
 
-def _refused(path: Path, error: OSError) -> str:
+def _describe_failure(path: Path, error: OSError) -> str:
     hint = ": run it with sudo" if isinstance(error, PermissionError) and os.geteuid() != 0 else ""
     return f"{path} cannot be changed ({error.strerror}){hint}"
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import TERMINATED, WRONG_USAGE
 
 NAME = "edge-digits"
-TERMINATED = 143  # what `watch` ends with after SIGTERM: 128 + 15, as shells have it
 WATCHDOG_SECONDS = 10  # without a sign of life, and the process is killed
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
@@ -84,7 +83,7 @@ WantedBy=multi-user.target
 """
 
 
-def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path, memory: str) -> str:
+def render_unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path, memory: str) -> str:
     """Return the unit's text.
 
     python: the interpreter that has this package. prefixes: folders that it needs; those in a home folder, which is
@@ -93,23 +92,23 @@ def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path
     """
     shown = sorted({path for path in prefixes if any(path.is_relative_to(home) for home in HOMES)})
     return TEMPLATE.format(
-        python=_quoted(python),
-        config=_escaped(config),
-        environment=_escaped(environment),
+        python=_quote(python),
+        config=_escape(config),
+        environment=_escape(environment),
         name=NAME,
         watchdog=WATCHDOG_SECONDS,
-        usage=UsageError.exit_code,
+        usage=WRONG_USAGE,
         terminated=TERMINATED,
         memory=memory,
-        binds="".join(f"BindReadOnlyPaths={_quoted(path)}\n" for path in shown),
+        binds="".join(f"BindReadOnlyPaths={_quote(path)}\n" for path in shown),
     )
 
 
-def _escaped(path: Path) -> str:
+def _escape(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def _quoted(path: Path) -> str:
+def _quote(path: Path) -> str:
     """A path as systemd takes it for one word. `$` stands for itself: no variable begins a path, or names a program."""
-    text = _escaped(path).replace("\\", "\\\\").replace('"', '\\"')
+    text = _escape(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if any(each in text for each in " '\"\\;") else text

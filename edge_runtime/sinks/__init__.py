@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 from edge_runtime.types import Command, Gray, Reading, Row
 
 
-class Sink(Protocol):
+class RowSink(Protocol):
     """Takes rows in order. `write` may hold rows back until `flush`; `close` flushes and ends the output."""
 
     def write(self, row: Row) -> None:

@@ -39,12 +39,12 @@ class AppendedFile:
     def append(self, line: bytes) -> None:
         """Write one line with its end; raises OutputError, and then the file ends with the line before."""
         try:
-            if not self._is_as_left():
+            if not self._is_unchanged():
                 self._open()
             if self._limit and self._size + len(line) > self._limit and self._size > len(self._head):
                 self._rotate()
             try:
-                _write_whole(self._files, self._handle, self._size, line)
+                _append_whole(self._files, self._handle, self._size, line)
             except OSError:
                 self.close()
                 raise
@@ -89,11 +89,11 @@ class AppendedFile:
         if whole < size:
             self._files.truncate(handle, whole)
         if whole == 0 and self._head:
-            _write_whole(self._files, handle, 0, self._head)
+            _append_whole(self._files, handle, 0, self._head)
             whole = len(self._head)
         return whole
 
-    def _is_as_left(self) -> bool:
+    def _is_unchanged(self) -> bool:
         """Tell whether the path still names the open file, and nobody has cut it or added to it."""
         if self._handle < 0:
             return False
@@ -120,7 +120,7 @@ class AppendedFile:
         return OutputError(f"{self._path} cannot be written: {error.strerror}")
 
 
-def _write_whole(files: Files, handle: int, size: int, data: bytes) -> None:
+def _append_whole(files: Files, handle: int, size: int, data: bytes) -> None:
     """Append to a file of `size` bytes, all or nothing; raises OSError."""
     try:
         files.write(handle, data)

@@ -41,13 +41,13 @@ class Database:
         self._file: Identity = None  # that is open
         self._log: Identity = None  # its write-ahead log, after the last use
         self._damaged = False
-        with _failures(path):
+        with _map_errors(path):
             self._open_again()
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
         """Give the connection to the file that has the path's name now; raises OutputError for all that fails."""
-        with _failures(self.path):
+        with _map_errors(self.path):
             log = self.path.with_name(f"{self.path.name}-wal")
             if self._damaged or self._file is None or (self._file, self._log) != (_identify(self.path), _identify(log)):
                 self._open_again()
@@ -62,7 +62,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Give the connection as it is, though the file may have lost its name; raises OutputError."""
-        with _failures(self.path):
+        with _map_errors(self.path):
             if self._connection is None:
                 raise OutputError(f"{self.path} is not open")
             yield self._connection
@@ -75,7 +75,7 @@ class Database:
         """Close the file; raises OutputError."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with _failures(self.path):
+            with _map_errors(self.path):
                 connection.close()
 
     def _open(self) -> sqlite3.Connection:
@@ -131,7 +131,7 @@ def _identify(path: Path) -> Identity:
 
 
 @contextmanager
-def _failures(path: Path) -> Iterator[None]:
+def _map_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system raise into one line about the file."""
     try:
         yield

@@ -111,7 +111,7 @@ def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str
         "origin": {"name": "edge-digits", "sw_version": version},
     }
     found = {}
-    for (component, name), config in (_sensors(topic, number or Number()) | _others(topic)).items():
+    for (component, name), config in (_sensors(topic, number or Number()) | _controls(topic)).items():
         available = {} if name == "camera" else {"availability_topic": f"{topic}/availability"}
         identity = {"unique_id": f"{device}_{name}"}
         found[f"{prefix}/{component}/{device}/{name}/config"] = {**identity, **config, **available, **shared}
@@ -151,7 +151,7 @@ def _sensors(topic: str, number: Number) -> dict[tuple[str, str], Config]:
     }
 
 
-def _others(topic: str) -> dict[tuple[str, str], Config]:
+def _controls(topic: str) -> dict[tuple[str, str], Config]:
     """Commands, the image, and whether there is a problem or no camera, by component and name."""
     buttons: dict[tuple[str, str], Config] = {
         ("button", name): {"name": name.capitalize(), "command_topic": f"{topic}/command", "payload_press": name}

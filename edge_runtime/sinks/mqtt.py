@@ -49,7 +49,7 @@ CLOSE_SECONDS = 0.6  # to send what still waits
 ENDING_SECONDS = 0.2  # for each thread to end
 PICTURE = 640  # pixels: the longer side of an image, at most
 QUALITY = 80  # of its JPEG, 0 to 100
-LOOK = 0  # a signal that is not the id of a message
+WAKE = 0  # a signal that is not the id of a message
 
 
 class MqttSink:
@@ -59,7 +59,7 @@ class MqttSink:
         self,
         broker: Broker,
         outbox: Outbox,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         prefix: str = "homeassistant",
         ca_file: Path | None = None,
         pictures: bool = False,
@@ -67,7 +67,7 @@ class MqttSink:
     ) -> None:
         """Begin to connect; retries without end while the broker is away.
 
-        outbox: is closed with the sink. say: gets one line for each change of the connection. prefix: of Home
+        outbox: is closed with the sink. report: gets one line for each change of the connection. prefix: of Home
         Assistant's discovery, empty for none. ca_file: certificates to trust instead of the system's. pictures: each
         reading is to be followed by one. number: what the reading counts, for Home Assistant. Raises FileError for
         certificates that cannot be read.
@@ -75,26 +75,26 @@ class MqttSink:
         self.pictures = pictures
         self._number = number or Number()
         self._status = (True, "")  # whether pictures come, and why what is shown is no reading
-        self._broker, self._outbox, self._say, self._prefix = broker, outbox, say, prefix
+        self._broker, self._outbox, self._report, self._prefix = broker, outbox, report, prefix
         self._topic = broker.topic
         self._commands: deque[Command] = deque(maxlen=COMMANDS)
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of acknowledged messages, or LOOK
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of acknowledged messages, or WAKE
         self._connected, self._idle = threading.Event(), threading.Event()
         self._closing = self._ended = False
         self._repeat = False  # the last reading must be sent again
-        self._said = ""
+        self._last_report = ""
         self._client = self._make_client(ca_file)
         self._sender = threading.Thread(target=self._send, name="mqtt outbox", daemon=True)
         self._client.connect_async(broker.host, broker.port, KEEP_ALIVE)
         self._client.loop_start()
         self._sender.start()
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
 
     def write(self, reading: Reading) -> None:
         """See ReadingSink.write."""
         self._outbox.put(json.dumps(record(reading)).encode("ascii"))
         self._idle.clear()
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
 
     def commands(self) -> list[Command]:
         """See RemoteSink.commands."""
@@ -122,7 +122,7 @@ class MqttSink:
 
     def close(self) -> None:
         """See ReadingSink.close. What is not sent in CLOSE_SECONDS waits in the outbox for the next watch."""
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
         until = time.monotonic() + CLOSE_SECONDS
         self._idle.wait(CLOSE_SECONDS)
         self._closing = True
@@ -133,7 +133,7 @@ class MqttSink:
                 info.wait_for_publish(max(0.1, until - time.monotonic()))
         self._client.disconnect()
         self._ended = True
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
         # On another thread: paho waits for its own, which may be resolving a host name.
         ending = threading.Thread(target=self._client.loop_stop, daemon=True)
         ending.start()
@@ -142,7 +142,7 @@ class MqttSink:
         left = len(self._outbox)
         self._outbox.close()
         if left:
-            self._say(f"{left:,} readings for {self._broker.name} wait in {self._outbox.path} for the next watch")
+            self._report(f"{left:,} readings for {self._broker.name} wait in {self._outbox.path} for the next watch")
 
     def _make_client(self, ca_file: Path | None) -> "paho.Client":
         # The same id after a kill: the broker ends the old connection, with its will, before the new one begins.
@@ -175,20 +175,20 @@ class MqttSink:
         payloads: dict[int, bytes] = {}  # by place
         handed = 0  # the last place that paho was given
         last = b""  # the last message that the broker has
-        there: list[int] = []  # places of acknowledged messages; removed in batches, as each removal is a write
+        delivered: list[int] = []  # places of acknowledged messages; removed in batches, as each removal is a write
         while not self._ended:
             for signal in self._wait():
                 place = under_way.pop(signal, None)
                 if place is not None:
-                    there.append(place)
+                    delivered.append(place)
                     last = payloads.pop(place)
-            if len(there) >= WINDOW // 2 or (there and not under_way):
-                self._outbox.remove(there)
-                there.clear()
+            if len(delivered) >= WINDOW // 2 or (delivered and not under_way):
+                self._outbox.remove(delivered)
+                delivered.clear()
             try:
-                waiting = self._outbox.waiting(handed, WINDOW - len(under_way)) if self._connected.is_set() else []
+                waiting = self._outbox.peek(handed, WINDOW - len(under_way)) if self._connected.is_set() else []
             except OutputError as error:
-                self._tell(str(error))
+                self._report_once(str(error))
                 waiting = []
             if self._repeat and not under_way:
                 self._repeat = False
@@ -203,7 +203,7 @@ class MqttSink:
                 handed = message.place
             if not under_way and not len(self._outbox):
                 self._idle.set()
-        self._outbox.remove(there)
+        self._outbox.remove(delivered)
 
     def _wait(self) -> list[int]:
         """Wait for a signal; returns all there are."""
@@ -217,23 +217,23 @@ class MqttSink:
 
     def _on_connect(self, client: "paho.Client", _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._tell(f"{self._broker.name} refuses: {reason}; readings wait in {self._outbox.path}")
+            self._report_once(f"{self._broker.name} refuses: {reason}; readings wait in {self._outbox.path}")
             return
         client.subscribe(f"{self._topic}/command", qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/status", qos=1)
         self._connected.set()  # first: a status that changes meanwhile is sent
         self._announce()
-        self._tell(f"connected to {self._broker.name}")
+        self._report_once(f"connected to {self._broker.name}")
 
     def _on_connect_fail(self, _client: "paho.Client", _data: Any) -> None:
         error = sys.exc_info()[1]  # paho calls this while it handles the error
         reason = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or repr(error)
-        self._tell(f"{self._broker.name} cannot be reached: {reason}; readings wait in {self._outbox.path}")
+        self._report_once(f"{self._broker.name} cannot be reached: {reason}; readings wait in {self._outbox.path}")
 
     def _on_disconnect(self, _client: "paho.Client", _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
         if self._connected.is_set() and not self._closing:
-            self._tell(f"the connection to {self._broker.name} is lost; readings wait in {self._outbox.path}")
+            self._report_once(f"the connection to {self._broker.name} is lost; readings wait in {self._outbox.path}")
         self._connected.clear()
 
     def _on_publish(self, _client: "paho.Client", _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
@@ -242,13 +242,13 @@ class MqttSink:
     def _on_message(self, _client: "paho.Client", _data: Any, message: "paho.MQTTMessage") -> None:
         if message.topic == f"{self._topic}/command":
             if message.retain:  # it would be repeated at each connection
-                self._tell(f"a retained message on {message.topic} is no command: send it without")
+                self._report_once(f"a retained message on {message.topic} is no command: send it without")
                 return
             text = message.payload[:40].decode("ascii", "replace").strip().lower()
             try:
                 self._commands.append(Command(text))
             except ValueError:
-                self._tell(f"no command '{printable(text)}' on {message.topic}: there are {', '.join(Command)}")
+                self._report_once(f"no command '{printable(text)}' on {message.topic}: there are {', '.join(Command)}")
         elif message.payload == ONLINE.encode():  # Home Assistant has begun
             self._announce()
 
@@ -261,7 +261,7 @@ class MqttSink:
             self._client.publish(topic, json.dumps(config), qos=0, retain=True)
         self._publish_status()
         self._repeat = True
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
 
     def _publish_status(self) -> None:
         connected, problem = self._status
@@ -269,8 +269,8 @@ class MqttSink:
         payload = {"problem": "ON" if problem else "OFF", "reason": problem}
         self._client.publish(f"{self._topic}/problem", json.dumps(payload), qos=0, retain=True)
 
-    def _tell(self, line: str) -> None:
+    def _report_once(self, line: str) -> None:
         """Report a line, unless it was the last one."""
-        if line != self._said and not self._closing:
-            self._said = line
-            self._say(line)
+        if line != self._last_report and not self._closing:
+            self._last_report = line
+            self._report(line)

@@ -29,14 +29,14 @@ class Outbox:
 
     Bounded: where it is full, each new message takes the place of the oldest. While the file cannot be written,
     messages wait in memory, up to MEMORY of them, and go to the disk when it can. A file that somebody removed is made
-    again with all that waited in it. `say` is told of each change, once.
+    again with all that waited in it. `report` is told of each change, once.
     """
 
-    def __init__(self, path: Path, limit: int, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, limit: int, report: Callable[[str], None]) -> None:
         """limit: messages that may wait on the disk. Raises OutputError where the file cannot be opened."""
         self.path = path
         self.dropped = 0  # messages that were lost in this process
-        self._limit, self._say = limit, say
+        self._limit, self._report = limit, report
         self._lock = threading.Lock()
         self._memory: deque[Message] = deque()
         self._taken: set[int] = set()  # places of messages that the broker has and the file still holds
@@ -57,7 +57,7 @@ class Outbox:
             self._memory.append(Message(self._last, payload))
             self._save()
 
-    def waiting(self, after: int, most: int) -> list[Message]:
+    def peek(self, after: int, most: int) -> list[Message]:
         """Return the first messages after the place `after`, in order; raises OutputError."""
         with self._lock:
             with self._file.read() as connection:
@@ -100,14 +100,16 @@ class Outbox:
         except OutputError as error:
             self._stuck, self._tried = True, time.monotonic()
             if not stuck:
-                self._say(f"{error}; up to {MEMORY:,} readings wait in memory, and are lost if this process ends")
+                self._report(f"{error}; up to {MEMORY:,} readings wait in memory, and are lost if this process ends")
             self._bound()
             return
         self._memory.clear()
         self._taken.clear()
         self._on_disk, self._stuck = count, False
         if stuck:
-            self._say(f"{self.path} can be written again, and holds what waited in memory; {self.dropped:,} were lost")
+            self._report(
+                f"{self.path} can be written again, and holds what waited in memory; {self.dropped:,} were lost"
+            )
 
     def _bound(self) -> None:
         """Drop the oldest of too many messages in memory."""
@@ -131,7 +133,9 @@ class Outbox:
                 run("DELETE FROM outbox WHERE place IN (SELECT place FROM outbox ORDER BY place LIMIT ?)", (over,))
         self.dropped += over
         if over and not self._full:
-            self._say(f"{self.path} is full with {self._limit:,} readings: each new one takes the place of the oldest")
+            self._report(
+                f"{self.path} is full with {self._limit:,} readings: each new one takes the place of the oldest"
+            )
         self._full = bool(over) or (self._full and count >= self._limit)
         return count - over
 
@@ -167,7 +171,7 @@ class Outbox:
         self._on_disk, self._before = theirs + copied, 0
         self._last = 2 * first if theirs else first
         self.dropped += lost
-        self._say(f"{self.path} was removed or replaced: {copied:,} readings that waited were saved, {lost:,} lost")
+        self._report(f"{self.path} was removed or replaced: {copied:,} readings that waited were saved, {lost:,} lost")
 
 
 def _count(connection: sqlite3.Connection) -> tuple[int, int]:

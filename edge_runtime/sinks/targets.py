@@ -19,14 +19,14 @@ from edge_runtime.sinks.home_assistant import Number
 FORMS = f"stdout, jsonl:FILE, sqlite:FILE, csv:FILE, {BROKER_FORM}, mqtts://..."
 
 
-def _to_stderr(line: str) -> None:
+def _print_to_stderr(line: str) -> None:
     with suppress(OSError, ValueError):  # a closed standard error must not end a thread
         print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of sinks beside their targets."""
+class SinkSettings:
+    """SinkSettings of sinks beside their targets."""
 
     as_json: bool = False  # stdout gets JSON lines, not lines for people
     jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a file of JSON lines is rotated
@@ -41,16 +41,16 @@ class Settings:
     device_class: str = ""
     state_class: str = ""
     decimals: int | None = None
-    say: Callable[[str], None] = _to_stderr  # gets one line for each problem, from any thread
+    report: Callable[[str], None] = _print_to_stderr  # gets one line for each problem, from any thread
 
 
-def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
+def open_sink(text: str, settings: SinkSettings | None = None) -> ReadingSink:
     """Open the sink that a target names, one of FORMS.
 
     Raises UsageError for an invalid target, OutputError for one that cannot be written, FileError for a password or
     certificates that cannot be read, and MissingLibraryError.
     """
-    settings = settings or Settings()
+    settings = settings or SinkSettings()
     kind, _, rest = text.partition(":")
     if text == "stdout":
         from edge_runtime.sinks.stdout import StdoutSink
@@ -59,10 +59,10 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     if kind in ("mqtt", "mqtts"):
         return _open_mqtt(text, settings)
     if kind not in ("jsonl", "sqlite", "csv"):
-        if added := load_plugin(SINKS, kind):
-            from edge_runtime.sinks.added import open_added
+        if plugin := load_plugin(SINKS, kind):
+            from edge_runtime.sinks.plugin import open_plugin_sink
 
-            return open_added(kind, added, rest, settings)
+            return open_plugin_sink(kind, plugin, rest, settings)
         raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
     if not rest or "\0" in rest:
         raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")
@@ -83,7 +83,7 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     return SqliteSink(path)
 
 
-def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
+def _open_mqtt(text: str, settings: SinkSettings) -> ReadingSink:
     broker = parse_broker(text)
     from edge_runtime.sinks.mqtt import MqttSink
     from edge_runtime.sinks.outbox import Outbox
@@ -93,10 +93,12 @@ def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
     folder = settings.outbox or state_folder()
     digest = hashlib.sha256(f"{broker.host}:{broker.port}/{broker.topic}".encode()).hexdigest()[:8]
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{broker.host}-{broker.topic}")[:80]
-    outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.say)
+    outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.report)
     try:
         number = Number(settings.unit, settings.device_class, settings.state_class, settings.decimals)
-        return MqttSink(broker, outbox, settings.say, settings.discovery, settings.ca_file, settings.pictures, number)
+        return MqttSink(
+            broker, outbox, settings.report, settings.discovery, settings.ca_file, settings.pictures, number
+        )
     except BaseException:
         outbox.close()
         raise
@@ -118,6 +120,6 @@ def state_folder() -> Path:
         raise OutputError("there is no home folder for the state of a watch: name a folder with --outbox") from None
 
 
-def public(target: str) -> str:
+def target_name(target: str) -> str:
     """Return a target without user and password; raises UsageError for an invalid broker."""
     return parse_broker(target).name if target.startswith(("mqtt://", "mqtts://")) else target

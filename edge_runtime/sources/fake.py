@@ -119,8 +119,8 @@ class Fake:
         random = np.random.default_rng(plan.seed)
         shape = (plan.height, plan.width)
         self._grains = [np.rint(random.normal(0, plan.noise, shape)).astype(np.int16) for _ in range(GRAINS)]
-        self._pages = {text: _page(text, plan) for text in set(plan.digits)}
-        self._hand = _hand(plan)
+        self._pages = {text: _draw_page(text, plan) for text in set(plan.digits)}
+        self._hand = _draw_hand(plan)
         self.started, self._opened = time.monotonic(), False
 
     def open(self) -> "FakeCamera":
@@ -162,7 +162,7 @@ class Fake:
             raise SourceError(f"fake: {'cannot be opened' if opening else 'is disconnected'}")
         return True
 
-    def picture(self, at: float, number: int) -> Gray:
+    def image(self, at: float, number: int) -> Gray:
         """Return the image at a monotonic second: uint8 (height, width)."""
         plan = self._plan
         found = self.fault(at)
@@ -187,7 +187,7 @@ class Fake:
         return under
 
 
-def _page(text: str, plan: Plan) -> NDArray[np.int16]:
+def _draw_page(text: str, plan: Plan) -> NDArray[np.int16]:
     """Draw a page with a margin to move in; without digits, the ink has the colour of the paper."""
     look = Look(gap=(0.3, 0.6), fall=0.2)
     if not text:
@@ -198,22 +198,22 @@ def _page(text: str, plan: Plan) -> NDArray[np.int16]:
     return np.asarray(cv2.copyMakeBorder(gray, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.int16)
 
 
-def _hand(plan: Plan) -> NDArray[np.int16]:
+def _draw_hand(plan: Plan) -> NDArray[np.int16]:
     """Draw a hand with its arm to the right, 0 around it: as large as the image."""
-    picture = np.zeros((plan.height, plan.width), np.uint8)
+    image = np.zeros((plan.height, plan.width), np.uint8)
     tall, wide = plan.height, plan.width
     palm, middle, thick = round(0.32 * wide), tall // 2, max(2, round(0.11 * tall))
-    cv2.rectangle(picture, (palm, middle - thick), (wide, middle + thick), (165,), cv2.FILLED)
-    cv2.ellipse(picture, (palm, middle), (round(0.16 * wide), round(0.22 * tall)), 0, 0, 360, (168,), cv2.FILLED)
+    cv2.rectangle(image, (palm, middle - thick), (wide, middle + thick), (165,), cv2.FILLED)
+    cv2.ellipse(image, (palm, middle), (round(0.16 * wide), round(0.22 * tall)), 0, 0, 360, (168,), cv2.FILLED)
     for finger, (reach, up) in enumerate(((0.06, -0.16), (0.02, -0.06), (0.03, 0.05), (0.08, 0.15), (0.22, 0.3))):
         tip = (round(reach * wide) + thick // 2, middle + round(1.15 * up * tall))
         root = (palm, middle + round(0.8 * up * tall))
-        cv2.line(picture, tip, root, (160 + 4 * finger,), thick, cv2.LINE_AA)
+        cv2.line(image, tip, root, (160 + 4 * finger,), thick, cv2.LINE_AA)
         knuckle = ((tip[0] + root[0]) // 2, (tip[1] + root[1]) // 2)
-        cv2.ellipse(picture, knuckle, (max(1, thick // 6), max(1, thick // 3)), 0, 0, 360, (120,), 2, cv2.LINE_AA)
-    inside = cv2.erode((picture > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    shade = cv2.GaussianBlur(picture, (0, 0), max(1.0, 0.02 * tall))  # darker at its edges, as round things are
-    return np.asarray(np.where(inside, shade, np.where(picture > 0, 0.75 * shade, 0)), np.int16)
+        cv2.ellipse(image, knuckle, (max(1, thick // 6), max(1, thick // 3)), 0, 0, 360, (120,), 2, cv2.LINE_AA)
+    inside = cv2.erode((image > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    shade = cv2.GaussianBlur(image, (0, 0), max(1.0, 0.02 * tall))  # darker at its edges, as round things are
+    return np.asarray(np.where(inside, shade, np.where(image > 0, 0.75 * shade, 0)), np.int16)
 
 
 class FakeCamera:
@@ -232,7 +232,7 @@ class FakeCamera:
         now = time.monotonic()
         self._due = max(self._due + self._step, now - self._step)
         self._number += 1
-        return Shot(self._fake.picture(now, self._number), now)
+        return Shot(self._fake.image(now, self._number), now)
 
     def close(self) -> None:
         """See Camera.close."""

@@ -50,14 +50,14 @@ class Folder:
         include, exclude: shell patterns; one with a slash is held against the whole relative path, one without against
         the file's name. hidden: take hidden and system files, too.
 
-        May be set: `own`, relative paths of files that the caller writes, which are not even counted. `listed`, which
+        May be set: `own`, relative paths of files that the caller writes, which are not even counted. `on_listed`, which
         gets each folder's prefix and modification time in ns. `warn`, which gets one line for each folder below that
         cannot be listed.
         """
         self.root = Path(root)
         self.skipped: Counter[str] = Counter()  # files that were left out so far, by kind: a suffix or one of the above
         self.unread = 0  # folders below that could not be listed, so far
-        self.listed: Callable[[str, int], None] = lambda prefix, modified: None
+        self.on_listed: Callable[[str, int], None] = lambda prefix, modified: None
         self.warn: Callable[[str], None] = lambda line: None
         self.own: frozenset[str] = frozenset()
         self._recursive, self._hidden = recursive, hidden
@@ -91,7 +91,7 @@ class Folder:
         while below:
             prefix = below.pop()
             with suppress(OSError):
-                for name in self._wanted(prefix, Counter()):
+                for name in self._select_names(prefix, Counter()):
                     if name.endswith("/"):
                         below.append(prefix + name)
                     else:
@@ -104,7 +104,7 @@ class Folder:
         skipped: Counter[str] = Counter()
         try:
             modified = os.stat(folder).st_mtime_ns  # noqa: PTH116
-            names = _sorted(self._wanted(prefix, skipped))
+            names = _sort(self._select_names(prefix, skipped))
         except OSError as error:
             reason = f"cannot be listed: {error.strerror}"
             if not prefix:
@@ -114,11 +114,11 @@ class Folder:
             return
         for kind, count in skipped.items():
             self.skipped[kind if kind in self.skipped or len(self.skipped) < KINDS else OTHER] += count
-        self.listed(prefix, modified)
+        self.on_listed(prefix, modified)
         for name in names:
             yield prefix + name
 
-    def _wanted(self, prefix: str, skipped: Counter[str]) -> Iterator[str]:
+    def _select_names(self, prefix: str, skipped: Counter[str]) -> Iterator[str]:
         """The names of the images and folders in one folder; counts in `skipped` what is left out.
 
         A folder's name ends with a slash, so that names sort as the whole paths below them do.
@@ -135,7 +135,7 @@ class Folder:
                 elif entry.is_dir(follow_symlinks=False):
                     if self._recursive:
                         yield name + "/"
-                elif not _is_read(name[name.rfind(".") :]):
+                elif not _is_readable(name[name.rfind(".") :]):
                     if prefix + name not in self.own:
                         skipped[LINK if entry.is_symlink() and entry.is_dir() else _suffix(name)] += 1
                 elif is_written(name):
@@ -152,7 +152,7 @@ class Folder:
 
 
 @lru_cache
-def _is_read(suffix: str) -> bool:
+def _is_readable(suffix: str) -> bool:
     """Tell by a file's suffix whether it is of a format that can be read with what is installed."""
     return is_image_name(suffix) and not needs_extra(suffix)
 
@@ -167,7 +167,7 @@ def _matches(prefix: str, name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(prefix + name if "/" in pattern else name, pattern) for pattern in patterns)
 
 
-def _sorted(names: Iterator[str]) -> Iterator[str]:
+def _sort(names: Iterator[str]) -> Iterator[str]:
     """Sort any number of names in little memory: runs of `RUN` are sorted, set aside in files and merged."""
     runs = [sorted(islice(names, RUN))]
     if len(runs[0]) < RUN:

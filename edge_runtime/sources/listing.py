@@ -72,11 +72,11 @@ class Listing:
 
     def _blocks(self) -> Iterator[bytes | None]:
         """Yield what comes, and None where nothing comes for PAUSE_SECONDS."""
-        said = time.monotonic()
+        last = time.monotonic()
         while True:
-            ready, _, _ = select.select([self._stream], [], [], max(0.0, said + PAUSE_SECONDS - time.monotonic()))
+            ready, _, _ = select.select([self._stream], [], [], max(0.0, last + PAUSE_SECONDS - time.monotonic()))
             if not ready:
-                said = time.monotonic()
+                last = time.monotonic()
                 yield None
             elif block := os.read(self._stream.fileno(), BLOCK):  # past any buffer, of which select knows nothing
                 yield block

@@ -31,7 +31,7 @@ class Shot(NamedTuple):
     position: float | None = None  # seconds from the beginning of a video file
 
 
-def plausible(timestamp: float) -> float:
+def check_timestamp(timestamp: float) -> float:
     """Return a driver's timestamp of a new image, or the current time if it cannot be of the monotonic clock."""
     now = time.monotonic()
     return timestamp if 0 <= now - timestamp < OLD_SECONDS else now
@@ -58,25 +58,25 @@ class Live:
         self,
         name: str,
         open_camera: Callable[[], Camera],
-        tell: Callable[[str], None] = lambda line: None,
+        report: Callable[[str], None] = lambda line: None,
         wait: bool = False,
         private: bool = False,
     ) -> None:
         """open_camera: opens it or raises SourceError; called again whenever it was lost.
 
-        tell: gets a line, without secrets, for each thing that goes wrong. wait: a camera that cannot be opened the
+        report: gets a line, without secrets, for each thing that goes wrong. wait: a camera that cannot be opened the
         first time is waited for. private: what a library says of a failure may show a password, so its kind alone is
         told.
         """
         self.name = name
         self.reconnected = 0  # times that the camera was opened again
         self.broken = 0  # images that could not be decoded
-        self._open, self._tell, self._wait, self._private = open_camera, tell, wait, private
+        self._open, self._report, self._wait, self._private = open_camera, report, wait, private
         self._changed = threading.Condition()
         self._newest: Frame | None = None
-        self._notices: deque[str] = deque(maxlen=20)
-        self._told = ("", 0.0)  # the last failure that was reported, and when
-        self._told_broken = float("-inf")  # when broken images were reported last
+        self.notices: deque[str] = deque(maxlen=20)
+        self._last_report = ("", 0.0)  # the last failure that was reported, and when
+        self._broken_reported = float("-inf")  # when broken images were reported last
         self._came = time.monotonic()  # when an image came last, or this object was made
         self._number = 0
         self._opened = 0
@@ -87,18 +87,18 @@ class Live:
 
     def frames(self) -> Iterator[Frame | None]:
         """See Source.frames: never ends by itself."""
-        self._begin()
+        self._start_grabber()
         while not self._closed:
             with self._changed:
                 self._changed.wait_for(lambda: self._newest or self._error or self._closed, POLL_SECONDS)
                 frame, self._newest = self._newest, None
                 error = self._error
-            while self._notices:
-                self._tell(self._notices.popleft())
+            while self.notices:
+                self._report(self.notices.popleft())
             if error is not None and frame is None:
                 raise error
             if frame is None:
-                self._watch()
+                self._replace_hung_grabber()
             yield frame
 
     def close(self) -> bool:
@@ -125,7 +125,7 @@ class Live:
         self._hung = [each for each in self._hung if each.is_alive()]
         return len(self._hung)
 
-    def _watch(self) -> None:
+    def _replace_hung_grabber(self) -> None:
         """Replace a grabber that hangs."""
         grabber = self._grabber
         if grabber is None or time.monotonic() < grabber.due:
@@ -134,34 +134,36 @@ class Live:
         self._hung.append(grabber)
         if self.hung >= limits.HUNG:
             raise SourceError(f"{self.name} has hung {self.hung} times and not come back: start again")
-        self._tell(f"{self.name} hangs: opening it anew")
-        self._begin()
+        self._report(f"{self.name} hangs: opening it anew")
+        self._start_grabber()
 
-    def _begin(self) -> None:
+    def _start_grabber(self) -> None:
         with self._changed:
             self._grabber = _Grabber(self)
         self._grabber.start()
 
-    def _opens(self) -> Camera:
+    def open_camera(self) -> Camera:
         camera = self._open()
         self._opened += 1
         self.reconnected = self._opened - 1
         return camera
 
-    def _takes(self, grabber: "_Grabber", shot: Shot) -> None:
+    def take_shot(self, grabber: "_Grabber", shot: Shot) -> None:
         with self._changed:
             if grabber is self._grabber:
                 self._newest = Frame(shot.image, shot.time, self._number)
                 self._number += 1
                 self._came = time.monotonic()
                 self._changed.notify_all()
-                if self._told[0]:
-                    self._told = ("", 0.0)
-                    self._notices.append(f"{self.name} is back")
+                if self._last_report[0]:
+                    self._last_report = ("", 0.0)
+                    self.notices.append(f"{self.name} is back")
 
-    def _lost(self, grabber: "_Grabber", error: Exception, pause: float) -> bool:
+    def note_failure(self, grabber: "_Grabber", error: Exception, pause: float) -> bool:
         """Note that the camera failed; False where that ends the source."""
-        reason = str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {self._explain(error)}"
+        reason = (
+            str(error) if isinstance(error, EdgeDigitsError) else f"{self.name} failed: {self.explain_error(error)}"
+        )
         with self._changed:
             if grabber is not self._grabber:
                 return False
@@ -174,20 +176,20 @@ class Live:
                 self._changed.notify_all()
                 return False
         now = time.monotonic()
-        if reason != self._told[0] or now - self._told[1] >= QUIET_SECONDS:
-            self._told = (reason, now)
-            self._notices.append(f"{reason}; trying again in {pause:.1f} s and on")
+        if reason != self._last_report[0] or now - self._last_report[1] >= QUIET_SECONDS:
+            self._last_report = (reason, now)
+            self.notices.append(f"{reason}; trying again in {pause:.1f} s and on")
         return True
 
-    def _breaks(self, error: InputError) -> None:
+    def note_broken_image(self, error: InputError) -> None:
         """Note an image that cannot be decoded."""
         self.broken += 1
         now = time.monotonic()
-        if now - self._told_broken >= QUIET_SECONDS:
-            self._told_broken = now
-            self._notices.append(f"{self.name} sends broken images, {self.broken:,} so far: {error}")
+        if now - self._broken_reported >= QUIET_SECONDS:
+            self._broken_reported = now
+            self.notices.append(f"{self.name} sends broken images, {self.broken:,} so far: {error}")
 
-    def _explain(self, error: Exception) -> str:
+    def explain_error(self, error: Exception) -> str:
         kind = type(error).__name__
         return kind if self._private or not str(error) else redact(" ".join(f"{kind}: {error}".split()))
 
@@ -200,9 +202,9 @@ class _Grabber(threading.Thread):
         self._live = live
         self.stopped = threading.Event()
         self.due = 0.0  # monotonic second: without progress by then, it hangs
-        self._alive(limits.OPEN_SECONDS)
+        self._set_deadline(limits.OPEN_SECONDS)
 
-    def _alive(self, allowed: float) -> None:
+    def _set_deadline(self, allowed: float) -> None:
         self.due = time.monotonic() + allowed + limits.HANG_SECONDS
 
     def run(self) -> None:
@@ -211,20 +213,20 @@ class _Grabber(threading.Thread):
             camera = None
             error: Exception = SourceError(f"{self._live.name} has ended")
             try:
-                self._alive(limits.OPEN_SECONDS)
-                camera = self._live._opens()
-                self._alive(limits.READ_SECONDS)
+                self._set_deadline(limits.OPEN_SECONDS)
+                camera = self._live.open_camera()
+                self._set_deadline(limits.READ_SECONDS)
                 while not self.stopped.is_set() and (shot := self._grab(camera)) is not None:
-                    self._live._takes(self, shot)
-                    self._alive(limits.READ_SECONDS)
+                    self._live.take_shot(self, shot)
+                    self._set_deadline(limits.READ_SECONDS)
                     pause = BACKOFF[0]
             except Exception as found:
                 error = found
             finally:
                 if camera is not None:
                     self._close(camera)
-            self._alive(pause)
-            if self.stopped.is_set() or not self._live._lost(self, error, pause) or self.stopped.wait(pause):
+            self._set_deadline(pause)
+            if self.stopped.is_set() or not self._live.note_failure(self, error, pause) or self.stopped.wait(pause):
                 return
             pause = min(BACKOFF[1], pause * SLOWER)
 
@@ -235,14 +237,14 @@ class _Grabber(threading.Thread):
             try:
                 return camera.grab()
             except (DamagedImageError, NotAnImageError) as error:
-                self._live._breaks(error)
+                self._live.note_broken_image(error)
                 if time.monotonic() >= ends or self.stopped.is_set():
                     raise SourceError(f"{self._live.name} sends nothing that can be decoded: {error}") from None
-                self._alive(limits.READ_SECONDS)
+                self._set_deadline(limits.READ_SECONDS)
 
     def _close(self, camera: Camera) -> None:
-        self._alive(limits.READ_SECONDS)
+        self._set_deadline(limits.READ_SECONDS)
         try:
             camera.close()
         except Exception as error:
-            self._live._notices.append(f"{self._live.name} could not be closed: {self._live._explain(error)}")
+            self._live.notices.append(f"{self._live.name} could not be closed: {self._live.explain_error(error)}")

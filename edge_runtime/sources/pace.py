@@ -7,7 +7,7 @@ from edge_runtime.sources.live import POLL_SECONDS
 from edge_runtime.types import Frame
 
 
-def paced(frames: Iterator[Frame | None], fps: float) -> Iterator[Frame | None]:
+def limit_rate(frames: Iterator[Frame | None], fps: float) -> Iterator[Frame | None]:
     """Yield at most `fps` frames a second. Meanwhile a live source goes on to newer frames, and a file waits.
 
     Yields None while it waits, as a source does.

@@ -8,7 +8,7 @@ import numpy as np
 from edge_runtime import limits
 from edge_runtime.diagnostics.system import conflicts
 from edge_runtime.errors import MissingLibraryError, SourceError, explain
-from edge_runtime.sources.live import Shot, plausible
+from edge_runtime.sources.live import Shot, check_timestamp
 
 PACKAGES = {"libcamera": "python3-libcamera", "pykms": "python3-kms++", "av": "python3-av", "prctl": "python3-prctl"}
 
@@ -74,7 +74,7 @@ class PiCamera:
             finally:
                 request.release()
             if time.monotonic() >= self._settled:
-                return Shot(image, plausible(captured / 1e9))
+                return Shot(image, check_timestamp(captured / 1e9))
 
     def close(self) -> None:
         """See Camera.close."""

@@ -17,6 +17,6 @@ def open_video(path: Path) -> Capture:
         raise FileError(f"{path} cannot be read: permission denied")
     try:
         # A whole path: FFmpeg would take one with a colon for an address.
-        return Capture(str(path), f"file:{path.resolve()}", cv2.CAP_FFMPEG, film=True)
+        return Capture(str(path), f"file:{path.resolve()}", cv2.CAP_FFMPEG, video_file=True)
     except SourceError:
         raise NotAnImageError(f"{path} is no video that can be decoded") from None

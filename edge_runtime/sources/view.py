@@ -14,7 +14,7 @@ class View(NamedTuple):
     part: Box | None = None  # pixels of the camera's image; None for all of it
     turn: int = 0  # degrees clockwise, after cropping: 0, 90, 180 or 270
 
-    def of(self, gray: Gray) -> Gray:
+    def apply(self, gray: Gray) -> Gray:
         """Return the view of an image, (height, width); raises UsageError where the part is not in it."""
         if self.part is not None:
             x, y, width, height = self.part

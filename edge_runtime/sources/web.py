@@ -56,7 +56,7 @@ class WebCamera:
                 fragment="",
             ).geturl()
             login = (unquote(parts.username or ""), unquote(parts.password or ""))
-            self._opener = _opener(self._clock, self._url, login if parts.username is not None else None)
+            self._opener = _build_opener(self._clock, self._url, login if parts.username is not None else None)
         except ValueError:
             raise SourceError(f"{name} cannot be opened: its address makes no sense") from None
         try:
@@ -348,7 +348,7 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
         return super().http_error_401(req, fp, code, msg, headers)
 
 
-def _opener(clock: _Clock, url: str, login: tuple[str, str] | None) -> urllib.request.OpenerDirector:
+def _build_opener(clock: _Clock, url: str, login: tuple[str, str] | None) -> urllib.request.OpenerDirector:
     """What follows redirects, to http and https alone, and logs in where the address's own host asks for it."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if login is not None:

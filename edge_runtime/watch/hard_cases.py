@@ -32,17 +32,17 @@ class HardCases:
     the folders 0 to 9 or none, which makes room for others. A digit that stays the same is kept once.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None], most: int = 1000, below: float = 0.9) -> None:
+    def __init__(self, folder: Path, report: Callable[[str], None], most: int = 1000, below: float = 0.9) -> None:
         """Make the folders.
 
-        say: gets one line when the folder is full, or cannot be written. most: pictures in `unsorted`, and in `frames`.
+        report: gets one line when the folder is full, or cannot be written. most: pictures in `unsorted`, and in `frames`.
         below: 0..1, the confidence from which on a digit is not hard. Raises OutputError.
         """
-        self._folder, self._say, self._most, self._below = folder, say, most, below
+        self._folder, self._report, self._most, self._below = folder, report, most, below
         self.saved = 0  # digits
         self._last = self._counted = -1e9  # seconds of the monotonic clock
         self._seen: deque[Images] = deque(maxlen=REMEMBERED)
-        self._said = ""
+        self._last_report = ""
         try:
             for name in (UNSORTED, FRAMES, *SORTED):
                 (folder / name).mkdir(parents=True, exist_ok=True)
@@ -50,14 +50,14 @@ class HardCases:
         except OSError as error:
             raise OutputError(f"{folder} cannot hold hard digits: {error.strerror}") from error
 
-    def look(self, frame: Frame, page: Page) -> None:
+    def collect(self, frame: Frame, page: Page) -> None:
         """Keep what is hard in a frame, given what was read there; at most once a second. Raises nothing."""
         if frame.time - self._last < PAUSE:
             return
         hard = []
         for number, digit in enumerate(page.digits, 1):
             if digit.label is not None and (digit.status is Status.REJECTED or digit.confidence < self._below):
-                crop = _around(frame.image, digit.box)
+                crop = _crop_digit(frame.image, digit.box)
                 if crop.size and self._is_new(crop):
                     hard.append((number, digit, crop))
         if not hard:
@@ -66,7 +66,7 @@ class HardCases:
         try:
             self._save(frame, hard)
         except OSError as error:
-            self._tell(f"hard digits cannot be kept: {self._folder}: {error.strerror}")
+            self._report_once(f"hard digits cannot be kept: {self._folder}: {error.strerror}")
 
     def _is_new(self, crop: Gray) -> bool:
         digit = normalise(crop)
@@ -89,11 +89,13 @@ class HardCases:
             self._crops += 1
             self.saved += 1
         if len(room) < len(hard):
-            self._tell(f"{self._folder / UNSORTED} is full with {self._most:,} pictures: sort some, or take them away")
+            self._report_once(
+                f"{self._folder / UNSORTED} is full with {self._most:,} pictures: sort some, or take them away"
+            )
         elif self._frames >= self._most:
-            self._tell(f"{self._folder / FRAMES} is full with {self._most:,} pictures: take some away")
+            self._report_once(f"{self._folder / FRAMES} is full with {self._most:,} pictures: take some away")
         else:
-            self._said = ""
+            self._last_report = ""
         if room and self._frames < self._most:
             self._write(self._folder / FRAMES / f"{name}.jpg", frame.image)
             self._frames += 1
@@ -106,13 +108,13 @@ class HardCases:
         encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
         write_whole(path, encoded.tobytes(), READINGS_MODE, durable=False)
 
-    def _tell(self, line: str) -> None:
-        if line != self._said:
-            self._said = line
-            self._say(line)
+    def _report_once(self, line: str) -> None:
+        if line != self._last_report:
+            self._last_report = line
+            self._report(line)
 
 
-def _around(image: Gray, box: Box) -> Gray:
+def _crop_digit(image: Gray, box: Box) -> Gray:
     margin = 1 + round(MARGIN * max(box.width, box.height))
     top, left = max(0, box.y - margin), max(0, box.x - margin)
     return image[top : box.y + box.height + margin, left : box.x + box.width + margin]

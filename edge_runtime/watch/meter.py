@@ -7,7 +7,7 @@ NEAR_END = 100  # without a largest step, a meter rolls over within this fractio
 MOST_DIGITS = 100  # a meter has no more
 
 
-class Rules(NamedTuple):
+class MeterRules(NamedTuple):
     """What a user says of a meter."""
 
     digits: int | None = None  # number of digits; 99999 is followed by 00000
@@ -20,7 +20,7 @@ class Rules(NamedTuple):
         return self.only_upward or self.largest_step is not None
 
 
-class Last(NamedTuple):
+class LastReading(NamedTuple):
     """The last reading of a meter."""
 
     text: str  # digits, rows joined by newline
@@ -30,12 +30,12 @@ class Last(NamedTuple):
 class Meter:
     """Compares what a meter shows with its last reading."""
 
-    def __init__(self, rules: Rules, last: Last | None = None) -> None:
+    def __init__(self, rules: MeterRules, last: LastReading | None = None) -> None:
         """last: of an earlier watch; ignored if it does not have the meter's number of digits."""
         self.rules = rules
-        self.last = last if last and not self.malformed(last.text) else None
+        self.last = last if last and not self.check_digits(last.text) else None
 
-    def malformed(self, text: str) -> str:
+    def check_digits(self, text: str) -> str:
         """Return why a text cannot be a reading whatever was read before; empty where it can."""
         count = len(text.replace("\n", ""))
         if self.rules.digits is not None and count != self.rules.digits:
@@ -44,7 +44,7 @@ class Meter:
             return f"{count} digits: a meter has at most {MOST_DIGITS}"
         return ""
 
-    def broken(self, text: str, now: float, last: Last | None = None) -> str:
+    def check_rules(self, text: str, now: float, last: LastReading | None = None) -> str:
         """Return which rule a well-formed text breaks after the last reading, or after `last`; empty for none."""
         last = last or self.last
         if last is None or not self.rules.compare:
@@ -59,13 +59,13 @@ class Meter:
 
     def accept(self, text: str, now: float) -> None:
         """Take a text as the last reading, or note that it was seen again."""
-        self.last = Last(text, now)
+        self.last = LastReading(text, now)
 
     def forget(self) -> None:
         """Take the next reading as the first."""
         self.last = None
 
-    def _step(self, text: str, last: Last, allowed: int | None) -> int:
+    def _step(self, text: str, last: LastReading, allowed: int | None) -> int:
         """The change since the last reading; over the end of the range where that way is short."""
         step = _number(text) - _number(last.text)
         if self.rules.digits is None:
@@ -75,7 +75,7 @@ class Meter:
         rolled = step + size if step < 0 else step - size
         return rolled if abs(rolled) <= near else step
 
-    def _allowed(self, now: float, last: Last) -> int | None:
+    def _allowed(self, now: float, last: LastReading) -> int | None:
         """The largest step now: it grows while the meter is not seen."""
         if self.rules.largest_step is None:
             return None

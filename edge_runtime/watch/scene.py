@@ -35,14 +35,14 @@ AGAIN = 0.5  # seconds between two tests for movement
 MAD = 1.4826  # from the median absolute deviation of normal noise to its standard deviation
 
 
-class Glance(NamedTuple):
+class SceneCheck(NamedTuple):
     """The result of the test of a frame."""
 
     inked: Box | None  # where there may be digits, pixels of the frame; None for nowhere
     changed: bool  # whether it differs from the frame that was kept
 
 
-class Things(NamedTuple):
+class SceneObjects(NamedTuple):
     """Objects larger than strokes in a frame."""
 
     outlines: NDArray[np.bool_]  # (height, width) of the paper: their edges
@@ -58,11 +58,11 @@ class Scene:
         self._shape: tuple[int, ...] = ()  # of the frames
         self._factor = 1.0  # pixels of the frame along one of the paper's
         self._now: tuple[Gray, Gray] | None = None
-        self._usual: Gray | None = None  # paper, as the scene was before something came
+        self._background: Gray | None = None  # paper, as the scene was before something came
         self._still_since: tuple[Gray, float] | None = None
         self._settled_at = 0.0  # when that was looked at last
 
-    def look(self, gray: Gray, time: float, hold: bool = False) -> Glance:
+    def check(self, gray: Gray, time: float, hold: bool = False) -> SceneCheck:
         """Test a frame: uint8 (height, width), captured at a second of the monotonic clock.
 
         hold: new objects do not become background now.
@@ -74,25 +74,27 @@ class Scene:
         every = np.ascontiguousarray(small[STEP // 2 :: STEP, STEP // 2 :: STEP]) if min(size) > STEP else small
         paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
         ink = lit(small, linear(paper, *size), DARK, LEVEL)
-        if self._usual is None or gray.shape != self._shape:  # the first, or of another size
-            self._usual, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
+        if self._background is None or gray.shape != self._shape:  # the first, or of another size
+            self._background, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
         self._now = (ink, paper)
         least = max(LEAST, STEPS * LEVEL / (float(paper.mean()) + DARK))
-        inked = self._inked(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
+        inked = self._find_ink(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
         changed = (
-            self._kept is None or _differs(cv2.absdiff(ink, self._kept[0]), least) or self._settles(paper, time, hold)
+            self._kept is None
+            or _differs(cv2.absdiff(ink, self._kept[0]), least)
+            or self._absorb_still_objects(paper, time, hold)
         )
         self._factor = factor * STEP
-        return Glance(inked, changed)
+        return SceneCheck(inked, changed)
 
-    def things(self) -> Things:
+    def objects(self) -> SceneObjects:
         """Return the objects in the last frame."""
-        if self._now is None or self._usual is None:
-            raise UsageError("things() comes after look()")
-        return Things(_outlines(self._now[1]), _foreign(self._now[1], self._usual), self._factor)
+        if self._now is None or self._background is None:
+            raise UsageError("objects() comes after check()")
+        return SceneObjects(_find_outlines(self._now[1]), _find_objects(self._now[1], self._background), self._factor)
 
     @staticmethod
-    def _inked(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
+    def _find_ink(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
         """Where ink is, with a margin, or the whole frame where that is most of it."""
         limit = _limit(difference, least)
         if limit is None:
@@ -109,23 +111,23 @@ class Scene:
         """Compare later frames with the last one."""
         self._kept = self._now
 
-    def take_over(self) -> None:
+    def set_background(self) -> None:
         """Make the last frame the background."""
         if self._now is not None:
-            self._usual = self._now[1]
+            self._background = self._now[1]
 
-    def _settles(self, paper: Gray, time: float, hold: bool) -> bool:
+    def _absorb_still_objects(self, paper: Gray, time: float, hold: bool) -> bool:
         """Make objects that have not moved for long background; True at that moment."""
         if not hold and self._still_since is not None and time - self._settled_at < AGAIN:
             return False
         self._settled_at = time
-        if hold or self._still_since is None or _foreign(paper, self._still_since[0]).any():
+        if hold or self._still_since is None or _find_objects(paper, self._still_since[0]).any():
             self._still_since = (paper, time)
         if time - self._still_since[1] < SETTLED:
             return False
         self._still_since = (paper, time)
-        was, self._usual = self._usual, paper
-        return was is not None and bool(_foreign(paper, was).any())
+        was, self._background = self._background, paper
+        return was is not None and bool(_find_objects(paper, was).any())
 
 
 def overlap(mask: NDArray[np.bool_], box: Box, factor: float) -> float:
@@ -152,7 +154,7 @@ def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
     return limit if total[-1] - total[min(255, limit)] >= PIXELS else None
 
 
-def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
+def _find_objects(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
     """Where paper differs from the background, apart from a change of light; nowhere if the area is small."""
     share = (paper.astype(np.float32) + DARK) / (usual.astype(np.float32) + DARK)
     place = int((BRIGHTEST if usual.mean() > LEVEL else 1 - BRIGHTEST) * (share.size - 1))
@@ -163,7 +165,7 @@ def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
     return np.asarray(mask, np.bool_)
 
 
-def _outlines(paper: Gray) -> NDArray[np.bool_]:
+def _find_outlines(paper: Gray) -> NDArray[np.bool_]:
     """The edges of objects larger than strokes, one pixel wider."""
     around = np.ones((3, 3), np.uint8)
     low, high = (np.asarray(of(paper, around), np.float32) for of in (cv2.erode, cv2.dilate))

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from threading import Event as Flag
+from threading import Event as StopEvent
 from typing import TypeVar
 
 import cv2
@@ -17,18 +17,18 @@ from edge_runtime.errors import OutputError
 from edge_runtime.limits import LOOK_SECONDS
 from edge_runtime.pipeline import Reader, open_lines
 from edge_runtime.sinks import ReadingSink
-from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.group import SinkGroup
 from edge_runtime.sinks.targets import state_folder
 from edge_runtime.sources.opened import open_source
-from edge_runtime.sources.pace import paced
+from edge_runtime.sources.pace import limit_rate
 from edge_runtime.sources.stored import Stored
 from edge_runtime.types import Command, Frame, Gray, Reading
-from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.call_thread import CallThread
+from edge_runtime.watch.frames import FrameReader
 from edge_runtime.watch.hard_cases import HardCases
-from edge_runtime.watch.memory import Memory
+from edge_runtime.watch.meter_state import MeterState
 from edge_runtime.watch.settings import WatchSettings
-from edge_runtime.watch.watching import Watch
-from edge_runtime.watch.worker import Worker
+from edge_runtime.watch.statistics import WatchStatistics
 
 END_SECONDS = 1.0  # for what is under way to end by itself
 SLOW_SECONDS = 5.0  # a frame that takes longer to read is reported
@@ -41,13 +41,13 @@ T = TypeVar("T")
 class WatchObserver:
     """Follows a watch. Override what you need; each method does nothing here.
 
-    Methods are called on the thread of `WatchSession.run`, except `warn` and `say`, which any thread may call.
+    Methods are called on the thread of `WatchSession.run`, except `warn` and `report`, which any thread may call.
     """
 
     def begin(self) -> None:
         """The source is open and frames are about to be read."""
 
-    def turn(self, figures: Figures, text: str) -> None:
+    def progress(self, statistics: WatchStatistics, text: str) -> None:
         """The watch is alive: at least four times a second. text: of the reading that holds, rows joined by newline."""
 
     def reading(self, reading: Reading) -> None:
@@ -56,7 +56,7 @@ class WatchObserver:
     def warn(self, line: str) -> None:
         """Something went wrong, and the watch continues."""
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Something happened that is no fault, such as a command."""
 
     def end(self) -> None:
@@ -81,25 +81,25 @@ class WatchSession:
         Raises UsageError and FileError for a source that makes no sense, and OutputError.
         """
         self.settings = settings
-        self.figures: Figures | None = None  # what was counted; None before the first frame
+        self.statistics: WatchStatistics | None = None  # what was counted; None before the first frame
         self.hung = False  # at its end, a thread hung in a driver or a library and was abandoned
         self._observer = observer or WatchObserver()
         self._own_sinks = dict(sinks or {})
         self._camera = open_source(settings.source, self._observer.warn, settings.wait, settings.fps)
         # A video or a folder starts at its beginning each time: there is no reading to continue from.
         keeps = settings.rules.compare and (settings.state or not isinstance(self._camera, Stored))
-        self._memory = self._open_memory() if keeps else None
+        self._meter_state = self._open_meter_state() if keeps else None
         hard = settings.hard
-        self._hard = HardCases(hard.folder, self._observer.say, hard.most, hard.below) if hard else None
-        self._sinks: Sinks | None = None
-        self._stop = Flag()
+        self._hard = HardCases(hard.folder, self._observer.report, hard.most, hard.below) if hard else None
+        self._sinks: SinkGroup | None = None
+        self._stop = StopEvent()
         self._paused = False
-        self._asked: list[Command] = []  # by `send`
-        self._worker = Worker()
+        self._commands: list[Command] = []  # by `send`
+        self._calls = CallThread()
         self._image: Gray | None = None  # of the newest frame
-        self._refused = 0  # refusals that were reported
-        self._told: dict[str, float] = {}  # when the last reason was reported, monotonic seconds
-        self._reported = float("-inf")  # when the sinks got the status last
+        self._refusals = 0  # refusals that were reported
+        self._refusal_reported: dict[str, float] = {}  # when the last reason was reported, monotonic seconds
+        self._status_sent = float("-inf")  # when the sinks got the status last
         self._slow = False
 
     @property
@@ -109,7 +109,7 @@ class WatchSession:
 
     def send(self, command: Command) -> None:
         """Ask for something, such as Command.ACCEPT; from any thread or a signal handler."""
-        self._asked.append(command)
+        self._commands.append(command)
 
     def stop(self) -> None:
         """End the watch after the frame that is being read; from any thread."""
@@ -122,15 +122,15 @@ class WatchSession:
         Raises SourceError where the source cannot be opened, OutputError where a sink cannot be, ModelError,
         BackendError where a frame is never read, and BrokenPipeError where standard output is closed.
         """
-        watching: Watch | None = None
+        frame_reader: FrameReader | None = None
         try:
-            watching = self._prepare()
-            self._look_on(watching)
+            frame_reader = self._prepare()
+            self._run_loop(frame_reader)
         finally:
-            if watching:  # what never began has nothing to close
-                self._close(watching)
+            if frame_reader:  # what never began has nothing to close
+                self._close(frame_reader)
 
-    def _prepare(self) -> Watch:
+    def _prepare(self) -> FrameReader:
         settings, warn = self.settings, self._observer.warn
         cv2.setNumThreads(settings.threads)  # more threads gain nothing on small images, and slow other programs down
         bundle, backend = load_bundle(settings.model), settings.backend
@@ -138,13 +138,15 @@ class WatchSession:
             backend = first_working(bundle, load_lines(), tell=warn)
         # The line recogniser at once: its notices come before the first frame.
         reader = Reader(Classifier(bundle, backend, settings.threads), lines=open_lines(backend) or False)
-        self._sinks = Sinks(settings.targets, replace(settings.sinks, say=self._observer.say), self._own_sinks)
-        last = self._memory.load() if self._memory else None
-        watching = Watch(reader, self._camera.name, settings.stable, settings.rules, last)
-        self.figures = watching.figures
-        return watching
+        self._sinks = SinkGroup(
+            settings.targets, replace(settings.sinks, report=self._observer.report), self._own_sinks
+        )
+        last = self._meter_state.load() if self._meter_state else None
+        frame_reader = FrameReader(reader, self._camera.name, settings.stable, settings.rules, last)
+        self.statistics = frame_reader.statistics
+        return frame_reader
 
-    def _open_memory(self) -> Memory | None:
+    def _open_meter_state(self) -> MeterState | None:
         """Where a meter's last reading is kept; two watches of one camera have a file each, as their views differ."""
         settings, state = self.settings, self.settings.state
         try:
@@ -155,96 +157,96 @@ class WatchSession:
         except OutputError as error:
             self._observer.warn(f"a meter's last reading is not kept: {error}; or name a file with --state")
             return None
-        return Memory(state, self._observer.warn)
+        return MeterState(state, self._observer.warn)
 
-    def _close(self, watching: Watch) -> None:
+    def _close(self, frame_reader: FrameReader) -> None:
         self._observer.end()
-        idle = self._worker.is_idle(END_SECONDS)  # a reading that is being written goes to all sinks
+        idle = self._calls.is_idle(END_SECONDS)  # a reading that is being written goes to all sinks
         try:
-            self._save(watching)
-            self._opened().close()
+            self._save(frame_reader)
+            self._open_sinks().close()
         finally:
             self.hung = not self._camera.close() or not idle
 
-    def _opened(self) -> Sinks:
+    def _open_sinks(self) -> SinkGroup:
         assert self._sinks is not None  # _prepare
         return self._sinks
 
-    def _look_on(self, watching: Watch) -> None:
+    def _run_loop(self, frame_reader: FrameReader) -> None:
         settings, frames = self.settings, self._camera.frames()
         ends = time.monotonic() + (settings.seconds or float("inf"))
         if isinstance(self._camera, Stored):  # whose next frame may take long to decode; a camera has its own thread
-            frames = self._patiently(watching, frames)
+            frames = self._decode_aside(frame_reader, frames)
         self._observer.begin()
-        for frame in paced(frames, settings.fps) if settings.fps else frames:
+        for frame in limit_rate(frames, settings.fps) if settings.fps else frames:
             if frame is not None:
-                self._image = settings.view.of(frame.image)
+                self._image = settings.view.apply(frame.image)
                 if not self._paused:
-                    self._see(watching, frame._replace(image=self._image))
+                    self._process_frame(frame_reader, frame._replace(image=self._image))
             # A source without a frame yields None: this loop runs while the camera is away, too.
-            self._keep_going(watching)
+            self._update(frame_reader)
             if self._stop.is_set() or time.monotonic() >= ends:
                 return
 
-    def _patiently(self, watching: Watch, frames: Iterator[Frame | None]) -> Iterator[Frame | None]:
+    def _decode_aside(self, frame_reader: FrameReader, frames: Iterator[Frame | None]) -> Iterator[Frame | None]:
         """Yield frames that are decoded on the worker's thread."""
-        while (frame := self._aside(watching, lambda: next(frames, None), "decoding a frame")) is not None:
+        while (frame := self._run_aside(frame_reader, lambda: next(frames, None), "decoding a frame")) is not None:
             yield frame
 
-    def _keep_going(self, watching: Watch) -> None:
+    def _update(self, frame_reader: FrameReader) -> None:
         """What is done in each turn of the loop and while it waits for the worker."""
-        now, votes = time.monotonic(), watching.votes
-        self._observer.turn(watching.figures, votes.text)
-        self._obey(watching)
-        if votes.refused > self._refused:
-            self._refused = votes.refused
-            if now - self._told.get(votes.problem, float("-inf")) >= REPEAT_SECONDS:
-                self._told = {votes.problem: now}
+        now, votes = time.monotonic(), frame_reader.votes
+        self._observer.progress(frame_reader.statistics, votes.text)
+        self._execute_commands(frame_reader)
+        if votes.refused > self._refusals:
+            self._refusals = votes.refused
+            if now - self._refusal_reported.get(votes.problem, float("-inf")) >= REPEAT_SECONDS:
+                self._refusal_reported = {votes.problem: now}
                 self._observer.warn(f"no reading: {votes.problem}")
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
-            self._opened().status(self._camera.connected, votes.problem)
+        if now - self._status_sent >= REPORT_SECONDS:
+            self._status_sent = now
+            self._open_sinks().status(self._camera.connected, votes.problem)
 
-    def _see(self, watching: Watch, frame: Frame) -> None:
+    def _process_frame(self, frame_reader: FrameReader, frame: Frame) -> None:
         began = time.monotonic()
-        seen = self._aside(watching, lambda: watching.see(frame), "reading a frame")
+        result = self._run_aside(frame_reader, lambda: frame_reader.process(frame), "reading a frame")
         took = time.monotonic() - began
         if took > SLOW_SECONDS and not self._slow:
             self._slow = True
             hint = "choose the part with the digits with --roi, or let the camera send smaller images"
             self._observer.warn(f"reading a frame took {took:.0f} s: {hint}")
-        if seen.reading is not None:
-            reading = seen.reading
+        if result.reading is not None:
+            reading = result.reading
             self._observer.reading(reading)
-            self._aside(watching, lambda: self._write(watching, reading), "writing a reading")
-            if self._opened().pictures:
-                self._opened().picture(frame.image)
-        if self._hard and seen.page:
-            hard, page = self._hard, seen.page
-            self._aside(watching, lambda: hard.look(frame, page), "keeping hard digits")
+            self._run_aside(frame_reader, lambda: self._write(frame_reader, reading), "writing a reading")
+            if self._open_sinks().pictures:
+                self._open_sinks().picture(frame.image)
+        if self._hard and result.page:
+            hard, page = self._hard, result.page
+            self._run_aside(frame_reader, lambda: hard.collect(frame, page), "keeping hard digits")
 
-    def _write(self, watching: Watch, reading: Reading) -> None:
-        self._opened().write(reading)
-        self._save(watching)
+    def _write(self, frame_reader: FrameReader, reading: Reading) -> None:
+        self._open_sinks().write(reading)
+        self._save(frame_reader)
 
-    def _aside(self, watching: Watch, call: Callable[[], T], what: str) -> T:
+    def _run_aside(self, frame_reader: FrameReader, call: Callable[[], T], what: str) -> T:
         """Do what may take long on the worker's thread while the loop gives signs of life, up to LOOK_SECONDS."""
-        return self._worker.run(call, lambda: self._keep_going(watching), LOOK_SECONDS, what)
+        return self._calls.run(call, lambda: self._update(frame_reader), LOOK_SECONDS, what)
 
-    def _save(self, watching: Watch) -> None:
-        if self._memory and watching.votes.last:
-            self._memory.save(watching.votes.last)
+    def _save(self, frame_reader: FrameReader) -> None:
+        if self._meter_state and frame_reader.votes.last:
+            self._meter_state.save(frame_reader.votes.last)
 
-    def _obey(self, watching: Watch) -> None:
+    def _execute_commands(self, frame_reader: FrameReader) -> None:
         """Do what was asked for over the network or by `send`."""
-        asked, self._asked = self._asked, []
-        for command in [*self._opened().commands(), *asked]:
+        commands, self._commands = self._commands, []
+        for command in [*self._open_sinks().commands(), *commands]:
             if command is Command.SNAPSHOT:
                 if self._image is not None:
-                    self._opened().picture(self._image)
+                    self._open_sinks().picture(self._image)
             elif command is Command.ACCEPT:
-                watching.accept()
-                self._observer.say("the next stable text is accepted")
+                frame_reader.accept()
+                self._observer.report("the next stable text is accepted")
             else:
                 self._paused = command is Command.PAUSE
-                self._observer.say("paused" if self._paused else "going on")
+                self._observer.report("paused" if self._paused else "going on")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from edge_runtime.backends import AUTO
 from edge_runtime.limits import STABLE_FRAMES
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.sources.view import View
-from edge_runtime.watch.meter import Rules
+from edge_runtime.watch.meter import MeterRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +22,14 @@ class HardSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WatchSettings:
-    """Settings of a watch; the options of `edge-digits watch` have the same names and meanings."""
+    """SinkSettings of a watch; the options of `edge-digits watch` have the same names and meanings."""
 
     source: str  # a device, an address, a file, a folder or "fake:...", see sources.opened
     targets: Sequence[str] = ()  # sinks by name, see sinks.targets
-    sinks: Settings = field(default_factory=Settings)
+    sinks: SinkSettings = field(default_factory=SinkSettings)
     view: View = field(default_factory=View)
     stable: int = STABLE_FRAMES  # frames in a row that must show a text, >= 1
-    rules: Rules = field(default_factory=Rules)  # of a meter
+    rules: MeterRules = field(default_factory=MeterRules)  # of a meter
     state: Path | None = None  # file of a meter's last reading; None: one in the user's state folder
     fps: float | None = None  # frames read a second at most, over 0; None: no limit
     wait: bool = False  # wait for a camera that cannot be opened yet

@@ -37,15 +37,15 @@ class Track:
         return float(self.votes.max() / self.weight)
 
     @property
-    def trusted(self) -> bool:
+    def is_trusted(self) -> bool:
         """Whether it was accepted in most frames."""
         return 2 * self.trust > self.weight
 
     @property
-    def doubtful(self) -> bool:
+    def is_ambiguous(self) -> bool:
         """Whether it is likely a digit, and the last frame is ambiguous."""
         assert self.last is not None
-        return self.last.confidence < CONFIDENT if self.trusted else self.last.reason == Reason.LOW_CONFIDENCE
+        return self.last.confidence < CONFIDENT if self.is_trusted else self.last.reason == Reason.LOW_CONFIDENCE
 
 
 class Tracks:
@@ -58,7 +58,7 @@ class Tracks:
         """Take a frame's digits, in reading order; returns the trusted tracks in reading order."""
         found = [each for each in digits if each.label is not None and each.row is not None]
         free = list(self._tracks)
-        for digit, track in zip(found, self._same(found), strict=True):
+        for digit, track in zip(found, self._match(found), strict=True):
             if track is None:
                 self._tracks.append(_vote(Track(digit.box, 0, np.zeros(10), 0.0, 0.0), digit))
             else:
@@ -68,17 +68,17 @@ class Tracks:
             track.missed += 1
         self._tracks = [track for track in self._tracks if track.missed <= MISSES]
         self._tracks.sort(key=lambda track: (track.row, track.box.x))
-        return [track for track in self._tracks if track.trusted]
+        return [track for track in self._tracks if track.is_trusted]
 
-    def doubtful(self) -> list[Track]:
+    def ambiguous_tracks(self) -> list[Track]:
         """Return the tracks that are likely digits and ambiguous."""
-        return [track for track in self._tracks if track.doubtful and not track.missed]
+        return [track for track in self._tracks if track.is_ambiguous and not track.missed]
 
     def forget(self) -> None:
         """Drop all tracks."""
         self._tracks = []
 
-    def _same(self, found: list[Digit]) -> list[Track | None]:
+    def _match(self, found: list[Digit]) -> list[Track | None]:
         """The track of each digit, None for one that is new."""
         seen = [track for track in self._tracks if not track.missed]
         if [digit.row for digit in found] == [track.row for track in seen]:  # the page may have moved
@@ -86,8 +86,8 @@ class Tracks:
         left = list(self._tracks)
         same: list[Track | None] = []
         for digit in found:
-            near = min(left, key=lambda track, box=digit.box: _apart(track.box, box), default=None)  # type: ignore[misc]
-            if near is not None and _apart(near.box, digit.box) < NEAR * max(near.box.height, digit.box.height):
+            near = min(left, key=lambda track, box=digit.box: _distance(track.box, box), default=None)  # type: ignore[misc]
+            if near is not None and _distance(near.box, digit.box) < NEAR * max(near.box.height, digit.box.height):
                 left.remove(near)
                 same.append(near)
             else:
@@ -103,7 +103,7 @@ def _vote(track: Track, digit: Digit) -> Track:
     return track
 
 
-def _apart(one: Box, other: Box) -> float:
+def _distance(one: Box, other: Box) -> float:
     """Pixels between the middles of two boxes."""
     across = one.x + one.width / 2 - other.x - other.width / 2
     down = one.y + one.height / 2 - other.y - other.height / 2

@@ -40,19 +40,19 @@ def main(source: str, target: str) -> None:
 
 def _pages(pages: list[Gray]) -> dict[str, NDArray[Any]]:
     """What is on the way from a page to its digits, and a watch's look at it; a row each."""
-    reader, ink, lines, glances, digits = Reader(Classifier()), [], [], [], []
+    reader, ink, lines, checks, digits = Reader(Classifier()), [], [], [], []
     for page in pages:
         steps = reader.find(page)
         ink += [steps.ink.strength.ravel(), steps.ink.mask.ravel(), steps.ink.sure.ravel()]
         lines += [line for row in steps.rows for line in row.lines]
         digits += [(digit.label, digit.confidence, *digit.box) for digit in reader.decided(steps).digits]
         scene = Scene()
-        glances.append(scene.look(page, 0.0).inked)
+        checks.append(scene.check(page, 0.0).inked)
     return {
         "ink of pages": np.concatenate(ink),
         "lines of pages": np.stack(lines),
         "digits of pages": np.array(digits, np.float64),
-        "glances of a watch": np.array(glances, np.float64),
+        "glances of a watch": np.array(checks, np.float64),
     }
 
 

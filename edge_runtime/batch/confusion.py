@@ -9,7 +9,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.types import NONE, Row
 
 
-class ClassScore(NamedTuple):
+class DigitMetrics(NamedTuple):
     """One digit's figures as fractions 0..1; nan where there is nothing to divide by."""
 
     digit: int
@@ -19,36 +19,36 @@ class ClassScore(NamedTuple):
     f1: float
 
 
-class Score:
+class ConfusionMatrix:
     """Collects rows whose true labels are known."""
 
     def __init__(self) -> None:
-        self.confusion: NDArray[np.int64] = np.zeros((10, 11), np.int64)  # true digit by label; the last: none
+        self.counts: NDArray[np.int64] = np.zeros((10, 11), np.int64)  # true digit by label; the last: none
 
     def add(self, row: Row, truth: str) -> None:
         """Count a row's best guess, rejected or not; raises UsageError where the true label is no digit."""
         if truth not in DIGITS:
             raise UsageError(f"the label of {row.path!r} is {truth!r}, not a digit from 0 to 9")
-        self.confusion[int(truth), int(row.label) if row.label else NONE] += 1
+        self.counts[int(truth), int(row.label) if row.label else NONE] += 1
 
     @property
     def count(self) -> int:
         """Rows so far."""
-        return int(self.confusion.sum())
+        return int(self.counts.sum())
 
     @property
     def accuracy(self) -> float:
         """Share of the rows whose label is right, 0..1; nan without rows."""
-        return int(self.confusion.trace()) / self.count if self.count else float("nan")
+        return int(self.counts.trace()) / self.count if self.count else float("nan")
 
-    def classes(self) -> list[ClassScore]:
+    def digit_metrics(self) -> list[DigitMetrics]:
         """The figures of each digit."""
         found = []
         for digit in range(10):
-            right = int(self.confusion[digit, digit])
-            count, labelled = int(self.confusion[digit].sum()), int(self.confusion[:, digit].sum())
+            right = int(self.counts[digit, digit])
+            count, labelled = int(self.counts[digit].sum()), int(self.counts[:, digit].sum())
             found.append(
-                ClassScore(
+                DigitMetrics(
                     digit, count, _share(right, labelled), _share(right, count), _share(2 * right, count + labelled)
                 )
             )

@@ -7,7 +7,7 @@ LATEST = 4096  # frames whose latency is kept
 RATE_SECONDS = 2.0  # over which the frame rate is measured
 
 
-class Figures:
+class WatchStatistics:
     """Counts, in bounded memory."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from edge_runtime.images.gray import to_gray
 from edge_runtime.sources.live import Shot
 
 
-class AddedCamera:
+class PluginCamera:
     """Implements Camera."""
 
     def __init__(self, name: str, open_camera: Any, text: str) -> None:

@@ -9,22 +9,22 @@ from pathlib import Path
 from edge_runtime.common.files import READINGS_MODE, Files, write_whole
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.images.files import read_file
-from edge_runtime.watch.meter import MOST_DIGITS, Last
+from edge_runtime.watch.meter import MOST_DIGITS, LastReading
 
 FILE_BYTES = 4096  # bytes: the file is never larger
 HINT = "the next reading counts as the first"
 
 
-class Memory:
+class MeterState:
     """Keeps one reading. Nothing here ends a watch: what goes wrong is told, once."""
 
-    def __init__(self, path: Path, say: Callable[[str], None], files: Files | None = None) -> None:
-        """say: gets one line where the file cannot be read or written."""
+    def __init__(self, path: Path, report: Callable[[str], None], files: Files | None = None) -> None:
+        """report: gets one line where the file cannot be read or written."""
         self.path = path
-        self._say, self._files = say, files or Files()
+        self._report, self._files = report, files or Files()
         self._failing = False
 
-    def load(self) -> Last | None:
+    def load(self) -> LastReading | None:
         """Return the reading, with when it was seen on this process's monotonic clock; None where there is none."""
         if not self.path.exists():
             return None
@@ -35,11 +35,11 @@ class Memory:
                 raise ValueError
         except (EdgeDigitsError, ValueError, LookupError, TypeError, RecursionError) as error:
             reason = str(error) if isinstance(error, EdgeDigitsError) else "it is damaged"
-            self._say(f"{self.path} cannot be used: {reason}; {HINT}")
+            self._report(f"{self.path} cannot be used: {reason}; {HINT}")
             return None
-        return Last(text, time.monotonic() - max(0.0, time.time() - seen))
+        return LastReading(text, time.monotonic() - max(0.0, time.time() - seen))
 
-    def save(self, last: Last) -> None:
+    def save(self, last: LastReading) -> None:
         """Write a reading; the file has it or the one before, whatever happens meanwhile."""
         seen = time.time() - max(0.0, time.monotonic() - last.time)
         record = json.dumps({"text": last.text, "seen": round(seen, 3)}).encode() + b"\n"
@@ -48,7 +48,7 @@ class Memory:
             write_whole(self.path, record, files=self._files, mode=READINGS_MODE)
         except OSError as error:
             if not self._failing:
-                self._say(f"{self.path} cannot be written: {error.strerror}; after a restart {HINT}")
+                self._report(f"{self.path} cannot be written: {error.strerror}; after a restart {HINT}")
             self._failing = True
         else:
             self._failing = False

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 
-class Chain:
+class LogLines:
     """Makes lines, each with the checksum of all lines so far."""
 
     def __init__(self, checksum: int = 0) -> None:

@@ -27,28 +27,28 @@ New files can be read by their owner and group (0640).
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The chosen options; the defaults are those of `sinks.targets.Settings`."""
+class SinkOptions:
+    """The found options; the defaults are those of `sinks.targets.SinkSettings`."""
 
     targets: tuple[str, ...]
-    settings: dict[str, Any]  # of Settings, by name
+    settings: dict[str, Any]  # of SinkSettings, by name
     hard: dict[str, Any] | None  # of HardCases, by name; None where hard digits are not kept
 
 
 def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, whose function gets them as one argument: `sinks`, a Chosen."""
+    """Add the options to a command, whose function gets them as one argument: `sinks`, a SinkOptions."""
 
     @wraps(function)
-    def with_sinks(**options: Any) -> Any:
+    def with_sink_options(**options: Any) -> Any:
         settings = {name: options.pop(name) for name in _SETTINGS}
         hard = {"folder": options.pop("save_hard"), "most": options.pop("save_hard_max")}
         hard["below"] = options.pop("save_hard_below")
-        chosen = Chosen(options.pop("targets"), settings, hard if hard["folder"] else None)
-        return function(sinks=chosen, **options)
+        found = SinkOptions(options.pop("targets"), settings, hard if hard["folder"] else None)
+        return function(sinks=found, **options)
 
     for option in reversed(_OPTIONS):
-        with_sinks = option(with_sinks)
-    return with_sinks
+        with_sink_options = option(with_sink_options)
+    return with_sink_options
 
 
 def _check_targets(context: click.Context, parameter: click.Parameter, targets: tuple[str, ...]) -> tuple[str, ...]:

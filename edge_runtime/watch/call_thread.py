@@ -13,7 +13,7 @@ POLL_SECONDS = 0.25  # between two calls of `meanwhile`
 T = TypeVar("T")
 
 
-class Worker:
+class CallThread:
     """Runs calls that may take long. A thread inside a library cannot be stopped: one that hangs is abandoned."""
 
     def __init__(self) -> None:

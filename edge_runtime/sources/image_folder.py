@@ -10,14 +10,14 @@ from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.live import Shot
 
 
-class Pictures:
+class ImageFolder:
     """Implements Camera; an image that cannot be read is reported and skipped."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, folder: Path, report: Callable[[str], None] = lambda line: None) -> None:
         """Raises FileError where there is no such folder."""
-        self._folder, self._tell = folder, tell
+        self._folder, self._report = folder, report
         source = Folder(folder)
-        source.warn = tell
+        source.warn = report
         self._paths = source.paths()
         self._read = 0
 
@@ -27,7 +27,7 @@ class Pictures:
             try:
                 image = read_gray(self._folder / path)
             except InputError as error:
-                self._tell(f"{path}: {error}")
+                self._report(f"{path}: {error}")
                 continue
             self._read += 1
             return Shot(image, time.monotonic())

@@ -9,9 +9,9 @@ from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Box, Digit, Event, Frame, Gray, Reading, Status
-from edge_runtime.watch.figures import Figures
-from edge_runtime.watch.meter import Last, Rules
-from edge_runtime.watch.scene import Glance, Scene, Things, overlap
+from edge_runtime.watch.meter import LastReading, MeterRules
+from edge_runtime.watch.scene import Scene, SceneCheck, SceneObjects, overlap
+from edge_runtime.watch.statistics import WatchStatistics
 from edge_runtime.watch.tracks import Track, Tracks
 from edge_runtime.watch.votes import Votes
 
@@ -30,14 +30,14 @@ RESTS = 30.0  # seconds that an object may cover some digits while none of the o
 SURE = 0.9  # confidence: below it, a digit crossed by an outline is ambiguous
 
 
-class Seen(NamedTuple):
+class FrameResult(NamedTuple):
     """The result of a frame."""
 
     page: Page | None  # what was read in it; None where that was not needed
     reading: Reading | None  # the event, if it was one
 
 
-class Watch:
+class FrameReader:
     """Makes readings of the frames of one source, in order."""
 
     def __init__(
@@ -45,14 +45,14 @@ class Watch:
         reader: Reader,
         source: str,
         stable: int = STABLE_FRAMES,
-        rules: Rules | None = None,
-        last: Last | None = None,
+        rules: MeterRules | None = None,
+        last: LastReading | None = None,
     ) -> None:
         """source: its name for readings, without secrets. stable: frames, see Votes. last: an earlier watch's reading.
 
         One thread at a time may call; `accept` is for any.
         """
-        self.figures = Figures()
+        self.statistics = WatchStatistics()
         self.votes = Votes(stable, rules, last)
         self._reader, self._source, self._stable = reader, source, stable
         self._digits = rules.digits if rules else None
@@ -61,8 +61,8 @@ class Watch:
         self._where: list[Box] = []  # of the digits of the frame before
         self._holds = False  # an object covers digits of the reading that holds
         self._seen_at = 0.0  # when a digit was read last
-        self._lacking = 0  # frames in a row with an ambiguous digit
-        self._cut = 0  # frames in a row in which a digit touched the picture's edge
+        self._ambiguous_frames = 0  # frames in a row with an ambiguous digit
+        self._cut_frames = 0  # frames in a row in which a digit touched the picture's edge
         self._tracks_read: list[Track] = []  # of the frame that was read last
         self._accept = False
         self._reads = 0  # readings of what seems the same page
@@ -72,33 +72,33 @@ class Watch:
         """Take the next text that stands as a reading, whatever a meter's rules say; for any thread."""
         self._accept = True
 
-    def see(self, frame: Frame) -> Seen:
+    def process(self, frame: Frame) -> FrameResult:
         """Take a frame of any size."""
         if self._accept:
             self._accept = False
             self.votes.accept()
-        glance = self._scene.look(frame.image, frame.time, self._holds)
+        check = self._scene.check(frame.image, frame.time, self._holds)
         page, event, confidence = None, None, 0.0
-        if glance.inked is None:
+        if check.inked is None:
             self._tracks.forget()
             self._scene.keep()
             self._reads, self._where, self._holds = 0, [], False
             event, confidence = self._take([], frame.time)
-        elif self._is_worth_reading(glance, frame.time):
-            self._reads = 1 if glance.changed else self._reads + 1
+        elif self._is_worth_reading(check, frame.time):
+            self._reads = 1 if check.changed else self._reads + 1
             self._read_at = frame.time
             self._scene.keep()
-            page = self._read(frame.image, glance.inked)
-            event, confidence = self._vote(page, self._scene.things(), frame.time)
+            page = self._read(frame.image, check.inked)
+            event, confidence = self._vote(page, self._scene.objects(), frame.time)
         else:
-            event, confidence = self._noted(self.votes.again(frame.time), self._tracks_read)
+            event, confidence = self._apply_event(self.votes.repeat(frame.time), self._tracks_read)
         now = time.monotonic()
-        self.figures.add(frame.number, frame.time, now, page is not None)
+        self.statistics.add(frame.number, frame.time, now, page is not None)
         if event is None:
-            return Seen(page, None)
-        self.figures.readings += 1
+            return FrameResult(page, None)
+        self.statistics.readings += 1
         age = now - frame.time
-        return Seen(
+        return FrameResult(
             page,
             Reading(
                 id=uuid.uuid4().hex,
@@ -117,20 +117,20 @@ class Watch:
         """Read the part of a frame that has ink, as a page as large as the frame."""
         page = self._reader.read(gray[part.y : part.y + part.height, part.x : part.x + part.width], "page")
         height, width = gray.shape
-        return Page(_at(page.digits, part), width, height, _at(page.dropped, part))
+        return Page(_shift(page.digits, part), width, height, _shift(page.dropped, part))
 
-    def _is_worth_reading(self, glance: Glance, now: float) -> bool:
+    def _is_worth_reading(self, check: SceneCheck, now: float) -> bool:
         """A page that does not change is read until it can be stable, and then every REFRESH seconds."""
-        return glance.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
+        return check.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
 
-    def _vote(self, page: Page, things: Things, now: float) -> tuple[Event | None, float]:
+    def _vote(self, page: Page, objects: SceneObjects, now: float) -> tuple[Event | None, float]:
         """Let a page's digits vote; returns the event and its confidence."""
-        tracks = _of_the_page(self._tracks.follow(page.digits), self._shown, things)
-        if self._lacks_one(tracks, things):
-            self.votes.pass_over()
+        tracks = _drop_objects(self._tracks.follow(page.digits), self._shown, objects)
+        if self._has_ambiguous_digit(tracks, objects):
+            self.votes.skip_frame()
             return None, 0.0
-        if self._is_unsure(page, tracks, things):
-            self.votes.pass_over()
+        if self._may_be_incomplete(page, tracks, objects):
+            self.votes.skip_frame()
             return None, 0.0
         return self._take(tracks, now)
 
@@ -140,28 +140,28 @@ class Watch:
         for track in tracks:
             rows[track.row] = rows.get(track.row, "") + str(track.label)
         self._tracks_read = tracks
-        return self._noted(self.votes.take("\n".join(rows.values()), now), tracks)
+        return self._apply_event(self.votes.take("\n".join(rows.values()), now), tracks)
 
-    def _noted(self, event: Event | None, tracks: list[Track]) -> tuple[Event | None, float]:
+    def _apply_event(self, event: Event | None, tracks: list[Track]) -> tuple[Event | None, float]:
         """An event makes the scene what it is now; returns it and its confidence."""
         if event is not None:
-            self._scene.take_over()
+            self._scene.set_background()
             self._shown = tracks
         return event, min((track.confidence for track in tracks), default=0.0)
 
-    def _lacks_one(self, tracks: list[Track], things: Things) -> bool:
+    def _has_ambiguous_digit(self, tracks: list[Track], objects: SceneObjects) -> bool:
         """Whether a digit of the text is ambiguous: without it the text would be wrong."""
         rows, tall = {track.row for track in tracks}, LIKELY * max((track.box.height for track in tracks), default=0)
-        lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.doubtful()) or any(
-            track.confidence < SURE and overlap(things.outlines, track.box, things.factor) > OUTLINED
+        lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.ambiguous_tracks()) or any(
+            track.confidence < SURE and overlap(objects.outlines, track.box, objects.factor) > OUTLINED
             for track in tracks
         )
-        self._lacking = self._lacking + 1 if lacks else 0
-        if self._lacking == LONG * self._stable:
+        self._ambiguous_frames = self._ambiguous_frames + 1 if lacks else 0
+        if self._ambiguous_frames == LONG * self._stable:
             self.votes.refuse("ambiguous digit in the row: improve the light, or exclude it with --roi")
         return lacks
 
-    def _is_unsure(self, page: Page, tracks: list[Track], things: Things) -> bool:
+    def _may_be_incomplete(self, page: Page, tracks: list[Track], objects: SceneObjects) -> bool:
         """Whether digits may be hidden or cut off, or something that is not a digit may be among them."""
         before, self._where = self._where, [track.box for track in tracks]
         if tracks or not self._shown:
@@ -169,30 +169,30 @@ class Watch:
         whole = not any(_is_cut(track.box, page) for track in tracks)
         complete = len(tracks) == self._digits
         cut = not whole or (not complete and _has_part(tracks, page))
-        self._cut = self._cut + 1 if cut else 0
-        if self._cut == LONG * self._stable:
+        self._cut_frames = self._cut_frames + 1 if cut else 0
+        if self._cut_frames == LONG * self._stable:
             what, hint = ("something beside the digits", ", or say --digits") if whole else ("a digit", "")
             self.votes.refuse(f"{what} touches the edge of the picture: make --roi larger, or move the camera{hint}")
         if cut:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
             return True
-        came = things.outlines & things.covered
-        if any(overlap(came, track.box, things.factor) > OUTLINED for track in tracks):
+        came = objects.outlines & objects.covered
+        if any(overlap(came, track.box, objects.factor) > OUTLINED for track in tracks):
             return True
         kept = [track for track in self._shown if any(track is other for other in tracks)]
         self._holds = False
         if len(kept) == len(tracks):
             lost = [track for track in self._shown if not any(track is other for other in kept)]
-            over = [overlap(things.covered, track.box, things.factor) > COVERED for track in lost]
+            over = [overlap(objects.covered, track.box, objects.factor) > COVERED for track in lost]
             # Where none is read and all are covered, the whole page may be gone.
             self._holds = any(over) and (bool(tracks) or (not all(over) and self._read_at - self._seen_at < RESTS))
         return self._holds
 
 
-def _of_the_page(tracks: list[Track], shown: list[Track], things: Things) -> list[Track]:
+def _drop_objects(tracks: list[Track], shown: list[Track], objects: SceneObjects) -> list[Track]:
     """Drop what was read in outlines of objects, if there are digits and it is not in their rows."""
-    shares = [overlap(things.outlines, track.box, things.factor) for track in tracks]
+    shares = [overlap(objects.outlines, track.box, objects.factor) for track in tracks]
     sure = [track for track, share in zip(tracks, shares, strict=True) if share <= OUTLINED]
     if not sure:
         return tracks
@@ -206,7 +206,7 @@ def _of_the_page(tracks: list[Track], shown: list[Track], things: Things) -> lis
     ]
 
 
-def _at(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
+def _shift(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
     """Digits of a part of the frame, with their boxes in the frame."""
     return tuple(
         digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
