@@ -1,4 +1,4 @@
-"""The command line: arguments in, rows and exit codes out. Puts the parts together and holds no logic of its own."""
+"""The command line: arguments, terminal and exit codes. The work itself is in the other packages."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from edge_runtime.errors import INTERRUPTED
 
 def main() -> NoReturn:
     """The console command."""
-    # For the backend numpy, before NumPy is loaded: threads that wait for each other on a busy device take longer.
+    # Before NumPy is loaded: on a busy device, the numpy backend is faster with a single BLAS thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         # Imported here, so that Ctrl-C during the import ends quietly.

@@ -1,4 +1,4 @@
-"""`edge-digits classify`: a few files, a table or JSON lines."""
+"""`edge-digits classify`: read one digit in each file, as a table or JSON lines."""
 
 import sys
 
@@ -26,7 +26,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all ten probabilities.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all ten probabilities.")
 @model_option
 @backend_option
 @threads_option
@@ -35,10 +35,10 @@ Examples:
 def classify(
     files: tuple[str, ...], as_json: bool, model: str | None, backend: str, threads: int, max_error: float | None
 ) -> int:
-    """Read the one digit in each picture FILE.
+    """Read one digit in each image FILE.
 
-    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. A label that is not to be trusted is
-    rejected, with the reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
+    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. A label that is not reliable is
+    rejected, with a reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
     """
     classifier = Classifier(model, backend, threads)
     print_max_error(classifier.bundle, max_error)

@@ -1,4 +1,4 @@
-"""`edge-digits doctor`: what is installed, what works, what to do."""
+"""`edge-digits doctor`: show what is installed, what works and what to do."""
 
 import json
 from typing import Any
@@ -22,15 +22,14 @@ Examples:
 @click.option(
     "--self-test",
     is_flag=True,
-    help="Run each backend with every model on known pictures, and compare the outputs with what is right.",
+    help="Run each backend with every model on known images, and compare the outputs with the expected ones.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @debug_option
 def doctor(self_test: bool, as_json: bool) -> int:
-    """Show versions, backends, processor features and models, and what to do about each thing missing.
+    """Show versions, backends, processor features and models, and what to do about each missing part.
 
-    Each backend is tried in a process of its own, so that one that crashes is found out. Exit code 1 if no digit
-    could be read on this device as it is.
+    Each backend runs in its own process, so a crash is detected. Exit code 1 if digits cannot be read on this device.
     """
     found = examine(self_test, lambda line: click.echo(line, err=True) if self_test else None)
     if as_json:
@@ -43,7 +42,7 @@ def doctor(self_test: bool, as_json: bool) -> int:
     for name, backend in found["backends"].items():
         if backend["works"]:
             state = f"works, version {backend['version']}"
-            state += ", the one that auto takes" if name == found["auto"] else ""
+            state += ", chosen by auto" if name == found["auto"] else ""
         else:
             state = f"{'does not work' if backend['installed'] else 'not installed'}: {backend['advice']}"
         click.echo(f"{'backend ' + name:<24}{state}")
@@ -64,9 +63,9 @@ def doctor(self_test: bool, as_json: bool) -> int:
 
 def _describe_result(result: dict[str, Any]) -> str:
     if result["state"] == State.UNSUPPORTED:
-        return "not for this backend"
+        return "not supported by this backend"
     if result["state"] != State.WORKS:
         return f"FAILED: {result['reason']}"
     if result["steps"] is None:
-        return "runs; the model has no golden outputs to compare with"
-    return "equal" if result["steps"] == 0 else f"{result['steps']:.2g} steps apart, {STEPS} are allowed"
+        return "runs; the model has no golden outputs for comparison"
+    return "equal" if result["steps"] == 0 else f"{result['steps']:.2g} steps apart (limit: {STEPS})"

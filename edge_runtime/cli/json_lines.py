@@ -1,4 +1,4 @@
-"""Rows as JSON, one object a line."""
+"""Rows as JSON lines, one object per line."""
 
 from typing import TextIO
 
@@ -9,7 +9,7 @@ FORM = JsonLines(probabilities=True)
 
 
 class JsonRowSink:
-    """Implements RowSink; writes to an open text stream, which it does not close."""
+    """Implements RowSink. Writes to an open text stream and does not close it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

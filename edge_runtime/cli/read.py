@@ -1,4 +1,4 @@
-"""`edge-digits read`: whole pages of digits, as text, JSON lines and images that show how they were read."""
+"""`edge-digits read`: read whole pages of digits, as text, JSON lines and annotated images."""
 
 import json
 from collections import Counter, deque
@@ -47,9 +47,9 @@ FOLDER = click.Path(path_type=Path)
     "--annotate",
     type=FOLDER,
     metavar="DIR",
-    help="Write each page with what was read drawn over it; over 8 megapixels, smaller.",
+    help="Write each page with the readings drawn over it; pages over 8 megapixels are reduced.",
 )
-@click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of every stage for each page.")
+@click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of all processing stages of each page.")
 @model_option
 @backend_option
 @threads_option
@@ -67,12 +67,12 @@ def read(
     lines: bool,
     max_error: float | None,
 ) -> int:
-    """Find the digits in each IMAGE and print them, row by row.
+    """Find the digits in each IMAGE and print them row by row.
 
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
-    the first frame of an animation. Digits that are not to be trusted are left out of the text; --json lists them, and
-    the marks that were dropped, with the reasons. A page without digits is no failure: a warning says what was dropped.
-    Exit code 1 if an image could not be read.
+    the first frame of an animation. Rejected digits are not part of the text; --json lists them and the dropped marks,
+    with the reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if an image
+    could not be read.
     """
     classifier = Classifier(model, backend, threads)
     print_max_error(classifier.bundle, max_error)
@@ -94,19 +94,19 @@ def read(
                 if why:
                     why.write(path, image, draw_stages(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
-            del image, found  # or they would stay until the next page is there
+            del image, found  # frees the memory before the next page is decoded
     return FAILED if failed else 0
 
 
 def _find_pages(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
-    """Yield the pages of a file in order with what was found in them; of one that failed, why."""
+    """Yield the pages of a file in order, each with its candidates; of a page that failed, the error."""
     failed: deque[FailedPage] = deque()
     try:
         for image in read_images(path, failed=failed.append):
             while failed:
                 yield failed.popleft(), None
             yield image, reader.find(image.gray)
-            del image  # or it would stay until the next one is there
+            del image  # frees the memory before the next page is decoded
     except InputError as error:
         failed.append(FailedPage(1, 1, error))
     except MemoryError:
@@ -116,7 +116,7 @@ def _find_pages(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found
 
 
 def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bool) -> None:
-    """Print what was read in a page; headed: the file has its name printed before it."""
+    """Print what was read in a page. headed: print the name of the file first."""
     name = printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
     if image.note:
         click.echo(f"note: {name}: {image.note}", err=True)
@@ -133,7 +133,7 @@ def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bo
 
 
 def _warning(name: str, page: Page, as_json: bool) -> str:
-    """Return what a user should know of a page that is not all read; empty for nothing."""
+    """Return a warning about a page that was not completely read; empty if there is none."""
     unread = [each for each in page.dropped if each.reason in UNREAD]
     if page.text and not unread:
         return ""
@@ -159,7 +159,7 @@ def _format_reasons(digits: Iterable[Digit]) -> str:
 
 
 class _ImageFolder:
-    """PNG files in a folder, named after the images that they are of."""
+    """A folder of PNG files named after the images."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -167,10 +167,10 @@ class _ImageFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+            raise OutputError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
     def write(self, path: str, image: DecodedImage, picture: Drawing) -> None:
-        """Write one; images of the same name from different folders are numbered."""
+        """Write an image. Images of the same name from different folders are numbered."""
         name, number = Path(path).name, 1
         if image.pages > 1:
             name += f".page{image.page}"

@@ -1,4 +1,4 @@
-"""`edge-digits service`: a watch that starts with the system and is kept alive by systemd."""
+"""`edge-digits service`: a watch that systemd starts with the system and keeps running."""
 
 import json
 from pathlib import Path
@@ -16,39 +16,41 @@ Examples:
   sudo edge-digits service uninstall --keep-data
 
 \b
-The configuration is /etc/edge-digits/watch.toml, which only root can read; secrets may also stand in
-/etc/edge-digits/environment, as NAME=value. The service runs as a user of its own, sees cameras and the network, and
-writes /var/lib/edge-digits alone. Where it makes no progress for 10 seconds it is killed and started again.
+The configuration is /etc/edge-digits/watch.toml, readable only by root; secrets can also be in
+/etc/edge-digits/environment, as NAME=value. The service runs as its own user, has access to cameras and the network,
+and writes only to /var/lib/edge-digits. If it makes no progress for 10 seconds, systemd kills and restarts it.
 """
 root_option = click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("/"),
     show_default=True,
-    help="Of the system; another than / is written to, and nothing is started.",
+    help="Root folder of the system; with another one than /, files are written but nothing is started.",
 )
 
 
 @click.group(epilog=EPILOG)
 @debug_option
 def service() -> None:
-    """Keep `watch` running as a service of systemd."""
+    """Run `watch` as a systemd service."""
 
 
 @service.command()
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML; without it the one there stays.")
-@click.option("--memory", metavar="SIZE", help="The most it may take.  [default: as before, or 300M]")
-@click.option("--renew", is_flag=True, help="After an upgrade: what is stopped or disabled stays so.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="TOML file.  [default: keep the present one]"
+)
+@click.option("--memory", metavar="SIZE", help="Memory limit.  [default: as before, or 300M]")
+@click.option("--renew", is_flag=True, help="After an upgrade: a stopped or disabled service stays so.")
 @root_option
 @debug_option
 def install(config: Path | None, memory: str | None, renew: bool, root: Path) -> int:
-    """Write the unit and the configuration, and start the service; again, to change them."""
+    """Write the unit and the configuration, and start the service. Repeat it to change them."""
     from edge_runtime.cli.config import read_config
     from edge_runtime.cli.watch import watch
     from edge_runtime.service.install import check_memory
     from edge_runtime.service.install import install as install_service
 
-    if config is not None:  # one that watch refuses would be started for ever
+    if config is not None:  # systemd would restart a watch with an invalid configuration forever
         read_config(click.Context(watch), config)
     for line in install_service(root, config, memory and check_memory(memory), renew):
         click.echo(line)
@@ -56,12 +58,12 @@ def install(config: Path | None, memory: str | None, renew: bool, root: Path) ->
 
 
 @service.command()
-@click.option("--keep-data", is_flag=True, help="Leave the configuration and what the service wrote.")
+@click.option("--keep-data", is_flag=True, help="Keep the configuration and the readings.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @root_option
 @debug_option
 def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
-    """Stop the service and remove all of it, its configuration and readings, too. Exit code 1 if you say no."""
+    """Stop the service and remove it with its configuration and readings. Exit code 1 if you answer no."""
     from edge_runtime.service.install import uninstall as uninstall_service
 
     question = "Remove the service, its configuration and its readings?"
@@ -76,22 +78,22 @@ def uninstall(keep_data: bool, yes: bool, root: Path) -> int:
 @service.command()
 @debug_option
 def accept() -> int:
-    """Accept what the meter shows as its reading, whatever it showed before: after it was exchanged, for example.
+    """Accept the next stable text as the reading of the meter, for example after the meter was replaced.
 
-    The same is the command `accept` over MQTT, and the signal SIGUSR1 to a watch that is no service.
+    The MQTT command `accept` does the same, and so does SIGUSR1 sent to a watch.
     """
     from edge_runtime.service.install import accept as accept_reading
 
     accept_reading()
-    click.echo("the next text that stands is accepted")
+    click.echo("the next stable text is accepted")
     return 0
 
 
 @service.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @debug_option
 def status(as_json: bool) -> int:
-    """Show how the service is. Exit code 0 if it runs, else 1."""
+    """Show the state of the service. Exit code 0 if it runs, else 1."""
     from edge_runtime.service.install import status as read_status
 
     found = read_status()

@@ -1,4 +1,4 @@
-"""Rows as a table for people."""
+"""Rows as a table."""
 
 from typing import TextIO
 
@@ -7,10 +7,10 @@ from edge_runtime.types import Row, Status
 
 
 class TableRowSink:
-    """Implements RowSink; writes to an open text stream, which it does not close."""
+    """Implements RowSink. Writes to an open text stream and does not close it."""
 
     def __init__(self, stream: TextIO, width: int) -> None:
-        """width: characters of the longest path; rows are printed as they come."""
+        """width: characters of the longest path."""
         self._stream = stream
         self._width = max(width, len("path"))
         self._stream.write(f"{'path':<{self._width}}  label  confidence\n")

@@ -1,4 +1,4 @@
-"""What `edge-digits watch` shows on the terminal and tells systemd, and the signals that end it."""
+"""`edge-digits watch` on a terminal: status line, summary, signals, and notifications to systemd."""
 
 import atexit
 import json
@@ -23,7 +23,7 @@ from edge_runtime.watch.statistics import WatchStatistics
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """SIGTERM was received."""
 
 
 def run_watch(settings: WatchSettings, as_json: bool) -> int:
@@ -38,7 +38,7 @@ def run_watch(settings: WatchSettings, as_json: bool) -> int:
     except KeyboardInterrupt as stop:
         code = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
     finally:
-        if session.hung:  # Python might crash at its end over a thread that hangs in a driver or a library
+        if session.hung:  # a thread that hangs in a driver or a library can crash Python at exit
             atexit.register(os._exit, code)
         if session.statistics:
             _print_summary(session.statistics, as_json)
@@ -46,7 +46,7 @@ def run_watch(settings: WatchSettings, as_json: bool) -> int:
 
 
 class WatchTerminal(WatchObserver):
-    """The terminal: a status line, and warnings that stay. Tells systemd that the watch is alive."""
+    """Shows a status line and warnings, and notifies systemd that the watch is alive."""
 
     def __init__(self) -> None:
         self.line = StatusLine()
@@ -82,7 +82,7 @@ class WatchTerminal(WatchObserver):
 
 @contextmanager
 def _handle_sigterm() -> Iterator[None]:
-    """Make SIGTERM end the loop as Ctrl-C does."""
+    """Let SIGTERM end the watch as Ctrl-C does."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise _Terminated
@@ -96,7 +96,7 @@ def _handle_sigterm() -> Iterator[None]:
 
 @contextmanager
 def _handle_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
-    """Do something when a signal comes."""
+    """Call `act` when a signal is received."""
     before = signal.signal(number, lambda number, frame: act() and None)
     try:
         yield
