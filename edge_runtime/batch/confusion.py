@@ -1,4 +1,4 @@
-"""How often labels are right: counts, accuracy, precision and recall by class."""
+"""Accuracy of labels: confusion matrix, and precision and recall by digit."""
 
 from typing import NamedTuple
 
@@ -10,39 +10,39 @@ from edge_runtime.types import NONE, Row
 
 
 class DigitMetrics(NamedTuple):
-    """One digit's figures as fractions 0..1; nan where there is nothing to divide by."""
+    """Metrics of one digit, 0..1; nan where they are undefined."""
 
     digit: int
-    pictures: int
+    images: int
     precision: float
     recall: float
     f1: float
 
 
 class ConfusionMatrix:
-    """Collects rows whose true labels are known."""
+    """Counts rows by true label and label."""
 
     def __init__(self) -> None:
-        self.counts: NDArray[np.int64] = np.zeros((10, 11), np.int64)  # true digit by label; the last: none
+        self.counts: NDArray[np.int64] = np.zeros((10, 11), np.int64)  # true digit by label; last column: no label
 
     def add(self, row: Row, truth: str) -> None:
-        """Count a row's best guess, rejected or not; raises UsageError where the true label is no digit."""
+        """Count the label of a row, rejected or not; raises UsageError if the true label is not a digit."""
         if truth not in DIGITS:
             raise UsageError(f"the label of {row.path!r} is {truth!r}, not a digit from 0 to 9")
         self.counts[int(truth), int(row.label) if row.label else NONE] += 1
 
     @property
     def count(self) -> int:
-        """Rows so far."""
+        """Number of rows."""
         return int(self.counts.sum())
 
     @property
     def accuracy(self) -> float:
-        """Share of the rows whose label is right, 0..1; nan without rows."""
+        """Share of rows with the correct label, 0..1; nan without rows."""
         return int(self.counts.trace()) / self.count if self.count else float("nan")
 
     def digit_metrics(self) -> list[DigitMetrics]:
-        """The figures of each digit."""
+        """Return the metrics of each digit."""
         found = []
         for digit in range(10):
             right = int(self.counts[digit, digit])

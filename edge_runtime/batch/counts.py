@@ -1,4 +1,4 @@
-"""What a batch job counts while rows go by."""
+"""Counts of a batch job."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ class Counts:
     """Counts rows, and keeps an example of each kind of problem."""
 
     def __init__(self, truth: Truth | None, count_labels: bool) -> None:
-        """truth: knows true labels. count_labels: labels are single digits, which are counted."""
+        """truth: the true labels. count_labels: labels are single digits and are counted."""
         self.truth, self.count_labels = truth, count_labels
         self.statuses: Counter[str] = Counter()
         self.files = 0
         self.earlier = 0  # files of an earlier run
-        self.labels: Counter[str] = Counter()  # of rows that are ok
+        self.labels: Counter[str] = Counter()  # of rows with status ok
         self.failed: Row | None = None  # the first one
         self.noted: Row | None = None  # the first row with a note
         self.notes = 0
@@ -33,7 +33,7 @@ class Counts:
     def add(self, rows: Sequence[Row]) -> None:
         """Count rows."""
         labels = [row.label for row in rows if row.status is Status.OK]
-        if self.count_labels:  # texts of pages would all be kept
+        if self.count_labels:  # the texts of pages would need unbounded memory
             self.labels.update(labels)
         self.statuses[Status.OK] += len(labels)
         if len(labels) < len(rows):

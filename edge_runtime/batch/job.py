@@ -1,4 +1,4 @@
-"""A batch job as an object: folder or list, processes, journal, copies and counts, put together."""
+"""A batch job: reads a folder or list with several processes, writes the output, counts and copies."""
 
 import time
 from collections import Counter
@@ -31,29 +31,29 @@ class BatchObserver:
     """Follows a batch job. Override what you need; each method does nothing here."""
 
     def begin(self, earlier: int, count: Callable[[], int] | None) -> None:
-        """The job begins. earlier: files of an earlier run; count: counts all files, slowly; None for a list."""
+        """Called at the start. earlier: files of an earlier run. count: counts all files, slowly; None for a list."""
 
     def rows(self, rows: Sequence[Row], counts: Counts) -> None:
-        """Rows were written to the output, all of each file; counts: all so far."""
+        """Called when rows were written to the output, all rows of each file. counts: totals so far."""
 
     def warn(self, line: str) -> None:
-        """Something beside a row went wrong, such as a copy that failed or a folder that cannot be listed."""
+        """Called when a file cannot be copied or a folder cannot be listed."""
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a batch job did."""
+    """Result of a batch job."""
 
     counts: Counts
     seconds: float
-    complete_before: bool = False  # an earlier run had finished the output
-    skipped: Counter[str] = field(default_factory=Counter)  # files that were not read, by kind, see sources.folder
-    errors: tuple[str, ...] = ()  # what went wrong beside pages that failed, a line each
-    confusion_image: Path | None = None  # image of the confusion matrix, where there are true labels
+    complete_before: bool = False  # an earlier run finished the output
+    skipped: Counter[str] = field(default_factory=Counter)  # skipped files by kind, see sources.folder
+    errors: tuple[str, ...] = ()  # errors other than failed pages, one line each
+    confusion_image: Path | None = None  # image of the confusion matrix; None without true labels
 
     @property
     def ok(self) -> bool:
-        """Whether everything was read and copied."""
+        """Whether all files were read and copied."""
         return not self.errors and not self.counts.statuses[Status.FAILED]
 
 
@@ -63,7 +63,7 @@ class BatchJob:
         result = BatchJob(BatchSettings(folder="scans", output=Path("results.csv"), resume=True)).run()
         print(result.counts.files, result.ok)
 
-    An output that was begun can be continued at any later time with `resume`, also after a crash.
+    An unfinished output can be continued later with `resume`, even after a crash.
     """
 
     def __init__(self, settings: BatchSettings) -> None:
@@ -79,7 +79,7 @@ class BatchJob:
         self.bundle = load_bundle(settings.model)
         backend, _ = open_backend(settings.backend, self.bundle)
         reads = settings.mode == "read"
-        lines = open_lines(backend) if reads else None  # here, so that a notice is given once, not by each process
+        lines = open_lines(backend) if reads else None  # here, so that a notice appears once and not in each process
         self._job = WorkerSettings(
             str(settings.folder) if self._source else "",
             settings.model,
@@ -95,11 +95,11 @@ class BatchJob:
         self.counts = Counts(truth, count_labels=not reads)
 
     def run(self, observer: BatchObserver | None = None) -> BatchResult:
-        """Read everything, once, and finish the output.
+        """Read all files and finish the output; to be called once.
 
-        Whatever ends this early, KeyboardInterrupt included, the rows written so far are kept for `resume`. Raises
-        OutputError where the output exists, is in use or cannot be written, and ModelError where the model has changed
-        since the job began.
+        If this ends early, for example by KeyboardInterrupt or an exception of the observer, the rows written so far
+        are kept for `resume`. Raises OutputError if the output exists, is in use or cannot be written, and ModelError
+        if the model has changed since the job was started.
         """
         observer = observer or BatchObserver()
         began, settings = time.monotonic(), self.settings
@@ -147,7 +147,7 @@ class BatchJob:
         return Listing(self.settings.listing, self.settings.null).paths()
 
     def _identity(self) -> dict[str, object]:
-        """What must be the same when the job is resumed."""
+        """Return what must be unchanged when the job is resumed."""
         return self.settings.identity() | {
             "the model": self._job.digest,
             "the line model": self._job.lines_digest,
@@ -182,7 +182,7 @@ def _folder(settings: BatchSettings) -> Folder | None:
 
 
 def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
-    """How rows are written while the job runs, and what converts them at the end where the output differs."""
+    """Return the format of rows while the job runs, and the conversion at the end if the output has another one."""
     suffix = output.suffix.lower()
     if suffix == ".csv":
         return Csv(probabilities), None
@@ -191,19 +191,19 @@ def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
     if suffix == ".parquet":
         parquet.require_pyarrow()
         return JsonLines(probabilities), lambda lines, target: parquet.convert(lines, target, probabilities)
-    raise UsageError(f"--output ends in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
+    raise UsageError(f"--output must end in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
 
 
 def _count_earlier_rows(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -> None:
-    """Count the rows of an earlier run and skip their paths; raises OutputError where the files have changed."""
+    """Count the rows of an earlier run and skip their paths; raises OutputError if the files have changed."""
     page = 0  # of the row before
     for row in done:
-        if row.page <= page or page == 0:  # else one more page of the same file
+        if row.page <= page or page == 0:  # otherwise another page of the same file
             path = next((path for path in paths if path is not None), None)
             if path != row.path:
                 raise OutputError(
-                    f"the files have changed since the job was begun: {row.path!r} was read, and "
-                    f"{'nothing' if path is None else repr(path)} is there now: --overwrite begins again"
+                    f"the files have changed since the job was started: {row.path!r} was read, but "
+                    f"{'nothing' if path is None else repr(path)} is there now: start again with --overwrite"
                 )
         page = row.page
         counts.add([row])
@@ -211,7 +211,7 @@ def _count_earlier_rows(done: Iterable[Row], paths: Iterator[str | None], counts
 
 
 def _truth(settings: BatchSettings) -> Truth | None:
-    """What knows the true labels; None where none are given."""
+    """Return the true labels; None if there are none."""
     if settings.labels_from_folders:
         return FolderLabels()
     folder = "" if settings.folder == LIST else str(settings.folder)
@@ -219,6 +219,6 @@ def _truth(settings: BatchSettings) -> Truth | None:
 
 
 def _own_files(files: Iterable[Path], root: Path) -> frozenset[str]:
-    """The job's own files in the folder that is read, by their paths there."""
+    """Return the relative paths of the job's own files in the folder that is read."""
     places = [file.parent.resolve() / file.name for file in files]
     return frozenset(str(place.relative_to(root)) for place in places if place.is_relative_to(root))

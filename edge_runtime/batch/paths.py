@@ -1,4 +1,4 @@
-"""Other ways to write the path of a file, as Windows, a Mac or a spreadsheet writes it into a list."""
+"""Spellings of a path in lists written by Windows, macOS or spreadsheets."""
 
 import os
 import unicodedata
@@ -8,10 +8,10 @@ BLANKS = " \t\r\ufeff"
 
 
 def find_path(path: str) -> str:
-    r"""Return the path of the file that a listed path means: itself, unless it exists in another spelling alone.
+    r"""Return the path of the file that a listed path means: itself, unless only another spelling of it exists.
 
-    Tried are: without blanks and quotes around it, with / for \, and each name in either Unicode normal spelling, or with
-    its bytes as text of Windows (code page 1252).
+    Spellings: without surrounding blanks and quotes, with / for \, each name in Unicode form NFC or NFD, and with its
+    bytes decoded as Windows code page 1252.
     """
     if os.path.lexists(path):
         return path
@@ -24,7 +24,7 @@ def find_path(path: str) -> str:
 
 
 def spellings(name: str) -> Iterator[str]:
-    """Yield a name and its other spellings: normalised either way, and where it is not UTF-8, as Windows means it."""
+    """Yield a name and its other spellings: NFC, NFD and, if it is not UTF-8, decoded as code page 1252."""
     yield name
     if name.isascii():
         return
@@ -35,7 +35,7 @@ def spellings(name: str) -> Iterator[str]:
 
 
 def normalise_name(path: str) -> str:
-    r"""Return a path as its equals are written: with / for \, without ./ and doubled slashes, composed (NFC)."""
+    r"""Return the normal spelling of a path: with / for \, without ./ and doubled slashes, in NFC."""
     parts = [part for part in path.strip(BLANKS).replace("\\", "/").split("/") if part not in ("", ".")]
     return unicodedata.normalize("NFC", "/".join(parts))
 
