@@ -1,4 +1,4 @@
-"""From a frame to an event."""
+"""Turns the frames of one source into readings."""
 
 import time
 import uuid
@@ -15,30 +15,30 @@ from edge_runtime.watch.statistics import WatchStatistics
 from edge_runtime.watch.tracks import Track, Tracks
 from edge_runtime.watch.votes import Votes
 
-REFRESH = 10.0  # seconds between two readings of a page that seems unchanged
-SWIFT = 0.04  # of a digit's height from frame to frame: the page moves
+REFRESH = 10.0  # seconds after which an unchanged page is read again
+SWIFT = 0.04  # of a digit's height: larger shifts between frames are movement
 MARGIN = 0.7  # of a digit's height: largest gap between neighbours in a row
-PART = 0.15  # of the height of the others: the least of a digit that the picture's edge cuts off
-ALIGNED = 0.25  # of the height of the others: as far does such a part reach beyond their row
-COVERED = 0.5  # of a digit's box: an object covers it
-LONG = 2  # times --stable frames without a reading, and the reason is reported
-LIKELY = 0.6  # of the height of the others: the smallest digit of a row
-LIKE = 1.5  # times the height of the others: the tallest digit of a row
-EDGE_ITSELF = 0.9  # of a digit's box: it is an outline and not a digit
-OUTLINED = 0.05  # of a digit's box: an outline crosses it
-RESTS = 30.0  # seconds that an object may cover some digits while none of the others is read
+PART = 0.15  # of the digits' height: smallest part of a digit cut off by the edge of the image
+ALIGNED = 0.25  # of the digits' height: how far such a part may reach beyond the row
+COVERED = 0.5  # share of a digit's box: the digit is covered
+LONG = 2  # times --stable frames without a reading: the problem is reported
+LIKELY = 0.6  # of the digits' height: smallest digit of a row
+LIKE = 1.5  # times the digits' height: tallest digit of a row
+EDGE_ITSELF = 0.9  # share of a digit's box: it is an outline, not a digit
+OUTLINED = 0.05  # share of a digit's box: an outline crosses it
+RESTS = 30.0  # seconds for which an object may cover digits while no other digit is read
 SURE = 0.9  # confidence: below it, a digit crossed by an outline is ambiguous
 
 
 class FrameResult(NamedTuple):
-    """The result of a frame."""
+    """Result of a frame."""
 
-    page: Page | None  # what was read in it; None where that was not needed
-    reading: Reading | None  # the event, if it was one
+    page: Page | None  # what was read; None if the frame was not read
+    reading: Reading | None  # a new reading, if there is one
 
 
 class FrameReader:
-    """Makes readings of the frames of one source, in order."""
+    """Turns the frames of one source, in order, into readings. Does no input or output: see WatchSession."""
 
     def __init__(
         self,
@@ -48,32 +48,32 @@ class FrameReader:
         rules: MeterRules | None = None,
         last: LastReading | None = None,
     ) -> None:
-        """source: its name for readings, without secrets. stable: frames, see Votes. last: an earlier watch's reading.
+        """source: its name in readings, without secrets. stable, rules, last: see Votes.
 
-        One thread at a time may call; `accept` is for any.
+        Calls must not overlap, except that `accept` may be called from any thread.
         """
         self.statistics = WatchStatistics()
         self.votes = Votes(stable, rules, last)
         self._reader, self._source, self._stable = reader, source, stable
         self._digits = rules.digits if rules else None
         self._scene, self._tracks = Scene(), Tracks()
-        self._shown: list[Track] = []  # of the reading that holds
-        self._where: list[Box] = []  # of the digits of the frame before
-        self._holds = False  # an object covers digits of the reading that holds
-        self._seen_at = 0.0  # when a digit was read last
-        self._ambiguous_frames = 0  # frames in a row with an ambiguous digit
-        self._cut_frames = 0  # frames in a row in which a digit touched the picture's edge
-        self._tracks_read: list[Track] = []  # of the frame that was read last
+        self._shown: list[Track] = []  # tracks of the current reading
+        self._where: list[Box] = []  # boxes of the digits in the frame before
+        self._holds = False  # an object covers digits of the current reading
+        self._seen_at = 0.0  # when a digit was last read
+        self._ambiguous_frames = 0  # consecutive frames with an ambiguous digit
+        self._cut_frames = 0  # consecutive frames with a digit at the edge of the image
+        self._tracks_read: list[Track] = []  # tracks of the frame that was read last
         self._accept = False
-        self._reads = 0  # readings of what seems the same page
+        self._reads = 0  # how often the unchanged page was read
         self._read_at = 0.0
 
     def accept(self) -> None:
-        """Take the next text that stands as a reading, whatever a meter's rules say; for any thread."""
+        """Accept the next stable text, whatever the rules say; may be called from any thread."""
         self._accept = True
 
     def process(self, frame: Frame) -> FrameResult:
-        """Take a frame of any size."""
+        """Process a frame of any size."""
         if self._accept:
             self._accept = False
             self.votes.accept()
@@ -114,17 +114,17 @@ class FrameReader:
         )
 
     def _read(self, gray: Gray, part: Box) -> Page:
-        """Read the part of a frame that has ink, as a page as large as the frame."""
+        """Read the part of a frame that has ink; returns a page of the size of the frame."""
         page = self._reader.read(gray[part.y : part.y + part.height, part.x : part.x + part.width], "page")
         height, width = gray.shape
         return Page(_shift(page.digits, part), width, height, _shift(page.dropped, part))
 
     def _is_worth_reading(self, check: SceneCheck, now: float) -> bool:
-        """A page that does not change is read until it can be stable, and then every REFRESH seconds."""
+        """An unchanged page is read until its text can be stable, and then every REFRESH seconds."""
         return check.changed or self._reads < 2 * self._stable or now - self._read_at >= REFRESH
 
     def _vote(self, page: Page, objects: SceneObjects, now: float) -> tuple[Event | None, float]:
-        """Let a page's digits vote; returns the event and its confidence."""
+        """Count the digits of a page; returns the event and its confidence."""
         tracks = _drop_objects(self._tracks.follow(page.digits), self._shown, objects)
         if self._has_ambiguous_digit(tracks, objects):
             self.votes.skip_frame()
@@ -135,7 +135,7 @@ class FrameReader:
         return self._take(tracks, now)
 
     def _take(self, tracks: list[Track], now: float) -> tuple[Event | None, float]:
-        """Count what the digits of a frame say; returns the event and its confidence."""
+        """Count the text of a frame; returns the event and its confidence."""
         rows: dict[int, str] = {}
         for track in tracks:
             rows[track.row] = rows.get(track.row, "") + str(track.label)
@@ -143,14 +143,14 @@ class FrameReader:
         return self._apply_event(self.votes.take("\n".join(rows.values()), now), tracks)
 
     def _apply_event(self, event: Event | None, tracks: list[Track]) -> tuple[Event | None, float]:
-        """An event makes the scene what it is now; returns it and its confidence."""
+        """At an event, make the frame the background; returns the event and its confidence."""
         if event is not None:
             self._scene.set_background()
             self._shown = tracks
         return event, min((track.confidence for track in tracks), default=0.0)
 
     def _has_ambiguous_digit(self, tracks: list[Track], objects: SceneObjects) -> bool:
-        """Whether a digit of the text is ambiguous: without it the text would be wrong."""
+        """Return whether a digit of the text is ambiguous; without it, the text would be wrong."""
         rows, tall = {track.row for track in tracks}, LIKELY * max((track.box.height for track in tracks), default=0)
         lacks = any(track.row in rows and track.box.height > tall for track in self._tracks.ambiguous_tracks()) or any(
             track.confidence < SURE and overlap(objects.outlines, track.box, objects.factor) > OUTLINED
@@ -162,7 +162,7 @@ class FrameReader:
         return lacks
 
     def _may_be_incomplete(self, page: Page, tracks: list[Track], objects: SceneObjects) -> bool:
-        """Whether digits may be hidden or cut off, or something that is not a digit may be among them."""
+        """Return whether digits may be covered or cut off, or mixed with other objects."""
         before, self._where = self._where, [track.box for track in tracks]
         if tracks or not self._shown:
             self._seen_at = self._read_at
@@ -171,8 +171,8 @@ class FrameReader:
         cut = not whole or (not complete and _has_part(tracks, page))
         self._cut_frames = self._cut_frames + 1 if cut else 0
         if self._cut_frames == LONG * self._stable:
-            what, hint = ("something beside the digits", ", or say --digits") if whole else ("a digit", "")
-            self.votes.refuse(f"{what} touches the edge of the picture: make --roi larger, or move the camera{hint}")
+            what, hint = ("something beside the digits", ", or set --digits") if whole else ("a digit", "")
+            self.votes.refuse(f"{what} touches the edge of the image: make --roi larger, or move the camera{hint}")
         if cut:
             return True
         if _moves(before, self._where) and any(_is_near_edge(track.box, page) for track in tracks):
@@ -185,13 +185,13 @@ class FrameReader:
         if len(kept) == len(tracks):
             lost = [track for track in self._shown if not any(track is other for other in kept)]
             over = [overlap(objects.covered, track.box, objects.factor) > COVERED for track in lost]
-            # Where none is read and all are covered, the whole page may be gone.
+            # If none is read and all are covered, the whole page may be gone.
             self._holds = any(over) and (bool(tracks) or (not all(over) and self._read_at - self._seen_at < RESTS))
         return self._holds
 
 
 def _drop_objects(tracks: list[Track], shown: list[Track], objects: SceneObjects) -> list[Track]:
-    """Drop what was read in outlines of objects, if there are digits and it is not in their rows."""
+    """Drop tracks in outlines of objects, unless they are in a row of digits or there are no other digits."""
     shares = [overlap(objects.outlines, track.box, objects.factor) for track in tracks]
     sure = [track for track, share in zip(tracks, shares, strict=True) if share <= OUTLINED]
     if not sure:
@@ -207,19 +207,19 @@ def _drop_objects(tracks: list[Track], shown: list[Track], objects: SceneObjects
 
 
 def _shift(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
-    """Digits of a part of the frame, with their boxes in the frame."""
+    """Move the boxes of digits from a part of the frame to the frame."""
     return tuple(
         digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
     )
 
 
 def _is_cut(box: Box, page: Page) -> bool:
-    """Whether the picture's edge may run through a digit."""
+    """Return whether the edge of the image may cut off a digit."""
     return box.x <= 1 or box.y <= 1 or box.x + box.width >= page.width - 1 or box.y + box.height >= page.height - 1
 
 
 def _has_part(tracks: list[Track], page: Page) -> bool:
-    """Whether the picture's edge cuts off, at an end of a row, what may be a part of one more digit of it."""
+    """Return whether a mark at an end of a row may be part of a digit cut off by the edge of the image."""
     marks = [digit.box for digit in (*page.digits, *page.dropped) if digit.status is not Status.OK]
     marks = [box for box in marks if box.x <= 1 or box.x + box.width >= page.width - 1]
     for row in {track.row for track in tracks} if marks else ():
@@ -234,12 +234,12 @@ def _has_part(tracks: list[Track], page: Page) -> bool:
 
 
 def _is_beside(box: Box, mark: Box, more: float) -> bool:
-    """Whether a mark is in the row of a digit: not above, below or far taller."""
+    """Return whether a mark is in the row of a digit: not above, below or much taller."""
     return box.y - more <= mark.y and mark.y + mark.height <= box.y + box.height + more
 
 
 def _is_near_edge(box: Box, page: Page) -> bool:
-    """Whether a neighbour may be out of the picture."""
+    """Return whether a neighbour may be outside the image."""
     return min(box.x, page.width - box.x - box.width) < MARGIN * box.height
 
 
