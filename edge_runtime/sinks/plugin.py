@@ -1,4 +1,4 @@
-"""A sink of another package: whatever its code raises costs a reading there, never the watch."""
+"""A sink of another package: errors in its code lose a reading there and never end the watch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from edge_runtime.types import Command, Gray, Reading
 
 
 def open_plugin_sink(name: str, open_sink: Any, argument: str, settings: Any) -> ReadingSink:
-    """Open a sink by what its package registered under a name.
+    """Open a sink with the function that its package registered under a name.
 
-    settings: of `targets`. Raises OutputError where that fails, and what the package raises of our own errors.
+    settings: targets.SinkSettings. Raises OutputError if that fails, and every EdgeDigitsError of the package.
     """
     with _map_errors(name, EdgeDigitsError):
         sink = open_sink(argument, settings)
         if not all(callable(getattr(sink, method, None)) for method in ("write", "close")):
-            raise TypeError(f"{type(sink).__name__} has no write and close: it is no ReadingSink")
+            raise TypeError(f"{type(sink).__name__} has no write and close: it is not a ReadingSink")
     return _PluginRemoteSink(name, sink) if isinstance(sink, RemoteSink) else _PluginSink(name, sink)
 
 
@@ -59,7 +59,7 @@ class _PluginRemoteSink(_PluginSink):
 
 @contextmanager
 def _map_errors(name: str, known: type[EdgeDigitsError] = OutputError) -> Iterator[None]:
-    """Turn whatever is raised into OutputError, except for what is `known`."""
+    """Turn all exceptions except `known` into OutputError."""
     try:
         yield
     except known:

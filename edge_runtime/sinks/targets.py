@@ -1,4 +1,4 @@
-"""Opens the sink that an option or a configuration names."""
+"""Opens the sink that a target names."""
 
 import hashlib
 import os
@@ -26,28 +26,28 @@ def _print_to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class SinkSettings:
-    """SinkSettings of sinks beside their targets."""
+    """Settings of sinks."""
 
-    as_json: bool = False  # stdout gets JSON lines, not lines for people
-    jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a file of JSON lines is rotated
-    jsonl_keep: int = 5  # rotated files that stay
-    outbox: Path | None = None  # folder for readings that wait for a broker; None: the user's state folder
-    outbox_max: int = 100_000  # readings that may wait there, of about 300 bytes each
-    password_file: Path | None = None  # the broker's password; None: in the environment
-    ca_file: Path | None = None  # certificates that mqtts trusts; None: the system's
-    discovery: str = "homeassistant"  # prefix of Home Assistant's discovery; empty for none
-    pictures: bool = False  # send an image after each reading to sinks that take one
-    unit: str = ""  # of the reading, for Home Assistant, as what follows: see home_assistant.Number
+    as_json: bool = False  # write JSON lines to stdout, not text
+    jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a jsonl file is rotated
+    jsonl_keep: int = 5  # number of rotated files to keep
+    outbox: Path | None = None  # folder for readings that wait for a broker; None: the state folder
+    outbox_max: int = 100_000  # maximum number of waiting readings, about 300 bytes each
+    password_file: Path | None = None  # file with the broker's password; None: use the environment
+    ca_file: Path | None = None  # CA certificates for mqtts; None: the system's
+    discovery: str = "homeassistant"  # discovery prefix of Home Assistant; empty: no discovery
+    pictures: bool = False  # send an image after each reading to remote sinks
+    unit: str = ""  # for Home Assistant, like the next three: see home_assistant.Number
     device_class: str = ""
     state_class: str = ""
     decimals: int | None = None
-    report: Callable[[str], None] = _print_to_stderr  # gets one line for each problem, from any thread
+    report: Callable[[str], None] = _print_to_stderr  # called with one line per problem, from any thread
 
 
 def open_sink(text: str, settings: SinkSettings | None = None) -> ReadingSink:
-    """Open the sink that a target names, one of FORMS.
+    """Open a target, one of FORMS.
 
-    Raises UsageError for an invalid target, OutputError for one that cannot be written, FileError for a password or
+    Raises UsageError for an invalid target, OutputError if it cannot be written, FileError for a password or
     certificates that cannot be read, and MissingLibraryError.
     """
     settings = settings or SinkSettings()
@@ -63,12 +63,12 @@ def open_sink(text: str, settings: SinkSettings | None = None) -> ReadingSink:
             from edge_runtime.sinks.plugin import open_plugin_sink
 
             return open_plugin_sink(kind, plugin, rest, settings)
-        raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
+        raise UsageError(f"unknown sink {redact_argument(text)!r}: use {FORMS}")
     if not rest or "\0" in rest:
-        raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")
+        raise UsageError(f"{kind}: needs a file name, such as {kind}:readings.{kind}")
     path = Path(rest)
     if path.is_dir() or not path.absolute().parent.is_dir():
-        reason = "is a folder, or is in a folder that does not exist: name a file in an existing folder"
+        reason = "is a folder or is in a folder that does not exist: name a file in an existing folder"
         raise UsageError(f"{redact_argument(rest)} {reason}")
     if kind == "jsonl":
         from edge_runtime.sinks.jsonl import JsonLinesSink
@@ -107,10 +107,10 @@ def _open_mqtt(text: str, settings: SinkSettings) -> ReadingSink:
 def state_folder() -> Path:
     """Return the folder of the outbox and the state files.
 
-    It is systemd's folder of a service, or `edge-digits` in $XDG_STATE_HOME or in ~/.local/state. Raises OutputError
-    where there is none of these.
+    It is systemd's state folder of a service, or `edge-digits` in $XDG_STATE_HOME or ~/.local/state. Raises OutputError
+    if there is none of these.
     """
-    if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): several are parted by colons
+    if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): folders are separated by colons
         return Path(service.partition(":")[0])
     if own := os.environ.get("XDG_STATE_HOME"):
         return Path(own) / "edge-digits"
@@ -121,5 +121,5 @@ def state_folder() -> Path:
 
 
 def target_name(target: str) -> str:
-    """Return a target without user and password; raises UsageError for an invalid broker."""
+    """Return the name of a target: without user and password. Raises UsageError for an invalid broker."""
     return parse_broker(target).name if target.startswith(("mqtt://", "mqtts://")) else target
