@@ -1,4 +1,4 @@
-"""A folder of images as the frames of a video, in the order of their paths."""
+"""A folder of images as frames, sorted by path."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class ImageFolder:
     """Implements Camera; an image that cannot be read is reported and skipped."""
 
     def __init__(self, folder: Path, report: Callable[[str], None] = lambda line: None) -> None:
-        """Raises FileError where there is no such folder."""
+        """Raises FileError if there is no such folder."""
         self._folder, self._report = folder, report
         source = Folder(folder)
         source.warn = report
@@ -22,7 +22,7 @@ class ImageFolder:
         self._read = 0
 
     def grab(self) -> Shot | None:
-        """See Camera.grab; raises FileError where no image of the folder can be read."""
+        """See Camera.grab; raises FileError if no image of the folder can be read."""
         for path in self._paths:
             try:
                 image = read_gray(self._folder / path)
@@ -32,7 +32,7 @@ class ImageFolder:
             self._read += 1
             return Shot(image, time.monotonic())
         if not self._read:
-            raise FileError(f"{self._folder} holds no image that can be read")
+            raise FileError(f"{self._folder} contains no image that can be read")
         return None
 
     def close(self) -> None:
