@@ -176,11 +176,11 @@ def begun(many, tmp_path):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--probabilities"], "the option --probabilities was False when the job was begun and is True now"),
+        (["--probabilities"], "the option --probabilities was False when the job was started and is True now"),
         (["--backend", "onnx"], "the backend was 'litert'"),
         (["--copy-to", "sorted"], "the option --copy-to was None"),
         (["--exclude", "*9.png"], "the option --exclude was []"),
-        (["--max-error", "0.005"], "the option --max-error was None when the job was begun and is 0.005 now"),
+        (["--max-error", "0.005"], "the option --max-error was None when the job was started and is 0.005 now"),
         (["--no-recursive"], "the option --recursive was True"),
     ],
 )
@@ -232,7 +232,7 @@ def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_sa
     assert job.returncode == 1
     assert len(said.splitlines()) == 1
     assert said.startswith(b"error: the model has changed since the job began (")
-    assert b"put it back, and --resume goes on" in said
+    assert b"restore it and continue with --resume" in said
     refused = run_cli("batch-classify", many, *options, "--resume", code=1).stderr
     if swap == "another model":
         assert "the model was" in refused
@@ -270,7 +270,7 @@ def test_a_changed_folder_on_resume_is_refused(run_cli, begun, digits, change):
     else:
         shutil.copy(digits[0], begun / "a" / ("zzz.png" if change == "add last" else "!.png"))
     said = run_cli("batch-classify", begun, "--output", "results.csv", "--resume", code=1).stderr
-    assert "the folder a/ has changed since the job was begun" in said
+    assert "the folder a/ has changed since the job was started" in said
 
 
 def test_two_jobs_do_not_write_one_output(run_cli, many, tmp_path):
@@ -303,7 +303,7 @@ def test_a_stray_file_is_no_finished_output(run_cli, digits, tmp_path):
 
 
 def test_a_begun_output_is_not_begun_again_unasked(run_cli, begun, tmp_path):
-    assert "--resume goes on" in run_cli("batch-classify", begun, "--output", "results.csv", code=1).stderr
+    assert "continue with --resume" in run_cli("batch-classify", begun, "--output", "results.csv", code=1).stderr
     run_cli("batch-classify", begun, "--output", "results.csv", "--overwrite", code=1)
     assert len(read_csv(tmp_path / "results.csv")) == FILES
 
@@ -516,7 +516,7 @@ def test_a_confusion_picture_that_is_there_is_not_overwritten_unasked(run_cli, b
     for more in (["--resume"], ["--output", "other.csv"]):
         picture.with_name("other.confusion.png").write_bytes(b"somebody's")
         said = run_cli("batch-classify", begun, *options, *more, code=1).stderr
-        assert "confusion.png exists: move it away, or say --overwrite" in said
+        assert "confusion.png exists: move it away, or use --overwrite" in said
         assert not (tmp_path / "other.csv.part").exists()
     assert picture.read_bytes() == b"somebody's"
 

@@ -97,12 +97,12 @@ def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_p
     show(range(1, 7))
     assert len(names(tmp_path / "unsorted")) == len(names(tmp_path / "frames")) == 3
     assert len(said) == 1
-    assert "unsorted is full with 3 pictures: sort some" in said[0]
+    assert "unsorted is full with 3 images: sort or remove some" in said[0]
     for path in list((tmp_path / "unsorted").iterdir()):
         path.rename(tmp_path / "7" / path.name)
     show([7])
     assert len(names(tmp_path / "unsorted")) == 1
-    assert "frames is full with 3 pictures" in said[1]
+    assert "frames is full with 3 images" in said[1]
     for path in list((tmp_path / "frames").iterdir()):
         path.unlink()
     cases = HardCases(tmp_path, said.append, most=3)  # another watch begins with what is there
@@ -118,7 +118,7 @@ def test_a_disk_that_fails_is_told_and_the_watch_goes_on(shown, tmp_path):
     cases.collect(Frame(gray, 10.0, 1), unsure(page, 0))
     assert "hard digits cannot be kept" in said[0]
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot hold hard digits"):
+    with pytest.raises(OutputError, match="hard digits cannot be saved in"):
         HardCases(tmp_path / "file", print)
 
 

@@ -310,7 +310,7 @@ def test_a_damaged_file_is_told_and_counts_for_nothing(tmp_path, data):
     memory = MeterState(tmp_path / "meter.json", said.append)
     assert memory.load() is None
     assert len(said) == 1
-    assert said[0].endswith("; the next reading counts as the first")
+    assert said[0].endswith("; the next reading counts as the first one")
     memory.save(LastReading("7", 0.0))
     assert memory.load().text == "7"
 

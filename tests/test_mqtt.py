@@ -145,7 +145,7 @@ def test_a_full_outbox_is_told_and_ends_in_failure(watch):
     for number in range(30):
         sinks.write(reading(number))
     sinks.close()
-    assert any("full with 10 readings: each new one takes the place of the oldest" in line for line in said)
+    assert any("full with 10 readings: each new one replaces the oldest" in line for line in said)
     assert any("20 readings that waited are lost" in line for line in said)
     assert sum(sinks.lost.values()) > 0
 
@@ -404,7 +404,7 @@ def test_commands_reach_the_watch_in_order_and_nothing_else_does(broker, listene
     wait_until(lambda: found.extend(sinks.commands()) or len(found) == 4)
     assert found == [Command.PAUSE, Command.RESUME, Command.SNAPSHOT, Command.ACCEPT]
     wait_until(lambda: len(said) == 3)
-    assert said[1] == f"no command 'explode\\x1b[2j' on {TOPIC}/command: there are pause, resume, snapshot, accept"
+    assert said[1] == f"unknown command 'explode\\x1b[2j' on {TOPIC}/command: use pause, resume, snapshot, accept"
     assert len(said[2]) < 300
 
 
@@ -413,7 +413,7 @@ def test_a_retained_command_is_refused_since_it_would_come_again_for_ever(broker
     listener.publish(f"{TOPIC}/command", "pause", retain=True)
     sinks = watch(broker.port, said)
     wait_until(lambda: len(said) == 2)
-    assert "send it without" in "".join(said)
+    assert "send commands without retain" in "".join(said)
     assert sinks.commands() == []
 
 
@@ -526,7 +526,7 @@ def test_a_password_file_of_any_editor_holds_the_password(tmp_path, encoding, en
 def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(guarded, tmp_path):
     broker, cert = guarded
     for login, ca_file, reason in (
-        ("meter%20reader:wrong", cert, "refuses: Not authorized"),
+        ("meter%20reader:wrong", cert, "refuses the connection: Not authorized"),
         ("meter%20reader:s3cret", certificate(tmp_path, "other")[0], "self-signed certificate"),
         ("meter%20reader:s3cret", None, "self-signed certificate"),
     ):
@@ -550,8 +550,8 @@ def test_a_password_or_certificates_that_cannot_be_read_are_one_clear_line(tmp_p
     (tmp_path / "longer").write_text("x" * 1_000_000)
     for name, reason in (
         ("none", "No such file"),
-        ("empty", "holds no password"),
-        ("binary", "holds no password"),
+        ("empty", "contains no password"),
+        ("binary", "contains no password"),
         ("latin-1", "save the file as UTF-8"),
         ("long", "longer than 65,535 bytes"),
         ("longer", "the most that is read"),

@@ -137,28 +137,28 @@ def test_a_file_that_is_moved_away_is_begun_anew(tmp_path, remove):
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("", "there are stdout, jsonl:FILE"),
-        ("printer", "no sink 'printer'; there are stdout, jsonl:FILE"),
+        ("", "use stdout, jsonl:FILE"),
+        ("printer", "unknown sink 'printer': use stdout, jsonl:FILE"),
         ("jsonl", "needs a file's name"),
         ("csv:", "needs a file's name"),
         ("sqlite:missing/r.sqlite", "name a file in an existing folder"),
         ("csv:mqtt://me:secret@broker/t", "name a file in an existing folder"),
-        ("mqtt:me:secret@broker/t", "is no broker"),
-        ("mqtt//me:secret@broker/t", "there are stdout"),
-        ("MQTT://me:secret@broker/t", "there are stdout"),
-        ("mqtt://me:se/cret?@broker/t?secret", "is no broker"),
+        ("mqtt:me:secret@broker/t", "is not a broker address"),
+        ("mqtt//me:secret@broker/t", "use stdout"),
+        ("MQTT://me:secret@broker/t", "use stdout"),
+        ("mqtt://me:se/cret?@broker/t?secret", "is not a broker address"),
         ("jsonl:/tmp", "is a folder"),
-        ("mqtt://", "it looks like mqtt://[USER@]HOST[:PORT]/TOPIC"),
-        ("mqtt:broker/topic", "it looks like"),
+        ("mqtt://", "it must look like mqtt://[USER@]HOST[:PORT]/TOPIC"),
+        ("mqtt:broker/topic", "it must look like"),
         ("mqtt://broker", "has no topic"),
         ("mqtt://broker/", "has no topic"),
         ("mqtt://broker/a/#", "has no topic"),
-        ("mqtt://broker/a#b", "it looks like"),
+        ("mqtt://broker/a#b", "it must look like"),
         ("mqtt://broker/a%23", "has no topic"),
         ("mqtt://broker/a+b", "has no topic"),
         ("mqtt://broker/$SYS/x", "has no topic"),
         ("mqtt://broker:99999/t", "no valid host and port"),
-        ("mqtt://broker:0/t", "it looks like"),
+        ("mqtt://broker:0/t", "it must look like"),
         ("mqtt://[::1/t", "no valid host and port"),
         ("mqtt://:secret@broker/t", "a password and no user"),
     ],
@@ -664,7 +664,7 @@ def test_a_full_outbox_gives_up_the_oldest_and_says_so(tmp_path):
     assert [each.payload for each in box.peek(0, 100)] == [b"%d" % n for n in range(5, 15)]
     assert box.dropped == 5
     assert len(said) == 1
-    assert "full with 10 readings: each new one takes the place of the oldest" in said[0]
+    assert "full with 10 readings: each new one replaces the oldest" in said[0]
     with pytest.raises(OutputError, match="5 readings that waited are lost"):
         box.close()
 

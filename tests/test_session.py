@@ -111,7 +111,7 @@ def test_a_frame_that_is_never_read_is_no_sign_of_life_and_ends_the_watch(run_he
     found = systemd(SCALED)
     slow(4)
     done = run_here("watch", FAKE, *READ, code=1)
-    assert "error: reading a frame has not come to an end in 0 s: it hangs" in done.stderr
+    assert "error: reading a frame has not finished in 0 s: it hangs" in done.stderr
     assert found.said[-1] == "STOPPING=1"
     assert exits == [(os._exit, 1)], "the thread that hangs is not waited for"
 

@@ -201,7 +201,7 @@ def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
     for number in range(20):
         picture = np.ascontiguousarray(fake.image(fake.started, number)[part])
         assert watch.process(Frame(picture, number / FPS, number)).reading is None
-    assert watch.votes.problem == "a digit touches the edge of the picture: make --roi larger, or move the camera"
+    assert watch.votes.problem == "a digit touches the edge of the image: make --roi larger, or move the camera"
     assert watch.votes.refused == 1
 
 
@@ -222,7 +222,7 @@ def test_no_part_of_a_digit_that_the_region_leaves_is_overlooked(reader, text, s
     watch = FrameReader(reader, "fake")
     for number in range(20):
         assert watch.process(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
-    assert "touches the edge of the picture" in watch.votes.problem
+    assert "touches the edge of the image" in watch.votes.problem
 
 
 def test_what_the_edge_cuts_off_beside_all_digits_is_no_digit(reader):
@@ -351,7 +351,7 @@ def test_watch_tells_of_a_broken_rule(run_here, film):
     ("arguments", "code", "line"),
     [
         (["nothing.mp4"], 1, "error: there is no file or folder nothing.mp4"),
-        (["camera"], 2, "error: 'camera' names no source"),
+        (["camera"], 2, "error: 'camera' is not a source"),
         (["999"], 1, "error: /dev/video999 cannot be opened"),
         (["fake:", "--roi", "1,2,3"], 2, "error: --roi is X,Y,WIDTH,HEIGHT in pixels, not '1,2,3'"),
         (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y are 0 and up"),

@@ -81,8 +81,8 @@ def test_everything_may_stand_in_a_file(run_here, tmp_path):
     ("text", "reason"),
     [
         ("stabel = 3", "there is no option 'stabel': did you mean 'stable'?"),
-        ("stable = 'x'", "stable: a text is no whole number"),
-        ("to = 'printer'", "no sink 'printer'; there are stdout, jsonl:FILE"),
+        ("stable = 'x'", "stable: a text is not a whole number"),
+        ("to = 'printer'", "unknown sink 'printer': use stdout, jsonl:FILE"),
         ("to = 'mqtt://me:s3cret@broker'", "'mqtt://broker' has no topic"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_folder_that_is_removed_while_a_watch_runs_is_told_and_ends_in_failure
     assert job.returncode == 1
     for target in targets:
         assert f"error: {target.partition(':')[2]} cannot be written: " in said
-        assert f"{target} works again; 1 readings were lost there" in said
+        assert f"{target} works again; 1 readings were lost" in said
         assert f"error: 1 readings were lost at {target}" in said
     third = json.loads(path.read_text().splitlines()[2])
     with contextlib.closing(sqlite3.connect(tmp_path / "data" / "r.sqlite")) as connection:
