@@ -1,4 +1,4 @@
-"""A TOML file in place of options, for any command."""
+"""Options from a TOML file, for any command."""
 
 from pathlib import Path
 
@@ -77,11 +77,11 @@ def test_the_command_line_wins_then_the_environment_then_the_file_then_the_defau
     assert run("", "0")["stable"] == 5
 
 
-def test_one_text_will_do_where_many_are_allowed(run):
+def test_one_text_is_accepted_for_a_repeatable_option(run):
     assert run('source = "0"\nto = "stdout"')["to"] == ("stdout",)
 
 
-def test_what_is_missing_in_both_is_asked_for(run):
+def test_a_missing_argument_is_reported(run):
     with pytest.raises(click.MissingParameter):
         run("stable = 3")
 
@@ -116,7 +116,7 @@ def test_what_is_missing_in_both_is_asked_for(run):
         ("a = " + "[" * 5000, "is not valid TOML"),
     ],
 )
-def test_what_is_wrong_is_one_clear_line_with_the_key(run, text, reason):
+def test_errors_are_one_clear_line_with_the_key(run, text, reason):
     with pytest.raises(UsageError) as caught:
         run(text, "0")
     assert reason in str(caught.value)
@@ -124,7 +124,7 @@ def test_what_is_wrong_is_one_clear_line_with_the_key(run, text, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_a_secret_in_the_wrong_place_is_not_told(run):
+def test_a_misplaced_secret_is_not_shown(run):
     for text in ("stable = 's3cret'", "roi = ['s3cret']", "to = { password = 's3cret' }"):
         with pytest.raises(UsageError) as caught:
             run(text, "0")

@@ -1,4 +1,4 @@
-"""Hard digits: kept by a watch, sorted by a person, taken in by a training."""
+"""Low-confidence digits: saved by a watch, sorted by a person, used by a training."""
 
 import dataclasses
 import json
@@ -71,7 +71,7 @@ def test_a_digit_that_is_not_rejected_and_not_sure_is_hard_too(shown, tmp_path):
     assert len(names(tmp_path / "unsorted")) == 1
 
 
-def test_the_same_still_is_kept_once_and_frames_come_at_most_once_a_second(shown, tmp_path):
+def test_an_unchanged_digit_is_saved_once_and_frames_at_most_once_a_second(shown, tmp_path):
     gray, page = shown
     cases = HardCases(tmp_path, print)
     noise = np.random.default_rng(1)
@@ -85,7 +85,7 @@ def test_the_same_still_is_kept_once_and_frames_come_at_most_once_a_second(shown
     assert len(names(tmp_path / "frames")) <= 1 + 2
 
 
-def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_path):
+def test_a_full_folder_is_reported_once_and_has_room_again_when_sorted(tmp_path):
     said = []
     cases = HardCases(tmp_path, said.append, most=3)
 
@@ -110,13 +110,13 @@ def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_p
     assert len(names(tmp_path / "unsorted")) == 3
 
 
-def test_a_disk_that_fails_is_told_and_the_watch_goes_on(shown, tmp_path):
+def test_a_failing_disk_is_reported_and_the_watch_continues(shown, tmp_path):
     gray, page = shown
     said = []
     cases = HardCases(tmp_path, said.append)
     shutil.rmtree(tmp_path / "unsorted")
     cases.collect(Frame(gray, 10.0, 1), unsure(page, 0))
-    assert "hard digits cannot be kept" in said[0]
+    assert "hard digits cannot be saved" in said[0]
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="hard digits cannot be saved in"):
         HardCases(tmp_path / "file", print)
@@ -149,7 +149,7 @@ def test_sorted_digits_are_read_and_normalised(extra):
     assert Classifier().classify_normalised(found.images).label.tolist() == [3, 3, 7, 7]
 
 
-def test_what_is_left_out_is_named_with_the_reason(extra):
+def test_skipped_images_are_reported_with_the_reason(extra):
     from train.data.extra import load_extra
 
     blank = cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes()
@@ -184,7 +184,7 @@ def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("little_data", "no_pictures")
-def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, capfd):
+def test_a_training_uses_extra_digits_and_reports_it(extra, tmp_path, capfd):
     from train.__main__ import main
 
     out = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""The output of a long job: killed, damaged, shared or on a disk that fails, it is never finished wrong."""
+"""The output of a long job: kills, damage, other processes and failing disks never produce a wrong output."""
 
 import itertools
 import os
@@ -201,7 +201,7 @@ def test_a_job_that_was_killed_ends_as_if_it_was_not(form, killed):
 
 
 def test_a_byte_that_is_changed_anywhere_is_never_in_the_output(form, killed):
-    """Bytes of the part, of the record and of what was made of the part, one after the other, in turn in three ways."""
+    """Changes bytes of the part, of the log and of the converted output, one after the other, in three ways."""
     path, files, whole = killed
     refused = 0
     for file, data in files.items():

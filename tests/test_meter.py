@@ -1,4 +1,4 @@
-"""A meter's rules on a clock of our own: outliers, rollovers, outages, another meter, restarts."""
+"""Rules of a meter with a simulated clock: outliers, rollovers, outages, replaced meters, restarts."""
 
 import json
 import stat
@@ -25,7 +25,7 @@ FPS = 10
 
 
 class Meter:
-    """Shows a Votes one text after the other, FPS of them a second, and keeps what comes of it."""
+    """Passes texts to Votes, FPS per second, and keeps the events."""
 
     def __init__(self, last=None, **rules):
         self.votes, self.now, self.events = Votes(STABLE, MeterRules(**rules), last), 1000.0, []
@@ -127,7 +127,7 @@ def test_a_value_that_is_read_in_few_frames_never_stands():
     assert meter.events == [("stable", "12345")]
 
 
-def test_frames_that_say_nothing_are_no_reason_to_begin_anew():
+def test_skipped_frames_do_not_reset_the_votes():
     meter = Meter(only_upward=True).show("12345").show("72345")
     for _ in range(PATIENCE):
         meter.show("12346", STABLE)
@@ -135,7 +135,7 @@ def test_frames_that_say_nothing_are_no_reason_to_begin_anew():
     assert meter.events[2:] == [("corrected", "12346")]
 
 
-def test_a_wrong_number_of_digits_is_never_right():
+def test_a_wrong_number_of_digits_is_always_refused():
     meter = Meter(only_upward=True, digits=5).show("12345").show("1234", 1000)
     assert meter.events == [("stable", "12345")]
     assert meter.votes.problem == "4 digits, not 5"
@@ -152,7 +152,7 @@ TEXTS = st.sampled_from(["", "000", "001", "123", "124", "499", "998", "999", "1
     only_upward=st.booleans(),
     step=st.sampled_from([None, 0, 5]),
 )
-def test_nothing_that_went_before_keeps_a_meter_from_being_read(before, text, digits, only_upward, step):
+def test_no_history_prevents_a_meter_from_being_read(before, text, digits, only_upward, step):
     meter = Meter(digits=digits, only_upward=only_upward, largest_step=step)
     for shown, frames, pause in before:
         meter.show(shown, frames).wait(pause)
@@ -207,13 +207,13 @@ def test_a_new_meter_is_accepted_when_it_is_asked_for():
     assert meter.show("00010").show("00013").events[2:] == [("changed", "00013")], "once"
 
 
-def test_what_is_asked_for_while_all_is_well_changes_nothing():
+def test_accept_changes_nothing_while_readings_are_accepted():
     meter = Meter(only_upward=True).show("500")
     meter.votes.accept()
     assert meter.show("500", 1).show("400").events == [("stable", "500")]
 
 
-# In a picture that stands still
+# With an unchanged image
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def reader():
 
 
 def watch(reader, plan, seconds, act=lambda watch, at: None, **options):
-    """Show a FrameReader what a fake camera sees, FPS frames a second, without waiting."""
+    """Process the images of a fake camera, FPS frames per second, without waiting."""
     fake, found, readings = Fake(parse_plan(plan)), FrameReader(reader, "fake", **options), []
     for number in range(round(seconds * FPS)):
         at = fake.started + number / FPS
@@ -304,7 +304,7 @@ def test_a_lower_value_is_refused_after_a_restart_too():
         b"\xff\xfe",
     ],
 )
-def test_a_damaged_file_is_told_and_counts_for_nothing(tmp_path, data):
+def test_a_damaged_file_is_reported_and_ignored(tmp_path, data):
     said = []
     (tmp_path / "meter.json").write_bytes(data)
     memory = MeterState(tmp_path / "meter.json", said.append)
@@ -315,7 +315,7 @@ def test_a_damaged_file_is_told_and_counts_for_nothing(tmp_path, data):
     assert memory.load().text == "7"
 
 
-def test_a_disk_that_is_full_is_told_once_and_the_file_stays_whole(tmp_path):
+def test_a_full_disk_is_reported_once_and_the_file_stays_complete(tmp_path):
     said, disk = [], FakeDisk()
     memory = MeterState(tmp_path / "meter.json", said.append, disk)
     memory.save(LastReading("1", 0.0))

@@ -68,7 +68,7 @@ def watch(tmp_path):
 # What arrives
 
 
-def test_a_reading_arrives_with_its_schema_and_stays_for_who_comes_later(broker, listener, watch):
+def test_a_reading_follows_the_schema_and_is_retained(broker, listener, watch):
     watch(broker.port).write(reading(7, "12\n34"))
     wait_until(lambda: listener.on(TOPIC))
     assert json.loads(listener.on(TOPIC)[0]) == {
@@ -100,7 +100,7 @@ def test_a_short_watch_delivers_all_before_it_ends(broker, listener, watch):
     assert said == [f"connected to mqtt://127.0.0.1:{broker.port}/{TOPIC}"]
 
 
-def test_without_a_broker_a_watch_goes_on_ends_soon_and_the_next_one_delivers(tmp_path, watch):
+def test_without_a_broker_a_watch_runs_and_the_next_one_delivers(tmp_path, watch):
     said, port = [], free_port()
     sinks = watch(port, said)
     for number in range(50):
@@ -121,7 +121,7 @@ def test_without_a_broker_a_watch_goes_on_ends_soon_and_the_next_one_delivers(tm
     broker.stop()
 
 
-def test_a_broker_that_says_nothing_does_not_hold_up_the_end(watch):
+def test_a_silent_broker_does_not_delay_the_end(watch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sinks = watch(silent.getsockname()[1])
         sinks.write(reading(1))
@@ -131,7 +131,7 @@ def test_a_broker_that_says_nothing_does_not_hold_up_the_end(watch):
         assert time.monotonic() - began < 10, "it hangs"
 
 
-def test_a_kill_is_told_by_the_last_will(broker, listener, tmp_path):
+def test_a_kill_is_announced_by_the_last_will(broker, listener, tmp_path):
     job = start_writer(broker.port, tmp_path, 1)
     wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online"])
     os.kill(job.pid, signal.SIGKILL)
@@ -139,21 +139,21 @@ def test_a_kill_is_told_by_the_last_will(broker, listener, tmp_path):
     wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online", b"offline"])
 
 
-def test_a_full_outbox_is_told_and_ends_in_failure(watch):
+def test_a_full_outbox_is_reported_and_gives_exit_code_1(watch):
     said = []
     sinks = watch(free_port(), said, outbox_max=10)
     for number in range(30):
         sinks.write(reading(number))
     sinks.close()
     assert any("full with 10 readings: each new one replaces the oldest" in line for line in said)
-    assert any("20 readings that waited are lost" in line for line in said)
+    assert any("20 waiting readings are lost" in line for line in said)
     assert sum(sinks.lost.values()) > 0
 
 
 # Nothing lost
 
 
-def test_cuts_of_the_line_lose_nothing_and_repeats_carry_the_same_id(broker, listener, watch):
+def test_lost_connections_lose_no_reading_and_repeats_keep_their_id(broker, listener, watch):
     line, chance = Line(broker.port), random.Random(1)
     sinks, number = watch(line.port), 0
     for cut in range(CUTS):
@@ -211,7 +211,7 @@ def start_writer(port, folder, number):
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
 
 
-def test_kills_of_the_client_lose_nothing_and_repeats_carry_the_same_id(broker, listener, watch, tmp_path):
+def test_kills_of_the_client_lose_no_reading_and_repeats_keep_their_id(broker, listener, watch, tmp_path):
     chance, said = random.Random(2), 0
     for _ in range(KILLS):
         job = start_writer(broker.port, tmp_path, said + 1)
@@ -300,7 +300,7 @@ def test_home_assistant_discovers_a_watch_and_hears_of_it_again_when_it_begins(b
         ({"state_class": "measurement"}, {"state_class": "measurement"}, {"01234": "1234"}),
     ],
 )
-def test_a_reading_is_a_number_where_it_is_said_what_it_counts(broker, listener, watch, options, config, shown):
+def test_a_reading_is_a_number_if_its_unit_or_class_is_set(broker, listener, watch, options, config, shown):
     watch(broker.port, **options)
     sensor = announced(listener)["sensor reading"]
     optional = {"unit_of_measurement", "device_class", "state_class", "suggested_display_precision"}
@@ -314,10 +314,10 @@ def test_a_reading_is_a_number_where_it_is_said_what_it_counts(broker, listener,
     [
         ("watter", "such as water"),
         ("Energy", "such as energy"),
-        ("timestamp", "none of Home Assistant's"),
-        ("enum", "none of Home Assistant's"),
-        ("date", "none of Home Assistant's"),
-        ("problem", "none of Home Assistant's"),
+        ("timestamp", "not a device class of Home Assistant's"),
+        ("enum", "not a device class of Home Assistant's"),
+        ("date", "not a device class of Home Assistant's"),
+        ("problem", "not a device class of Home Assistant's"),
     ],
 )
 def test_a_device_class_for_which_home_assistant_refuses_the_sensor_is_refused(given, said, capfd):
@@ -360,7 +360,7 @@ def test_home_assistant_sees_that_the_camera_is_away_and_why_there_is_no_reading
     assert states() == ("off", False, "ON", "less than 500"), "as it is, not as it was at first"
 
 
-def test_a_broker_that_forgot_everything_is_told_again(tmp_path, watch):
+def test_a_restarted_broker_gets_everything_again(tmp_path, watch):
     broker = Mosquitto(tmp_path / "broker", "autosave_interval 0")
     sinks = watch(broker.port)
     sinks.write(reading(1))
@@ -408,7 +408,7 @@ def test_commands_reach_the_watch_in_order_and_nothing_else_does(broker, listene
     assert len(said[2]) < 300
 
 
-def test_a_retained_command_is_refused_since_it_would_come_again_for_ever(broker, listener, watch):
+def test_a_retained_command_is_refused(broker, listener, watch):
     said = []
     listener.publish(f"{TOPIC}/command", "pause", retain=True)
     sinks = watch(broker.port, said)
@@ -485,7 +485,7 @@ def guarded(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["file", "environment", "address"])
-def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tmp_path, monkeypatch, capfd, how):
+def test_readings_go_through_tls_with_a_password_that_no_message_shows(guarded, tmp_path, monkeypatch, capfd, how):
     broker, cert = guarded
     said, login = [], "meter%20reader"
     settings = {"ca_file": cert, "outbox": tmp_path / "outbox", "say": said.append}
@@ -523,7 +523,7 @@ def test_a_password_file_of_any_editor_holds_the_password(tmp_path, encoding, en
     assert read_password(tmp_path / "password") == "s3crét päss "
 
 
-def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(guarded, tmp_path):
+def test_a_wrong_password_and_an_unknown_certificate_are_reported_and_readings_wait(guarded, tmp_path):
     broker, cert = guarded
     for login, ca_file, reason in (
         ("meter%20reader:wrong", cert, "refuses the connection: Not authorized"),

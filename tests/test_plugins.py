@@ -215,7 +215,7 @@ def test_what_cannot_be_imported_or_is_unknown_is_one_line(run_cli, installed):
     done = run_cli("watch", "abacus:1", before=installed, code=2)
     assert "is not a source" in done.stderr
     done = run_cli("watch", "fake:", "--to", "abacus:1", before=installed, code=2)
-    assert "no sink" in done.stderr
+    assert "unknown sink" in done.stderr
 
 
 @pytest.mark.parametrize(

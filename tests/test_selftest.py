@@ -290,7 +290,7 @@ def test_doctor_says_what_to_do_where_auto_takes_one_that_crashes(run_cli, broke
 
 def test_doctor_without_an_interpreter_finds_numpy(run_cli, no_interpreter):
     done = run_cli("doctor", before=no_interpreter)
-    assert "the one that auto takes" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
+    assert "chosen by auto" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
     assert "to do: NumPy alone is slower and runs neither cnn nor the network for lines: pip install" in done.stdout
     assert "digits can be read" in done.stdout
 

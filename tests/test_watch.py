@@ -1,4 +1,4 @@
-"""Watching: events of frames with a clock of our own, and the command as a user runs it."""
+"""Watching: events of frames with a simulated clock, and the command."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def reader():
 
 
 def play(reader, plan, seconds, **options):
-    """Let a watch see a fake camera's pictures at their times, without waiting; returns it and the readings."""
+    """Process the images of a fake camera without waiting; returns the frame reader and the readings."""
     fake, watch, readings = Fake(parse_plan(plan)), FrameReader(reader, "fake", **options), []
     for number in range(round(seconds * FPS)):
         at = fake.started + number / FPS
@@ -48,7 +48,7 @@ def events(readings):
     return [(reading.event.value, reading.text) for reading in readings]
 
 
-def test_a_text_that_stands_is_a_reading(reader):
+def test_a_stable_text_is_a_reading(reader):
     _, (reading,) = play(reader, "digits=20746,move=10", 1.5)
     assert (reading.event, reading.text, reading.source, reading.frame) == (Event.STABLE, "20746", "fake", 4)
     assert 0.9 < reading.confidence <= 1
@@ -66,7 +66,7 @@ def test_readings_change_and_go(reader):
 
 
 @pytest.mark.parametrize("stable", [1, 3, 12])
-def test_how_long_a_text_must_stand_can_be_chosen(reader, stable):
+def test_the_number_of_stable_frames_can_be_set(reader, stable):
     _, readings = play(reader, "digits=63058", 1.5, stable=stable)
     assert [reading.frame for reading in readings] == [stable - 1]
 
@@ -100,7 +100,7 @@ def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
     assert events(readings) == [("stable", "20746")]
 
 
-def test_what_lies_where_some_digits_were_does_not_hold_a_reading_for_ever(reader):
+def test_an_object_that_covers_digits_does_not_keep_a_reading_forever(reader):
     fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), FrameReader(reader, "film"), []
     whole = fake.image(fake.started, 0)
     empty = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, np.ones((61, 61), np.uint8))
@@ -140,7 +140,7 @@ def test_frames_of_any_size_may_come(reader):
 
 
 def moved(picture, x):
-    """A picture that is moved to the right, with its paper's edge drawn out."""
+    """An image shifted to the right, with its left edge repeated."""
     shift = np.float32([[1, 0, x], [0, 1, 0]])
     return cv2.warpAffine(picture, shift, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
@@ -173,7 +173,7 @@ def test_frames_that_are_misread_are_outvoted():
     assert events(readings) == [("stable", "20746")]
 
 
-def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
+def test_a_text_with_an_ambiguous_digit_is_no_reading():
     class Doubting(Reader):
         def decided(self, found):
             page = super().decided(found)
@@ -188,7 +188,7 @@ def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
 
 
 @pytest.mark.parametrize("side", ["right", "left", "top", "bottom"])
-def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
+def test_a_digit_at_the_edge_of_the_region_is_reported(reader, side):
     fake = Fake(parse_plan("digits=20746"))
     boxes = [digit.box for digit in reader.read(fake.image(fake.started, 0), "page").digits]
     part = {
@@ -210,7 +210,7 @@ def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
     [(side, share) for side in ("right", "left") for share in (0.3, 0.4, 0.5, 0.6, 0.75, 0.9)],
 )
 @pytest.mark.parametrize("text", ["12345", "50217"])
-def test_no_part_of_a_digit_that_the_region_leaves_is_overlooked(reader, text, side, share):
+def test_a_digit_cut_off_by_the_region_is_detected(reader, text, side, share):
     page = draw_page([text], (640, 300), 70, 4)
     boxes = [digit.box for digit in reader.read(page.picture, "page").digits]
     last, first = boxes[-1], boxes[0]
@@ -225,7 +225,7 @@ def test_no_part_of_a_digit_that_the_region_leaves_is_overlooked(reader, text, s
     assert "touches the edge of the image" in watch.votes.problem
 
 
-def test_what_the_edge_cuts_off_beside_all_digits_is_no_digit(reader):
+def test_other_marks_at_the_edge_are_no_digits(reader):
     page = draw_page(["12345"], (640, 300), 70, 4)
     last = reader.read(page.picture, "page").digits[-1].box
     gray = np.ascontiguousarray(cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
@@ -259,7 +259,7 @@ def test_flicker_is_no_change():
         (MeterRules(only_upward=True), ["1\n05", "1\n04", "1\n06"], ["1\n05", "1\n06"]),
     ],
 )
-def test_what_breaks_a_meters_rule_is_no_reading(rules, shown, readings):
+def test_a_text_that_breaks_a_rule_is_no_reading(rules, shown, readings):
     votes, told = Votes(2, rules), []
     for text in shown:
         for _ in range(4):
@@ -276,7 +276,7 @@ LITERT = ("--backend", "litert")
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """A folder of pictures: a page that is shown, and then an empty one."""
+    """A folder of images: a page with digits, and then a blank one."""
     folder = tmp_path_factory.mktemp("film")
     fake = Fake(parse_plan("digits=20746|,change=1"))
     for number in range(20):
@@ -295,7 +295,7 @@ def test_watch_prints_readings_and_a_summary(run_here, film):
     assert "frames/s" not in done.stderr, "no status line where there is no terminal"
 
 
-def test_watch_tells_everything_as_json(run_here, film):
+def test_watch_prints_readings_and_a_summary_as_json(run_here, film):
     *readings, last = map(json.loads, run_here("watch", *LITERT, film, "--json").stdout.splitlines())
     assert [reading["event"] for reading in readings] == ["stable", "gone"]
     assert set(readings[0]) == set(COLUMNS)
@@ -306,7 +306,7 @@ def test_watch_tells_everything_as_json(run_here, film):
     assert summary["read"] < 20
 
 
-def test_watch_tells_how_it_goes_on_a_terminal():
+def test_watch_shows_a_status_line_on_a_terminal():
     terminal, ours = pty.openpty()
     command = [
         sys.executable,
@@ -329,7 +329,7 @@ def test_watch_tells_how_it_goes_on_a_terminal():
     assert re.search(rb"\r[\d.]+ frames/s, [\d,]+ dropped, capture to reading p50 \d+ p90 \d+ p99 \d+ ms  20746", told)
 
 
-def test_watch_looks_at_a_part_and_turns_it(run_here, film, tmp_path):
+def test_watch_crops_and_rotates_the_image(run_here, film, tmp_path):
     (tmp_path / "turned").mkdir()
     for path in sorted(film.iterdir())[:8]:
         upright = cv2.imread(str(path), 0)
@@ -338,10 +338,10 @@ def test_watch_looks_at_a_part_and_turns_it(run_here, film, tmp_path):
     done = run_here("watch", *LITERT, "turned", "--rotate", "270", "--roi", "0,100,480,640")
     assert "stable  20746" in done.stdout
     done = run_here("watch", *LITERT, "turned", "--roi", "0,100,481,640", code=2)
-    assert done.stderr.splitlines()[-1] == "error: --roi 0,100,481,640 is not within the picture, which is 480 x 740"
+    assert done.stderr.splitlines()[-1] == "error: --roi 0,100,481,640 is not within the image, which is 480 x 740"
 
 
-def test_watch_tells_of_a_broken_rule(run_here, film):
+def test_watch_reports_a_broken_rule(run_here, film):
     done = run_here("watch", *LITERT, film, "--digits", "4")
     assert "stable" not in done.stdout
     assert "warning: no reading: 5 digits, not 4" in done.stderr
@@ -354,10 +354,10 @@ def test_watch_tells_of_a_broken_rule(run_here, film):
         (["camera"], 2, "error: 'camera' is not a source"),
         (["999"], 1, "error: /dev/video999 cannot be opened"),
         (["fake:", "--roi", "1,2,3"], 2, "error: --roi is X,Y,WIDTH,HEIGHT in pixels, not '1,2,3'"),
-        (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y are 0 and up"),
+        (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y must be at least 0"),
     ],
 )
-def test_watch_says_what_is_wrong(run_here, arguments, code, line):
+def test_watch_reports_errors_in_one_line(run_here, arguments, code, line):
     assert line in run_here("watch", *LITERT, *arguments, code=code).stderr
 
 
@@ -377,7 +377,7 @@ def test_a_source_may_come_from_the_environment(film):
     ("number", "code", "fault"),
     [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, ""), (signal.SIGTERM, 143, ",fault=stall@1+600")],
 )
-def test_watch_ends_when_it_is_asked_to(number, code, fault):
+def test_signals_end_a_watch(number, code, fault):
     command = [sys.executable, "-m", "edge_runtime", "watch", f"fake:digits=20746{fault}", "--json", *LITERT]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         reading = json.loads(process.stdout.readline())
@@ -392,7 +392,7 @@ def test_watch_ends_when_it_is_asked_to(number, code, fault):
     assert "Traceback" not in errors
 
 
-def test_a_watch_whose_reader_has_gone_ends(film):
+def test_a_watch_ends_when_the_reader_of_its_pipe_has_closed_it(film):
     films = "'fake:digits=20746|63058,change=1,fps=10'"
     command = f"{shlex.quote(sys.executable)} -m edge_runtime watch --backend litert {films} | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
@@ -400,7 +400,7 @@ def test_a_watch_whose_reader_has_gone_ends(film):
     assert "Traceback" not in done.stderr
 
 
-def test_watch_lives_through_whatever_befalls_a_camera():
+def test_a_watch_survives_every_fault_of_a_camera():
     faults = "fault=eof@1.2+0.2,fault=raise@2.8+0.2,fault=disconnect@4.6+0.2"
     source = f"fake:digits=20746|63058|91327|58204,change=2,fps=10,{faults}"
     command = [sys.executable, "-m", "edge_runtime", "watch", source, "--json", *LITERT]
