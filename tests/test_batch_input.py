@@ -68,7 +68,7 @@ def test_skipped_files_are_reported_with_advice(run_cli, tmp_path):
         (folder / name).touch()
     (folder / "link").symlink_to(tmp_path)
     done = run_cli("batch-classify", folder, "--output", "r.csv", "--exclude", "*.bmp", code=1)
-    for said in ("2 .mov (no image format that is read)", "1 .jxl (save it as PNG", "1 linked to a folder"):
+    for said in ("2 .mov (no supported image format)", "1 .jxl (save it as PNG", "1 linked to a folder"):
         assert said in done.stdout
     assert "2 without a known suffix" in done.stdout
     assert done.stderr == f"error: nothing was read: there is no image in {folder}\n"
@@ -344,4 +344,4 @@ def test_labels_that_fit_no_image_are_shown(run_cli, tmp_path):
     said = run_cli("batch-classify", "scans", "--output", "r.csv", "--labels", "labels.csv").stdout
     assert "accuracy 100.00% of 1 images with a true label" in said
     assert "1 have no true label, for example: 5.bmp" in said
-    assert "1 true labels belong to no image, for example: four.bmp" in said
+    assert "1 true labels match no image, for example: four.bmp" in said

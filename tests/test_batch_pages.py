@@ -169,7 +169,7 @@ def test_frames_of_an_animation_that_are_not_read_are_reported(run_cli, tmp_path
     (found,) = map(json.loads, (tmp_path / "r.jsonl").read_text().splitlines())
     assert found["label"] == "1"
     assert "3 frames" in found["note"]
-    assert f"1 read in part, for example: a.png: {found['note']}" in done.stdout
+    assert f"1 partly read, for example: a.png: {found['note']}" in done.stdout
     assert found["note"] in run_cli("classify", folder / "a.png").stdout
 
 

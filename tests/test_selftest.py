@@ -278,7 +278,7 @@ def test_doctor_survives_a_backend_that_auto_does_not_take(run_cli, broken):
     done = run_cli("doctor", "--self-test", before=broken("onnx", CRASH))
     assert "backend onnx            does not work: it ends its process with SIGILL" in done.stdout
     assert "to do: onnx: it ends its process with SIGILL" in done.stdout
-    assert "self-test numpy         cnn         not for this backend" in done.stdout
+    assert "self-test numpy         cnn         not supported by this backend" in done.stdout
     assert "digits can be read" in done.stdout
 
 

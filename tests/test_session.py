@@ -101,7 +101,7 @@ def test_a_slow_frame_is_reported_with_advice(run_here, slow, monkeypatch):
     monkeypatch.setattr(session, "SLOW_SECONDS", 0.1)
     slow(0.3)
     said = run_here("watch", FAKE, "--seconds", "1", *READ).stderr
-    assert said.count("warning: reading a frame took 0 s: choose the part with the digits with --roi") == 1
+    assert said.count("warning: reading a frame took 0 s: select the part with the digits with --roi") == 1
 
 
 def test_a_hanging_read_stops_the_watchdog_and_ends_the_watch(run_here, systemd, slow, monkeypatch):

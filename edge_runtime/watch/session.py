@@ -98,9 +98,7 @@ class WatchSession:
         self._calls = CallThread()
         self._image: Gray | None = None  # the newest frame
         self._refusals = 0  # number of refused texts at the last report
-        self._refusal_reported: dict[
-            str, float
-        ] = {}  # monotonic seconds when the last problem was reported, by problem
+        self._refusal_reported: dict[str, float] = {}  # monotonic seconds of the last report, by problem
         self._status_sent = float("-inf")  # monotonic seconds of the last status report to the sinks
         self._slow = False
 
@@ -178,7 +176,7 @@ class WatchSession:
         settings, frames = self.settings, self._camera.frames()
         ends = time.monotonic() + (settings.seconds or float("inf"))
         if isinstance(self._camera, Stored):  # decoding its next frame may take long; a camera has its own thread
-            frames = self._decode_aside(frame_reader, frames)
+            frames = self._decode_in_background(frame_reader, frames)
         self._observer.begin()
         for frame in limit_rate(frames, settings.fps) if settings.fps else frames:
             if frame is not None:
@@ -190,9 +188,13 @@ class WatchSession:
             if self._stop.is_set() or time.monotonic() >= ends:
                 return
 
-    def _decode_aside(self, frame_reader: FrameReader, frames: Iterator[Frame | None]) -> Iterator[Frame | None]:
-        """Yield frames that are decoded on the call thread."""
-        while (frame := self._run_aside(frame_reader, lambda: next(frames, None), "decoding a frame")) is not None:
+    def _decode_in_background(
+        self, frame_reader: FrameReader, frames: Iterator[Frame | None]
+    ) -> Iterator[Frame | None]:
+        """Yield frames that are decoded in the background."""
+        while (
+            frame := self._run_in_background(frame_reader, lambda: next(frames, None), "decoding a frame")
+        ) is not None:
             yield frame
 
     def _update(self, frame_reader: FrameReader) -> None:
@@ -211,7 +213,7 @@ class WatchSession:
 
     def _process_frame(self, frame_reader: FrameReader, frame: Frame) -> None:
         began = time.monotonic()
-        result = self._run_aside(frame_reader, lambda: frame_reader.process(frame), "reading a frame")
+        result = self._run_in_background(frame_reader, lambda: frame_reader.process(frame), "reading a frame")
         took = time.monotonic() - began
         if took > SLOW_SECONDS and not self._slow:
             self._slow = True
@@ -220,19 +222,19 @@ class WatchSession:
         if result.reading is not None:
             reading = result.reading
             self._observer.reading(reading)
-            self._run_aside(frame_reader, lambda: self._write(frame_reader, reading), "writing a reading")
+            self._run_in_background(frame_reader, lambda: self._write(frame_reader, reading), "writing a reading")
             if self._sink_group().pictures:
                 self._sink_group().picture(frame.image)
         if self._hard and result.page:
             hard, page = self._hard, result.page
-            self._run_aside(frame_reader, lambda: hard.collect(frame, page), "keeping hard digits")
+            self._run_in_background(frame_reader, lambda: hard.collect(frame, page), "saving hard digits")
 
     def _write(self, frame_reader: FrameReader, reading: Reading) -> None:
         self._sink_group().write(reading)
         self._save(frame_reader)
 
-    def _run_aside(self, frame_reader: FrameReader, call: Callable[[], T], what: str) -> T:
-        """Run a call that may take up to LOOK_SECONDS on the call thread, and keep calling `_update` meanwhile."""
+    def _run_in_background(self, frame_reader: FrameReader, call: Callable[[], T], what: str) -> T:
+        """Run a call of up to LOOK_SECONDS on the call thread; `_update` is called regularly meanwhile."""
         return self._calls.run(call, lambda: self._update(frame_reader), LOOK_SECONDS, what)
 
     def _save(self, frame_reader: FrameReader) -> None:
