@@ -56,7 +56,7 @@ def watch(tmp_path):
     opened = []
 
     def open_(port, said=None, topic=TOPIC, **settings):
-        settings = {"outbox": tmp_path / "outbox", "say": (said if said is not None else []).append} | settings
+        settings = {"outbox": tmp_path / "outbox", "report": (said if said is not None else []).append} | settings
         opened.append(SinkGroup([f"mqtt://127.0.0.1:{port}/{topic}"], SinkSettings(**settings)))
         return opened[-1]
 
@@ -488,7 +488,7 @@ def guarded(tmp_path):
 def test_readings_go_through_tls_with_a_password_that_no_message_shows(guarded, tmp_path, monkeypatch, capfd, how):
     broker, cert = guarded
     said, login = [], "meter%20reader"
-    settings = {"ca_file": cert, "outbox": tmp_path / "outbox", "say": said.append}
+    settings = {"ca_file": cert, "outbox": tmp_path / "outbox", "report": said.append}
     if how == "file":
         (tmp_path / "password").write_text("s3cret pass/word\n")
         settings["password_file"] = tmp_path / "password"

@@ -240,7 +240,7 @@ def test_a_backend_that_breaks_is_named_with_its_cause(run_cli, installed, name,
         ("no-camera:1", 1, "no-camera failed: TypeError: NoneType has no grab and close"),
         ("no-lens:1", 1, "no-lens failed: ValueError: there is no lens at no-lens:1"),
         ("no-lens:user:secret@1", 1, "no-lens failed: ValueError"),
-        ("no-shot:1", 0, "no-shot failed: TypeError: grab gave str, not a Shot; trying again"),
+        ("no-shot:1", 0, "no-shot failed: TypeError: grab returned str, not a Shot; trying again"),
     ],
 )
 def test_a_source_that_breaks_is_named_with_its_cause(run_cli, installed, source, code, said):
