@@ -18,7 +18,7 @@ from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
 from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_line_bundle, names
 from edge_runtime.cli.commands import edge_digits
-from edge_runtime.cli.table import TableSink
+from edge_runtime.cli.table import TableRowSink
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -221,7 +221,7 @@ def _of_shipped(name: str) -> dict[str, Any]:
 def _demo() -> str:
     paths = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "samples").iterdir() if path.suffix != ".py")
     text = io.StringIO()
-    sink = TableSink(text, max(map(len, paths)))
+    sink = TableRowSink(text, max(map(len, paths)))
     for row in rows(Reader(Classifier()), paths, str(ROOT)):
         sink.write(row)
     return f"```\n$ edge-digits classify samples/*\n{text.getvalue()}```\n"

@@ -23,7 +23,7 @@ from PIL import Image
 from edge_runtime.backends import open_backend
 from edge_runtime.batch.journal import Journal
 from edge_runtime.batch.row_formats import Csv
-from edge_runtime.batch.rows import PART, Job, parallel_rows
+from edge_runtime.batch.rows import PART, WorkerSettings, parallel_rows
 from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.sources.folder import Folder
 from edge_runtime.synthetic.digits import Light, draw_digit, draw_photograph
@@ -149,11 +149,11 @@ def _ours(model: str, folder: Path, jobs: int) -> float:
         journal = Journal(Path(out, "results.csv"), Csv(), {})
         journal.begin(overwrite=False)
         source = Folder(folder)
-        source.listed = journal.listed
+        source.on_listed = journal.note_folder
         began, counted, first = 0.0, 0, 0
         total = sum(1 for _ in folder.iterdir())
         for number, rows in enumerate(
-            parallel_rows(Job(str(folder), model, "litert", probabilities=False), source.paths(), jobs)
+            parallel_rows(WorkerSettings(str(folder), model, "litert", probabilities=False), source.paths(), jobs)
         ):
             journal.write(rows)
             counted += len(rows)

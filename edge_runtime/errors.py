@@ -18,17 +18,20 @@
 what to do.
 """
 
+# Exit codes of the commands; 0 is success. Those of signals are 128 plus the number of the signal, as in shells.
+FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+
 
 class EdgeDigitsError(Exception):
     """Base of all errors raised on purpose; `exit_code` is the exit code of the command line."""
 
-    exit_code = 1
+    exit_code = FAILED
 
 
 class UsageError(EdgeDigitsError, ValueError):
     """An invalid call or option."""
 
-    exit_code = 2
+    exit_code = WRONG_USAGE
 
 
 class InputError(EdgeDigitsError, ValueError):

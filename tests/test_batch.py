@@ -1,4 +1,4 @@
-"""batch-classify on folders that are large, strange or changed, killed at any moment, on disks that fail."""
+"""batch-classify: large and unusual folders, kills at any moment, failing disks."""
 
 import csv
 import ctypes
@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.batch.row_formats import Csv, JsonLines
-from edge_runtime.batch.rows import Job, parallel_rows
+from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
 from edge_runtime.errors import ModelError
 from edge_runtime.sources import folder as folder_module
@@ -32,7 +32,7 @@ from edge_runtime.synthetic.digits import draw_digit
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
 
-LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))  # the full proof, see CONTRIBUTING.md
+LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))  # the full proof, as the README says how to run it
 FILES, KILLS = (10_000, 200) if LONG else (1_500, 8)
 
 
@@ -52,7 +52,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture
 def many(tmp_path, digits):
-    """A folder of many pictures, all of them hard links, some of them broken, in three folders."""
+    """A folder of many images (hard links) in three folders; some are broken."""
     folder = tmp_path / "many"
     broken = tmp_path / "broken.png"
     broken.write_bytes(digits[0].read_bytes()[:100])
@@ -76,7 +76,7 @@ def start(*arguments, cwd):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-def test_killed_at_any_moment_and_resumed_it_ends_as_if_never_killed(run_cli, many, tmp_path, suffix):
+def test_a_job_killed_at_any_moment_and_resumed_gives_the_same_output(run_cli, many, tmp_path, suffix):
     began = time.monotonic()
     run_cli("batch-classify", many, "--output", f"whole.{suffix}", code=1)
     span = time.monotonic() - began
@@ -108,7 +108,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_if_never_killed(run_cli, ma
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("killed")) == [output.name]
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(run_cli, many, tmp_path):
+def test_ctrl_c_keeps_the_rows_and_says_how_to_continue(run_cli, many, tmp_path):
     job = start(many, "--output", "results.csv", "--batch", 1, cwd=tmp_path)
     part = tmp_path / "results.csv.part"
     while not part.exists() or part.stat().st_size < 2000:
@@ -137,7 +137,7 @@ def test_a_killed_worker_costs_nothing(many, tmp_path):
 
 @pytest.mark.parametrize(("jobs", "batch"), [(1, 1), (1, 7), (1, 100), (2, 3), (3, 100)])
 def test_a_kill_costs_at_most_one_batch(digits, jobs, batch):
-    """What is asked for and not yet handed over is what a kill at that moment costs."""
+    """A kill loses the paths that were requested and whose rows were not returned."""
     asked = 0
 
     def paths():
@@ -147,13 +147,13 @@ def test_a_kill_costs_at_most_one_batch(digits, jobs, batch):
             yield digits[0].name
 
     written = 0
-    for rows in parallel_rows(Job(str(digits[0].parent), None, "fake"), paths(), jobs, batch):
+    for rows in parallel_rows(WorkerSettings(str(digits[0].parent), None, "fake"), paths(), jobs, batch):
         assert asked - written <= batch + 1  # one is asked for to see whether it belongs to the next part
         written += len(rows)
     assert written == 500
 
 
-def test_resume_begins_what_was_not_begun_and_leaves_what_is_done(run_cli, digits, tmp_path):
+def test_resume_starts_a_new_job_and_leaves_a_finished_output(run_cli, digits, tmp_path):
     folder = digits[0].parent
     run_cli("batch-classify", folder, "--output", "results.csv", "--resume")
     before = (tmp_path / "results.csv").stat()
@@ -176,11 +176,11 @@ def begun(many, tmp_path):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--probabilities"], "the option --probabilities was False when the job was begun and is True now"),
+        (["--probabilities"], "the option --probabilities was False when the job was started and is True now"),
         (["--backend", "onnx"], "the backend was 'litert'"),
         (["--copy-to", "sorted"], "the option --copy-to was None"),
         (["--exclude", "*9.png"], "the option --exclude was []"),
-        (["--max-error", "0.005"], "the option --max-error was None when the job was begun and is 0.005 now"),
+        (["--max-error", "0.005"], "the option --max-error was None when the job was started and is 0.005 now"),
         (["--no-recursive"], "the option --recursive was True"),
     ],
 )
@@ -231,8 +231,8 @@ def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_sa
     _, said = job.communicate(timeout=60)
     assert job.returncode == 1
     assert len(said.splitlines()) == 1
-    assert said.startswith(b"error: the model has changed since the job began (")
-    assert b"put it back, and --resume goes on" in said
+    assert said.startswith(b"error: the model has changed since the job started (")
+    assert b"restore it and continue with --resume" in said
     refused = run_cli("batch-classify", many, *options, "--resume", code=1).stderr
     if swap == "another model":
         assert "the model was" in refused
@@ -245,9 +245,9 @@ def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_sa
 @pytest.mark.parametrize("changed", ["digest", "lines_digest"])
 def test_a_worker_refuses_another_model_than_the_job_began_with(digits, changed):
     digests = {"digest": load_bundle().digest, "lines_digest": load_line_bundle().digest}
-    job = Job(str(digits[0].parent), None, "litert", expect="page", **digests)
+    job = WorkerSettings(str(digits[0].parent), None, "litert", expect="page", **digests)
     assert len(list(parallel_rows(job, [digits[0].name], 1))) == 1
-    with pytest.raises(ModelError, match="the model has changed since the job began"):
+    with pytest.raises(ModelError, match="the model has changed since the job started"):
         list(parallel_rows(replace(job, **{changed: "0" * 64}), [digits[0].name], 1))
 
 
@@ -270,7 +270,7 @@ def test_a_changed_folder_on_resume_is_refused(run_cli, begun, digits, change):
     else:
         shutil.copy(digits[0], begun / "a" / ("zzz.png" if change == "add last" else "!.png"))
     said = run_cli("batch-classify", begun, "--output", "results.csv", "--resume", code=1).stderr
-    assert "the folder a/ has changed since the job was begun" in said
+    assert "the folder a/ has changed since the job was started" in said
 
 
 def test_two_jobs_do_not_write_one_output(run_cli, many, tmp_path):
@@ -296,14 +296,14 @@ def test_long_paths_and_large_batches_do_not_block(run_cli, digits, tmp_path):
     assert len(read_csv(tmp_path / "r.csv")) == 3000
 
 
-def test_a_stray_file_is_no_finished_output(run_cli, digits, tmp_path):
+def test_a_foreign_file_is_not_taken_for_a_finished_output(run_cli, digits, tmp_path):
     (tmp_path / "results.csv").write_text("something else\n")
     said = run_cli("batch-classify", digits[0].parent, "--output", "results.csv", "--resume", code=1).stderr
-    assert "not of this job" in said
+    assert "not an output of this job" in said
 
 
-def test_a_begun_output_is_not_begun_again_unasked(run_cli, begun, tmp_path):
-    assert "--resume goes on" in run_cli("batch-classify", begun, "--output", "results.csv", code=1).stderr
+def test_an_unfinished_output_is_not_replaced_without_overwrite(run_cli, begun, tmp_path):
+    assert "continue with --resume" in run_cli("batch-classify", begun, "--output", "results.csv", code=1).stderr
     run_cli("batch-classify", begun, "--output", "results.csv", "--overwrite", code=1)
     assert len(read_csv(tmp_path / "results.csv")) == FILES
 
@@ -332,7 +332,7 @@ def test_rows_come_back_as_they_were(rows):
     for form in (Csv(), JsonLines()):
         data = form.head + form.lines(rows)
         assert list(form.rows(io.BytesIO(data))) == rows
-        assert form.lines(rows) == b"".join(form.lines([row]) for row in rows)  # whatever is quoted beside it
+        assert form.lines(rows) == b"".join(form.lines([row]) for row in rows)  # whatever is format_csv_row beside it
 
 
 def test_a_spreadsheet_runs_no_cell(run_cli, digits, tmp_path):
@@ -344,7 +344,7 @@ def test_a_spreadsheet_runs_no_cell(run_cli, digits, tmp_path):
         "-1.png",
         "@sum.png",
         "\tx.png",
-        "'quoted.png",
+        "'format_csv_row.png",
         "plain,comma.png",
         'a "b".png',
         "a\nb.png",
@@ -370,7 +370,7 @@ def test_parquet_holds_what_csv_holds(run_cli, many, tmp_path):
     assert not list(tmp_path.glob("results.parquet.*"))
 
 
-def test_parquet_tells_names_apart_that_are_not_utf_8(run_cli, digits, tmp_path):
+def test_parquet_keeps_names_that_are_not_utf_8_distinct(run_cli, digits, tmp_path):
     import pyarrow.parquet
 
     folder = tmp_path / "pictures"
@@ -488,7 +488,7 @@ def test_copies_into_the_folder_that_is_read_are_refused(run_cli, many):
 
 
 @pytest.mark.parametrize("source", ["table", "folders"])
-def test_true_labels_give_accuracy_a_table_and_a_picture(run_cli, digits, tmp_path, source):
+def test_true_labels_give_accuracy_a_table_and_an_image(run_cli, digits, tmp_path, source):
     folder = tmp_path / "pictures"
     for path in digits:
         place = folder / path.name[0]
@@ -509,19 +509,19 @@ def test_true_labels_give_accuracy_a_table_and_a_picture(run_cli, digits, tmp_pa
     assert picture.shape[0] > 600
 
 
-def test_a_confusion_picture_that_is_there_is_not_overwritten_unasked(run_cli, begun, tmp_path):
+def test_a_confusion_image_is_not_overwritten_without_overwrite(run_cli, begun, tmp_path):
     picture = tmp_path / "results.confusion.png"
     picture.write_bytes(b"somebody's")
     options = ["--output", "results.csv", "--labels-from-folders"]
     for more in (["--resume"], ["--output", "other.csv"]):
         picture.with_name("other.confusion.png").write_bytes(b"somebody's")
         said = run_cli("batch-classify", begun, *options, *more, code=1).stderr
-        assert "confusion.png exists: move it away, or say --overwrite" in said
+        assert "confusion.png exists: move it away, or use --overwrite" in said
         assert not (tmp_path / "other.csv.part").exists()
     assert picture.read_bytes() == b"somebody's"
 
 
-def test_the_picture_of_an_output_that_is_overwritten_goes_with_it(run_cli, begun, digits, tmp_path):
+def test_overwrite_also_replaces_the_confusion_image(run_cli, begun, digits, tmp_path):
     (begun / "7").mkdir()
     shutil.copy(digits[7], begun / "7")
     picture = tmp_path / "results.confusion.png"
@@ -581,11 +581,11 @@ def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, t
     assert {path for path, row in rows.items() if row["status"] == "ok"} == {"mislabelled.jpg", "folder.png/inside.png"}
     for path, reason in {
         "zero.png": "empty",
-        "text.png": "not an image",
+        "text.png": "no image",
         "cut.png": "truncated",
         "bomb.png": "50,000 x 50,000",
-        "pipe.png": "not a regular file",
-        "device.png": "not a regular file",
+        "pipe.png": "no regular file",
+        "device.png": "no regular file",
         "dangling.png": "no such file",
         "loop.png": "folder",
     }.items():
@@ -600,7 +600,7 @@ def obey_permissions():
         ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
 
 
-def test_what_may_not_be_read_is_a_row_or_an_error(run_cli, digits, tmp_path):
+def test_files_without_permission_are_failed_rows_or_errors(run_cli, digits, tmp_path):
     folder = tmp_path / "pictures"
     for name in ("a.png", "b.png", "locked/c.png", "open/d.png"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What batch-classify takes as input: folders as systems leave them, lists and labels as any editor writes them."""
+"""Input of batch-classify: folders, lists and label tables as written by various systems and editors."""
 
 import csv
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.batch.labels import FolderLabels, TableLabels
-from edge_runtime.batch.paths import located
+from edge_runtime.batch.paths import find_path
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.sources.folder import KINDS, OTHER, Folder
 from edge_runtime.sources.listing import Listing
@@ -45,7 +45,7 @@ HIDDEN_FILES = [
 HIDDEN_FILES += ["#recycle/4.bmp", "lost+found/4.bmp", "System Volume Information/4.bmp"]
 
 
-def test_hidden_and_system_files_are_no_input_unless_asked_for(run_cli, tmp_path):
+def test_hidden_and_system_files_are_skipped_without_hidden(run_cli, tmp_path):
     folder = tmp_path / "images"
     fill(folder, "4.bmp", "a/4.bmp", *HIDDEN_FILES)
     for name in ("Thumbs.db", ".DS_Store", "a/desktop.ini"):
@@ -61,14 +61,14 @@ def test_hidden_and_system_files_are_no_input_unless_asked_for(run_cli, tmp_path
     assert [row["path"] for row in read_csv(tmp_path / "named.csv")] == ["4.bmp"]
 
 
-def test_what_is_skipped_is_named_with_what_to_do(run_cli, tmp_path):
+def test_skipped_files_are_reported_with_advice(run_cli, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     for name in ("a.mov", "b.MOV", "c.jxl", "d", "e.not a suffix"):
         (folder / name).touch()
     (folder / "link").symlink_to(tmp_path)
     done = run_cli("batch-classify", folder, "--output", "r.csv", "--exclude", "*.bmp", code=1)
-    for said in ("2 .mov (no image format that is read)", "1 .jxl (save it as PNG", "1 linked to a folder"):
+    for said in ("2 .mov (no supported image format)", "1 .jxl (save it as PNG", "1 linked to a folder"):
         assert said in done.stdout
     assert "2 without a known suffix" in done.stdout
     assert done.stderr == f"error: nothing was read: there is no image in {folder}\n"
@@ -102,8 +102,8 @@ def test_kinds_of_skipped_files_are_bounded(tmp_path):
     assert folder.skipped[OTHER] >= KINDS - 1
 
 
-def test_what_we_wrote_is_no_input(run_cli, tmp_path):
-    """The second run reads what the first has read, though all outputs of it lie there, too."""
+def test_files_written_by_the_package_are_skipped(run_cli, tmp_path):
+    """The second run reads the same files as the first, although all outputs of the first are in the folder."""
     folder = tmp_path / "images"
     fill(folder, "4/4.bmp")
     (folder / "4" / "cut.bmp").write_bytes(DIGIT.read_bytes()[:100])
@@ -175,7 +175,7 @@ GRUN = "gr\u00fcn"  # composed, as Windows and Linux write it; a Mac writes u an
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_list_is_read_as_it_is_meant(tmp_path, encoding, end):
+def test_lists_in_all_encodings_are_read(tmp_path, encoding, end):
     names = ["a.png", f"{GRUN}.png", "", "a b.png", "c.png"]
     (tmp_path / "list").write_bytes(end.join(names).encode(encoding))
     with (tmp_path / "list").open("rb") as file:
@@ -210,9 +210,9 @@ def test_a_list_that_comes_in_small_pieces_is_read_the_same(tmp_path, monkeypatc
 def test_a_path_that_is_written_in_another_way_is_found(tmp_path, monkeypatch, listed, there):
     fill(tmp_path, there)
     monkeypatch.chdir(tmp_path)
-    assert Path(located(listed)).samefile(there)
-    assert located(there) == there
-    assert located(listed + "x") == listed + "x"
+    assert Path(find_path(listed)).samefile(there)
+    assert find_path(there) == there
+    assert find_path(listed + "x") == listed + "x"
 
 
 def test_a_list_from_windows_gives_rows_copies_and_an_example_of_what_is_not_there(run_cli, tmp_path):
@@ -250,7 +250,7 @@ def labels(tmp_path, text, encoding="utf-8"):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_table_of_labels_is_read_as_it_is_meant(tmp_path, encoding, separator, end):
+def test_label_tables_in_all_encodings_are_read(tmp_path, encoding, separator, end):
     lines = [("Filename ", "label"), ("a.png", "7"), (f"{GRUN}.png", " 3"), ("", ""), ("b.png", "1.0"), ("c.png", "")]
     truth = labels(tmp_path, end.join(separator.join(line) for line in lines) + end, encoding)
     found = {name: truth.label(row(name)) for name in ("a.png", "x/a.png", f"{GRUN}.png", "b.png", "c.png", "d.png")}
@@ -310,7 +310,7 @@ def test_pages_may_have_labels_of_their_own(tmp_path):
         (f"filename,label\n{'x' * (1 << 21)},2\n", "line 2: field larger than"),
     ],
 )
-def test_a_table_that_makes_no_sense_is_refused_with_an_example(tmp_path, text, said):
+def test_an_invalid_table_is_refused_with_an_example(tmp_path, text, said):
     with pytest.raises(UsageError) as failure:
         labels(tmp_path, text)
     assert said in str(failure.value)
@@ -344,4 +344,4 @@ def test_labels_that_fit_no_image_are_shown(run_cli, tmp_path):
     said = run_cli("batch-classify", "scans", "--output", "r.csv", "--labels", "labels.csv").stdout
     assert "accuracy 100.00% of 1 images with a true label" in said
     assert "1 have no true label, for example: 5.bmp" in said
-    assert "1 true labels belong to no image, for example: four.bmp" in said
+    assert "1 true labels match no image, for example: four.bmp" in said

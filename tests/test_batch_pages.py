@@ -1,4 +1,4 @@
-"""Files of several pages in a batch: a row for each page, and everything else right with that."""
+"""Files of several pages in a batch job: one row per page."""
 
 import csv
 import itertools
@@ -49,7 +49,7 @@ def rows_of(path):
         return [(row["path"], row["page"], row["label"], row["status"]) for row in csv.DictReader(file)]
 
 
-def test_a_page_that_cannot_be_decoded_is_told_of_and_the_next_ones_are_read(tmp_path):
+def test_a_page_that_cannot_be_decoded_is_reported_and_the_next_ones_are_read(tmp_path):
     write_tiff(tmp_path / "a.tif", [4, 5, 6, 7])
     for number in (1, 3):
         break_page(tmp_path / "a.tif", number)
@@ -87,7 +87,7 @@ EXPECTED += [("f.png", str(page), str(page), "ok") for page in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("options", [[], ["--mode", "read"]], ids=["digits", "pages"])
-def test_every_page_has_a_row_and_an_error_costs_one(run_cli, scans, tmp_path, options):
+def test_every_page_has_a_row_and_an_error_affects_only_its_own(run_cli, scans, tmp_path, options):
     import pyarrow.parquet
 
     done = run_cli("batch-classify", scans, "--output", "r.csv", *options, code=1)
@@ -105,7 +105,7 @@ def test_every_page_has_a_row_and_an_error_costs_one(run_cli, scans, tmp_path, o
     assert [(row["path"], str(row["page"]), row["label"], row["status"]) for row in found] == EXPECTED
 
 
-def test_labels_and_copies_know_pages(run_cli, scans, tmp_path):
+def test_labels_and_copies_work_per_page(run_cli, scans, tmp_path):
     lines = ["filename,page,label", "a.tif,1,1", "a.tif,2,2", "a.tif,3,9", "b.tif,,7", "c/d.tif,4,7", "d.tif,,4"]
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     options = ["--labels", "labels.csv", "--copy-to", "sorted", "--quarantine", "bad"]
@@ -150,7 +150,7 @@ def test_a_list_may_name_a_file_twice(run_cli, scans, tmp_path):
     assert [row[1] for row in rows_of(tmp_path / "r.csv")] == ["1", "2", "3", "1", "2", "3", "1", "1"]
 
 
-def test_what_is_left_out_of_an_animation_is_said(run_cli, tmp_path):
+def test_frames_of_an_animation_that_are_not_read_are_reported(run_cli, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     frames = [np.full((60, 60), 255, np.uint8) for _ in range(3)]
@@ -169,7 +169,7 @@ def test_what_is_left_out_of_an_animation_is_said(run_cli, tmp_path):
     (found,) = map(json.loads, (tmp_path / "r.jsonl").read_text().splitlines())
     assert found["label"] == "1"
     assert "3 frames" in found["note"]
-    assert f"1 read in part, for example: a.png: {found['note']}" in done.stdout
+    assert f"1 partly read, for example: a.png: {found['note']}" in done.stdout
     assert found["note"] in run_cli("classify", folder / "a.png").stdout
 
 

@@ -13,7 +13,7 @@ from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.errors import BackendError, EdgeDigitsError, MissingLibraryError, NotAnImageError
 from edge_runtime.images.files import decode_images
 from edge_runtime.images.formats import isolated
-from edge_runtime.sinks.targets import Settings, open_sink
+from edge_runtime.sinks.targets import SinkSettings, open_sink
 from edge_runtime.sources.opened import open_source
 from tests import image_files
 
@@ -59,7 +59,7 @@ def reason(kind, call):
 
 
 def open_mqtt(tmp_path):
-    return reason(MissingLibraryError, lambda: open_sink("mqtt://127.0.0.1/t", Settings(outbox=tmp_path)))
+    return reason(MissingLibraryError, lambda: open_sink("mqtt://127.0.0.1/t", SinkSettings(outbox=tmp_path)))
 
 
 def test_paho_that_is_too_old_is_told_as_too_old(stub, tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_what_picamera2_lacks_is_told(stub, monkeypatch, text, told, mend):
     stub("picamera2", text)
     monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
     line = reason(MissingLibraryError, lambda: first(open_source("picamera2")))
-    assert line.startswith("picamera2 is installed, and importing it fails (")
+    assert line.startswith("picamera2 is installed, but importing it fails (")
     assert told in line
     assert mend in line.rpartition(": ")[2]
 
@@ -108,7 +108,7 @@ def test_numpy_that_does_not_fit_picamera2_is_told_with_the_command(stub, monkey
     mend = "the system's picamera2 is built for NumPy 1.24.2, but 2.1.0 is installed: pip install 'numpy==1.24.2'"
     monkeypatch.setattr("edge_runtime.diagnostics.system.conflicts", lambda: [mend])
     line = reason(MissingLibraryError, lambda: first(open_source("picamera2")))
-    assert line == f"picamera2 is installed, and importing it fails (ValueError: {DTYPE}): {mend}"
+    assert line == f"picamera2 is installed, but importing it fails (ValueError: {DTYPE}): {mend}"
 
 
 @pytest.mark.parametrize("error", ["ImportError('no')", "AttributeError('_ARRAY_API not found')", "ValueError('odd')"])
@@ -135,7 +135,7 @@ def test_a_library_that_everything_needs_and_that_is_broken_is_one_line(run_cli,
     (tmp_path / "barred").mkdir()
     (tmp_path / "barred" / f"{module}.py").write_text(text)
     said = run_cli("classify", "7.png", before=tmp_path / "barred", code=1).stderr
-    assert said.startswith(f"error: {module} is installed, and importing it fails (")
+    assert said.startswith(f"error: {module} is installed, but importing it fails (")
     assert told in said
     assert "-m pip install --force-reinstall" in said
     assert len(said.splitlines()) == 1

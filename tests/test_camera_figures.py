@@ -4,7 +4,7 @@ from benchmarks.camera import accuracy
 from benchmarks.camera.command import PARTS, targets
 from benchmarks.camera.scenes import film, scene
 from edge_runtime import Classifier, Reader
-from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.frames import FrameReader
 
 
 def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
@@ -14,8 +14,8 @@ def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
 
 
 def test_the_edges_of_a_sheet_on_a_dark_table_are_no_reading():
-    watch = Watch(Reader(Classifier()), "film")
-    readings = [watch.see(each.frame).reading for each in film(scene(36))]
+    watch = FrameReader(Reader(Classifier()), "film")
+    readings = [watch.process(each.frame).reading for each in film(scene(36))]
     assert {reading.text for reading in readings if reading} <= {"", scene(36).text}
 
 

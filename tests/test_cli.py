@@ -114,7 +114,7 @@ def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_pat
     assert by_path["blank-paper.jpg"]["error"] == "blank"
     assert "15 images in" in done.stdout
     assert "12 ok, 1 rejected, 2 failed" in done.stdout
-    assert "skipped 1 .txt (no image format that is read), 1 linked to a folder (links to folders" in done.stdout
+    assert "skipped 1 .txt (no supported image format), 1 linked to a folder (links to folders" in done.stdout
     assert "failed, for example: broken.jpg: the JPEG is truncated" in done.stdout
 
 

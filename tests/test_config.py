@@ -1,4 +1,4 @@
-"""A TOML file in place of options, for any command."""
+"""Options from a TOML file, for any command."""
 
 from pathlib import Path
 
@@ -77,11 +77,11 @@ def test_the_command_line_wins_then_the_environment_then_the_file_then_the_defau
     assert run("", "0")["stable"] == 5
 
 
-def test_one_text_will_do_where_many_are_allowed(run):
+def test_one_text_is_accepted_for_a_repeatable_option(run):
     assert run('source = "0"\nto = "stdout"')["to"] == ("stdout",)
 
 
-def test_what_is_missing_in_both_is_asked_for(run):
+def test_a_missing_argument_is_reported(run):
     with pytest.raises(click.MissingParameter):
         run("stable = 3")
 
@@ -95,28 +95,28 @@ def test_what_is_missing_in_both_is_asked_for(run):
         ("xyzzy = 3", "there is no option 'xyzzy'; there are largest-step, model, only-upward"),
         ("config = 'other.toml'", "there is no option 'config'"),
         ("help = true", "there is no option 'help'"),
-        ("stable = '3'", "stable: a text is no whole number"),
-        ("stable = 3.0", "stable: 3.0 is no whole number"),
-        ("stable = true", "stable: true is no whole number"),
+        ("stable = '3'", "stable: a text is not a whole number"),
+        ("stable = 3.0", "stable: 3.0 is not a whole number"),
+        ("stable = true", "stable: true is not a whole number"),
         ("stable = 0", "stable: 0 is not in the range 1<=x<=100"),
-        ("stable = [3]", "stable: a list is no whole number"),
-        ("largest-step = 'x'", "largest-step: a text is no number"),
-        ("only-upward = 1", "only-upward: 1 is no true or false"),
-        ("rotate = 90", "rotate: 90 is no text"),
+        ("stable = [3]", "stable: a list is not a whole number"),
+        ("largest-step = 'x'", "largest-step: a text is not a number"),
+        ("only-upward = 1", "only-upward: 1 is not true or false"),
+        ("rotate = 90", "rotate: 90 is not a text"),
         ("rotate = '45'", "rotate: '45' is not one of '0', '90'"),
-        ("roi = [1, 2, 3]", "roi: a list is no list of 4: each a whole number"),
-        ("to = [1]", "to: a list is no text"),
-        ("source = 0", "source: 0 is no text"),
-        ("[stable]\nx = 1", "stable: a table is no whole number"),
+        ("roi = [1, 2, 3]", "roi: a list is not a list of 4: each a whole number"),
+        ("to = [1]", "to: a list is not a text"),
+        ("source = 0", "source: 0 is not a text"),
+        ("[stable]\nx = 1", "stable: a table is not a whole number"),
         ("[mqtt]\nto = 'x'", "there is no option 'mqtt'"),
-        ("model = 2026-01-01", "model: 2026-01-01 is no text"),
+        ("model = 2026-01-01", "model: 2026-01-01 is not a text"),
         ("stable = ", "is not valid TOML: Invalid value"),
         ("stable = 3\nstable = 4", "is not valid TOML: Cannot overwrite a value"),
         (b"stable = 3\nmodel = '\xff'", "line 2: not valid UTF-8: save the file as UTF-8"),
         ("a = " + "[" * 5000, "is not valid TOML"),
     ],
 )
-def test_what_is_wrong_is_one_clear_line_with_the_key(run, text, reason):
+def test_errors_are_one_clear_line_with_the_key(run, text, reason):
     with pytest.raises(UsageError) as caught:
         run(text, "0")
     assert reason in str(caught.value)
@@ -124,7 +124,7 @@ def test_what_is_wrong_is_one_clear_line_with_the_key(run, text, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_a_secret_in_the_wrong_place_is_not_told(run):
+def test_a_misplaced_secret_is_not_shown(run):
     for text in ("stable = 's3cret'", "roi = ['s3cret']", "to = { password = 's3cret' }"):
         with pytest.raises(UsageError) as caught:
             run(text, "0")

@@ -1,4 +1,4 @@
-"""Copies of images: each has one place, and what cannot be copied ends no job."""
+"""Copies of images: each path has its own copy, and failed copies do not end the job."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.batch.copies import Copies, place
+from edge_runtime.batch.copies import Copies, copy_path
 from edge_runtime.errors import OutputError
 from edge_runtime.types import Row, Status
 from tests.conftest import ROOT
@@ -21,17 +21,19 @@ PATHS = st.builds(lambda root, parts: root + "/".join(parts), st.sampled_from(["
 
 
 @given(PATHS, PATHS)
-def test_each_path_has_a_place_of_its_own_inside_the_folder(one, other):
-    assert (place(one) == place(other)) == (one == other)
-    assert not place(one).is_absolute()
-    assert ".." not in place(one).parts
-    if place(one).is_relative_to(place(other)):  # a file here and a folder there only if the paths are so themselves
+def test_each_path_has_its_own_copy_inside_the_folder(one, other):
+    assert (copy_path(one) == copy_path(other)) == (one == other)
+    assert not copy_path(one).is_absolute()
+    assert ".." not in copy_path(one).parts
+    if copy_path(one).is_relative_to(
+        copy_path(other)
+    ):  # a file here and a folder there only if the paths are so themselves
         assert Path(one).is_relative_to(other)
 
 
 @pytest.mark.parametrize("path", ["a//b.png", "./a/b.png", "a/./b.png", "a/b.png"])
-def test_ways_to_write_one_path_have_one_place(path):
-    assert place(path) == Path("a/b.png")
+def test_spellings_of_one_path_have_one_copy(path):
+    assert copy_path(path) == Path("a/b.png")
 
 
 def test_files_from_anywhere_are_copied_and_none_over_another(run_cli, tmp_path):
@@ -47,13 +49,13 @@ def test_files_from_anywhere_are_copied_and_none_over_another(run_cli, tmp_path)
     options = ("--output", "r.csv", "--copy-to", "sorted", "--quarantine", "bad")
     done = run_cli("batch-classify", "-", *options, code=1, cwd=here, given=given)
     for path in paths[:-1]:
-        assert (here / "sorted" / "4" / place(path)).read_bytes() == (here / path).read_bytes()
+        assert (here / "sorted" / "4" / copy_path(path)).read_bytes() == (here / path).read_bytes()
     assert len([path for path in (here / "sorted" / "4").rglob("*") if path.is_file()]) == len(set(paths)) - 1
     assert "warning: none.png could not be copied: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize("obstacle", ["a file where a folder is needed", "a folder where the file is needed"])
-def test_what_is_in_the_way_costs_one_warning(run_cli, tmp_path, obstacle):
+def test_an_obstacle_gives_one_warning(run_cli, tmp_path, obstacle):
     folder = tmp_path / "images"
     (folder / "a").mkdir(parents=True)
     for name in ("a/1.bmp", "2.bmp"):
@@ -103,7 +105,7 @@ def test_a_large_file_is_copied_in_little_memory(tmp_path):
     assert peak < 8 << 20
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path):
+def test_special_files_do_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "device.png").symlink_to("/dev/zero")
     said = []
@@ -131,7 +133,7 @@ def test_a_folder_of_copies_that_cannot_be_made_is_one_line(tmp_path, run_cli):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_folders_of_copies_that_lie_in_one_another_are_refused(run_cli):
+def test_overlapping_folders_of_copies_are_refused(run_cli):
     for bad in ("sorted", "sorted/bad", "."):
         options = ("--output", "r.csv", "--copy-to", "sorted", "--quarantine", bad)
-        assert "beside each other" in run_cli("batch-classify", "-", *options, code=2).stderr
+        assert "name two separate folders" in run_cli("batch-classify", "-", *options, code=2).stderr

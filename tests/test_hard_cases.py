@@ -1,4 +1,4 @@
-"""Hard digits: kept by a watch, sorted by a person, taken in by a training."""
+"""Low-confidence digits: saved by a watch, sorted by a person, used by a training."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from edge_runtime.watch.hard_cases import HardCases
 
 def look(text, seed):
     """A page, and what is read in it."""
-    gray = to_gray(draw_page([text], (320, 120), 60, seed=seed).image)
+    gray = to_gray(draw_page([text], (320, 120), 60, seed=seed).picture)
     return gray, Reader(Classifier()).read(gray, "page")
 
 
@@ -45,9 +45,9 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
     gray, page = shown
     assert page.text == "31415"
     cases = HardCases(tmp_path / "hard", print)
-    cases.look(Frame(gray, 10.0, 41), page)  # all sure
+    cases.collect(Frame(gray, 10.0, 41), page)  # all sure
     assert not names(tmp_path / "hard" / "unsorted")
-    cases.look(Frame(gray, 10.1, 42), unsure(page, 2, 4))
+    cases.collect(Frame(gray, 10.1, 42), unsure(page, 2, 4))
     four, five = names(tmp_path / "hard" / "unsorted")
     assert four.endswith("-frame42-3-read-4-at-40.png")
     assert five.endswith("-frame42-5-read-5-at-40.png")
@@ -66,43 +66,43 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
 def test_a_digit_that_is_not_rejected_and_not_sure_is_hard_too(shown, tmp_path):
     gray, page = shown
     cases = HardCases(tmp_path, print, below=0.9)
-    cases.look(Frame(gray, 10.0, 1), unsure(page, 0, confidence=0.89, status=Status.OK))
-    cases.look(Frame(gray, 20.0, 2), unsure(page, 1, confidence=0.91, status=Status.OK))
+    cases.collect(Frame(gray, 10.0, 1), unsure(page, 0, confidence=0.89, status=Status.OK))
+    cases.collect(Frame(gray, 20.0, 2), unsure(page, 1, confidence=0.91, status=Status.OK))
     assert len(names(tmp_path / "unsorted")) == 1
 
 
-def test_the_same_still_is_kept_once_and_frames_come_at_most_once_a_second(shown, tmp_path):
+def test_an_unchanged_digit_is_saved_once_and_frames_at_most_once_a_second(shown, tmp_path):
     gray, page = shown
     cases = HardCases(tmp_path, print)
     noise = np.random.default_rng(1)
     for number in range(300):  # ten seconds of a camera that looks at one page
         noisy = np.clip(gray + noise.normal(0, 3, gray.shape), 0, 255).astype(np.uint8)
-        cases.look(Frame(noisy, number / 30, number), unsure(page, 0))
+        cases.collect(Frame(noisy, number / 30, number), unsure(page, 0))
     assert len(names(tmp_path / "unsorted")) == 1
     for number in range(60):  # two seconds of digits that are new each time
-        other = to_gray(draw_page([str(number % 10)] * 3, (320, 120), 60, seed=number).image)
-        cases.look(Frame(other, 20 + number / 30, number), unsure(page, 1))
+        other = to_gray(draw_page([str(number % 10)] * 3, (320, 120), 60, seed=number).picture)
+        cases.collect(Frame(other, 20 + number / 30, number), unsure(page, 1))
     assert len(names(tmp_path / "frames")) <= 1 + 2
 
 
-def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_path):
+def test_a_full_folder_is_reported_once_and_has_room_again_when_sorted(tmp_path):
     said = []
     cases = HardCases(tmp_path, said.append, most=3)
 
     def show(numbers):
         for number in numbers:
             gray, page = look(str(number) * 4, number)
-            cases.look(Frame(gray, 20.0 * number, number), unsure(page, 1))
+            cases.collect(Frame(gray, 20.0 * number, number), unsure(page, 1))
 
     show(range(1, 7))
     assert len(names(tmp_path / "unsorted")) == len(names(tmp_path / "frames")) == 3
     assert len(said) == 1
-    assert "unsorted is full with 3 pictures: sort some" in said[0]
+    assert "unsorted is full with 3 images: sort or remove some" in said[0]
     for path in list((tmp_path / "unsorted").iterdir()):
         path.rename(tmp_path / "7" / path.name)
     show([7])
     assert len(names(tmp_path / "unsorted")) == 1
-    assert "frames is full with 3 pictures" in said[1]
+    assert "frames is full with 3 images" in said[1]
     for path in list((tmp_path / "frames").iterdir()):
         path.unlink()
     cases = HardCases(tmp_path, said.append, most=3)  # another watch begins with what is there
@@ -110,15 +110,15 @@ def test_the_folder_is_bounded_says_so_once_and_has_room_again_when_sorted(tmp_p
     assert len(names(tmp_path / "unsorted")) == 3
 
 
-def test_a_disk_that_fails_is_told_and_the_watch_goes_on(shown, tmp_path):
+def test_a_failing_disk_is_reported_and_the_watch_continues(shown, tmp_path):
     gray, page = shown
     said = []
     cases = HardCases(tmp_path, said.append)
     shutil.rmtree(tmp_path / "unsorted")
-    cases.look(Frame(gray, 10.0, 1), unsure(page, 0))
-    assert "hard digits cannot be kept" in said[0]
+    cases.collect(Frame(gray, 10.0, 1), unsure(page, 0))
+    assert "hard digits cannot be saved" in said[0]
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot hold hard digits"):
+    with pytest.raises(OutputError, match="hard digits cannot be saved in"):
         HardCases(tmp_path / "file", print)
 
 
@@ -132,7 +132,7 @@ def extra(tmp_path):
         (folder / str(label)).mkdir(parents=True)
         for number in range(2):
             page = draw_page([str(label)], (80, 90), 60, seed=number)
-            cv2.imwrite(str(folder / str(label) / f"{number}.png"), to_gray(page.image))
+            cv2.imwrite(str(folder / str(label) / f"{number}.png"), to_gray(page.picture))
     for other in ("none", "unsorted"):
         (folder / other).mkdir()
         (folder / other / "broken.png").write_bytes(b"no picture")
@@ -149,7 +149,7 @@ def test_sorted_digits_are_read_and_normalised(extra):
     assert Classifier().classify_normalised(found.images).label.tolist() == [3, 3, 7, 7]
 
 
-def test_what_is_left_out_is_named_with_the_reason(extra):
+def test_skipped_images_are_reported_with_the_reason(extra):
     from train.data.extra import load_extra
 
     blank = cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes()
@@ -184,7 +184,7 @@ def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("little_data", "no_pictures")
-def test_a_training_takes_them_in_beside_its_own_and_says_so(extra, tmp_path, capfd):
+def test_a_training_uses_extra_digits_and_reports_it(extra, tmp_path, capfd):
     from train.__main__ import main
 
     out = tmp_path / "run"

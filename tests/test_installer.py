@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.service.unit import unit
+from edge_runtime.service.unit import render_unit
 from tests.conftest import program
 from tools.installer.build import HEADER, INSTALLER, run_file
 
@@ -100,7 +100,7 @@ def device(tmp_path, quick_python):
             for file in files.values():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.unlink(missing_ok=True)
-            files["unit"].write_text(unit(python, [prefix], Path("/config"), Path("/environment"), "300M"))
+            files["unit"].write_text(render_unit(python, [prefix], Path("/config"), Path("/environment"), "300M"))
             files["wanted"].symlink_to(files["unit"])
             files["config"].touch()
             files["readings"].touch()

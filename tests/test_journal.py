@@ -1,4 +1,4 @@
-"""The output of a long job: killed, damaged, shared or on a disk that fails, it is never finished wrong."""
+"""The output of a long job: kills, damage, other processes and failing disks never produce a wrong output."""
 
 import itertools
 import os
@@ -95,10 +95,10 @@ def run_job(path, form, files, resume=False, overwrite=False):
         kept = list(done)
         assert kept == ROWS[: len(kept)]
         assert len(kept) % PAGES == 0
-        journal.listed("", 7)
+        journal.note_folder("", 7)
         for start in range(len(kept), len(ROWS), PAGES):
             if start % 5 == 0:
-                journal.listed(f"{start}/", start)
+                journal.note_folder(f"{start}/", start)
             journal.write(ROWS[start : start + PAGES])
             if start % 3 == 0:
                 journal._synced = -1e9  # as if two seconds had gone by
@@ -201,7 +201,7 @@ def test_a_job_that_was_killed_ends_as_if_it_was_not(form, killed):
 
 
 def test_a_byte_that_is_changed_anywhere_is_never_in_the_output(form, killed):
-    """Bytes of the part, of the record and of what was made of the part, one after the other, in turn in three ways."""
+    """Changes bytes of the part, of the log and of the converted output, one after the other, in three ways."""
     path, files, whole = killed
     refused = 0
     for file, data in files.items():
@@ -280,7 +280,7 @@ def test_the_file_of_another_job_is_not_taken_for_this_ones(tmp_path, form, kill
     rows = [row._replace(label="0") for row in ROWS]
     journal = Journal(other, form[0](), JOB, Files(), form[1])
     journal.begin(overwrite=False)
-    journal.listed("", 7)
+    journal.note_folder("", 7)
     for start in range(0, len(rows), PAGES):
         journal.write(rows[start : start + PAGES])
     journal.close()
@@ -312,7 +312,7 @@ def begin(path, form):
 
 
 def end(journal):
-    journal.listed("", 7)
+    journal.note_folder("", 7)
     journal.write(ROWS)
     journal.finish()
     journal.close()
@@ -359,7 +359,7 @@ def test_of_two_processes_that_waited_for_a_third_one_writes(tmp_path, form):
         last.begin(overwrite=True)
     last.close()
     next_one.write(ROWS[PAGES:])
-    next_one.listed("", 7)
+    next_one.note_folder("", 7)
     whole = path.read_bytes()
     next_one.finish()
     next_one.close()

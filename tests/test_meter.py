@@ -1,4 +1,4 @@
-"""A meter's rules on a clock of our own: outliers, rollovers, outages, another meter, restarts."""
+"""Rules of a meter with a simulated clock: outliers, rollovers, outages, replaced meters, restarts."""
 
 import json
 import stat
@@ -14,10 +14,10 @@ from edge_runtime.common.fake_files import FakeDisk
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Frame
-from edge_runtime.watch.memory import Memory
-from edge_runtime.watch.meter import Last, Rules
+from edge_runtime.watch.frames import FrameReader
+from edge_runtime.watch.meter import LastReading, MeterRules
+from edge_runtime.watch.meter_state import MeterState
 from edge_runtime.watch.votes import AGREE, DOUBT, PATIENCE, UNSTEADY, Votes
-from edge_runtime.watch.watching import Watch
 
 STABLE = 2
 SMALL = "width=320,height=240,size=40"
@@ -25,10 +25,10 @@ FPS = 10
 
 
 class Meter:
-    """Shows a Votes one text after the other, FPS of them a second, and keeps what comes of it."""
+    """Passes texts to Votes, FPS per second, and keeps the events."""
 
     def __init__(self, last=None, **rules):
-        self.votes, self.now, self.events = Votes(STABLE, Rules(**rules), last), 1000.0, []
+        self.votes, self.now, self.events = Votes(STABLE, MeterRules(**rules), last), 1000.0, []
 
     def show(self, text, frames=STABLE):
         for _ in range(frames):
@@ -127,15 +127,15 @@ def test_a_value_that_is_read_in_few_frames_never_stands():
     assert meter.events == [("stable", "12345")]
 
 
-def test_frames_that_say_nothing_are_no_reason_to_begin_anew():
+def test_skipped_frames_do_not_reset_the_votes():
     meter = Meter(only_upward=True).show("12345").show("72345")
     for _ in range(PATIENCE):
         meter.show("12346", STABLE)
-        meter.votes.pass_over()
+        meter.votes.skip_frame()
     assert meter.events[2:] == [("corrected", "12346")]
 
 
-def test_a_wrong_number_of_digits_is_never_right():
+def test_a_wrong_number_of_digits_is_always_refused():
     meter = Meter(only_upward=True, digits=5).show("12345").show("1234", 1000)
     assert meter.events == [("stable", "12345")]
     assert meter.votes.problem == "4 digits, not 5"
@@ -152,7 +152,7 @@ TEXTS = st.sampled_from(["", "000", "001", "123", "124", "499", "998", "999", "1
     only_upward=st.booleans(),
     step=st.sampled_from([None, 0, 5]),
 )
-def test_nothing_that_went_before_keeps_a_meter_from_being_read(before, text, digits, only_upward, step):
+def test_no_history_prevents_a_meter_from_being_read(before, text, digits, only_upward, step):
     meter = Meter(digits=digits, only_upward=only_upward, largest_step=step)
     for shown, frames, pause in before:
         meter.show(shown, frames).wait(pause)
@@ -207,13 +207,13 @@ def test_a_new_meter_is_accepted_when_it_is_asked_for():
     assert meter.show("00010").show("00013").events[2:] == [("changed", "00013")], "once"
 
 
-def test_what_is_asked_for_while_all_is_well_changes_nothing():
+def test_accept_changes_nothing_while_readings_are_accepted():
     meter = Meter(only_upward=True).show("500")
     meter.votes.accept()
     assert meter.show("500", 1).show("400").events == [("stable", "500")]
 
 
-# In a picture that stands still
+# With an unchanged image
 
 
 @pytest.fixture(scope="module")
@@ -222,12 +222,12 @@ def reader():
 
 
 def watch(reader, plan, seconds, act=lambda watch, at: None, **options):
-    """Show a Watch what a fake camera sees, FPS frames a second, without waiting."""
-    fake, found, readings = Fake(parse_plan(plan)), Watch(reader, "fake", **options), []
+    """Process the images of a fake camera, FPS frames per second, without waiting."""
+    fake, found, readings = Fake(parse_plan(plan)), FrameReader(reader, "fake", **options), []
     for number in range(round(seconds * FPS)):
         at = fake.started + number / FPS
         act(found, number / FPS)
-        seen = found.see(Frame(fake.picture(at, number), at, number))
+        seen = found.process(Frame(fake.image(at, number), at, number))
         if seen.reading:
             readings.append((seen.reading.event.value, seen.reading.text, round(number / FPS), seen.reading.confidence))
     return found, readings
@@ -239,12 +239,12 @@ def test_a_page_that_does_not_change_and_is_not_read_all_the_time_is_corrected_a
     def act(watch, at):
         problems.append(watch.votes.problem)
 
-    found, readings = watch(reader, f"digits=638|207,change=8,{SMALL}", 15.9, act, rules=Rules(only_upward=True))
+    found, readings = watch(reader, f"digits=638|207,change=8,{SMALL}", 15.9, act, rules=MeterRules(only_upward=True))
     assert [each[:2] for each in readings] == [("stable", "638"), ("corrected", "207")]
     assert "less than 638" in problems
     assert 8 + 4.5 <= readings[1][2] <= 8 + 6, "50 frames, of which some 15 were read"
     assert readings[1][3] > 0.8
-    assert found.figures.read < 35
+    assert found.statistics.read < 35
 
 
 def test_a_page_that_does_not_change_is_accepted_when_it_is_asked_for(reader):
@@ -252,7 +252,7 @@ def test_a_page_that_does_not_change_is_accepted_when_it_is_asked_for(reader):
         if at == 5:
             watch.accept()
 
-    _, readings = watch(reader, f"digits=638|207,change=3,{SMALL}", 5.9, act, rules=Rules(only_upward=True))
+    _, readings = watch(reader, f"digits=638|207,change=3,{SMALL}", 5.9, act, rules=MeterRules(only_upward=True))
     assert [each[:3] for each in readings] == [("stable", "638", 0), ("changed", "207", 5)]
 
 
@@ -261,11 +261,11 @@ def test_a_page_that_does_not_change_is_accepted_when_it_is_asked_for(reader):
 
 def test_the_last_reading_is_kept_in_a_file(tmp_path):
     said, path = [], tmp_path / "new" / "meter.json"
-    memory = Memory(path, said.append)
+    memory = MeterState(path, said.append)
     assert memory.load() is None
-    memory.save(Last("01\n34", time.monotonic() - 100))
+    memory.save(LastReading("01\n34", time.monotonic() - 100))
     assert stat.S_IMODE(path.stat().st_mode) & 0o137 == 0
-    found = Memory(path, said.append).load()
+    found = MeterState(path, said.append).load()
     assert found.text == "01\n34"
     assert 99 < time.monotonic() - found.time < 130
     assert [each.name for each in path.parent.iterdir()] == ["meter.json"]
@@ -273,12 +273,14 @@ def test_the_last_reading_is_kept_in_a_file(tmp_path):
 
 
 def test_a_lower_value_is_refused_after_a_restart_too():
-    meter = Meter(Last("500", 1000.0), only_upward=True).show("400", 5)
+    meter = Meter(LastReading("500", 1000.0), only_upward=True).show("400", 5)
     assert meter.events == []
     assert meter.votes.problem == "less than 500"
     assert meter.show("501").events == [("stable", "501")]
-    assert Meter(Last("500", 1000.0), digits=4, only_upward=True).show("0400").events == [("stable", "0400")]
-    assert Meter(Last("500", 0.0), largest_step=1).show("510").events == [("stable", "510")], "it was off for long"
+    assert Meter(LastReading("500", 1000.0), digits=4, only_upward=True).show("0400").events == [("stable", "0400")]
+    assert Meter(LastReading("500", 0.0), largest_step=1).show("510").events == [("stable", "510")], (
+        "it was off for long"
+    )
 
 
 @pytest.mark.parametrize(
@@ -302,28 +304,28 @@ def test_a_lower_value_is_refused_after_a_restart_too():
         b"\xff\xfe",
     ],
 )
-def test_a_damaged_file_is_told_and_counts_for_nothing(tmp_path, data):
+def test_a_damaged_file_is_reported_and_ignored(tmp_path, data):
     said = []
     (tmp_path / "meter.json").write_bytes(data)
-    memory = Memory(tmp_path / "meter.json", said.append)
+    memory = MeterState(tmp_path / "meter.json", said.append)
     assert memory.load() is None
     assert len(said) == 1
-    assert said[0].endswith("; the next reading counts as the first")
-    memory.save(Last("7", 0.0))
+    assert said[0].endswith("; the next reading counts as the first one")
+    memory.save(LastReading("7", 0.0))
     assert memory.load().text == "7"
 
 
-def test_a_disk_that_is_full_is_told_once_and_the_file_stays_whole(tmp_path):
+def test_a_full_disk_is_reported_once_and_the_file_stays_complete(tmp_path):
     said, disk = [], FakeDisk()
-    memory = Memory(tmp_path / "meter.json", said.append, disk)
-    memory.save(Last("1", 0.0))
+    memory = MeterState(tmp_path / "meter.json", said.append, disk)
+    memory.save(LastReading("1", 0.0))
     for fault in ({"room": 10}, {"room": None, "read_only": True}):
         vars(disk).update(fault)
-        memory.save(Last("2", 0.0))
+        memory.save(LastReading("2", 0.0))
         assert memory.load().text == "1"
     assert len(said) == 1
     disk.read_only = False
-    memory.save(Last("3", 0.0))
+    memory.save(LastReading("3", 0.0))
     assert memory.load().text == "3"
     assert [each.name for each in tmp_path.iterdir()] == ["meter.json"]
 

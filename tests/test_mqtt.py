@@ -19,9 +19,9 @@ from edge_runtime.cli.commands import edge_digits
 from edge_runtime.cli.run import finish
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.sinks.broker import parse_broker, read_password
-from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.group import SinkGroup
 from edge_runtime.sinks.record import record
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.types import Command, Event, Reading
 from tests import home_assistant
 from tests.conftest import ROOT, program, skip
@@ -56,8 +56,8 @@ def watch(tmp_path):
     opened = []
 
     def open_(port, said=None, topic=TOPIC, **settings):
-        settings = {"outbox": tmp_path / "outbox", "say": (said if said is not None else []).append} | settings
-        opened.append(Sinks([f"mqtt://127.0.0.1:{port}/{topic}"], Settings(**settings)))
+        settings = {"outbox": tmp_path / "outbox", "report": (said if said is not None else []).append} | settings
+        opened.append(SinkGroup([f"mqtt://127.0.0.1:{port}/{topic}"], SinkSettings(**settings)))
         return opened[-1]
 
     yield open_
@@ -68,7 +68,7 @@ def watch(tmp_path):
 # What arrives
 
 
-def test_a_reading_arrives_with_its_schema_and_stays_for_who_comes_later(broker, listener, watch):
+def test_a_reading_follows_the_schema_and_is_retained(broker, listener, watch):
     watch(broker.port).write(reading(7, "12\n34"))
     wait_until(lambda: listener.on(TOPIC))
     assert json.loads(listener.on(TOPIC)[0]) == {
@@ -100,7 +100,7 @@ def test_a_short_watch_delivers_all_before_it_ends(broker, listener, watch):
     assert said == [f"connected to mqtt://127.0.0.1:{broker.port}/{TOPIC}"]
 
 
-def test_without_a_broker_a_watch_goes_on_ends_soon_and_the_next_one_delivers(tmp_path, watch):
+def test_without_a_broker_a_watch_runs_and_the_next_one_delivers(tmp_path, watch):
     said, port = [], free_port()
     sinks = watch(port, said)
     for number in range(50):
@@ -121,7 +121,7 @@ def test_without_a_broker_a_watch_goes_on_ends_soon_and_the_next_one_delivers(tm
     broker.stop()
 
 
-def test_a_broker_that_says_nothing_does_not_hold_up_the_end(watch):
+def test_a_silent_broker_does_not_delay_the_end(watch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sinks = watch(silent.getsockname()[1])
         sinks.write(reading(1))
@@ -131,7 +131,7 @@ def test_a_broker_that_says_nothing_does_not_hold_up_the_end(watch):
         assert time.monotonic() - began < 10, "it hangs"
 
 
-def test_a_kill_is_told_by_the_last_will(broker, listener, tmp_path):
+def test_a_kill_is_announced_by_the_last_will(broker, listener, tmp_path):
     job = start_writer(broker.port, tmp_path, 1)
     wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online"])
     os.kill(job.pid, signal.SIGKILL)
@@ -139,21 +139,21 @@ def test_a_kill_is_told_by_the_last_will(broker, listener, tmp_path):
     wait_until(lambda: listener.on(f"{TOPIC}/availability") == [b"online", b"offline"])
 
 
-def test_a_full_outbox_is_told_and_ends_in_failure(watch):
+def test_a_full_outbox_is_reported_and_gives_exit_code_1(watch):
     said = []
     sinks = watch(free_port(), said, outbox_max=10)
     for number in range(30):
         sinks.write(reading(number))
     sinks.close()
-    assert any("full with 10 readings: each new one takes the place of the oldest" in line for line in said)
-    assert any("20 readings that waited are lost" in line for line in said)
+    assert any("full with 10 readings: each new one replaces the oldest" in line for line in said)
+    assert any("20 waiting readings are lost" in line for line in said)
     assert sum(sinks.lost.values()) > 0
 
 
 # Nothing lost
 
 
-def test_cuts_of_the_line_lose_nothing_and_repeats_carry_the_same_id(broker, listener, watch):
+def test_lost_connections_lose_no_reading_and_repeats_keep_their_id(broker, listener, watch):
     line, chance = Line(broker.port), random.Random(1)
     sinks, number = watch(line.port), 0
     for cut in range(CUTS):
@@ -190,12 +190,12 @@ WRITER = """
 import sys
 from pathlib import Path
 from edge_runtime.sinks.record import record
-from edge_runtime.sinks.fan_out import Sinks
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.group import SinkGroup
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.types import Event
 from edge_runtime.types import Reading
 port, folder, number = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-sinks = Sinks([f"mqtt://127.0.0.1:{port}/meters/water"], Settings(outbox=folder))
+sinks = SinkGroup([f"mqtt://127.0.0.1:{port}/meters/water"], SinkSettings(outbox=folder))
 while True:
     sinks.write(Reading(f"id-{number}", Event.CHANGED, str(number), 0.9876, 1_700_000_000.0, 0.03, "fake:", number))
     print(number, flush=True)
@@ -211,7 +211,7 @@ def start_writer(port, folder, number):
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
 
 
-def test_kills_of_the_client_lose_nothing_and_repeats_carry_the_same_id(broker, listener, watch, tmp_path):
+def test_kills_of_the_client_lose_no_reading_and_repeats_keep_their_id(broker, listener, watch, tmp_path):
     chance, said = random.Random(2), 0
     for _ in range(KILLS):
         job = start_writer(broker.port, tmp_path, said + 1)
@@ -300,7 +300,7 @@ def test_home_assistant_discovers_a_watch_and_hears_of_it_again_when_it_begins(b
         ({"state_class": "measurement"}, {"state_class": "measurement"}, {"01234": "1234"}),
     ],
 )
-def test_a_reading_is_a_number_where_it_is_said_what_it_counts(broker, listener, watch, options, config, shown):
+def test_a_reading_is_a_number_if_its_unit_or_class_is_set(broker, listener, watch, options, config, shown):
     watch(broker.port, **options)
     sensor = announced(listener)["sensor reading"]
     optional = {"unit_of_measurement", "device_class", "state_class", "suggested_display_precision"}
@@ -314,10 +314,10 @@ def test_a_reading_is_a_number_where_it_is_said_what_it_counts(broker, listener,
     [
         ("watter", "such as water"),
         ("Energy", "such as energy"),
-        ("timestamp", "none of Home Assistant's"),
-        ("enum", "none of Home Assistant's"),
-        ("date", "none of Home Assistant's"),
-        ("problem", "none of Home Assistant's"),
+        ("timestamp", "not a device class of Home Assistant's"),
+        ("enum", "not a device class of Home Assistant's"),
+        ("date", "not a device class of Home Assistant's"),
+        ("problem", "not a device class of Home Assistant's"),
     ],
 )
 def test_a_device_class_for_which_home_assistant_refuses_the_sensor_is_refused(given, said, capfd):
@@ -360,7 +360,7 @@ def test_home_assistant_sees_that_the_camera_is_away_and_why_there_is_no_reading
     assert states() == ("off", False, "ON", "less than 500"), "as it is, not as it was at first"
 
 
-def test_a_broker_that_forgot_everything_is_told_again(tmp_path, watch):
+def test_a_restarted_broker_gets_everything_again(tmp_path, watch):
     broker = Mosquitto(tmp_path / "broker", "autosave_interval 0")
     sinks = watch(broker.port)
     sinks.write(reading(1))
@@ -404,16 +404,16 @@ def test_commands_reach_the_watch_in_order_and_nothing_else_does(broker, listene
     wait_until(lambda: found.extend(sinks.commands()) or len(found) == 4)
     assert found == [Command.PAUSE, Command.RESUME, Command.SNAPSHOT, Command.ACCEPT]
     wait_until(lambda: len(said) == 3)
-    assert said[1] == f"no command 'explode\\x1b[2j' on {TOPIC}/command: there are pause, resume, snapshot, accept"
+    assert said[1] == f"unknown command 'explode\\x1b[2j' on {TOPIC}/command: use pause, resume, snapshot, accept"
     assert len(said[2]) < 300
 
 
-def test_a_retained_command_is_refused_since_it_would_come_again_for_ever(broker, listener, watch):
+def test_a_retained_command_is_refused(broker, listener, watch):
     said = []
     listener.publish(f"{TOPIC}/command", "pause", retain=True)
     sinks = watch(broker.port, said)
     wait_until(lambda: len(said) == 2)
-    assert "send it without" in "".join(said)
+    assert "send commands without retain" in "".join(said)
     assert sinks.commands() == []
 
 
@@ -485,10 +485,10 @@ def guarded(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["file", "environment", "address"])
-def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tmp_path, monkeypatch, capfd, how):
+def test_readings_go_through_tls_with_a_password_that_no_message_shows(guarded, tmp_path, monkeypatch, capfd, how):
     broker, cert = guarded
     said, login = [], "meter%20reader"
-    settings = {"ca_file": cert, "outbox": tmp_path / "outbox", "say": said.append}
+    settings = {"ca_file": cert, "outbox": tmp_path / "outbox", "report": said.append}
     if how == "file":
         (tmp_path / "password").write_text("s3cret pass/word\n")
         settings["password_file"] = tmp_path / "password"
@@ -502,7 +502,7 @@ def test_readings_go_through_tls_with_a_password_that_nobody_is_told(guarded, tm
         client.username_pw_set("meter reader", "s3cret pass/word")
 
     listener = Listener(broker.port, "#", trust)
-    sinks = Sinks([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], Settings(**settings))
+    sinks = SinkGroup([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], SinkSettings(**settings))
     sinks.write(reading(1))
     wait_until(lambda: listener.ids(TOPIC) == ["id-1"])
     sinks.close()
@@ -523,16 +523,16 @@ def test_a_password_file_of_any_editor_holds_the_password(tmp_path, encoding, en
     assert read_password(tmp_path / "password") == "s3crét päss "
 
 
-def test_a_wrong_password_and_a_strange_certificate_are_told_and_readings_wait(guarded, tmp_path):
+def test_a_wrong_password_and_an_unknown_certificate_are_reported_and_readings_wait(guarded, tmp_path):
     broker, cert = guarded
     for login, ca_file, reason in (
-        ("meter%20reader:wrong", cert, "refuses: Not authorized"),
+        ("meter%20reader:wrong", cert, "refuses the connection: Not authorized"),
         ("meter%20reader:s3cret", certificate(tmp_path, "other")[0], "self-signed certificate"),
         ("meter%20reader:s3cret", None, "self-signed certificate"),
     ):
         said = []
-        settings = Settings(ca_file=ca_file, outbox=tmp_path / "outbox", say=said.append)
-        sinks = Sinks([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], settings)
+        settings = SinkSettings(ca_file=ca_file, outbox=tmp_path / "outbox", report=said.append)
+        sinks = SinkGroup([f"mqtts://{login}@127.0.0.1:{broker.port}/{TOPIC}"], settings)
         sinks.write(reading(1))
         wait_until(lambda: said)  # noqa: B023
         sinks.close()
@@ -550,16 +550,16 @@ def test_a_password_or_certificates_that_cannot_be_read_are_one_clear_line(tmp_p
     (tmp_path / "longer").write_text("x" * 1_000_000)
     for name, reason in (
         ("none", "No such file"),
-        ("empty", "holds no password"),
-        ("binary", "holds no password"),
+        ("empty", "contains no password"),
+        ("binary", "contains no password"),
         ("latin-1", "save the file as UTF-8"),
         ("long", "longer than 65,535 bytes"),
         ("longer", "the most that is read"),
     ):
         with pytest.raises(FileError, match=reason):
-            Sinks(["mqtt://me@127.0.0.1/t"], Settings(password_file=tmp_path / name, outbox=tmp_path))
+            SinkGroup(["mqtt://me@127.0.0.1/t"], SinkSettings(password_file=tmp_path / name, outbox=tmp_path))
     for name in ("none", "empty", "binary"):
         with pytest.raises(FileError, match="cannot be read as certificates"):
-            Sinks(["mqtts://127.0.0.1/t"], Settings(ca_file=tmp_path / name, outbox=tmp_path))
+            SinkGroup(["mqtts://127.0.0.1/t"], SinkSettings(ca_file=tmp_path / name, outbox=tmp_path))
     with pytest.raises(UsageError, match="named twice"):
-        Sinks(["mqtt://127.0.0.1/t", "mqtt://me:pass@127.0.0.1:1883/t"], Settings(outbox=tmp_path))
+        SinkGroup(["mqtt://127.0.0.1/t", "mqtt://me:pass@127.0.0.1:1883/t"], SinkSettings(outbox=tmp_path))

@@ -213,9 +213,9 @@ def test_what_cannot_be_imported_or_is_unknown_is_one_line(run_cli, installed):
     done = run_cli("classify", "--backend", "abacus", "7.png", before=installed, code=2)
     assert "abacus" in done.stderr
     done = run_cli("watch", "abacus:1", before=installed, code=2)
-    assert "names no source" in done.stderr
+    assert "is not a source" in done.stderr
     done = run_cli("watch", "fake:", "--to", "abacus:1", before=installed, code=2)
-    assert "no sink" in done.stderr
+    assert "unknown sink" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_backend_that_breaks_is_named_with_its_cause(run_cli, installed, name,
         ("no-camera:1", 1, "no-camera failed: TypeError: NoneType has no grab and close"),
         ("no-lens:1", 1, "no-lens failed: ValueError: there is no lens at no-lens:1"),
         ("no-lens:user:secret@1", 1, "no-lens failed: ValueError"),
-        ("no-shot:1", 0, "no-shot failed: TypeError: grab gave str, not a Shot; trying again"),
+        ("no-shot:1", 0, "no-shot failed: TypeError: grab returned str, not a Shot; trying again"),
     ],
 )
 def test_a_source_that_breaks_is_named_with_its_cause(run_cli, installed, source, code, said):
@@ -270,7 +270,7 @@ def test_a_sink_that_breaks_costs_its_own_readings_alone(run_cli, installed, tmp
     sinks = ["--to", "paper-jam:1", "--to", "lines:seen.txt"]
     done = run_cli("watch", "drawn:2074", *sinks, "--seconds", "3", before=installed, code=1)
     assert (tmp_path / "seen.txt").read_text() == "stable 2074 from drawn\n"
-    assert "the sink paper-jam failed: OSError: the paper is jammed; readings are lost there" in done.stderr
+    assert "the sink paper-jam failed: OSError: the paper is jammed; readings are lost until" in done.stderr
     assert "the sink paper-jam failed: RuntimeError: the lid is open" in done.stderr
 
 

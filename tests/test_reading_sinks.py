@@ -22,12 +22,12 @@ import pytest
 from edge_runtime.common.fake_files import FakeDisk
 from edge_runtime.errors import EdgeDigitsError, MissingLibraryError, OutputError, UsageError
 from edge_runtime.sinks.csv import CsvSink
-from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.group import SinkGroup
 from edge_runtime.sinks.jsonl import JsonLinesSink
 from edge_runtime.sinks.outbox import MEMORY, Outbox
 from edge_runtime.sinks.record import COLUMNS
 from edge_runtime.sinks.stdout import StdoutSink
-from edge_runtime.sinks.targets import Settings, open_sink
+from edge_runtime.sinks.targets import SinkSettings, open_sink
 from edge_runtime.types import Event, Reading
 from tests.conftest import ROOT
 
@@ -80,7 +80,7 @@ def test_each_file_holds_every_reading_with_the_same_names(tmp_path, kind):
     assert rows[3]["source"] == ("'" if kind == "csv" else "") + '=cmd|x,\n"'  # no spreadsheet runs it
 
 
-def test_people_get_a_line_each(capsys):
+def test_stdout_gets_one_text_line_per_reading(capsys):
     film = reading(4, event=Event.CORRECTED)._replace(position=12.3456)
     write("stdout", [reading(1), reading(2, "12\n7"), reading(3, "", Event.GONE), film])
     first, second, third, fourth = (line.split() for line in capsys.readouterr().out.splitlines())
@@ -90,12 +90,12 @@ def test_people_get_a_line_each(capsys):
     assert fourth[1:] == ["corrected", "12345", "98.8%", "31", "ms", "old,", "at", "12.35", "s"]
 
 
-def test_programs_get_json_on_standard_output(capsys):
-    write("stdout", [reading(1)], Settings(as_json=True))
+def test_stdout_gets_json_lines_with_json(capsys):
+    write("stdout", [reading(1)], SinkSettings(as_json=True))
     assert json.loads(capsys.readouterr().out)["id"] == "id-1"
 
 
-def test_a_reading_that_comes_again_is_one_row(tmp_path):
+def test_a_repeated_reading_is_one_row(tmp_path):
     path = tmp_path / "readings.sqlite"
     write(f"sqlite:{path}", [reading(1), reading(1), reading(2)])
     assert len(read("sqlite", path)) == 2
@@ -103,7 +103,7 @@ def test_a_reading_that_comes_again_is_one_row(tmp_path):
 
 def test_json_lines_are_rotated_by_size_and_the_oldest_goes(tmp_path):
     path = tmp_path / "readings.jsonl"
-    settings = Settings(jsonl_bytes=1000, jsonl_keep=3)
+    settings = SinkSettings(jsonl_bytes=1000, jsonl_keep=3)
     for start in (0, 20):  # a second watch goes on with the rotation
         write(f"jsonl:{path}", [reading(n) for n in range(start, start + 20)], settings)
     names = ["readings.jsonl.3", "readings.jsonl.2", "readings.jsonl.1", "readings.jsonl"]
@@ -115,7 +115,7 @@ def test_json_lines_are_rotated_by_size_and_the_oldest_goes(tmp_path):
 
 
 def test_rotation_may_keep_nothing(tmp_path):
-    write(f"jsonl:{tmp_path / 'r.jsonl'}", map(reading, range(20)), Settings(jsonl_bytes=500, jsonl_keep=0))
+    write(f"jsonl:{tmp_path / 'r.jsonl'}", map(reading, range(20)), SinkSettings(jsonl_bytes=500, jsonl_keep=0))
     assert [each.name for each in tmp_path.iterdir()] == ["r.jsonl"]
     assert read("jsonl", tmp_path / "r.jsonl")[-1]["id"] == "id-19"
 
@@ -137,30 +137,30 @@ def test_a_file_that_is_moved_away_is_begun_anew(tmp_path, remove):
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("", "there are stdout, jsonl:FILE"),
-        ("printer", "no sink 'printer'; there are stdout, jsonl:FILE"),
-        ("jsonl", "needs a file's name"),
-        ("csv:", "needs a file's name"),
+        ("", "use stdout, jsonl:FILE"),
+        ("printer", "unknown sink 'printer': use stdout, jsonl:FILE"),
+        ("jsonl", "needs a file name"),
+        ("csv:", "needs a file name"),
         ("sqlite:missing/r.sqlite", "name a file in an existing folder"),
         ("csv:mqtt://me:secret@broker/t", "name a file in an existing folder"),
-        ("mqtt:me:secret@broker/t", "is no broker"),
-        ("mqtt//me:secret@broker/t", "there are stdout"),
-        ("MQTT://me:secret@broker/t", "there are stdout"),
-        ("mqtt://me:se/cret?@broker/t?secret", "is no broker"),
+        ("mqtt:me:secret@broker/t", "is not a broker address"),
+        ("mqtt//me:secret@broker/t", "use stdout"),
+        ("MQTT://me:secret@broker/t", "use stdout"),
+        ("mqtt://me:se/cret?@broker/t?secret", "is not a broker address"),
         ("jsonl:/tmp", "is a folder"),
-        ("mqtt://", "it looks like mqtt://[USER@]HOST[:PORT]/TOPIC"),
-        ("mqtt:broker/topic", "it looks like"),
-        ("mqtt://broker", "has no topic"),
-        ("mqtt://broker/", "has no topic"),
-        ("mqtt://broker/a/#", "has no topic"),
-        ("mqtt://broker/a#b", "it looks like"),
-        ("mqtt://broker/a%23", "has no topic"),
-        ("mqtt://broker/a+b", "has no topic"),
-        ("mqtt://broker/$SYS/x", "has no topic"),
+        ("mqtt://", "it must look like mqtt://[USER@]HOST[:PORT]/TOPIC"),
+        ("mqtt:broker/topic", "it must look like"),
+        ("mqtt://broker", "has no valid topic"),
+        ("mqtt://broker/", "has no valid topic"),
+        ("mqtt://broker/a/#", "has no valid topic"),
+        ("mqtt://broker/a#b", "it must look like"),
+        ("mqtt://broker/a%23", "has no valid topic"),
+        ("mqtt://broker/a+b", "has no valid topic"),
+        ("mqtt://broker/$SYS/x", "has no valid topic"),
         ("mqtt://broker:99999/t", "no valid host and port"),
-        ("mqtt://broker:0/t", "it looks like"),
+        ("mqtt://broker:0/t", "it must look like"),
         ("mqtt://[::1/t", "no valid host and port"),
-        ("mqtt://:secret@broker/t", "a password and no user"),
+        ("mqtt://:secret@broker/t", "a password but no user"),
     ],
 )
 def test_a_bad_target_is_one_clear_line_without_a_password(target, reason):
@@ -178,25 +178,25 @@ def test_without_its_library_mqtt_says_what_to_install(monkeypatch):
         open_sink("mqtt://127.0.0.1/t")
 
 
-def test_no_password_is_told_wherever_an_address_is_wrong():
+def test_no_message_about_an_invalid_address_shows_the_password():
     for bad in ("mqtt://me:sec/ret@host/t?x", "mqtt://me:sec#ret@host:x/t", "mqtts://me:s:ecret@[::1/t"):
         with pytest.raises(UsageError) as caught:
             open_sink(bad)
         for part in ("sec", "ret", "me"):
-            assert part not in str(caught.value).partition(": it looks")[0].partition("'")[2].partition("'")[0]
+            assert part not in str(caught.value).partition(": it must look")[0].partition("'")[2].partition("'")[0]
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_another_ones_file_is_left_as_it_is(tmp_path, kind):
+def test_a_file_of_another_kind_is_left_unchanged(tmp_path, kind):
     path = tmp_path / "notes"
     path.write_bytes(b"my notes, and no line's end")
     with pytest.raises(OutputError) as caught:
         open_sink(f"{kind}:{path}")
-    assert "name another file" in str(caught.value) or "no SQLite file" in str(caught.value)
+    assert "name another file" in str(caught.value) or "not an SQLite file" in str(caught.value)
     assert path.read_bytes() == b"my notes, and no line's end"
 
 
-def test_another_table_is_left_as_it_is(tmp_path):
+def test_a_table_with_other_columns_is_left_unchanged(tmp_path):
     path = tmp_path / "mine.sqlite"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE readings (mine)")
@@ -217,7 +217,7 @@ def test_two_watches_do_not_write_one_file(tmp_path, kind):
 @pytest.mark.parametrize("kind", FILES)
 def test_a_pipe_is_refused_and_does_not_hang(tmp_path, kind):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="no regular file"):
+    with pytest.raises(OutputError, match="not a regular file"):
         open_sink(f"{kind}:{tmp_path / 'pipe'}")
 
 
@@ -226,10 +226,10 @@ def test_a_pipe_is_refused_and_does_not_hang(tmp_path, kind):
 WRITER = """
 import sys
 from edge_runtime.sinks.stdout import StdoutSink
-from edge_runtime.sinks.targets import Settings, open_sink
+from edge_runtime.sinks.targets import SinkSettings, open_sink
 from edge_runtime.types import Event, Reading
 kind, path, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
-sink = open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000, jsonl_keep=1000))
+sink = open_sink(f"{kind}:{path}", SinkSettings(jsonl_bytes=20_000, jsonl_keep=1000))
 while True:
     sink.write(Reading(f"id-{number}", Event.CHANGED, "123", 0.5, 0.0, 0.0, "s", number))
     print(number, flush=True)
@@ -249,7 +249,7 @@ def test_killed_in_the_middle_of_writing_nothing_is_lost_and_no_line_is_broken(t
         os.kill(job.pid, signal.SIGKILL)
         rest, _ = job.communicate()
         said = int(([said, *rest.split("\n")[:-1]])[-1])  # a number may be cut short, its line's end is not
-    open_sink(f"{kind}:{path}", Settings(jsonl_bytes=20_000)).close()  # takes off what a kill cut short
+    open_sink(f"{kind}:{path}", SinkSettings(jsonl_bytes=20_000)).close()  # takes off what a kill cut short
     files = [*sorted(tmp_path.glob("readings.[0-9]*"), key=lambda each: -int(each.suffix[1:])), path]
     numbers = [int(row["frame"]) for file in files for row in read(kind, file)]
     # What was written and not yet said when the kill came is written by the next one, too; SQLite takes it once.
@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_whole_lines_and_goes_on_when_there_is_room(tmp_path,
 
 def test_one_sink_that_fails_does_not_stop_the_others_and_says_so_once(tmp_path):
     said = []
-    sinks = Sinks([f"sqlite:{tmp_path / 'a'}", f"jsonl:{tmp_path / 'b'}"], Settings(say=said.append))
+    sinks = SinkGroup([f"sqlite:{tmp_path / 'a'}", f"jsonl:{tmp_path / 'b'}"], SinkSettings(report=said.append))
     blocker = sqlite3.connect(tmp_path / "a", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     sinks.write(reading(1))
@@ -310,7 +310,7 @@ def test_when_standard_output_is_gone_the_others_have_the_reading_and_are_closed
     os.close(reader)
     with open(writer, "w") as gone:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdout", gone)
-        sinks = Sinks(["stdout", f"jsonl:{tmp_path / 'b'}"])
+        sinks = SinkGroup(["stdout", f"jsonl:{tmp_path / 'b'}"])
         with pytest.raises(BrokenPipeError):
             sinks.write(reading(1))
         sinks.close()
@@ -321,10 +321,10 @@ def test_when_standard_output_is_gone_the_others_have_the_reading_and_are_closed
 
 def test_if_one_cannot_be_opened_none_stays_open(tmp_path):
     with pytest.raises(EdgeDigitsError):
-        Sinks([f"jsonl:{tmp_path / 'a'}", "printer"])
+        SinkGroup([f"jsonl:{tmp_path / 'a'}", "printer"])
     open_sink(f"jsonl:{tmp_path / 'a'}").close()  # its lock is free
     with pytest.raises(UsageError, match="named twice"):
-        Sinks([f"csv:{tmp_path / 'a'}", f"csv:{tmp_path / 'a'}"])
+        SinkGroup([f"csv:{tmp_path / 'a'}", f"csv:{tmp_path / 'a'}"])
 
 
 # What happens to the files while a watch runs: one contract over all sinks
@@ -343,7 +343,7 @@ class Journal:
         if self.keeps:
             self._box = Outbox(self.path, 100, self.said.append)
         else:
-            self._sinks = Sinks([f"{self.kind}:{self.path}"], Settings(say=self.said.append))
+            self._sinks = SinkGroup([f"{self.kind}:{self.path}"], SinkSettings(report=self.said.append))
 
     def write(self, number):
         if self.keeps:
@@ -429,7 +429,7 @@ def check(journal, kept, lost, told):
     assert journal.ids() == [*wanted, "id-99"]
 
 
-def test_a_folder_that_is_removed_costs_what_comes_meanwhile_and_is_told(journal):
+def test_a_removed_folder_is_reported_and_loses_only_readings_meanwhile(journal):
     journal.write(1)
     shutil.rmtree(journal.folder)
     journal.write(2)
@@ -462,7 +462,7 @@ def test_a_file_that_is_moved_away_is_whole_and_a_new_one_is_begun(journal):
     check(journal, [1, 2] if journal.keeps else [2], 0, "")
 
 
-def test_an_earlier_copy_in_the_files_place_is_gone_on_with(journal, tmp_path):
+def test_an_older_copy_put_in_place_of_the_file_is_continued(journal, tmp_path):
     journal.write(1)
     journal.close()
     shutil.copy(journal.path, tmp_path / "copy")
@@ -477,7 +477,7 @@ def test_an_earlier_copy_in_the_files_place_is_gone_on_with(journal, tmp_path):
     assert journal.lost == 0
 
 
-def test_what_takes_the_files_place_and_is_none_of_ours_is_left_alone(journal, tmp_path):
+def test_a_foreign_file_put_in_place_of_ours_is_left_unchanged(journal, tmp_path):
     journal.write(1)
     (tmp_path / "notes").write_text("my notes\n" * 1000)
     os.replace(tmp_path / "notes", journal.path)  # noqa: PTH105
@@ -489,7 +489,7 @@ def test_what_takes_the_files_place_and_is_none_of_ours_is_left_alone(journal, t
     check(journal, [1, 2, 3, 4] if journal.keeps else [4], 0 if journal.keeps else 2, str(journal.path))
 
 
-def test_a_disk_that_is_full_costs_what_comes_meanwhile_and_is_told(journal):
+def test_a_full_disk_is_reported_and_loses_only_readings_meanwhile(journal):
     journal.write(1)
     with full():
         journal.write(2)
@@ -510,7 +510,7 @@ def test_a_file_that_is_moved_away_while_the_disk_is_full_is_begun_whole(journal
 
 
 @pytest.mark.parametrize("journal", ["jsonl", "csv"], indirect=True)
-def test_a_text_that_is_cut_short_in_its_place_is_gone_on_with(journal):
+def test_a_truncated_text_file_is_continued(journal):
     for number in range(1, 6):
         journal.write(number)
     os.truncate(journal.path, 0)
@@ -521,7 +521,7 @@ def test_a_text_that_is_cut_short_in_its_place_is_gone_on_with(journal):
 
 
 @pytest.mark.parametrize("journal", ["sqlite", "outbox"], indirect=True)
-def test_a_database_that_is_overwritten_in_its_place_is_gone_on_with_when_it_is_mended(journal):
+def test_an_overwritten_database_is_continued_after_repair(journal):
     for number in range(1, 6):
         journal.write(number)
     journal.path.write_bytes(b"no database " * 1000)
@@ -544,7 +544,7 @@ def test_a_databases_log_may_be_removed_and_a_kill_loses_nothing(journal, tmp_pa
     check(journal, [1, 2], 0, "")
 
 
-def test_a_folder_that_becomes_read_only_costs_what_comes_meanwhile_and_is_told(journal, tmp_path):
+def test_a_read_only_folder_is_reported_and_loses_only_readings_meanwhile(journal, tmp_path):
     tmp_path.chmod(0o755)
     with open_to_all(tmp_path), ordinary_user(journal.folder, *journal.files()):
         journal.write(1)
@@ -557,7 +557,7 @@ def test_a_folder_that_becomes_read_only_costs_what_comes_meanwhile_and_is_told(
         check(journal, kept, lost, "Permission denied" if journal.kind in ("csv", "jsonl") else "cannot be written")
 
 
-def test_standard_output_on_a_full_disk_costs_what_comes_meanwhile_and_is_told(tmp_path):
+def test_stdout_on_a_full_disk_is_reported_and_loses_only_readings_meanwhile(tmp_path):
     said = []
     with (tmp_path / "out").open("w") as stream:
         sink = StdoutSink(stream, as_json=True)
@@ -573,7 +573,7 @@ def test_standard_output_on_a_full_disk_costs_what_comes_meanwhile_and_is_told(t
     assert said == []
 
 
-def test_standard_output_that_goes_to_a_removed_file_is_told(tmp_path):
+def test_stdout_to_a_removed_file_is_reported(tmp_path):
     with (tmp_path / "out").open("w") as stream:
         sink = StdoutSink(stream)
         sink.write(reading(1))
@@ -621,7 +621,7 @@ def test_without_room_an_earlier_csv_file_stays_as_it_is(tmp_path):
     path = tmp_path / "r.csv"
     text = "id,event,text,confidence,time,age,source,frame\n" + "a,stable,1,0.9,t,0.1,x,7\n" * 100
     path.write_text(text)
-    with full(1000), pytest.raises(OutputError, match="cannot be given the new ones"):
+    with full(1000), pytest.raises(OutputError, match="cannot be converted"):
         open_sink(f"csv:{path}")
     assert path.read_text() == text
     assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
@@ -646,26 +646,26 @@ def test_what_is_put_waits_in_order_until_it_is_removed_over_restarts_too(tmp_pa
     box = Outbox(tmp_path / "new" / "box", 100, print)
     for number in range(5):
         box.put(b"%d" % number)
-    first, second, *_ = box.waiting(0, 10)
+    first, second, *_ = box.peek(0, 10)
     box.remove([first.place, second.place])
     assert len(box) == 3
     box.close()
     box = Outbox(tmp_path / "new" / "box", 100, print)
-    assert [each.payload for each in box.waiting(0, 10)] == [b"2", b"3", b"4"]
-    assert [each.payload for each in box.waiting(box.waiting(0, 1)[0].place, 1)] == [b"3"]
+    assert [each.payload for each in box.peek(0, 10)] == [b"2", b"3", b"4"]
+    assert [each.payload for each in box.peek(box.peek(0, 1)[0].place, 1)] == [b"3"]
     box.close()
 
 
-def test_a_full_outbox_gives_up_the_oldest_and_says_so(tmp_path):
+def test_a_full_outbox_drops_the_oldest_and_reports_it(tmp_path):
     said = []
     box = Outbox(tmp_path / "box", 10, said.append)
     for number in range(15):
         box.put(b"%d" % number)
-    assert [each.payload for each in box.waiting(0, 100)] == [b"%d" % n for n in range(5, 15)]
+    assert [each.payload for each in box.peek(0, 100)] == [b"%d" % n for n in range(5, 15)]
     assert box.dropped == 5
     assert len(said) == 1
-    assert "full with 10 readings: each new one takes the place of the oldest" in said[0]
-    with pytest.raises(OutputError, match="5 readings that waited are lost"):
+    assert "full with 10 readings: each new one replaces the oldest" in said[0]
+    with pytest.raises(OutputError, match="5 waiting readings are lost"):
         box.close()
 
 
@@ -687,7 +687,7 @@ def test_an_outbox_serves_threads(tmp_path):
 
     def take():
         while len(found) < 200:
-            waiting = box.waiting(0, 7)
+            waiting = box.peek(0, 7)
             found.extend(each.payload for each in waiting)
             box.remove([each.place for each in waiting])
 
@@ -712,9 +712,9 @@ _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, most))  # no file grows beyond
 for number in range(MEMORY + 200):
     box.put(b"%d " % number + b"x" * 1000)
-waiting = box.waiting(0, 100_000)
+waiting = box.peek(0, 100_000)
 box.remove([waiting[0].place])  # the disk cannot take it out either
-assert len(box) == len(waiting) - 1 == len(box.waiting(0, 100_000))
+assert len(box) == len(waiting) - 1 == len(box.peek(0, 100_000))
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 time.sleep(1.1)  # it does not try all the time
 box.put(b"last")
@@ -732,9 +732,9 @@ def test_a_full_disk_costs_no_reading_that_memory_has_room_for(tmp_path):
     assert int(count) + int(dropped) == MEMORY + 200 + 1
     assert 0 < int(dropped) < 200
     assert "readings wait in memory" in full
-    assert f"can be written again, and holds what waited in memory; {dropped} were lost" in again
+    assert f"can be written again and contains the readings from memory; {dropped} were lost" in again
     box = Outbox(tmp_path / "box", 1_000_000, print)
-    numbers = [each.payload.split()[0] for each in box.waiting(0, 10_000)]
+    numbers = [each.payload.split()[0] for each in box.peek(0, 10_000)]
     assert len(numbers) == int(count)
     assert numbers[-2:] == [b"%d" % (MEMORY + 199), b"last"]
     box.close()

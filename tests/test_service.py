@@ -1,4 +1,4 @@
-"""The service: what a watch tells systemd, over a real socket, and the files that make it one."""
+"""The service: notifications to systemd over a real socket, and the installed files."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
 from edge_runtime.limits import SELF_TEST_SECONDS
 from edge_runtime.service.install import install
 from edge_runtime.service.notify import Notifier
-from edge_runtime.service.unit import WATCHDOG_SECONDS, unit
+from edge_runtime.service.unit import WATCHDOG_SECONDS, render_unit
 from tests.conftest import ROOT, program
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))
@@ -196,7 +196,7 @@ def test_installing_twice_keeps_the_configuration_and_uninstalling_leaves_nothin
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])
-def test_who_says_no_is_told_that_nothing_was_changed(run_here, tmp_path, answer):
+def test_answering_no_changes_nothing(run_here, tmp_path, answer):
     run_here("service", "install", "--root", tmp_path)
     told = run_here("service", "uninstall", "--root", tmp_path, given=answer, code=1).stderr
     assert told.endswith("nothing was changed\n")
@@ -218,7 +218,7 @@ def test_the_first_configuration_is_one_that_watch_takes(run_here, tmp_path):
 @pytest.mark.parametrize(
     ("text", "code"), [("sorce = '0'", 2), ("source =", 2), ("digits = 5", 2), ("source = 'not-there-yet.mp4'", 1)]
 )
-def test_a_configuration_that_makes_no_sense_is_not_tried_each_second(run_here, tmp_path, text, code):
+def test_a_service_with_an_invalid_configuration_is_not_restarted(run_here, tmp_path, text, code):
     run_here("service", "install", "--root", tmp_path)
     lines = (tmp_path / UNIT).read_text().splitlines()
     (codes,) = (line.partition("=")[2].split() for line in lines if line.startswith("RestartPreventExitStatus="))
@@ -256,7 +256,7 @@ def systemctl(tmp_path, monkeypatch):
     script.write_text(f'#!/bin/sh\necho "$*" >>{calls}\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
-    monkeypatch.setattr("edge_runtime.service.install._runs", lambda root: True)
+    monkeypatch.setattr("edge_runtime.service.install._is_running", lambda root: True)
     return lambda: calls.read_text().splitlines()
 
 
@@ -282,12 +282,12 @@ def test_the_running_service_is_asked_to_accept_what_its_meter_shows(run_here, t
         assert reason in run_here("service", "accept", code=1).stderr
 
 
-def test_what_is_not_there_is_not_renewed(run_here, tmp_path):
-    assert "no service to renew" in run_here("service", "install", "--renew", "--root", tmp_path, code=2).stderr
+def test_a_missing_service_is_not_renewed(run_here, tmp_path):
+    assert "no service is installed" in run_here("service", "install", "--renew", "--root", tmp_path, code=2).stderr
     assert not (tmp_path / "etc").exists()
 
 
-def test_a_renewed_unit_keeps_how_much_it_may_take(run_here, tmp_path):
+def test_a_renewed_unit_keeps_its_memory_limit(run_here, tmp_path):
     for options in (["--memory", "500M"], []):
         run_here("service", "install", "--root", tmp_path, *options)
         assert "MemoryMax=500M\n" in (tmp_path / "etc/systemd/system/edge-digits.service").read_text()
@@ -296,7 +296,7 @@ def test_a_renewed_unit_keeps_how_much_it_may_take(run_here, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"), [("sorce = '0'", "did you mean 'source'?"), ("source =", "is not valid TOML")]
 )
-def test_a_configuration_that_watch_refuses_takes_no_other_ones_place(run_here, tmp_path, text, reason):
+def test_an_invalid_configuration_does_not_replace_the_present_one(run_here, tmp_path, text, reason):
     run_here("service", "install", "--root", tmp_path / "root")
     kept = (tmp_path / "root/etc/edge-digits/watch.toml").read_text()
     (tmp_path / "bad.toml").write_text(text)
@@ -305,18 +305,18 @@ def test_a_configuration_that_watch_refuses_takes_no_other_ones_place(run_here, 
 
 
 @pytest.mark.parametrize("size", ["300", "M", "-5M", "63M", "1T", "300M\nUser=root"])
-def test_a_memory_that_makes_no_sense_is_refused(run_here, tmp_path, size):
+def test_an_invalid_memory_size_is_refused(run_here, tmp_path, size):
     assert "--memory" in run_here("service", "install", "--root", tmp_path, "--memory", size, code=2).stderr
     assert not (tmp_path / "etc").exists()
 
 
-def test_what_cannot_be_read_or_written_is_one_line(run_here, tmp_path):
+def test_files_that_cannot_be_read_or_written_are_reported_in_one_line(run_here, tmp_path):
     run_here("service", "install", "--root", tmp_path, "--config", tmp_path / "none.toml", code=1)
     (tmp_path / "etc").write_text("a file")
     assert "cannot be changed" in run_here("service", "install", "--root", tmp_path, code=1).stderr
 
 
-def test_systemd_finds_the_unit_clean_and_tight(run_here, tmp_path):
+def test_systemd_verifies_the_unit_and_rates_it_secure(run_here, tmp_path):
     analyze = program("systemd")
     run_here("service", "install", "--root", tmp_path)
     verify = subprocess.run(
@@ -342,7 +342,7 @@ def test_systemd_finds_an_environment_whatever_its_name(tmp_path):
     )
     assert (verify.returncode, verify.stderr) == (0, "")
     python = Path("/home/me/5 $ %h/bin/python")
-    lines = unit(python, [python.parent], Path("/c"), Path("/e"), "300M").splitlines()
+    lines = render_unit(python, [python.parent], Path("/c"), Path("/e"), "300M").splitlines()
     shown = next(line.partition("=")[2] for line in lines if line.startswith("BindReadOnlyPaths="))
     started = next(line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
     assert shown == '"/home/me/5 $ %%h/bin"'

@@ -1,4 +1,4 @@
-"""A watch as a whole, in this process: signs of life whatever a frame costs, signals, and what its sinks are told."""
+"""Watch sessions in this process: the watchdog during slow frames, signals, and slow sinks."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from edge_runtime.service.unit import WATCHDOG_SECONDS
 from edge_runtime.sinks.jsonl import JsonLinesSink
 from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.watch import session
-from edge_runtime.watch.worker import Worker
+from edge_runtime.watch.call_thread import CallThread
 
 SCALED = 2.0  # seconds: the watchdog's time here; what is slow is slow in the same ratio
 RATIO = SCALED / WATCHDOG_SECONDS
@@ -27,7 +27,7 @@ FAKE = "fake:digits=123,width=320,height=240,size=40,fps=5"
 
 
 class Systemd:
-    """Listens as systemd does, and notes when it would have killed the watch."""
+    """Listens like systemd, and counts when it would have killed the watch."""
 
     def __init__(self, folder, seconds):
         self.said, self.kills, self._seconds = [], 0, seconds
@@ -88,7 +88,7 @@ def texts(done):
     return [json.loads(line).get("text") for line in done.stdout.splitlines()][:-1]
 
 
-def test_a_frame_that_takes_longer_than_the_watchdogs_time_is_read_and_nobody_is_killed(run_here, systemd, slow):
+def test_a_frame_that_takes_longer_than_the_watchdogs_time_is_read(run_here, systemd, slow):
     found = systemd(SCALED)
     slow(22 * RATIO)  # what a texture once took, beside the real watchdog's ten seconds
     done = run_here("watch", FAKE, "--seconds", "1", "--json", *READ)
@@ -97,26 +97,26 @@ def test_a_frame_that_takes_longer_than_the_watchdogs_time_is_read_and_nobody_is
     assert found.said.count("WATCHDOG=1") > 3
 
 
-def test_a_slow_frame_is_told_with_what_to_do(run_here, slow, monkeypatch):
+def test_a_slow_frame_is_reported_with_advice(run_here, slow, monkeypatch):
     monkeypatch.setattr(session, "SLOW_SECONDS", 0.1)
     slow(0.3)
     said = run_here("watch", FAKE, "--seconds", "1", *READ).stderr
-    assert said.count("warning: reading a frame took 0 s: choose the part with the digits with --roi") == 1
+    assert said.count("warning: reading a frame took 0 s: select the part with the digits with --roi") == 1
 
 
-def test_a_frame_that_is_never_read_is_no_sign_of_life_and_ends_the_watch(run_here, systemd, slow, monkeypatch):
+def test_a_hanging_read_stops_the_watchdog_and_ends_the_watch(run_here, systemd, slow, monkeypatch):
     monkeypatch.setattr(session, "LOOK_SECONDS", 0.5)
     exits = []
     monkeypatch.setattr(watch_terminal.atexit, "register", lambda *call: exits.append(call))
     found = systemd(SCALED)
     slow(4)
     done = run_here("watch", FAKE, *READ, code=1)
-    assert "error: reading a frame has not come to an end in 0 s: it hangs" in done.stderr
+    assert "error: reading a frame has not finished in 0 s: it hangs" in done.stderr
     assert found.said[-1] == "STOPPING=1"
     assert exits == [(os._exit, 1)], "the thread that hangs is not waited for"
 
 
-def test_a_texture_before_the_camera_starves_no_watchdog(run_here, systemd, tmp_path):
+def test_a_texture_does_not_starve_the_watchdog(run_here, systemd, tmp_path):
     """With the real unit's interval: dots, and then a page."""
     random = np.random.default_rng(1)
     dots = (random.random((960, 1280)) < 0.004).astype(np.uint8)
@@ -130,7 +130,7 @@ def test_a_texture_before_the_camera_starves_no_watchdog(run_here, systemd, tmp_
     assert found.said[0] == "READY=1"
 
 
-def test_a_disk_that_takes_long_starves_no_watchdog(run_here, systemd, monkeypatch):
+def test_a_slow_disk_does_not_starve_the_watchdog(run_here, systemd, monkeypatch):
     write = JsonLinesSink.write
 
     def slowly(sink, reading):
@@ -153,26 +153,26 @@ def test_a_signal_ends_a_watch_that_reads_a_slow_frame(run_here, slow, monkeypat
     assert time.monotonic() - began < 4, "it waits for the frame"
 
 
-def test_what_a_meter_shows_is_accepted_when_a_signal_asks_for_it(run_here, monkeypatch):
-    warn = watch_terminal.Screen.warn
+def test_sigusr1_accepts_the_next_stable_text(run_here, monkeypatch):
+    warn = watch_terminal.WatchTerminal.warn
 
     def ask(screen, line):
         warn(screen, line)
         if "less than 456" in line:
             os.kill(os.getpid(), signal.SIGUSR1)
 
-    monkeypatch.setattr(watch_terminal.Screen, "warn", ask)
+    monkeypatch.setattr(watch_terminal.WatchTerminal, "warn", ask)
     plan = "fake:digits=456|123,change=1,fps=10,noise=0,width=320,height=240,size=40"
     done = run_here("watch", plan, "--seconds", "1.9", "--only-upward", "--json", "--state", "s", *READ)
     events = [(json.loads(line)["event"], json.loads(line)["text"]) for line in done.stdout.splitlines()[:-1]]
     assert events == [("stable", "456"), ("changed", "123")]
 
 
-# The worker
+# The call thread
 
 
-def test_a_worker_returns_raises_and_goes_on():
-    worker, calls = Worker(), []
+def test_a_call_thread_returns_and_raises_like_the_call():
+    worker, calls = CallThread(), []
     assert worker.run(lambda: 7, lambda: calls.append(1), 5, "it") == 7
     with pytest.raises(ZeroDivisionError):
         worker.run(lambda: 1 / 0, lambda: calls.append(1), 5, "it")

@@ -22,8 +22,8 @@ from edge_runtime.errors import FileError, InputError, MissingLibraryError, Sour
 from edge_runtime.sources import live, web
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.sources.live import Live, Shot
-from edge_runtime.sources.opened import open_source, without_secrets
-from edge_runtime.sources.pace import paced
+from edge_runtime.sources.opened import hide_secrets, open_source
+from edge_runtime.sources.pace import limit_rate
 from edge_runtime.sources.view import View
 from edge_runtime.types import Box
 from tests.conftest import ROOT, program, skip
@@ -40,7 +40,7 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     fake = Fake(parse_plan(f"digits={DIGITS},move=20"))
     for number in range(50):
-        cv2.imwrite(str(folder / f"{number:05d}.jpg"), fake.picture(fake.started + number / 25, number))
+        cv2.imwrite(str(folder / f"{number:05d}.jpg"), fake.image(fake.started + number / 25, number))
     return folder
 
 
@@ -234,7 +234,7 @@ def test_picamera2_is_used_as_its_documentation_says(tmp_path, monkeypatch):
         some(open_source("picamera2:1"), 1)
 
 
-def test_picamera2_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
+def test_a_missing_picamera2_is_reported_with_advice(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
     with pytest.raises(MissingLibraryError, match="apt install python3-picamera2"):
@@ -242,7 +242,7 @@ def test_picamera2_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["folder", "film"])
-def test_what_is_stored_is_given_whole(kind, pictures, request):
+def test_stored_sources_yield_every_frame(kind, pictures, request):
     source = open_source(str(pictures if kind == "folder" else request.getfixturevalue("film")))
     frames = some(source, 1000)
     assert [frame.number for frame in frames] == list(range(50))
@@ -256,13 +256,13 @@ def test_what_is_stored_is_given_whole(kind, pictures, request):
         assert apart[number] <= min(apart) + 0.1
 
 
-def test_a_reading_of_a_video_tells_where_in_it_it_was(run_here, film):
+def test_a_reading_of_a_video_has_its_position(run_here, film):
     lines = run_here("watch", film, "--json", "--backend", "litert").stdout.splitlines()
     (reading,) = map(json.loads, lines[:-1])
     assert (reading["text"], reading["frame"], reading["position"]) == (DIGITS, 4, 0.16)
 
 
-def test_a_slow_consumer_gets_the_newest_picture(pictures):
+def test_a_slow_consumer_gets_the_newest_frame(pictures):
     with mjpeg(pictures) as (url, _):
         source = open_source(url)
         frames = filter(None, source.frames())
@@ -374,7 +374,7 @@ def test_a_password_opens_a_camera(guarded):
 
 
 @pytest.mark.parametrize("option", ["--json", "--debug"])
-def test_a_password_is_told_nobody(run_here, guarded, option):
+def test_a_password_appears_in_no_message(run_here, guarded, option):
     place = f"127.0.0.1:{guarded.server_port}/cam"
     url = f"http://user:wrong-{SECRET}@{place}?pwd={SECRET}"
     done = run_here("watch", url, option, "--backend", "litert", code=1)
@@ -404,20 +404,20 @@ def test_a_password_is_told_nobody(run_here, guarded, option):
         ("http://u:pw@cam/video.cgi?pwd=pw@pw", "http://..."),
     ],
 )
-def test_addresses_are_told_without_secrets(url, name):
-    assert without_secrets(url) == name
+def test_addresses_are_shown_without_secrets(url, name):
+    assert hide_secrets(url) == name
 
 
 @pytest.mark.parametrize("url", ["rtsp://u:pw/pw@cam:pw/", "rtsp://u:pw@", "rtsp://u:pw@c am/", "rtsp://u@:1/"])
 def test_an_address_without_a_host_is_one_line_that_says_how_to_write_it(url):
     with pytest.raises(UsageError, match=r"write / as %2F, \? as %3F, # as %23 and @ as %40$") as caught:
-        without_secrets(url)
+        hide_secrets(url)
     assert "pw" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
 @pytest.mark.parametrize("login", ["admin:12/{}", "admin:12?{}", "admin:1#{}", "a@b:{}", "u:{0}@x/{0}", "{} x:1/"])
-def test_a_password_that_is_not_encoded_is_told_nowhere_and_how_to_write_it_is(scheme, login, monkeypatch):
+def test_a_password_that_is_not_encoded_is_hidden_and_advice_is_given(scheme, login, monkeypatch):
     monkeypatch.setattr(limits, "OPEN_SECONDS", 0.3)
     url = f"{scheme}://{login.format(SECRET)}@127.0.0.1:9/live"
     source = open_source(url)
@@ -450,23 +450,23 @@ def test_a_password_that_is_not_encoded_is_told_nowhere_and_how_to_write_it_is(s
         ("not/there.mp4", FileError),
     ],
 )
-def test_what_names_no_source_is_refused_at_once(text, error):
+def test_an_unknown_source_is_refused_at_once(text, error):
     with pytest.raises(error) as caught:
         open_source(text)
     assert len(str(caught.value).splitlines()) == 1
     assert SECRET not in str(caught.value)
 
 
-def test_files_that_are_none_are_told_so(tmp_path):
+def test_files_of_a_wrong_kind_are_reported(tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"no film" * 100)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no video that can be decoded"):
+    with pytest.raises(InputError, match="not a video that can be decoded"):
         some(open_source(str(tmp_path / "film.mp4")), 1)
-    with pytest.raises(FileError, match="holds no image"):
+    with pytest.raises(FileError, match="contains no image"):
         some(open_source(str(tmp_path / "empty")), 1)
 
 
-def test_a_picture_that_cannot_be_read_is_told_and_left_out(pictures, tmp_path):
+def test_an_unreadable_image_is_reported_and_skipped(pictures, tmp_path):
     for name in ("00000.jpg", "00002.jpg"):
         (tmp_path / name).write_bytes((pictures / name).read_bytes())
     (tmp_path / "00001.jpg").write_bytes(b"\xff\xd8 broken")
@@ -476,7 +476,7 @@ def test_a_picture_that_cannot_be_read_is_told_and_left_out(pictures, tmp_path):
     assert "00001.jpg" in told[0]
 
 
-def test_a_camera_that_is_not_there_is_an_error_or_waited_for():
+def test_a_missing_camera_is_an_error_or_waited_for():
     def closed():
         raise SourceError("no camera")
 
@@ -489,7 +489,7 @@ def test_a_camera_that_is_not_there_is_an_error_or_waited_for():
     while not told:
         assert next(frames) is None
         assert time.monotonic() < ends
-    assert told[0] == "no camera; trying again in 1.0 s and on"
+    assert told[0] == "no camera; trying again in 1.0 s"
     assert source.close()
 
 
@@ -519,7 +519,7 @@ class Hanging:
         pass
 
 
-def test_what_goes_on_failing_is_told_once(hasty):
+def test_a_repeated_failure_is_reported_once(hasty):
     told, tried = [], []
 
     def opened():
@@ -535,7 +535,7 @@ def test_what_goes_on_failing_is_told_once(hasty):
         next(frames)
         assert time.monotonic() < ends
     assert len(tried) == 6
-    assert told == ["no camera; trying again in 0.1 s and on", "camera is back"]
+    assert told == ["no camera; trying again in 0.1 s", "camera is back"]
     assert source.close()
 
 
@@ -555,7 +555,7 @@ def test_a_camera_that_hangs_is_replaced(hasty):
         if len(cameras) == 3 and len(numbers) > 2:
             break
         assert time.monotonic() < ends
-    assert "camera hangs: opening it anew" in told
+    assert "camera hangs: opening it again" in told
     assert source.hung == 2
     assert not source.close(), "threads that hang are told of"
     for camera in cameras:
@@ -564,7 +564,7 @@ def test_a_camera_that_hangs_is_replaced(hasty):
     assert source.close()
 
 
-def test_a_camera_that_hangs_for_ever_ends_the_watch(hasty, monkeypatch):
+def test_a_camera_that_hangs_forever_ends_the_watch(hasty, monkeypatch):
     monkeypatch.setattr(limits, "HUNG", 3)
     let_go = threading.Event()
     threads = threading.active_count()
@@ -598,7 +598,7 @@ def test_every_fault_heals(fault, monkeypatch):
     assert source.close()
 
 
-def test_an_error_that_nobody_foresaw_is_told_without_what_may_be_a_password():
+def test_an_unexpected_error_is_reported_without_secrets():
     def opened():
         raise RuntimeError(f"no rtsp://user:{SECRET}@camera,\nto be sure")
 
@@ -608,7 +608,7 @@ def test_an_error_that_nobody_foresaw_is_told_without_what_may_be_a_password():
         some(Live("camera", opened), 1)
 
 
-def test_pictures_that_are_too_large_are_refused(film, monkeypatch):
+def test_images_that_are_too_large_are_refused(film, monkeypatch):
     monkeypatch.setattr(limits, "FRAME_PIXELS", 640 * 480 - 1)
     with pytest.raises(TooLargeError, match="640 x 480 pixels"):
         some(open_source(str(film)), 1)
@@ -616,22 +616,22 @@ def test_pictures_that_are_too_large_are_refused(film, monkeypatch):
 
 def test_a_limit_of_frames_a_second_is_kept(pictures):
     began = time.monotonic()
-    frames = [frame for frame in paced(open_source(str(pictures)).frames(), 100) if frame is not None]
+    frames = [frame for frame in limit_rate(open_source(str(pictures)).frames(), 100) if frame is not None]
     assert len(frames) == 50, "a file waits"
     assert time.monotonic() - began >= 0.49
     source = open_source("fake:fps=100")
-    seen = [next(each) for each in [filter(None, paced(source.frames(), 5))] * 4]
+    seen = [next(each) for each in [filter(None, limit_rate(source.frames(), 5))] * 4]
     assert seen[-1].time - seen[0].time >= 0.4
     assert seen[-1].number > 20, "a camera goes on meanwhile"
     source.close()
 
 
-def test_views_cut_and_turn():
+def test_views_crop_and_rotate():
     picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert View().of(picture).tolist() == picture.tolist()
-    assert View(Box(1, 0, 2, 2)).of(picture).tolist() == [[1, 2], [5, 6]]
-    assert View(turn=90).of(picture).tolist() == [[8, 4, 0], [9, 5, 1], [10, 6, 2], [11, 7, 3]]
-    assert View(Box(0, 0, 4, 1), 180).of(picture).tolist() == [[3, 2, 1, 0]]
-    assert View(turn=270).of(picture).tolist() == [[3, 7, 11], [2, 6, 10], [1, 5, 9], [0, 4, 8]]
-    with pytest.raises(UsageError, match="not within the picture, which is 4 x 3"):
-        View(Box(1, 0, 4, 1)).of(picture)
+    assert View().apply(picture).tolist() == picture.tolist()
+    assert View(Box(1, 0, 2, 2)).apply(picture).tolist() == [[1, 2], [5, 6]]
+    assert View(turn=90).apply(picture).tolist() == [[8, 4, 0], [9, 5, 1], [10, 6, 2], [11, 7, 3]]
+    assert View(Box(0, 0, 4, 1), 180).apply(picture).tolist() == [[3, 2, 1, 0]]
+    assert View(turn=270).apply(picture).tolist() == [[3, 7, 11], [2, 6, 10], [1, 5, 9], [0, 4, 8]]
+    with pytest.raises(UsageError, match="not within the image, which is 4 x 3"):
+        View(Box(1, 0, 4, 1)).apply(picture)

@@ -1,4 +1,4 @@
-"""Watching: events of frames with a clock of our own, and the command as a user runs it."""
+"""Watching: events of frames with a simulated clock, and the command."""
 
 import json
 import os
@@ -20,8 +20,9 @@ from edge_runtime.sinks.record import COLUMNS
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Event, Frame, Status
-from edge_runtime.watch.votes import Rules, Votes
-from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.frames import FrameReader
+from edge_runtime.watch.meter import MeterRules
+from edge_runtime.watch.votes import Votes
 from tests.conftest import ROOT
 
 FPS = 10
@@ -33,11 +34,11 @@ def reader():
 
 
 def play(reader, plan, seconds, **options):
-    """Let a watch see a fake camera's pictures at their times, without waiting; returns it and the readings."""
-    fake, watch, readings = Fake(parse_plan(plan)), Watch(reader, "fake", **options), []
+    """Process the images of a fake camera without waiting; returns the frame reader and the readings."""
+    fake, watch, readings = Fake(parse_plan(plan)), FrameReader(reader, "fake", **options), []
     for number in range(round(seconds * FPS)):
         at = fake.started + number / FPS
-        seen = watch.see(Frame(fake.picture(at, number), at, number))
+        seen = watch.process(Frame(fake.image(at, number), at, number))
         if seen.reading:
             readings.append(seen.reading)
     return watch, readings
@@ -47,7 +48,7 @@ def events(readings):
     return [(reading.event.value, reading.text) for reading in readings]
 
 
-def test_a_text_that_stands_is_a_reading(reader):
+def test_a_stable_text_is_a_reading(reader):
     _, (reading,) = play(reader, "digits=20746,move=10", 1.5)
     assert (reading.event, reading.text, reading.source, reading.frame) == (Event.STABLE, "20746", "fake", 4)
     assert 0.9 < reading.confidence <= 1
@@ -65,7 +66,7 @@ def test_readings_change_and_go(reader):
 
 
 @pytest.mark.parametrize("stable", [1, 3, 12])
-def test_how_long_a_text_must_stand_can_be_chosen(reader, stable):
+def test_the_number_of_stable_frames_can_be_set(reader, stable):
     _, readings = play(reader, "digits=63058", 1.5, stable=stable)
     assert [reading.frame for reading in readings] == [stable - 1]
 
@@ -74,7 +75,7 @@ def test_how_long_a_text_must_stand_can_be_chosen(reader, stable):
 def test_a_page_without_digits_gives_no_reading_and_is_not_read(reader, look):
     watch, readings = play(reader, f"digits={look}", 4)
     assert readings == []
-    assert watch.figures.read == 0
+    assert watch.statistics.read == 0
 
 
 def test_darkness_shows_nothing_and_light_brings_the_reading_back(reader):
@@ -91,7 +92,7 @@ def test_a_hand_on_the_page_gives_no_false_reading(reader, move):
 def test_a_hand_on_an_empty_page_gives_no_reading(reader):
     watch, readings = play(reader, "digits=,fault=hand@0.5+2", 3)
     assert readings == []
-    assert watch.figures.read > 5, "it was looked at"
+    assert watch.statistics.read > 5, "it was looked at"
 
 
 def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
@@ -99,15 +100,15 @@ def test_a_hand_that_rests_hides_digits_and_changes_none(reader):
     assert events(readings) == [("stable", "20746")]
 
 
-def test_what_lies_where_some_digits_were_does_not_hold_a_reading_for_ever(reader):
-    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), Watch(reader, "film"), []
-    whole = fake.picture(fake.started, 0)
+def test_an_object_that_covers_digits_does_not_keep_a_reading_forever(reader):
+    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), FrameReader(reader, "film"), []
+    whole = fake.image(fake.started, 0)
     empty = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, np.ones((61, 61), np.uint8))
     page = reader.read(whole, "page")
     (left, top, *_), last = page.digits[0].box, page.digits[2].box
     empty[top - 20 : top + 90, left - 20 : last.x + last.width + 20] = 60
     for number in range(300):  # a minute
-        seen = watch.see(Frame(whole if number < 8 else empty, number / 5, number))
+        seen = watch.process(Frame(whole if number < 8 else empty, number / 5, number))
         readings += [seen.reading] if seen.reading else []
     assert events(readings) == [("stable", "20746"), ("gone", "")]
 
@@ -119,8 +120,8 @@ def test_light_that_comes_and_goes_changes_no_reading(reader):
 
 def test_an_unchanged_page_is_read_as_often_as_it_takes_and_no_more(reader):
     watch, _ = play(reader, "digits=20746", 30)
-    assert watch.figures.frames == 300
-    assert 5 <= watch.figures.read <= 15, "ten times at first, and once in ten seconds"
+    assert watch.statistics.frames == 300
+    assert 5 <= watch.statistics.read <= 15, "ten times at first, and once in ten seconds"
 
 
 def test_one_digit_that_becomes_another_is_a_change(reader):
@@ -130,25 +131,25 @@ def test_one_digit_that_becomes_another_is_a_change(reader):
 
 
 def test_frames_of_any_size_may_come(reader):
-    watch = Watch(reader, "film")
+    watch = FrameReader(reader, "film")
     sizes = [(640, 480), (641, 480), (1, 1), (3, 900), (320, 240), (639, 481), (2, 2), (640, 480)]
     random = np.random.default_rng(1)
     for number, (width, height) in enumerate(sizes):
         picture = random.integers(0, 256, (height, width)).astype(np.uint8) // 64 + 150
-        assert watch.see(Frame(picture, number / FPS, number)).reading is None
+        assert watch.process(Frame(picture, number / FPS, number)).reading is None
 
 
 def moved(picture, x):
-    """A picture that is moved to the right, with its paper's edge drawn out."""
+    """An image shifted to the right, with its left edge repeated."""
     shift = np.float32([[1, 0, x], [0, 1, 0]])
     return cv2.warpAffine(picture, shift, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
 def test_a_page_that_is_drawn_in_slowly_is_read_when_all_of_it_is_there(reader):
-    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), Watch(reader, "film"), []
-    whole = fake.picture(fake.started, 0)
+    fake, watch, readings = Fake(parse_plan("digits=20746,noise=0")), FrameReader(reader, "film"), []
+    whole = fake.image(fake.started, 0)
     for number, x in enumerate([*range(-400, 0, 16), *[0] * 10]):
-        seen = watch.see(Frame(moved(whole, x), number / FPS, number))
+        seen = watch.process(Frame(moved(whole, x), number / FPS, number))
         readings += [seen.reading] if seen.reading else []
     assert events(readings) == [("stable", "20746")]
 
@@ -157,9 +158,9 @@ def test_frames_that_are_misread_are_outvoted():
     class Flickering(Reader):
         frames = 0
 
-        def decide(self, found):
+        def decided(self, found):
             self.frames += 1
-            page = super().decide(found)
+            page = super().decided(found)
             if self.frames % 3 or not page.digits:
                 return page
             wrong = page.digits[2]._replace(label=(page.digits[2].label + 1) % 10, confidence=0.8)
@@ -172,10 +173,10 @@ def test_frames_that_are_misread_are_outvoted():
     assert events(readings) == [("stable", "20746")]
 
 
-def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
+def test_a_text_with_an_ambiguous_digit_is_no_reading():
     class Doubting(Reader):
-        def decide(self, found):
-            page = super().decide(found)
+        def decided(self, found):
+            page = super().decided(found)
             if not page.digits:
                 return page
             unclear = page.digits[2]._replace(status=Status.REJECTED, reason="low-confidence", confidence=0.5)
@@ -187,20 +188,20 @@ def test_a_text_that_lacks_a_digit_nobody_can_tell_is_no_reading():
 
 
 @pytest.mark.parametrize("side", ["right", "left", "top", "bottom"])
-def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
+def test_a_digit_at_the_edge_of_the_region_is_reported(reader, side):
     fake = Fake(parse_plan("digits=20746"))
-    boxes = [digit.box for digit in reader.read(fake.picture(fake.started, 0), "page").digits]
+    boxes = [digit.box for digit in reader.read(fake.image(fake.started, 0), "page").digits]
     part = {
         "right": np.s_[:, : boxes[-1].x + boxes[-1].width // 2],
         "left": np.s_[:, boxes[0].x + boxes[0].width // 2 :],
         "top": np.s_[min(box.y for box in boxes) + 5 :],
         "bottom": np.s_[: max(box.y + box.height for box in boxes) - 5],
     }[side]
-    watch = Watch(reader, "fake")
+    watch = FrameReader(reader, "fake")
     for number in range(20):
-        picture = np.ascontiguousarray(fake.picture(fake.started, number)[part])
-        assert watch.see(Frame(picture, number / FPS, number)).reading is None
-    assert watch.votes.problem == "a digit touches the edge of the picture: make --roi larger, or move the camera"
+        picture = np.ascontiguousarray(fake.image(fake.started, number)[part])
+        assert watch.process(Frame(picture, number / FPS, number)).reading is None
+    assert watch.votes.problem == "a digit touches the edge of the image: make --roi larger, or move the camera"
     assert watch.votes.refused == 1
 
 
@@ -209,27 +210,27 @@ def test_a_digit_that_touches_the_edge_of_the_region_is_told(reader, side):
     [(side, share) for side in ("right", "left") for share in (0.3, 0.4, 0.5, 0.6, 0.75, 0.9)],
 )
 @pytest.mark.parametrize("text", ["12345", "50217"])
-def test_no_part_of_a_digit_that_the_region_leaves_is_overlooked(reader, text, side, share):
+def test_a_digit_cut_off_by_the_region_is_detected(reader, text, side, share):
     page = draw_page([text], (640, 300), 70, 4)
-    boxes = [digit.box for digit in reader.read(page.image, "page").digits]
+    boxes = [digit.box for digit in reader.read(page.picture, "page").digits]
     last, first = boxes[-1], boxes[0]
     part = {
         "right": np.s_[:, : int(last.x + share * last.width)],
         "left": np.s_[:, int(first.x + first.width - share * first.width) :],
     }[side]
-    gray = cv2.cvtColor(page.image, cv2.COLOR_BGR2GRAY)[part]
-    watch = Watch(reader, "fake")
+    gray = cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[part]
+    watch = FrameReader(reader, "fake")
     for number in range(20):
-        assert watch.see(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
-    assert "touches the edge of the picture" in watch.votes.problem
+        assert watch.process(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
+    assert "touches the edge of the image" in watch.votes.problem
 
 
-def test_what_the_edge_cuts_off_beside_all_digits_is_no_digit(reader):
+def test_other_marks_at_the_edge_are_no_digits(reader):
     page = draw_page(["12345"], (640, 300), 70, 4)
-    last = reader.read(page.image, "page").digits[-1].box
-    gray = np.ascontiguousarray(cv2.cvtColor(page.image, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
-    watch = Watch(reader, "fake", rules=Rules(digits=4))
-    readings = [watch.see(Frame(gray, number / FPS, number)).reading for number in range(20)]
+    last = reader.read(page.picture, "page").digits[-1].box
+    gray = np.ascontiguousarray(cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
+    watch = FrameReader(reader, "fake", rules=MeterRules(digits=4))
+    readings = [watch.process(Frame(gray, number / FPS, number)).reading for number in range(20)]
     assert [reading.text for reading in readings if reading] == ["1234"]
 
 
@@ -242,7 +243,7 @@ def test_flicker_is_no_change():
     assert take(votes, ["1"] * 3) == ["stable"]
     assert take(votes, ["7", "7", "1", "7", "", "7", "1", "", ""]) == []
     assert votes.text == "1"
-    votes.pass_over()
+    votes.skip_frame()
     assert take(votes, ["", ""]) == [], "a frame that says nothing lets what was counted be forgotten"
     assert take(votes, [""]) == ["gone"]
 
@@ -250,15 +251,15 @@ def test_flicker_is_no_change():
 @pytest.mark.parametrize(
     ("rules", "shown", "readings"),
     [
-        (Rules(), ["005", "3", "12"], ["005", "3", "12"]),
-        (Rules(digits=3), ["005", "3", "012"], ["005", "012"]),
-        (Rules(only_upward=True), ["5", "3", "5", "12"], ["5", "12"]),
-        (Rules(largest_step=3), ["5", "9", "8", "12", "10"], ["5", "8", "10"]),
-        (Rules(only_upward=True), ["5", "", "3", "6"], ["5", "", "6"]),
-        (Rules(only_upward=True), ["1\n05", "1\n04", "1\n06"], ["1\n05", "1\n06"]),
+        (MeterRules(), ["005", "3", "12"], ["005", "3", "12"]),
+        (MeterRules(digits=3), ["005", "3", "012"], ["005", "012"]),
+        (MeterRules(only_upward=True), ["5", "3", "5", "12"], ["5", "12"]),
+        (MeterRules(largest_step=3), ["5", "9", "8", "12", "10"], ["5", "8", "10"]),
+        (MeterRules(only_upward=True), ["5", "", "3", "6"], ["5", "", "6"]),
+        (MeterRules(only_upward=True), ["1\n05", "1\n04", "1\n06"], ["1\n05", "1\n06"]),
     ],
 )
-def test_what_breaks_a_meters_rule_is_no_reading(rules, shown, readings):
+def test_a_text_that_breaks_a_rule_is_no_reading(rules, shown, readings):
     votes, told = Votes(2, rules), []
     for text in shown:
         for _ in range(4):
@@ -275,11 +276,11 @@ LITERT = ("--backend", "litert")
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """A folder of pictures: a page that is shown, and then an empty one."""
+    """A folder of images: a page with digits, and then a blank one."""
     folder = tmp_path_factory.mktemp("film")
     fake = Fake(parse_plan("digits=20746|,change=1"))
     for number in range(20):
-        cv2.imwrite(str(folder / f"{number:03d}.png"), fake.picture(fake.started + number / 10, number))
+        cv2.imwrite(str(folder / f"{number:03d}.png"), fake.image(fake.started + number / 10, number))
     return folder
 
 
@@ -294,7 +295,7 @@ def test_watch_prints_readings_and_a_summary(run_here, film):
     assert "frames/s" not in done.stderr, "no status line where there is no terminal"
 
 
-def test_watch_tells_everything_as_json(run_here, film):
+def test_watch_prints_readings_and_a_summary_as_json(run_here, film):
     *readings, last = map(json.loads, run_here("watch", *LITERT, film, "--json").stdout.splitlines())
     assert [reading["event"] for reading in readings] == ["stable", "gone"]
     assert set(readings[0]) == set(COLUMNS)
@@ -305,7 +306,7 @@ def test_watch_tells_everything_as_json(run_here, film):
     assert summary["read"] < 20
 
 
-def test_watch_tells_how_it_goes_on_a_terminal():
+def test_watch_shows_a_status_line_on_a_terminal():
     terminal, ours = pty.openpty()
     command = [
         sys.executable,
@@ -328,7 +329,7 @@ def test_watch_tells_how_it_goes_on_a_terminal():
     assert re.search(rb"\r[\d.]+ frames/s, [\d,]+ dropped, capture to reading p50 \d+ p90 \d+ p99 \d+ ms  20746", told)
 
 
-def test_watch_looks_at_a_part_and_turns_it(run_here, film, tmp_path):
+def test_watch_crops_and_rotates_the_image(run_here, film, tmp_path):
     (tmp_path / "turned").mkdir()
     for path in sorted(film.iterdir())[:8]:
         upright = cv2.imread(str(path), 0)
@@ -337,10 +338,10 @@ def test_watch_looks_at_a_part_and_turns_it(run_here, film, tmp_path):
     done = run_here("watch", *LITERT, "turned", "--rotate", "270", "--roi", "0,100,480,640")
     assert "stable  20746" in done.stdout
     done = run_here("watch", *LITERT, "turned", "--roi", "0,100,481,640", code=2)
-    assert done.stderr.splitlines()[-1] == "error: --roi 0,100,481,640 is not within the picture, which is 480 x 740"
+    assert done.stderr.splitlines()[-1] == "error: --roi 0,100,481,640 is not within the image, which is 480 x 740"
 
 
-def test_watch_tells_of_a_broken_rule(run_here, film):
+def test_watch_reports_a_broken_rule(run_here, film):
     done = run_here("watch", *LITERT, film, "--digits", "4")
     assert "stable" not in done.stdout
     assert "warning: no reading: 5 digits, not 4" in done.stderr
@@ -350,13 +351,13 @@ def test_watch_tells_of_a_broken_rule(run_here, film):
     ("arguments", "code", "line"),
     [
         (["nothing.mp4"], 1, "error: there is no file or folder nothing.mp4"),
-        (["camera"], 2, "error: 'camera' names no source"),
+        (["camera"], 2, "error: 'camera' is not a source"),
         (["999"], 1, "error: /dev/video999 cannot be opened"),
-        (["fake:", "--roi", "1,2,3"], 2, "error: --roi is X,Y,WIDTH,HEIGHT in pixels, not '1,2,3'"),
-        (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y are 0 and up"),
+        (["fake:", "--roi", "1,2,3"], 2, "error: --roi must be X,Y,WIDTH,HEIGHT in pixels, not '1,2,3'"),
+        (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y must be at least 0"),
     ],
 )
-def test_watch_says_what_is_wrong(run_here, arguments, code, line):
+def test_watch_reports_errors_in_one_line(run_here, arguments, code, line):
     assert line in run_here("watch", *LITERT, *arguments, code=code).stderr
 
 
@@ -376,7 +377,7 @@ def test_a_source_may_come_from_the_environment(film):
     ("number", "code", "fault"),
     [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, ""), (signal.SIGTERM, 143, ",fault=stall@1+600")],
 )
-def test_watch_ends_when_it_is_asked_to(number, code, fault):
+def test_signals_end_a_watch(number, code, fault):
     command = [sys.executable, "-m", "edge_runtime", "watch", f"fake:digits=20746{fault}", "--json", *LITERT]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         reading = json.loads(process.stdout.readline())
@@ -391,7 +392,7 @@ def test_watch_ends_when_it_is_asked_to(number, code, fault):
     assert "Traceback" not in errors
 
 
-def test_a_watch_whose_reader_has_gone_ends(film):
+def test_a_watch_ends_when_the_reader_of_its_pipe_has_closed_it(film):
     films = "'fake:digits=20746|63058,change=1,fps=10'"
     command = f"{shlex.quote(sys.executable)} -m edge_runtime watch --backend litert {films} | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
@@ -399,7 +400,7 @@ def test_a_watch_whose_reader_has_gone_ends(film):
     assert "Traceback" not in done.stderr
 
 
-def test_watch_lives_through_whatever_befalls_a_camera():
+def test_a_watch_survives_every_fault_of_a_camera():
     faults = "fault=eof@1.2+0.2,fault=raise@2.8+0.2,fault=disconnect@4.6+0.2"
     source = f"fake:digits=20746|63058|91327|58204,change=2,fps=10,{faults}"
     command = [sys.executable, "-m", "edge_runtime", "watch", source, "--json", *LITERT]

@@ -1,4 +1,4 @@
-"""`edge-digits watch` with its sinks and its configuration, in processes of its own."""
+"""`edge-digits watch` with sinks and configuration files, in separate processes."""
 
 import contextlib
 import csv
@@ -28,7 +28,7 @@ QUICK = ("--stable", 2, "--backend", "litert")  # frames; nothing that need be t
 
 @pytest.fixture
 def start(tmp_path):
-    """Start a watch in an empty folder; what still runs is killed."""
+    """Start a watch in an empty folder; it is killed at the end of the test."""
     jobs = []
 
     def start_(*arguments, **environment):
@@ -46,7 +46,7 @@ def start(tmp_path):
 
 
 def end(job, how=signal.SIGTERM):
-    """End a watch; returns its exit code, what it printed and what it said."""
+    """End a watch; returns its exit code, standard output and standard error."""
     job.send_signal(how)
     # The promise is two seconds; this machine may do other things, too.
     printed, said = job.communicate(timeout=15)
@@ -69,7 +69,7 @@ def test_every_sink_gets_every_reading(run_here, tmp_path):
     assert list((tmp_path / "hard" / "frames").glob("*.jpg"))
 
 
-def test_everything_may_stand_in_a_file(run_here, tmp_path):
+def test_all_options_can_be_set_in_a_file(run_here, tmp_path):
     (tmp_path / "watch.toml").write_text(
         f'source = "{TWO}"\nto = ["csv:r.csv"]\nseconds = 1.5\ndigits = 3\nstable = 2\nbackend = "litert"\n'
     )
@@ -82,12 +82,12 @@ def test_everything_may_stand_in_a_file(run_here, tmp_path):
     ("text", "reason"),
     [
         ("stabel = 3", "there is no option 'stabel': did you mean 'stable'?"),
-        ("stable = 'x'", "stable: a text is no whole number"),
-        ("to = 'printer'", "no sink 'printer'; there are stdout, jsonl:FILE"),
-        ("to = 'mqtt://me:s3cret@broker'", "'mqtt://broker' has no topic"),
+        ("stable = 'x'", "stable: a text is not a whole number"),
+        ("to = 'printer'", "unknown sink 'printer': use stdout, jsonl:FILE"),
+        ("to = 'mqtt://me:s3cret@broker'", "'mqtt://broker' has no valid topic"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_one_line(run_here, tmp_path, text, reason):
+def test_errors_in_the_file_are_reported_in_one_line(run_here, tmp_path, text, reason):
     (tmp_path / "watch.toml").write_text(text)
     said = run_here("watch", "fake:", "--config", "watch.toml", code=2).stderr
     assert reason in said
@@ -121,7 +121,7 @@ def test_a_signal_ends_it_soon_with_all_readings_kept_though_the_broker_is_away(
     assert "s3cret" not in said
 
 
-def test_it_obeys_commands_of_the_broker(start, tmp_path):
+def test_commands_from_the_broker_are_executed(start, tmp_path):
     broker = Mosquitto(tmp_path / "broker")
     listener = Listener(broker.port)
     job = start(TWO, "--to", f"mqtt://127.0.0.1:{broker.port}/m", "--pictures", *QUICK)
@@ -145,7 +145,7 @@ def test_it_obeys_commands_of_the_broker(start, tmp_path):
     broker.stop()
 
 
-def test_a_folder_that_is_removed_while_a_watch_runs_is_told_and_ends_in_failure(start, tmp_path):
+def test_a_folder_removed_during_a_watch_is_reported_and_gives_exit_code_1(start, tmp_path):
     (tmp_path / "data").mkdir()
     targets = [f"{kind}:data/r.{kind}" for kind in ("sqlite", "csv", "jsonl")]
     to = [word for target in [*targets, "jsonl:r.jsonl"] for word in ("--to", target)]
@@ -159,7 +159,7 @@ def test_a_folder_that_is_removed_while_a_watch_runs_is_told_and_ends_in_failure
     assert job.returncode == 1
     for target in targets:
         assert f"error: {target.partition(':')[2]} cannot be written: " in said
-        assert f"{target} works again; 1 readings were lost there" in said
+        assert f"{target} works again; 1 readings were lost" in said
         assert f"error: 1 readings were lost at {target}" in said
     third = json.loads(path.read_text().splitlines()[2])
     with contextlib.closing(sqlite3.connect(tmp_path / "data" / "r.sqlite")) as connection:
@@ -167,7 +167,7 @@ def test_a_folder_that_is_removed_while_a_watch_runs_is_told_and_ends_in_failure
     assert third["id"] in (tmp_path / "data" / "r.csv").read_text()
 
 
-def test_a_broker_is_told_that_the_camera_is_away_and_that_a_reading_is_refused(start, tmp_path):
+def test_the_broker_gets_the_state_of_the_camera_and_refused_readings(start, tmp_path):
     broker = Mosquitto(tmp_path / "broker")
     listener = Listener(broker.port)
     plan = "fake:digits=456|123,change=1,fps=10,fault=disconnect@2+60"
@@ -194,7 +194,7 @@ def test_a_broker_is_told_that_the_camera_is_away_and_that_a_reading_is_refused(
 PAGE = (ROOT / "docs" / "reference" / "watch.md").read_text(encoding="utf-8")
 
 
-def test_the_example_of_a_configuration_is_one(tmp_path):
+def test_the_example_configuration_is_valid(tmp_path):
     (tmp_path / "watch.toml").write_text(PAGE.partition("```toml\n")[2].partition("```")[0])
     found = watch.make_context("watch", ["--config", str(tmp_path / "watch.toml")]).params
     assert found["source"] == "/dev/video0"
@@ -202,7 +202,7 @@ def test_the_example_of_a_configuration_is_one(tmp_path):
     assert found["save_hard"] == Path("/var/lib/meter/hard")
 
 
-def test_the_page_names_what_a_reading_holds_and_every_option_of_the_sinks():
+def test_the_page_documents_all_fields_of_a_reading_and_all_sink_options():
     assert tuple(re.findall(r"^\| `(\w+)` \| (?:text|number|whole number) \|", PAGE, re.MULTILINE)) == COLUMNS
     assert tuple(json.loads(PAGE.partition("```json\n")[2].partition("```")[0])) == COLUMNS
     names = {name for each in watch.params for name in each.opts if name.startswith("--")}

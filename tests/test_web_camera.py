@@ -132,7 +132,7 @@ def test_streams_are_read_as_cameras_send_them(serve, kind, chunked):
     opened.close()
 
 
-def test_a_picture_a_request_is_a_camera_without_warnings(serve):
+def test_a_snapshot_address_is_a_camera_without_warnings(serve):
     numbers = iter(range(1000))
 
     def answer(request):
@@ -150,12 +150,12 @@ def test_a_picture_a_request_is_a_camera_without_warnings(serve):
 
 
 @pytest.mark.parametrize("kind", [b"application/octet-stream", b"image/png", None])
-def test_what_a_server_says_of_a_picture_does_not_matter(serve, kind):
+def test_the_content_type_of_an_image_is_ignored(serve, kind):
     head = OK + (b"Content-Type: " + kind + b"\r\n" if kind else b"") + b"\r\n"
     assert shades(camera(f"http://{serve(head + PICTURES[1]).place}/"), 3) == [20, 20, 20]
 
 
-def test_pictures_are_asked_for_no_more_often_than_they_are_wanted(serve, monkeypatch):
+def test_images_are_requested_no_more_often_than_needed(serve, monkeypatch):
     monkeypatch.setattr(web, "PAUSE_SECONDS", (0.1, 0.3))
     began, server = time.monotonic(), serve(OK + b"\r\n" + PICTURES[0])
     opened = web.WebCamera(f"http://{server.place}/", "camera", fps=0.01)
@@ -214,7 +214,7 @@ ZEROS = bytes(1 << 16)
         (endless(b"HTTP/1.1 500 No\r\n\r\n", ZEROS), "answers with status 500"),
     ],
 )
-def test_what_has_no_bounds_is_refused_at_its_header(serve, answer, reason):
+def test_oversized_parts_are_refused_at_their_header(serve, answer, reason):
     server = serve(answer)
     with pytest.raises(SourceError, match=f"^camera cannot be opened: it {reason}"):
         camera(f"http://u:{SECRET}@{server.place}/")
@@ -230,7 +230,7 @@ def test_what_has_no_bounds_is_refused_at_its_header(serve, answer, reason):
         (endless(MJPEG + b"--frame\r\n\r\n", b"--" * 1000), "announces an image"),
     ],
 )
-def test_what_never_ends_is_refused_when_it_is_too_much(serve, monkeypatch, answer, reason):
+def test_endless_bodies_are_refused_at_the_limit(serve, monkeypatch, answer, reason):
     monkeypatch.setattr(limits, "FILE_BYTES", 1 << 20)
     monkeypatch.setattr(limits, "OPEN_SECONDS", PATIENCE)
     server = serve(answer)
@@ -269,7 +269,7 @@ def test_a_stream_that_falls_silent_fails(serve):
     stop.set()
 
 
-def test_one_broken_picture_costs_that_picture_and_is_told(serve):
+def test_a_broken_image_is_skipped_and_reported(serve):
     broken = [b"", b"no picture", PICTURES[1][:-20], PICTURES[1][:100]]
     body = b"".join(map(part, [PICTURES[0], *broken, PICTURES[3]]))
     opened = camera(f"http://{serve(MJPEG + body).place}/")
@@ -298,20 +298,20 @@ def test_one_broken_picture_costs_that_picture_and_is_told(serve):
     stop.set()
 
 
-def test_a_camera_that_sends_nothing_but_broken_pictures_has_failed(serve, monkeypatch):
+def test_a_camera_that_sends_only_broken_images_has_failed(serve, monkeypatch):
     monkeypatch.setattr(limits, "READ_SECONDS", 0.2)
     told = []
     source = open_source(f"http://{serve(endless(MJPEG + part(PICTURES[0]), part(b'no picture'))).place}/", told.append)
     frames = source.frames()
     ends = time.monotonic() + PATIENCE
-    while not any("sends nothing that can be decoded" in line for line in told):
+    while not any("sends no image that can be decoded" in line for line in told):
         next(frames)
         assert time.monotonic() < ends
     source.close()
 
 
 @pytest.mark.parametrize("data", [b"", OK, b"SSH-2.0-OpenSSH\r\n", OK + b"\r\n", MJPEG, MJPEG + b"--frame--\r\n"])
-def test_a_server_that_is_no_camera_is_told_so(serve, data):
+def test_a_server_that_is_not_a_camera_is_reported(serve, data):
     with pytest.raises(SourceError, match=r"^camera cannot be opened: "):
         camera(f"http://{serve(data).place}/")
 
@@ -360,7 +360,7 @@ def test_a_digest_is_sent_when_it_is_asked_for(serve, qop):
 
 
 @pytest.mark.parametrize("challenge", ["Bearer", 'Digest realm="c", nonce="n", algorithm=SHA-512-256', "Digest", ""])
-def test_a_login_that_is_not_known_is_one_line(serve, challenge):
+def test_a_refused_login_is_reported_in_one_line(serve, challenge):
     server = serve(f"HTTP/1.1 401 No\r\nWWW-Authenticate: {challenge}\r\n\r\n".encode())
     with pytest.raises(SourceError, match=r"^camera cannot be opened: it [a-zA-Z0-9 ()]+$"):
         camera(f"http://user:{SECRET}@{server.place}/")
@@ -392,7 +392,7 @@ def test_a_redirect_to_nowhere_is_one_line(serve, target):
     assert server.sent < 64 << 20
 
 
-def test_what_is_not_there_is_told(serve):
+def test_missing_addresses_are_reported(serve):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(SourceError, match="camera cannot be opened: Connection refused"):

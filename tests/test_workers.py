@@ -1,4 +1,4 @@
-"""Worker processes die, hang and raise; the results of all other items come in order all the same."""
+"""Worker processes: crashes, hangs and exceptions affect only their own item."""
 
 import os
 import signal
@@ -89,7 +89,7 @@ def test_what_an_item_raises_costs_that_item():
 
 
 @pytest.mark.parametrize("size", [1, 7])
-def test_a_process_that_somebody_kills_costs_nothing(tmp_path, size):
+def test_a_killed_process_loses_nothing(tmp_path, size):
     once = {number: tmp_path / str(number) for number in (0, 20, 99)}
     results = run(Square(once=once), size=size)
     assert results == [(number**2, "") for number in range(100)]
@@ -107,12 +107,12 @@ def test_many_jobs_start_no_more_processes_than_there_is_work():
         assert len(workers._workers) <= 2
 
 
-def test_an_interpreter_that_ends_its_process_is_no_endless_loop():
+def test_a_backend_that_crashes_its_process_is_an_error():
     with pytest.raises(BackendError, match=r"exit code -6.*another --backend"):
         run(Square(fail="start"))
 
 
-def test_chunks_are_asked_for_only_a_few_ahead():
+def test_chunks_are_requested_only_a_few_ahead():
     asked = []
 
     def slowly():

@@ -7,7 +7,7 @@ import cv2
 
 from benchmarks.camera.scenes import film, scene
 from edge_runtime import Classifier, Reader
-from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.frames import FrameReader
 
 
 def measure(classifier: Classifier, films: int, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -21,10 +21,10 @@ def measure(classifier: Classifier, films: int, tell: Callable[[str], None]) -> 
     for seed in range(films):
         if seed % 10 == 0:
             tell(f"film {seed} of {films}")
-        of, watch, read = scene(seed), Watch(reader, "film"), False
+        of, watch, read = scene(seed), FrameReader(reader, "film"), False
         for shown in film(of):
             frames += 1
-            reading = watch.see(shown.frame).reading
+            reading = watch.process(shown.frame).reading
             if reading is None or not reading.text:
                 continue
             false += shown.text == ""

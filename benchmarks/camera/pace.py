@@ -15,7 +15,7 @@ import cv2
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.sources.opened import open_source
-from edge_runtime.watch.watching import Watch
+from edge_runtime.watch.frames import FrameReader
 
 FRAMES = 80
 FIRST = 15  # frames that are not counted: a still page is read until it is stable
@@ -80,7 +80,7 @@ def _film(folder: Path, plan: str) -> Path:
     folder.mkdir()
     fake = Fake(parse_plan(plan))
     for number in range(FRAMES):
-        cv2.imwrite(str(folder / f"{number:04d}.jpg"), fake.picture(fake.started + number / 30, number))
+        cv2.imwrite(str(folder / f"{number:04d}.jpg"), fake.image(fake.started + number / 30, number))
     return folder
 
 
@@ -94,11 +94,11 @@ def _bare(folder: Path, reader: Reader) -> float:
 
 def _watch(folder: Path, reader: Reader) -> float:
     source = open_source(str(folder))
-    watch = Watch(reader, source.name)
+    watch = FrameReader(reader, source.name)
     began = 0.0
     for frame in source.frames():
         if frame is not None:
-            watch.see(frame)
+            watch.process(frame)
             if frame.number == FIRST - 1:
                 began = time.process_time()
     source.close()

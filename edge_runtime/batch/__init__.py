@@ -1,1 +1,1 @@
-"""`batch-classify` as a library: files to rows, in several processes, resumable."""
+"""Batch jobs: read many files in several processes into one output file, resumable."""

@@ -1,4 +1,4 @@
-"""A confusion matrix as a picture, drawn with OpenCV: a device has no plotting library."""
+"""An image of a confusion matrix, drawn with OpenCV because devices have no plotting library."""
 
 import cv2
 import numpy as np
@@ -13,33 +13,33 @@ INK, FAINT, RIGHT, WRONG = (40, 40, 40), (225, 225, 225), (150, 180, 60), (80, 8
 def confusion_png(confusion: NDArray[np.int64], title: str) -> bytes:
     """Draw counts as coloured cells and return PNG bytes.
 
-    confusion: int64 (10, 11), true digit by label, the last column for no label. Right ones are green, wrong ones red,
-    the stronger the larger their share of the true digit.
+    confusion: int64 (10, 11), true digit by label, the last column for no label. Correct labels are green, wrong ones
+    red; the colour is stronger for a larger share of the true digit.
     """
     rows, columns = confusion.shape
-    picture = np.full((EDGE + rows * CELL + 20, EDGE + columns * CELL + 20, 3), 255, np.uint8)
-    _text(picture, title, (EDGE, 28), 0.6)
-    _text(picture, "label read", (EDGE, 54), 0.5)
-    _text(picture, "true", (20, 54), 0.5)
+    image = np.full((EDGE + rows * CELL + 20, EDGE + columns * CELL + 20, 3), 255, np.uint8)
+    _text(image, title, (EDGE, 28), 0.6)
+    _text(image, "label read", (EDGE, 54), 0.5)
+    _text(image, "true", (20, 54), 0.5)
     for column in range(columns):
-        _text(picture, str(column) if column < 10 else "none", (EDGE + column * CELL + 16, EDGE - 10), 0.6)
+        _text(image, str(column) if column < 10 else "none", (EDGE + column * CELL + 16, EDGE - 10), 0.6)
     for row in range(rows):
         top = EDGE + row * CELL
-        _text(picture, str(row), (48, top + 40), 0.7)
+        _text(image, str(row), (48, top + 40), 0.7)
         total = max(1, int(confusion[row].sum()))
         for column in range(columns):
             left, count = EDGE + column * CELL, int(confusion[row, column])
-            # A single mistake must be seen: the colour begins at a fifth of its strength.
+            # Even a single mistake must be visible: at least a fifth of the full colour.
             strength = 0.2 + 0.8 * count / total if count else 0.0
             colour = np.array(RIGHT if row == column else WRONG)
             fill = (255 - strength * (255 - colour)).tolist()
-            cv2.rectangle(picture, (left, top), (left + CELL - 2, top + CELL - 2), fill, cv2.FILLED)
-            cv2.rectangle(picture, (left, top), (left + CELL - 2, top + CELL - 2), FAINT, 1)
+            cv2.rectangle(image, (left, top), (left + CELL - 2, top + CELL - 2), fill, cv2.FILLED)
+            cv2.rectangle(image, (left, top), (left + CELL - 2, top + CELL - 2), FAINT, 1)
             if count:
                 text = f"{count}" if count < 100_000 else f"{count / 1000:.0f}k"
-                _text(picture, text, (left + max(2, 30 - 6 * len(text)), top + 38), 0.5 if len(text) < 5 else 0.42)
-    return bytes(cv2.imencode(".png", picture)[1])
+                _text(image, text, (left + max(2, 30 - 6 * len(text)), top + 38), 0.5 if len(text) < 5 else 0.42)
+    return bytes(cv2.imencode(".png", image)[1])
 
 
-def _text(picture: NDArray[np.uint8], text: str, at: tuple[int, int], size: float) -> None:
-    cv2.putText(picture, text, at, FONT, size, INK, 1, cv2.LINE_AA)
+def _text(image: NDArray[np.uint8], text: str, at: tuple[int, int], size: float) -> None:
+    cv2.putText(image, text, at, FONT, size, INK, 1, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Copies of the files themselves, sorted by what became of their pages."""
+"""Copies of image files, sorted into folders by label and status."""
 
 import os
 import re
@@ -7,34 +7,35 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.batch.paths import located
+from edge_runtime.batch.paths import find_path
 from edge_runtime.common.written import mark_folder
 from edge_runtime.errors import OutputError
 from edge_runtime.types import Row, Status
 
 BLOCK = 1024 * 1024  # bytes copied at once
 ROOT, UP = "_root", "_up"  # names in a copy's path for the root folder and for ..
-TAKEN = re.compile("_+(root|up)")  # a name that begins with an underscore more, so that it is not one of the above
-PART = ".copy.part"  # the name of a copy that is not whole yet
+TAKEN = re.compile("_+(root|up)")  # a name that gets one more underscore, so that it differs from the above
+PART = ".copy.part"  # the name of an unfinished copy
 
 
 class Copies:
-    """Implements Sink. A copy keeps its path below the folder it goes to and appears there whole or not at all.
+    """Implements RowSink. A copy keeps its relative path; it is complete or absent.
 
-    A file is copied once for each label that its pages have. What cannot be copied costs a warning.
+    A file is copied once for each label of its pages. A file that cannot be copied is reported by a warning.
     """
 
     def __init__(
         self, root: str, by_label: Path | None, failed: Path | None, warn: Callable[[str], None] = lambda line: None
     ) -> None:
-        """Make and mark the folders; raises OutputError where that is not possible.
+        """Create and mark the folders; raises OutputError if that fails.
 
-        root: where the rows' paths begin. by_label: gets folders 0 to 9 and `rejected`. failed: gets what failed. warn:
-        gets a line for each file that could not be copied.
+        root: folder that the paths of rows are relative to. by_label: folder for copies in subfolders 0 to 9 and
+        `rejected`. failed: folder for copies of failed files. warn: called with a line for each file that could not be
+        copied.
         """
         self._root, self._by_label, self._failed, self._warn = root, by_label, failed, warn
         self.missed = 0  # files that could not be copied
-        self._folders: set[Path] = set()  # where the file of the last row was copied to
+        self._folders: set[Path] = set()  # folders that the file of the last row was copied to
         for folder in filter(None, (by_label, failed)):
             try:
                 mark_folder(folder)
@@ -42,7 +43,7 @@ class Copies:
                 raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
     def write(self, row: Row) -> None:
-        """See Sink.write; raises nothing."""
+        """See RowSink.write; raises nothing."""
         folder = self._by_label
         if row.status is Status.FAILED:
             folder = self._failed
@@ -55,27 +56,27 @@ class Copies:
             self._copy(row.path, folder)
 
     def flush(self) -> None:
-        """See Sink.flush."""
+        """See RowSink.flush."""
 
     def close(self) -> None:
-        """See Sink.close."""
+        """See RowSink.close."""
 
     def _copy(self, path: str, folder: Path) -> None:
         source = f"{self._root}/{path}" if self._root else path
         try:
-            with os.fdopen(_open(source if self._root else located(source)), "rb", 0) as file:
-                _write(file.fileno(), folder / place(path))
+            with os.fdopen(_open(source if self._root else find_path(source)), "rb", 0) as file:
+                _write(file.fileno(), folder / copy_path(path))
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
             self.missed += 1
             self._warn(f"{path} could not be copied: {getattr(error, 'strerror', None) or error}")
 
 
-def place(path: str) -> Path:
-    """Return where a file's copy is, relative to the folder of copies: another place for each path.
+def copy_path(path: str) -> Path:
+    """Return the path of a file's copy, relative to the folder of copies; different for each path.
 
-    Paths that differ only in doubled slashes and single dots have the same place. A path from a list may lead anywhere;
-    below the folder of copies it stays: .. becomes _up, the root folder _root, and a name like these gets an underscore
-    more.
+    Paths that differ only in doubled slashes and single dots have the same copy. A path from a list may point anywhere,
+    but its copy stays below the folder: .. becomes _up, the root folder becomes _root, and names like these get one
+    more underscore.
     """
     parts = [UP if part == ".." else f"_{part}" if TAKEN.fullmatch(part) else part for part in Path(path).parts]
     if path.startswith("/"):
@@ -84,16 +85,16 @@ def place(path: str) -> Path:
 
 
 def _open(path: str) -> int:
-    """Open a regular file, and nothing that could block."""
+    """Open a regular file, without blocking on anything else."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError("it is no regular file")
+        raise OSError("it is not a regular file")
     return handle
 
 
 def _write(source: int, target: Path) -> None:
-    """Copy as many bytes as the file has now, in blocks."""
+    """Copy as many bytes as the file has at the start, in blocks."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(PART)
     left = os.fstat(source).st_size

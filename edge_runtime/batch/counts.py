@@ -1,10 +1,10 @@
-"""What a batch job counts while rows go by."""
+"""Counts of a batch job."""
 
 from collections import Counter
 from collections.abc import Sequence
 
+from edge_runtime.batch.confusion import ConfusionMatrix
 from edge_runtime.batch.labels import Truth
-from edge_runtime.batch.score import Score
 from edge_runtime.types import Row, Status
 
 
@@ -12,18 +12,18 @@ class Counts:
     """Counts rows, and keeps an example of each kind of problem."""
 
     def __init__(self, truth: Truth | None, count_labels: bool) -> None:
-        """truth: knows true labels. count_labels: labels are single digits, which are counted."""
+        """truth: the true labels. count_labels: labels are single digits and are counted."""
         self.truth, self.count_labels = truth, count_labels
         self.statuses: Counter[str] = Counter()
         self.files = 0
         self.earlier = 0  # files of an earlier run
-        self.labels: Counter[str] = Counter()  # of rows that are ok
+        self.labels: Counter[str] = Counter()  # of rows with status ok
         self.failed: Row | None = None  # the first one
         self.noted: Row | None = None  # the first row with a note
         self.notes = 0
         self.unlabelled: Row | None = None  # the first row without a true label
         self.without = 0  # rows without a true label
-        self.score = Score()
+        self.confusion = ConfusionMatrix()
 
     @property
     def rows(self) -> int:
@@ -33,7 +33,7 @@ class Counts:
     def add(self, rows: Sequence[Row]) -> None:
         """Count rows."""
         labels = [row.label for row in rows if row.status is Status.OK]
-        if self.count_labels:  # texts of pages would all be kept
+        if self.count_labels:  # the texts of pages would need unbounded memory
             self.labels.update(labels)
         self.statuses[Status.OK] += len(labels)
         if len(labels) < len(rows):
@@ -52,4 +52,4 @@ class Counts:
                 self.unlabelled = self.unlabelled or row
                 self.without += 1
             else:
-                self.score.add(row, truth)
+                self.confusion.add(row, truth)

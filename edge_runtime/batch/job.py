@@ -1,4 +1,4 @@
-"""A batch job as an object: folder or list, processes, journal, copies and counts, put together."""
+"""A batch job: reads a folder or list with several processes, writes the output, counts and copies."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.journal import Convert, Journal
 from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
 from edge_runtime.batch.row_formats import Csv, Format, JsonLines
-from edge_runtime.batch.rows import Job, parallel_rows
+from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.batch.settings import LIST, BatchSettings
 from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.common.versions import versions
@@ -31,29 +31,29 @@ class BatchObserver:
     """Follows a batch job. Override what you need; each method does nothing here."""
 
     def begin(self, earlier: int, count: Callable[[], int] | None) -> None:
-        """The job begins. earlier: files of an earlier run; count: counts all files, slowly; None for a list."""
+        """Called at the start. earlier: files of an earlier run. count: counts all files, slowly; None for a list."""
 
     def rows(self, rows: Sequence[Row], counts: Counts) -> None:
-        """Rows were written to the output, all of each file; counts: all so far."""
+        """Called when rows were written to the output, all rows of each file. counts: totals so far."""
 
     def warn(self, line: str) -> None:
-        """Something beside a row went wrong, such as a copy that failed or a folder that cannot be listed."""
+        """Called when a file cannot be copied or a folder cannot be listed."""
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a batch job did."""
+    """Result of a batch job."""
 
     counts: Counts
     seconds: float
-    complete_before: bool = False  # an earlier run had finished the output
-    skipped: Counter[str] = field(default_factory=Counter)  # files that were not read, by kind, see sources.folder
-    errors: tuple[str, ...] = ()  # what went wrong beside pages that failed, a line each
-    confusion: Path | None = None  # image of the confusion matrix, where there are true labels
+    complete_before: bool = False  # an earlier run finished the output
+    skipped: Counter[str] = field(default_factory=Counter)  # skipped files by kind, see sources.folder
+    errors: tuple[str, ...] = ()  # errors other than failed pages, one line each
+    confusion_image: Path | None = None  # image of the confusion matrix; None without true labels
 
     @property
     def ok(self) -> bool:
-        """Whether everything was read and copied."""
+        """Whether all files were read and copied."""
         return not self.errors and not self.counts.statuses[Status.FAILED]
 
 
@@ -63,7 +63,7 @@ class BatchJob:
         result = BatchJob(BatchSettings(folder="scans", output=Path("results.csv"), resume=True)).run()
         print(result.counts.files, result.ok)
 
-    An output that was begun can be continued at any later time with `resume`, also after a crash.
+    An unfinished output can be continued later with `resume`, even after a crash.
     """
 
     def __init__(self, settings: BatchSettings) -> None:
@@ -79,8 +79,10 @@ class BatchJob:
         self.bundle = load_bundle(settings.model)
         backend, _ = open_backend(settings.backend, self.bundle)
         reads = settings.mode == "read"
-        lines = open_line_recognizer(backend) if reads else None  # here: one notice, not one for each process
-        self._job = Job(
+        lines = (
+            open_line_recognizer(backend) if reads else None
+        )  # here, so that a notice appears once and not in each process
+        self._job = WorkerSettings(
             str(settings.folder) if self._source else "",
             settings.model,
             backend,
@@ -91,20 +93,20 @@ class BatchJob:
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
         )
-        self._confusion = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
+        self._confusion_image = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
         self.counts = Counts(truth, count_labels=not reads)
 
     def run(self, observer: BatchObserver | None = None) -> BatchResult:
-        """Read everything, once, and finish the output.
+        """Read all files and finish the output; to be called once.
 
-        Whatever ends this early, KeyboardInterrupt included, the rows written so far are kept for `resume`. Raises
-        OutputError where the output exists, is in use or cannot be written, and ModelError where the model has changed
-        since the job began.
+        If this ends early, for example by KeyboardInterrupt or an exception of the observer, the rows written so far
+        are kept for `resume`. Raises OutputError if the output exists, is in use or cannot be written, and ModelError
+        if the model has changed since the job was started.
         """
         observer = observer or BatchObserver()
         began, settings = time.monotonic(), self.settings
         journal = Journal(
-            settings.output, self._format, self._identity(), convert=self._convert, beside=self._confusion
+            settings.output, self._format, self._identity(), convert=self._convert, companion=self._confusion_image
         )
         try:
             done = journal.resume() if settings.resume else journal.begin(settings.overwrite)
@@ -115,20 +117,20 @@ class BatchJob:
         finally:
             journal.close()
         errors = self._errors(copies)
-        confusion = self._confusion if self.counts.score.count else None
-        if confusion:
-            self._draw(confusion)
+        image = self._confusion_image if self.counts.confusion.count else None
+        if image:
+            self._write_confusion_image(image)
         skipped = self._source.skipped if self._source else Counter[str]()
-        return BatchResult(self.counts, time.monotonic() - began, False, skipped, errors, confusion)
+        return BatchResult(self.counts, time.monotonic() - began, False, skipped, errors, image)
 
     def _read(self, journal: Journal, done: Iterable[Row], observer: BatchObserver) -> Copies:
         settings, source = self.settings, self._source
         if source:
-            source.own = _own(journal.files, source.root.resolve())
-            source.listed, source.warn = journal.listed, observer.warn
+            source.own = _own_files(journal.files, source.root.resolve())
+            source.on_listed, source.warn = journal.note_folder, observer.warn
         copies = Copies(self._job.root, settings.copy_to, settings.quarantine, observer.warn)
         paths = self._paths()
-        _take_up(done, paths, self.counts)
+        _count_earlier_rows(done, paths, self.counts)
         ahead = _folder(settings)
         observer.begin(self.counts.earlier, ahead.count if ahead else None)
         copying = settings.copy_to or settings.quarantine
@@ -147,7 +149,7 @@ class BatchJob:
         return Listing(self.settings.listing, self.settings.null).paths()
 
     def _identity(self) -> dict[str, object]:
-        """What must be the same when the job is resumed."""
+        """Return what must be unchanged when the job is resumed."""
         return self.settings.identity() | {
             "the model": self._job.digest,
             "the line model": self._job.lines_digest,
@@ -167,10 +169,10 @@ class BatchJob:
             errors.append(f"nothing was read: {why}")
         return tuple(errors)
 
-    def _draw(self, path: Path) -> None:
-        score = self.counts.score
+    def _write_confusion_image(self, path: Path) -> None:
+        matrix = self.counts.confusion
         try:
-            path.write_bytes(confusion_png(score.confusion, f"{score.accuracy:.2%} of {score.count:,} right"))
+            path.write_bytes(confusion_png(matrix.counts, f"{matrix.accuracy:.2%} of {matrix.count:,} right"))
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -182,28 +184,28 @@ def _folder(settings: BatchSettings) -> Folder | None:
 
 
 def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
-    """How rows are written while the job runs, and what converts them at the end where the output differs."""
+    """Return the format of rows while the job runs, and the conversion at the end if the output has another one."""
     suffix = output.suffix.lower()
     if suffix == ".csv":
         return Csv(probabilities), None
     if suffix == ".jsonl":
         return JsonLines(probabilities), None
     if suffix == ".parquet":
-        parquet.require()
+        parquet.require_pyarrow()
         return JsonLines(probabilities), lambda lines, target: parquet.convert(lines, target, probabilities)
-    raise UsageError(f"--output ends in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
+    raise UsageError(f"--output must end in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
 
 
-def _take_up(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -> None:
-    """Count the rows of an earlier run and skip their paths; raises OutputError where the files have changed."""
+def _count_earlier_rows(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -> None:
+    """Count the rows of an earlier run and skip their paths; raises OutputError if the files have changed."""
     page = 0  # of the row before
     for row in done:
-        if row.page <= page or page == 0:  # else one more page of the same file
+        if row.page <= page or page == 0:  # otherwise another page of the same file
             path = next((path for path in paths if path is not None), None)
             if path != row.path:
                 raise OutputError(
-                    f"the files have changed since the job was begun: {row.path!r} was read, and "
-                    f"{'nothing' if path is None else repr(path)} is there now: --overwrite begins again"
+                    f"the files have changed since the job was started: {row.path!r} was read, but "
+                    f"{'nothing' if path is None else repr(path)} is there now: start again with --overwrite"
                 )
         page = row.page
         counts.add([row])
@@ -211,14 +213,14 @@ def _take_up(done: Iterable[Row], paths: Iterator[str | None], counts: Counts) -
 
 
 def _truth(settings: BatchSettings) -> Truth | None:
-    """What knows the true labels; None where none are given."""
+    """Return the true labels; None if there are none."""
     if settings.labels_from_folders:
         return FolderLabels()
     folder = "" if settings.folder == LIST else str(settings.folder)
     return TableLabels(settings.labels, folder) if settings.labels else None
 
 
-def _own(files: Iterable[Path], root: Path) -> frozenset[str]:
-    """The job's own files in the folder that is read, by their paths there."""
+def _own_files(files: Iterable[Path], root: Path) -> frozenset[str]:
+    """Return the relative paths of the job's own files in the folder that is read."""
     places = [file.parent.resolve() / file.name for file in files]
     return frozenset(str(place.relative_to(root)) for place in places if place.is_relative_to(root))

@@ -1,34 +1,34 @@
-"""True labels of images: from a table, or from the names of the folders that they are in."""
+"""True labels of images: from a table, or from the names of their folders."""
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from edge_runtime.batch.paths import forms, same_name
-from edge_runtime.batch.score import DIGITS
+from edge_runtime.batch.confusion import DIGITS
+from edge_runtime.batch.paths import normalise_name, spellings
 from edge_runtime.common.text import open_text
 from edge_runtime.errors import UsageError
 from edge_runtime.types import Row
 
-NAME, LABEL, PAGE = "filename", "label", "page"  # columns; the last may be missing
+NAME, LABEL, PAGE = "filename", "label", "page"  # columns; the last one is optional
 SEPARATORS = ",;\t"
-PAGE_MARK = "\0"  # between name and page: no name has one
+PAGE_MARK = "\0"  # separates name and page; never part of a name
 SHOWN = 80  # characters of a line in a message
 
 
 class Truth(Protocol):
-    """Knows the true labels of images."""
+    """True labels of images."""
 
     def label(self, row: Row) -> str | None:
-        """Return the true label, 0 to 9, of what a row is about; None where it is not known."""
+        """Return the true label of a row, 0 to 9; None if it is unknown."""
 
     def unused(self) -> list[str]:
-        """Return the names that no row was asked for by, so far, as they were given."""
+        """Return the names in the table that have matched no row so far."""
 
 
 class FolderLabels:
-    """Implements Truth: an image's folder is named after its label."""
+    """Implements Truth: the name of an image's folder is its label."""
 
     def label(self, row: Row) -> str | None:
         """See Truth.label."""
@@ -41,32 +41,33 @@ class FolderLabels:
 
 
 class TableLabels:
-    r"""Implements Truth: a table has the columns filename,label, and page where the pages of a file differ.
+    r"""Implements Truth: a table has the columns filename,label, and page if the pages of a file differ.
 
-    It may be separated by commas, semicolons or tabs, in any encoding and with any line ends that `text` reads. A name
-    is a path below the folder, with / or \, or with the folder itself in front, or a bare name for files in any folder.
+    Columns are separated by commas, semicolons or tabs; all encodings and line ends of `common.text` are read. A name
+    is a path relative to the folder, with / or \, or a path that includes the folder, or a bare name for files in any
+    folder.
     """
 
     def __init__(self, table: Path, folder: str) -> None:
-        """Read a table. folder: that the rows' paths begin at.
+        """Read a table. folder: the folder that paths of rows are relative to.
 
-        Raises FileError where it cannot be read, UsageError, with the line, where it makes no sense.
+        Raises FileError if the table cannot be read, and UsageError, which names the line, if it is invalid.
         """
         self._table = table
-        self._labels: dict[str, str] = {}  # by name, or by name, PAGE_MARK and page
+        self._labels: dict[str, str] = {}  # by name, or by name + PAGE_MARK + page
         self._own = {Path(folder).resolve().name, Path(folder).absolute().name} - {"", ".."}
-        self._given: dict[str, str] = {}  # names as they were given, of labels that were not used yet
-        longer: dict[str, set[str]] = {}  # names without what is in front of the folder: keys as above
+        self._given: dict[str, str] = {}  # original names of labels that are not used yet
+        longer: dict[str, set[str]] = {}  # names relative to the folder: keys as above
         with open_text(table) as file:
             for line, name, label, page in self._read(file):
-                key = same_name(name) + page
+                key = normalise_name(name) + page
                 if self._labels.setdefault(key, label) != label:
                     raise UsageError(
-                        f"{table}, line {line}: {name!r} has the label {label}, and {self._labels[key]} above"
+                        f"{table}, line {line}: {name!r} has the label {label}, but {self._labels[key]} above"
                     )
                 self._given[key] = name
-                for form in forms(name):
-                    for shorter in self._below(same_name(form)):
+                for spelling in spellings(name):
+                    for shorter in self._below(normalise_name(spelling)):
                         longer.setdefault(shorter + page, set()).add(key)
         self._longer = {
             name: keys.pop() for name, keys in longer.items() if len(keys) == 1 and name not in self._labels
@@ -74,7 +75,7 @@ class TableLabels:
 
     def label(self, row: Row) -> str | None:
         """See Truth.label."""
-        name = same_name(row.path)
+        name = normalise_name(row.path)
         bare = name.rpartition("/")[2]
         for page in (f"{PAGE_MARK}{row.page}", ""):
             for key in (name + page, self._longer.get(name + page), bare + page):
@@ -88,10 +89,10 @@ class TableLabels:
         return list(self._given.values())
 
     def _read(self, file: TextIO) -> Iterator[tuple[int, str, str, str]]:
-        """Yield line, name, label, and page behind its mark or nothing."""
+        """Yield line number, name, label, and PAGE_MARK + page or an empty string."""
         head, skipped = file.readline(), 1
         separators = SEPARATORS
-        if head.startswith("sep="):  # a line for spreadsheets
+        if head.startswith("sep="):  # a hint for spreadsheets
             separators, head, skipped = head[4:5], file.readline(), 2
         for separator in separators:
             columns = [cell.strip().lower() for cell in next(csv.reader([head], delimiter=separator), [])]
@@ -100,8 +101,8 @@ class TableLabels:
         else:
             shown = head.rstrip()[:SHOWN]
             raise UsageError(
-                f"{self._table} has no columns {NAME},{LABEL}: its first line is {shown!r}; save it as CSV text that "
-                f"begins with the line {NAME},{LABEL}, followed by lines such as scan.png,7"
+                f"{self._table} has no columns {NAME},{LABEL}: its first line is {shown!r}; save it as CSV whose "
+                f"first line is {NAME},{LABEL}, followed by lines such as scan.png,7"
             )
         reader = csv.reader(file, delimiter=separator)
         try:
@@ -109,7 +110,7 @@ class TableLabels:
                 found = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
                 line = skipped + reader.line_num
                 name, label, page = found.get(NAME, ""), found.get(LABEL, ""), found.get(PAGE, "")
-                label = label.removesuffix(".0")  # what spreadsheets and data frames make of a whole number
+                label = label.removesuffix(".0")  # spreadsheets and data frames write whole numbers so
                 if not name or not label:
                     continue
                 if label not in DIGITS:
@@ -121,7 +122,7 @@ class TableLabels:
             raise UsageError(f"{self._table}, line {skipped + reader.line_num}: {error}") from error
 
     def _below(self, name: str) -> Iterator[str]:
-        """Yield a name itself, and what is behind each place where the folder's own name stands in it."""
+        """Yield a name, and its rest after each occurrence of the folder's own name."""
         yield name
         for own in self._own:
             text, part = f"/{name}", f"/{own}/"

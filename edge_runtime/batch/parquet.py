@@ -1,6 +1,6 @@
 """Rows as a Parquet file: the only file that imports pyarrow (the extra `parquet`).
 
-Parquet cannot be appended to, so a job writes JSON lines and this makes the Parquet file of them when all are there.
+Parquet files cannot be appended to. So a job writes JSON lines, which are converted when all rows are written.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from edge_runtime.common.versions import import_failure
 from edge_runtime.errors import OutputError
 from edge_runtime.types import Row
 
-GROUP = 50_000  # rows in one group of the file
+GROUP = 50_000  # rows per row group
 
 
-def require() -> None:
-    """Raise MissingLibraryError where pyarrow is not installed, or cannot be imported."""
+def require_pyarrow() -> None:
+    """Raise MissingLibraryError if pyarrow is not installed or cannot be imported."""
     try:
         import pyarrow.parquet  # noqa: F401
     except Exception as error:
@@ -26,9 +26,9 @@ def require() -> None:
 
 
 def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
-    """Write the rows of a file of JSON lines as Parquet; returns how many.
+    """Write the rows of a file of JSON lines as Parquet; returns the number of rows.
 
-    Parquet has no strings but UTF-8, so in a path a byte that is none becomes \\xNN, and a backslash two.
+    Parquet strings are UTF-8: in a path, an invalid byte becomes \\xNN, and each backslash is doubled.
     """
     import pyarrow
     import pyarrow.parquet

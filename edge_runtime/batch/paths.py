@@ -1,4 +1,4 @@
-"""Other ways to write the path of a file, as Windows, a Mac or a spreadsheet writes it into a list."""
+"""Spellings of a path in lists written by Windows, macOS or spreadsheets."""
 
 import os
 import unicodedata
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 BLANKS = " \t\r\ufeff"
 
 
-def located(path: str) -> str:
-    r"""Return the path of the file that a listed path means: itself, unless it exists in another spelling alone.
+def find_path(path: str) -> str:
+    r"""Return the path of the file that a listed path means: itself, unless only another spelling of it exists.
 
-    Tried are: without blanks and quotes around it, with / for \, and each name in either Unicode normal form, or with
-    its bytes as text of Windows (code page 1252).
+    Spellings: without surrounding blanks and quotes, with / for \, each name in Unicode form NFC or NFD, and with its
+    bytes decoded as Windows code page 1252.
     """
     if os.path.lexists(path):
         return path
@@ -23,24 +23,24 @@ def located(path: str) -> str:
     return path
 
 
-def forms(name: str) -> Iterator[str]:
-    """Yield a name and its other forms: normalised either way, and where it is not UTF-8, as Windows means it."""
+def spellings(name: str) -> Iterator[str]:
+    """Yield a name and its other spellings: NFC, NFD and, if it is not UTF-8, decoded as code page 1252."""
     yield name
     if name.isascii():
         return
-    for text in dict.fromkeys((name, _windows(name))):
+    for text in dict.fromkeys((name, _decode_cp1252(name))):
         yield text
         yield unicodedata.normalize("NFC", text)
         yield unicodedata.normalize("NFD", text)
 
 
-def same_name(path: str) -> str:
-    r"""Return a path as its equals are written: with / for \, without ./ and doubled slashes, composed (NFC)."""
+def normalise_name(path: str) -> str:
+    r"""Return the normal spelling of a path: with / for \, without ./ and doubled slashes, in NFC."""
     parts = [part for part in path.strip(BLANKS).replace("\\", "/").split("/") if part not in ("", ".")]
     return unicodedata.normalize("NFC", "/".join(parts))
 
 
-def _windows(name: str) -> str:
+def _decode_cp1252(name: str) -> str:
     try:
         return name.encode("utf-8", "surrogateescape").decode("cp1252")
     except UnicodeError:
@@ -50,9 +50,9 @@ def _windows(name: str) -> str:
 def _find(path: str) -> str | None:
     found = ""
     for part in path.split("/"):
-        for form in forms(part):
-            if os.path.lexists(found + form or "/"):
-                found += form + "/"
+        for spelling in spellings(part):
+            if os.path.lexists(found + spelling or "/"):
+                found += spelling + "/"
                 break
         else:
             return None

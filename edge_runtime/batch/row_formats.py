@@ -1,6 +1,6 @@
-"""Rows as bytes, and back: CSV and JSON lines.
+"""Rows as bytes and back: CSV and JSON lines.
 
-Reading back is what a job that is resumed does with its own unfinished output.
+A resumed job reads its own unfinished output back.
 """
 
 import csv
@@ -14,28 +14,28 @@ from edge_runtime.types import Row, Status
 
 COLUMNS = ("path", "page", "label", "confidence", "status", "error")
 PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
-csv.field_size_limit(1 << 20)  # characters: a path has at most 4,096 bytes, one from a list a few more
+csv.field_size_limit(1 << 20)  # characters: more than the longest path from a list
 
-SPECIAL = re.compile(r"[\"\r\0]")  # a cell with one of these, a comma or a line's end is quoted
+SPECIAL = re.compile(r"[\"\r\0]")  # a cell with one of these, a comma or a newline is quoted
 
 
 class Format(Protocol):
-    """How rows look in a file. Names that are not UTF-8 go back to the bytes that they came from."""
+    """Format of rows in a file. The bytes of names that are not UTF-8 are preserved."""
 
-    head: bytes  # what stands before the first row
+    head: bytes  # bytes before the first row
 
     def lines(self, rows: Sequence[Row]) -> bytes:
-        """Rows, each with its line's end; many at once take less time."""
+        """Return rows as lines; many rows per call are faster."""
 
     def rows(self, file: BinaryIO) -> Iterator[Row]:
-        """Yield the rows behind the head; stops at the first that is none."""
+        """Yield the rows after the head; stops at the first invalid row."""
 
 
 class Csv:
-    """path,page,label,confidence,status,error and, if asked for, p0 to p9.
+    """Columns path,page,label,confidence,status,error and, optionally, p0 to p9.
 
-    A cell that a spreadsheet would run (it begins with = + - @, tab or carriage return), or that begins with an
-    apostrophe, gets an apostrophe before it; reading back takes one away.
+    A cell that a spreadsheet could take for a formula (it begins with = + - @, tab or carriage return), or that begins
+    with an apostrophe, gets an extra apostrophe in front; reading removes it.
     """
 
     def __init__(self, probabilities: bool = False) -> None:
@@ -57,7 +57,7 @@ class Csv:
         ]
         if len(self._columns) > len(COLUMNS):
             table = [cells + _shares(row) for cells, row in zip(table, rows, strict=True)]
-        # Nearly all batches need no quotes, and joining the cells takes half the time of asking each for them.
+        # Nearly all batches need no quotes, and joining the cells takes half the time of checking each one.
         text = "".join([",".join(cells) + "\n" for cells in table])
         unquoted = text.count(",") == len(table) * (len(self._columns) - 1) and text.count("\n") == len(table)
         if not unquoted or SPECIAL.search(text):
@@ -84,9 +84,9 @@ class Csv:
 
 
 class JsonLines:
-    """One object a line, ASCII; a name that is not UTF-8 has its bytes as escapes of lone surrogates.
+    """One object per line, ASCII; invalid UTF-8 bytes of a name are escaped as lone surrogates.
 
-    `note` is there only where there is something to note.
+    `note` is present only if it is not empty.
     """
 
     head = b""

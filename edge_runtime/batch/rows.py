@@ -1,4 +1,4 @@
-"""Files to rows, one a page, in this process or in several; a page that cannot be read costs one row."""
+"""Read files into rows, one per page, in one or several processes; an unreadable page becomes a failed row."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import cv2
 
-from edge_runtime.batch.paths import located
+from edge_runtime.batch.paths import find_path
 from edge_runtime.batch.workers import Workers
 from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle
 from edge_runtime.classifier import Classifier
@@ -21,76 +21,78 @@ from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
 from edge_runtime.types import Gray, Row, Status
 
-CHUNK_LETTERS = 12_000  # of the paths of a batch: what is sent to a process must fit into its pipe
+CHUNK_CHARACTERS = 12_000  # of all paths of a chunk: it must fit into the pipe of a process
 DIGITS = tuple("0123456789")
-PART = 256  # files that a process reads before it hands its rows on
-AHEAD = 2  # parts in the hands of each process: one under way and one waiting, so that it never waits for us
-BATCH = AHEAD * PART  # files under way at once, for each process
+PART = 256  # files that a process reads before it returns their rows
+AHEAD = 2  # chunks per process: one in progress and one waiting, so that the process never idles
+BATCH = AHEAD * PART  # files in progress per process
 NO_MEMORY = "there is not enough memory for the image"
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a worker process needs to know."""
+class WorkerSettings:
+    """Settings of a worker process."""
 
     root: str  # the folder that paths are relative to; empty for the current one
     model: str | None
     backend: str
     threads: int = 1
-    expect: Expect = "digit"  # what is in each image
-    lines: bool = True  # of pages: rows that are not certain are read as a whole, too
-    probabilities: bool = True  # else rows have none, which saves their way between processes
+    expect: Expect = "digit"  # content of each image
+    lines: bool = True  # of pages: low-confidence rows are read again by the line recogniser
+    probabilities: bool = True  # without them, less data goes between processes
     max_error: float | None = None  # see Reader
-    digest: str = ""  # the model's Bundle.digest when the job began; empty: what it has now
+    digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
     lines_digest: str = ""  # the same of the line model
 
 
-Found = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row but for its path, of a file with one page
-FoundPage = tuple[str, float | None, Status, str, tuple[float, ...], int, str]  # the same with page and note
-Result = Found | list[FoundPage]  # of one file
+RowFields = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row without its path, of a file with one page
+PageFields = tuple[str, float | None, Status, str, tuple[float, ...], int, str]  # the same with page and note
+FileFields = RowFields | list[PageFields]  # of one file
 
 
 def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART) -> Iterator[Row]:
-    """Yield a row for each page of each path, in order; what cannot be read costs one row with the reason.
+    """Yield a row for each page of each path, in order; an unreadable page gives a failed row with the reason.
 
-    paths: relative to `root`. batch: files at once, >= 1; memory grows with it and not with the number of paths.
+    paths: relative to `root`. batch: files per call of the backend, >= 1; it determines the memory.
     """
     for chunk in _chunks(paths, batch):
         yield from _rows(chunk, read_files(reader, chunk, root))
 
 
-def parallel_rows(job: Job, paths: Iterable[str | None], jobs: int, batch: int | None = None) -> Iterator[list[Row]]:
-    """Yield rows, some at a time, in the order of their paths, read in `jobs` processes.
+def parallel_rows(
+    job: WorkerSettings, paths: Iterable[str | None], jobs: int, batch: int | None = None
+) -> Iterator[list[Row]]:
+    """Yield lists of rows, in the order of their paths, read in `jobs` processes.
 
-    paths: relative to the job's root; None says that the next one is not there yet, and is no reason to wait for it.
-    batch: files under way at once in all processes together, >= 1, which is what a kill costs at most: the next ones
-    begin only when the caller asks for more rows and so has done with the ones before. None: BATCH for each process.
+    paths: relative to the root; None means that the next path is not available yet: the ones before are not held back.
+    batch: files in progress in all processes together, >= 1; a kill loses at most these, because further files are
+    started only when the caller asks for more rows. None: BATCH per process.
 
-    All rows of a file come in the same list. A file that ends or hangs its process costs one failed row. Raises
-    ModelError where a process finds another model than the job began with, ModelError or BackendError where no process
-    can load the model.
+    All rows of a file are in the same list. A file that crashes or hangs its process gives one failed row. Raises
+    ModelError if the model has changed since the job started, and ModelError or BackendError if the model cannot be
+    loaded.
     """
     batch = batch or BATCH * jobs
     part = max(1, batch // (AHEAD * jobs))
     ahead = min(AHEAD * jobs, batch // part)
     if not job.digest:
         job = replace(job, digest=load_bundle(job.model).digest, lines_digest=load_line_bundle().digest)
-    with Workers(_Prepare(job), _lost, jobs, ahead, FILE_SECONDS) as workers:
+    with Workers(_Prepare(job), _failed_row, jobs, ahead, FILE_SECONDS) as workers:
         chunks: deque[list[str]] = deque()
 
-        def remember() -> Iterator[list[str]]:
+        def remember_chunks() -> Iterator[list[str]]:
             for chunk in _chunks(paths, part):
                 if chunk:
                     chunks.append(chunk)
                 yield chunk
 
-        # Paths stay here: what comes back is only what was found out about them.
-        for found in workers.map(remember()):
+        # Paths stay in this process: the workers return the other fields.
+        for found in workers.map(remember_chunks()):
             yield _rows(chunks.popleft(), found)
 
 
-def _rows(paths: list[str], results: list[Result]) -> list[Row]:
-    if list not in map(type, results):  # nearly always: this is the way for millions of files
+def _rows(paths: list[str], results: list[FileFields]) -> list[Row]:
+    if list not in map(type, results):  # the fast path, for nearly all files
         return [Row(path, *found) for path, found in zip(paths, results, strict=True)]
     return [
         Row(path, *found)
@@ -101,13 +103,15 @@ def _rows(paths: list[str], results: list[Result]) -> list[Row]:
 
 def read_files(
     reader: Reader, paths: list[str], root: str, probabilities: bool = True, tick: Callable[[], None] = lambda: None
-) -> list[Result]:
-    """Read the one digit in each page of files, in one call of the interpreter. `tick` is called now and then.
+) -> list[FileFields]:
+    """Read one digit in each page of files, in one call of the backend.
 
-    Returns what the rows of each file say.
+    Returns the fields of each file's rows. tick: called regularly as a sign of life.
     """
-    pages: list[tuple[int, int, str, bool]] = []  # index of the path, number, note or reason, whether it was decoded
-    plain = True  # each file has one page, and nothing is to be noted
+    pages: list[
+        tuple[int, int, str, bool]
+    ] = []  # index of the path, page number, note or error, whether it was decoded
+    plain = True  # each file has one page and no note
 
     def grays() -> Iterator[Gray]:
         nonlocal plain
@@ -121,11 +125,11 @@ def read_files(
                     tick()
                 if gray is not None:
                     yield gray
-                del gray  # or it would stay until the next one is there
+                del gray  # frees the memory before the next page is decoded
 
     labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
     tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
-    found: list[Found] = [
+    found: list[RowFields] = [
         ("", None, status, reason, ()) if label is None else (DIGITS[label], confidence, status, reason, each)
         for label, confidence, status, reason, each in zip(labels, confidences, statuses, reasons, tuples, strict=True)
     ]
@@ -133,37 +137,42 @@ def read_files(
         return [*found]
     decided = iter(found)
     return [
-        _result(
-            [(*next(decided), page, text) if decoded else (*_lost(text), page, "") for _, page, text, decoded in each]
+        _pack(
+            [
+                (*next(decided), page, text) if decoded else (*_failed_row(text), page, "")
+                for _, page, text, decoded in each
+            ]
         )
         for _, each in groupby(pages, itemgetter(0))
     ]
 
 
-def read_pages(reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None) -> list[Result]:
-    """Read all digits of each page of files; the label is all of a page's digits, its rows joined by a space.
+def read_pages(
+    reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None
+) -> list[FileFields]:
+    """Read all digits of each page of files; the label is the text of the page, its rows joined by a space.
 
-    The confidence is the lowest of them. A page with a digit that is rejected is rejected, for the first such reason; a
-    page without digits for the most frequent reason that its marks were dropped for, or as blank if it has none.
-    Returns what the rows of each file say.
+    The confidence is the lowest of all digits. A page with a rejected digit is rejected, with the reason of the first
+    one. A page without digits is rejected with the most frequent reason of its dropped marks, or as blank.
+    Returns the fields of each file's rows.
     """
     results = []
     for path in paths:
-        found: list[FoundPage] = []
+        found: list[PageFields] = []
         tick()
         for gray, page, text in _pages(path, root):
-            found.append((*_lost(text), page, "") if gray is None else _read_page(reader, gray, page, text))
-            del gray  # or it would stay until the next one is there
+            found.append((*_failed_row(text), page, "") if gray is None else _read_page(reader, gray, page, text))
+            del gray  # frees the memory before the next page is decoded
             tick()
-        results.append(_result(found))
+        results.append(_pack(found))
     return results
 
 
-def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> FoundPage:
+def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> PageFields:
     try:
         page = reader.read(gray, "page")
     except MemoryError:
-        return *_lost(NO_MEMORY), number, ""
+        return *_failed_row(NO_MEMORY), number, ""
     reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
     dropped = Counter(each.reason for each in page.dropped)
     if not page.digits:
@@ -177,20 +186,20 @@ def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> FoundPage:
 
 
 def _pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:
-    """Return each page of a file with its number and a note, or without its pixels where they cannot be read.
+    """Return image, page number and note of each page of a file; for an unreadable page, None, number and error.
 
-    The text is then the reason. Every page of a file that can be opened is there.
+    No page of a file that can be opened is left out.
     """
     try:
-        data = read_file(f"{root}/{path}" if root else located(path))
+        data = read_file(f"{root}/{path}" if root else find_path(path))
         gray = decode_small(data)
     except (InputError, MemoryError) as error:
-        return ((None, 1, _reason(error)),)
-    return _decoded(data) if gray is None else ((gray, 1, ""),)
+        return ((None, 1, _describe_error(error)),)
+    return _decode_pages(data) if gray is None else ((gray, 1, ""),)
 
 
-def _decoded(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
-    failed: list[FailedPage] = []  # since the last page that was decoded
+def _decode_pages(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
+    failed: list[FailedPage] = []  # since the last decoded page
     last, pages = 0, 1
     try:
         for gray, page, pages, note in decode_images(data, failed=failed.append):  # noqa: B007 (used below)
@@ -199,51 +208,51 @@ def _decoded(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
             last = page
             yield gray, page, note
             del gray
-    except (InputError, MemoryError) as error:  # the decoder goes no further
+    except (InputError, MemoryError) as error:  # the decoder cannot continue
         yield from ((None, each.page, str(each.error)) for each in failed)
         last, pages = (failed[-1].page, failed[-1].pages) if failed else (last, pages)
-        yield None, last + 1, _reason(error)
+        yield None, last + 1, _describe_error(error)
         for page in range(last + 2, pages + 1):
             yield None, page, f"not read: page {last + 1} cannot be decoded"
     else:
         yield from ((None, each.page, str(each.error)) for each in failed)
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return NO_MEMORY if isinstance(error, MemoryError) else str(error)
 
 
-def _result(found: list[FoundPage]) -> Result:
-    """A file of one page, without anything to note, takes less room."""
+def _pack(found: list[PageFields]) -> FileFields:
+    """Return the shorter form for a file of one page without a note."""
     label, confidence, status, reason, shares, page, note = found[0]
     return found if len(found) > 1 or note or page > 1 else (label, confidence, status, reason, shares)
 
 
-def _lost(reason: str) -> Found:
+def _failed_row(reason: str) -> RowFields:
     return "", None, Status.FAILED, reason, ()
 
 
 @dataclass(frozen=True)
 class _Prepare:
-    """Made here, called in a worker: loads the model there."""
+    """Picklable; called in a worker process to load the model."""
 
-    job: Job
+    job: WorkerSettings
 
-    def __call__(self) -> Callable[[list[str], Callable[[], None]], list[Result]]:
-        cv2.setNumThreads(1)  # the processes are as many as the cores already
+    def __call__(self) -> Callable[[list[str], Callable[[], None]], list[FileFields]]:
+        cv2.setNumThreads(1)  # there is one process per core already
         job = self.job
         try:
-            classifier = Classifier(_unchanged(load_bundle(job.model), job.digest), job.backend, job.threads)
+            classifier = Classifier(_check_unchanged(load_bundle(job.model), job.digest), job.backend, job.threads)
             lines: LineRecognizer | bool = False
             if job.lines and job.expect == "page":
-                lines = LineRecognizer(_unchanged(load_line_bundle(), job.lines_digest), classifier.backend)
-        except ModelError as error:  # they could be loaded when the job began
+                lines = LineRecognizer(_check_unchanged(load_line_bundle(), job.lines_digest), classifier.backend)
+        except ModelError as error:  # they could be loaded when the job started
             raise ModelError(
-                f"the model has changed since the job began ({error}): put it back, and --resume goes on"
+                f"the model has changed since the job started ({error}): restore it and continue with --resume"
             ) from error
         reader = Reader(classifier, job.max_error, lines)
 
-        def work(paths: list[str], tick: Callable[[], None]) -> list[Result]:
+        def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
             if self.job.expect == "page":
                 return read_pages(reader, paths, self.job.root, tick)
             return read_files(reader, paths, self.job.root, self.job.probabilities, tick)
@@ -251,25 +260,25 @@ class _Prepare:
         return work
 
 
-def _unchanged(bundle: Bundle, digest: str) -> Bundle:
+def _check_unchanged(bundle: Bundle, digest: str) -> Bundle:
     if bundle.digest != digest:
-        raise ModelError(f"{bundle.folder} holds another one")
+        raise ModelError(f"{bundle.folder} holds another model")
     return bundle
 
 
 def _chunks(paths: Iterable[str | None], batch: int) -> Iterator[list[str]]:
-    """Parts of at most `batch` paths and CHUNK_LETTERS letters; None ends one, be it empty."""
+    """Yield lists of at most `batch` paths and CHUNK_CHARACTERS characters; None ends a list, even an empty one."""
     chunk: list[str] = []
-    letters = 0
+    characters = 0
     for path in paths:
         if path is None:
             yield chunk
-            chunk, letters = [], 0
+            chunk, characters = [], 0
             continue
-        if chunk and (len(chunk) == batch or letters + len(path) > CHUNK_LETTERS):
+        if chunk and (len(chunk) == batch or characters + len(path) > CHUNK_CHARACTERS):
             yield chunk
-            chunk, letters = [], 0
+            chunk, characters = [], 0
         chunk.append(path)
-        letters += len(path)
+        characters += len(path)
     if chunk:
         yield chunk

@@ -1,7 +1,7 @@
-"""Several processes for one stream of chunks: results come in order, and a process may die.
+"""Worker processes for a stream of chunks: results come in order, and crashes and hangs are contained.
 
-In: chunks of items. Out: the results of each chunk, in order. What a native decoder does to its process, a crash or a
-hang, costs the one item that it happened on, and only if it happens again when that item is tried alone.
+In: chunks of items. Out: the results of each chunk, in order. When a native decoder crashes or hangs its process, the
+items of the chunk are tried again one by one; only the item that fails again is lost.
 """
 
 import multiprocessing
@@ -22,35 +22,40 @@ Result = TypeVar("Result")
 Tick = Callable[[], None]
 Work = Callable[[list[Item], Tick], list[Result]]
 
-STARTS = 3  # times that a worker may end before it is ready
-TICK_SECONDS = 1.0  # between two signs of life of a worker
+STARTS = 3  # starts of a worker that may fail in a row
+TICK_SECONDS = 1.0  # between two ALIVE messages of a worker
 
-READY, ALIVE = "ready", "alive"  # messages that are no results
-CONTEXT = multiprocessing.get_context("spawn")  # not fork: NumPy's library may have threads already
+READY, ALIVE = "ready", "alive"  # messages other than results
+CONTEXT = multiprocessing.get_context("spawn")  # not fork: NumPy's BLAS may already run threads
 
 
 class Workers(Generic[Item, Result]):
-    """Worker processes, started as they are needed; a context manager that stops them."""
+    """Worker processes, started as needed; a context manager that stops them."""
 
     def __init__(
         self,
         prepare: Callable[[], Work[Item, Result]],
-        lost: Callable[[str], Result],
+        make_failure: Callable[[str], Result],
         jobs: int,
         ahead: int,
         seconds: float,
     ) -> None:
         """Start the first process.
 
-        prepare: picklable, called once in each worker, returns what turns a chunk into as many results; that calls its
-        second argument before each item. lost: makes the result of an item that cannot be done, from the reason. jobs:
-        processes, >= 1. ahead: chunks, >= 1, that are asked for before the results of the first of them are taken and
-        done with: two for each process, and it never waits for us. seconds: twice as long without a sign of life is a
-        hang.
+        prepare: picklable; called once in each worker; returns a function that turns a chunk into its results and calls
+        its second argument before each item. make_failure: makes the result of a lost item from the reason. jobs:
+        processes, >= 1. ahead: chunks in progress, >= 1; with two per process, no process idles. seconds: twice this
+        time without a message from a worker is a hang.
 
-        A chunk, pickled, is to have less than about 64 KiB: so much fits into a pipe that nobody reads.
+        A pickled chunk must be smaller than about 64 KiB, the capacity of a pipe.
         """
-        self._prepare, self._lost, self._jobs, self._ahead, self._seconds = prepare, lost, jobs, ahead, seconds
+        self._prepare, self._make_failure, self._jobs, self._ahead, self._seconds = (
+            prepare,
+            make_failure,
+            jobs,
+            ahead,
+            seconds,
+        )
         self._workers = [_Worker[Item, Result](prepare)]
         self._silent = False
 
@@ -62,9 +67,9 @@ class Workers(Generic[Item, Result]):
             worker.stop()
 
     def map(self, chunks: Iterable[list[Item]]) -> Iterator[list[Result]]:
-        """Yield each chunk's results, in order; an empty chunk says that there are no more for now, and has none.
+        """Yield the results of each chunk, in order; an empty chunk means that no more are available yet.
 
-        Raises what `prepare` raised in a worker, and BackendError where preparing ends the process.
+        Raises what `prepare` raised in a worker, and BackendError if `prepare` crashes the process.
         """
         source, more = iter(chunks), True
         waiting: deque[_Task[Item, Result]] = deque()
@@ -78,11 +83,11 @@ class Workers(Generic[Item, Result]):
                     break
                 task = _Task[Item, Result](chunk)
                 waiting.append(task)
-                self._freest().give(task)
+                self._least_busy().send(task)
             if waiting:
                 self._wait()
 
-    def _freest(self) -> "_Worker[Item, Result]":
+    def _least_busy(self) -> "_Worker[Item, Result]":
         worker = min(self._workers, key=lambda each: len(each.tasks))
         if worker.tasks and len(self._workers) < self._jobs:
             worker = _Worker[Item, Result](self._prepare)
@@ -90,21 +95,21 @@ class Workers(Generic[Item, Result]):
         return worker
 
     def _wait(self) -> None:
-        """Take what is ready from any worker, and put right what a dead or hanging one leaves."""
+        """Receive messages of all workers, and recover from dead or hanging ones."""
         busy = {worker.pipe: worker for worker in self._workers if worker.tasks}
         ready = wait(list(busy), self._seconds)
         if not ready and not self._silent:
-            self._silent = True  # once more: we may have been stopped ourselves, as by Ctrl-Z, and they with us
+            self._silent = True  # wait once more: all processes may have been suspended, as by Ctrl-Z
             return
         self._silent = False
         for pipe, worker in busy.items():
             if not ready:
-                self._mend(worker, "it cannot be read in time")
-            elif pipe in ready and (fault := worker.take()):
-                self._mend(worker, fault)
+                self._recover(worker, "it cannot be read in time")
+            elif pipe in ready and (fault := worker.receive()):
+                self._recover(worker, fault)
 
-    def _mend(self, worker: "_Worker[Item, Result]", fault: str) -> None:
-        """Go on with a worker's tasks after a fault: its chunk item by item, the rest as before."""
+    def _recover(self, worker: "_Worker[Item, Result]", fault: str) -> None:
+        """Restart a worker after a fault: try its current chunk item by item, then send it the rest."""
         tasks = list(worker.tasks)
         started = worker.is_ready
         worker.restart()
@@ -112,26 +117,26 @@ class Workers(Generic[Item, Result]):
             task = tasks.pop(0)
             task.results = []
             for item in task.chunk:
-                task.results += self._alone(worker, item)
+                task.results += self._run_alone(worker, item)
         for task in tasks:
-            worker.give(task)
+            worker.send(task)
 
-    def _alone(self, worker: "_Worker[Item, Result]", item: Item) -> list[Result]:
+    def _run_alone(self, worker: "_Worker[Item, Result]", item: Item) -> list[Result]:
         task = _Task[Item, Result]([item])
-        worker.give(task)
+        worker.send(task)
         silent = False
         while worker.tasks:
             if not worker.pipe.poll(self._seconds):
                 fault = "it cannot be read in time" if silent else ""
                 silent = True
             else:
-                fault, silent = worker.take(), False
+                fault, silent = worker.receive(), False
             if fault:
                 started = worker.is_ready
                 worker.restart()
                 if started:
-                    return [self._lost(fault)]
-                worker.give(task)
+                    return [self._make_failure(fault)]
+                worker.send(task)
         return task.results or []
 
 
@@ -142,7 +147,7 @@ class _Task(Generic[Item, Result]):
 
 
 class _Worker(Generic[Item, Result]):
-    """One process and the tasks in its hands, oldest first."""
+    """One process and its tasks, oldest first."""
 
     def __init__(self, prepare: Callable[[], Work[Item, Result]]) -> None:
         self._prepare = prepare
@@ -155,15 +160,15 @@ class _Worker(Generic[Item, Result]):
         self.pipe, theirs = CONTEXT.Pipe()
         self._process = CONTEXT.Process(target=_serve, args=(self._prepare, theirs), daemon=True)
         self._process.start()
-        theirs.close()  # so that its death ends our read
+        theirs.close()  # so that our read ends when the process dies
 
-    def give(self, task: _Task[Item, Result]) -> None:
+    def send(self, task: _Task[Item, Result]) -> None:
         self.tasks.append(task)
-        with suppress(OSError):  # it may have died: `take` will notice
+        with suppress(OSError):  # the process may have died, which `receive` detects
             self.pipe.send(task.chunk)
 
-    def take(self) -> str:
-        """Take one message; returns what is wrong with the first task, if anything is."""
+    def receive(self) -> str:
+        """Receive one message; returns the fault of the first task, or an empty string."""
         try:
             message: Any = self.pipe.recv()
         except (EOFError, OSError):
@@ -179,33 +184,33 @@ class _Worker(Generic[Item, Result]):
         return ""
 
     def restart(self) -> None:
-        """Begin anew, without tasks; raises BackendError where the process never gets ready."""
+        """Start a new process without tasks; raises BackendError if the process repeatedly fails to start."""
         self.stop()
         if not self.is_ready:
             self._failed_starts += 1
             if self._failed_starts == STARTS:
                 code = self._process.exitcode
-                raise BackendError(f"the interpreter ends its process (exit code {code}): try another --backend")
+                raise BackendError(f"the backend crashes its process (exit code {code}): try another --backend")
         self.tasks.clear()
         self._start()
 
     def stop(self) -> None:
         self.pipe.close()
         self._process.kill()
-        self._process.join(5)  # one that waits for a dead disk cannot even be killed
+        self._process.join(5)  # a process that waits for a dead disk cannot be killed
 
 
 def _serve(prepare: Callable[[], Work[Any, Any]], pipe: Connection) -> None:
-    """A worker's life. The end of the pipe, by our will or our death, is its end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Main loop of a worker; it ends when the pipe is closed or the parent dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    said = time.monotonic()
+    last = time.monotonic()
 
     def tick() -> None:
-        nonlocal said
+        nonlocal last
         now = time.monotonic()
-        if now - said > TICK_SECONDS:
-            said = now
+        if now - last > TICK_SECONDS:
+            last = now
             pipe.send(ALIVE)
 
     with suppress(EOFError, OSError):
@@ -219,13 +224,13 @@ def _serve(prepare: Callable[[], Work[Any, Any]], pipe: Connection) -> None:
             chunk = pipe.recv()
             try:
                 results: Any = work(chunk, tick)
-            except Exception as error:  # an item of it is to blame: the parent finds out which
+            except Exception as error:  # one item causes it; the parent finds out which
                 results = error
             pipe.send(results)
 
 
 def _end_with_parent() -> None:
-    """Even one that hangs in a decoder is not to stay behind when its parent is killed."""
+    """End this process when its parent is killed, even while a decoder hangs."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,22 +1,23 @@
-"""The command line: arguments in, rows and exit codes out. Puts the parts together and holds no logic of its own."""
+"""The command line: arguments, terminal and exit codes. The work itself is in the other packages."""
 
 import os
 import sys
 from typing import NoReturn
 
 from edge_runtime.cli.requirements import import_advice
+from edge_runtime.errors import INTERRUPTED
 
 
 def main() -> NoReturn:
     """The console command."""
-    # For the backend numpy, before NumPy is loaded: threads that wait for each other on a busy device take longer.
+    # Before NumPy is loaded: on a busy device, the numpy backend is faster with a single BLAS thread.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         # Imported here, so that Ctrl-C during the import ends quietly.
         from edge_runtime.cli.commands import edge_digits
         from edge_runtime.cli.run import run
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         advice = import_advice(error)
         if advice is None or "--debug" in sys.argv[1:]:

@@ -1,4 +1,4 @@
-"""`edge-digits batch-classify`: a folder of any size into one file, and not a row lost."""
+"""`edge-digits batch-classify`: read a folder of any size into one output file."""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,10 @@ import click
 from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
 from edge_runtime.batch.settings import CORES, LIST, BatchSettings
-from edge_runtime.cli.batch_report import TerminalObserver, print_result
-from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error
-from edge_runtime.cli.run import INTERRUPTED, debug_option
+from edge_runtime.cli.batch_report import BatchTerminal, print_result
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, print_max_error
+from edge_runtime.cli.run import debug_option
+from edge_runtime.errors import FAILED, INTERRUPTED
 
 EPILOG = """\b
 Examples:
@@ -23,10 +24,10 @@ Examples:
   find . -name '*.png' -print0 | edge-digits batch-classify - -0 --output results.parquet
 
 \b
-A CSV cell that a spreadsheet would run (it begins with = + - @, tab or carriage return), or that begins with an
-apostrophe, is written with an apostrophe before it; take one away when you read it. In CSV, a name that is not UTF-8
-has its own bytes, in JSON lines its bytes as \\udc80 to \\udcff, in Parquet as \\x80 to \\xff, where a backslash
-in a name is two.
+A CSV cell that a spreadsheet could take for a formula (it begins with = + - @, tab or carriage return), or that
+begins with an apostrophe, is written with an extra apostrophe in front; remove it when you read the file. Names that
+are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to \\udcff, and Parquet writes them as
+\\x80 to \\xff, with each backslash of a name doubled.
 """
 
 
@@ -37,55 +38,62 @@ in a name is two.
     type=click.Choice(["classify", "read"]),
     default="classify",
     show_default=True,
-    help="One digit an image, or all digits of whole pages, with the rows joined by a space.",
+    help="Read one digit per image, or all digits of whole pages, with rows joined by a space.",
 )
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
-@click.option("--resume", is_flag=True, help="Continue an output that was begun; begin if there is none.")
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists or was begun.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=CORES, show_default="cores", help="Processes.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Output file: .csv, .jsonl or .parquet.")
+@click.option("--resume", is_flag=True, help="Continue an unfinished output; start if there is none.")
+@click.option("--overwrite", is_flag=True, help="Replace an output that exists or is unfinished.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=CORES, show_default="cores", help="Number of processes.")
 @click.option(
     "--batch",
     type=click.IntRange(1),
-    show_default=f"{BATCH} a process",
-    help="Images in progress at once, in all processes together; a kill costs at most these.",
+    show_default=f"{BATCH} per process",
+    help="Images in progress in all processes together; a kill loses at most these.",
 )
-@click.option("--recursive/--no-recursive", default=True, show_default=True, help="Read the folders below, too.")
-@click.option("--hidden", is_flag=True, help="Read hidden and system files and folders, too (.x.png, @eaDir).")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only these; with a slash, of the whole path.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="None of these.")
-@click.option("--null", "-0", is_flag=True, help="Paths on standard input end with NUL, not with a line's end.")
-@click.option("--probabilities", is_flag=True, help="Ten more columns, p0 to p9.")
-@click.option("--copy-to", type=click.Path(path_type=Path), metavar="DIR", help="Copy images into folders by label.")
-@click.option("--quarantine", type=click.Path(path_type=Path), metavar="DIR", help="Copy files that failed.")
+@click.option("--recursive/--no-recursive", default=True, show_default=True, help="Also read subfolders.")
+@click.option("--hidden", is_flag=True, help="Also read hidden and system files and folders (.x.png, @eaDir).")
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Read only matching files; a GLOB with a slash matches the path."
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Skip matching files.")
+@click.option("--null", "-0", is_flag=True, help="Paths on standard input end with NUL, not with a newline.")
+@click.option("--probabilities", is_flag=True, help="Add the columns p0 to p9.")
+@click.option(
+    "--copy-to", type=click.Path(path_type=Path), metavar="DIR", help="Copy images into folders named by label."
+)
+@click.option(
+    "--quarantine", type=click.Path(path_type=Path), metavar="DIR", help="Copy files that failed to this folder."
+)
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
     metavar="CSV",
-    help="True labels: filename,label, and page if pages differ.",
+    help="True labels: columns filename,label and, if pages differ, page.",
 )
-@click.option("--labels-from-folders", is_flag=True, help="An image's folder is named after its true label.")
+@click.option("--labels-from-folders", is_flag=True, help="The folder of each image is its true label.")
 @model_option
 @backend_option
 @max_error_option
 @debug_option
 def batch_classify(**options: Any) -> int:
-    """Read the one digit in each image of FOLDER, or of the paths on standard input where FOLDER is -.
+    """Read one digit in each image of FOLDER, or in each path on standard input if FOLDER is -.
 
     Writes one row for each page of each image, sorted by path: path,page,label,confidence,status,error. The status is
-    ok, rejected (the label is a guess; error has the reason: blank, too-small, not-a-digit, low-confidence) or failed
-    (the page could not be read). Other files are skipped and counted by kind: not an image by its name, hidden and
-    system files, links to folders, and files that edge-digits wrote. A job that was stopped at any moment continues
-    with --resume. With true labels, accuracy and a table by digit are printed, and the confusion matrix is drawn
-    beside the output. Exit code 1 if anything could not be read or copied, or if there was nothing to read.
+    ok, rejected (the label is a guess; the column error has the reason: blank, too-small, not-a-digit, low-confidence)
+    or failed (the page could not be read). Other files are skipped and counted by kind: files without an image suffix,
+    hidden and system files, links to folders, and files that edge-digits wrote. A job that was stopped at any moment
+    continues with --resume. With true labels, accuracy and a table by digit are printed, and an image of the confusion
+    matrix is written beside the output. Exit code 1 if anything could not be read or copied, or if there was nothing to
+    read.
     """
     listed = options["folder"] == LIST
     job = BatchJob(BatchSettings(**options, listing=sys.stdin.buffer if listed else None))
-    tell_max_error(job.bundle, options["max_error"])
+    print_max_error(job.bundle, options["max_error"])
     try:
-        with TerminalObserver() as observer:
+        with BatchTerminal() as observer:
             result = job.run(observer)
     except KeyboardInterrupt:
-        click.echo(f"interrupted: {job.counts.rows:,} rows are kept; the same command with --resume goes on", err=True)
+        click.echo(f"interrupted: {job.counts.rows:,} rows are kept; continue with --resume", err=True)
         return INTERRUPTED
     if result.complete_before:
         click.echo(f"{options['output']} is complete: nothing to do")
@@ -93,4 +101,4 @@ def batch_classify(**options: Any) -> int:
     print_result(result, listed)
     for error in result.errors:
         click.echo(f"error: {error}", err=True)
-    return 0 if result.ok else 1
+    return 0 if result.ok else FAILED

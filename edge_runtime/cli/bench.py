@@ -1,4 +1,4 @@
-"""`edge-digits bench`: how quick and how large the package is on this device."""
+"""`edge-digits bench`: speed and memory of the package on this device."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from edge_runtime.cli.run import debug_option
 from edge_runtime.common.text import make_printable
 from edge_runtime.errors import EdgeDigitsError, FileError, OutputError, UsageError
 
-RESULT_BYTES = 16 * 1024 * 1024  # bytes: the largest result that is compared
+RESULT_BYTES = 16 * 1024 * 1024  # bytes: the largest result file that is read
 EPILOG = """\b
 Examples:
   edge-digits bench
@@ -23,18 +23,24 @@ Examples:
 @click.command(epilog=EPILOG)
 @model_option
 @threads_option
-@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Repeats of everything.")
 @click.option(
-    "--seconds", type=click.FloatRange(0.01, 3600), default=1.0, show_default=True, help="Length of each loop."
+    "--rounds", type=click.IntRange(1, 100), default=3, show_default=True, help="Repetitions of all measurements."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.01, 3600),
+    default=1.0,
+    show_default=True,
+    help="Length of each measurement loop.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Also write the JSON object to FILE.")
 @click.option(
     "--compare",
     nargs=2,
     type=click.Path(path_type=Path),
     metavar="A B",
-    help="Measure nothing; show two results of --output side by side.",
+    help="Measure nothing; compare two files of --output side by side.",
 )
 @debug_option
 def bench(
@@ -46,25 +52,25 @@ def bench(
     output: Path | None,
     compare: tuple[Path, Path] | None,
 ) -> None:
-    """Measure latency, start and memory of every installed backend on this device.
+    """Measure latency, start-up time and memory of every installed backend on this device.
 
-    Each backend runs in fresh processes, in turn with the others. Temperature, clock and throttling are noted before
-    and after, and on a Raspberry Pi 5 the energy.
+    Each backend runs in new processes, in turn with the others. Temperature, clock and throttling are recorded before
+    and after, and the energy on a Raspberry Pi 5.
     """
-    # Only here: the other commands do not pay for it.
+    # Imported here, so that --help stays fast.
     from edge_runtime.bench import table
     from edge_runtime.bench.measure import measure
     from edge_runtime.bundles.bundle import load_bundle
 
     if compare:
         if output is not None or as_json:
-            raise UsageError("--compare shows a table: leave out --json and --output")
+            raise UsageError("--compare prints a table: omit --json and --output")
         try:
             lines = list(table.compare(*map(_read, compare)))
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, EdgeDigitsError):
                 raise
-            raise FileError(f"one of the two files lacks something that edge-digits bench writes: {error!r}") from error
+            raise FileError(f"one of the two files is not a complete result of edge-digits bench: {error!r}") from error
         for line in lines:
             click.echo(make_printable(line))
         return
@@ -81,9 +87,9 @@ def bench(
 def _read(path: Path) -> Any:
     try:
         if path.stat().st_size > RESULT_BYTES:
-            raise FileError(f"{path} is over {RESULT_BYTES:,} bytes: no result of edge-digits bench")
+            raise FileError(f"{path} has more than {RESULT_BYTES:,} bytes: not a result of edge-digits bench")
         return json.loads(path.read_bytes())
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} is no JSON: name two files that edge-digits bench --output wrote") from error
+        raise FileError(f"{path} is not JSON: name two files written by edge-digits bench --output") from error

@@ -1,4 +1,4 @@
-"""`edge-digits classify`: a few files, a table or JSON lines."""
+"""`edge-digits classify`: read one digit in each file, as a table or JSON lines."""
 
 import sys
 
@@ -6,13 +6,14 @@ import click
 
 from edge_runtime.batch.rows import rows
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.json_rows import JsonLinesSink
-from edge_runtime.cli.options import backend_option, max_error_option, model_option, tell_max_error, threads_option
+from edge_runtime.cli.json_lines import JsonRowSink
+from edge_runtime.cli.options import backend_option, max_error_option, model_option, print_max_error, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.table import TableSink
+from edge_runtime.cli.table import TableRowSink
 from edge_runtime.common.text import make_printable
+from edge_runtime.errors import FAILED
 from edge_runtime.pipeline import Reader
-from edge_runtime.sinks import Sink
+from edge_runtime.sinks import RowSink
 from edge_runtime.types import Status
 
 EPILOG = """\b
@@ -25,7 +26,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all ten probabilities.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, with all ten probabilities.")
 @model_option
 @backend_option
 @threads_option
@@ -34,16 +35,16 @@ Examples:
 def classify(
     files: tuple[str, ...], as_json: bool, model: str | None, backend: str, threads: int, max_error: float | None
 ) -> int:
-    """Read the one digit in each image FILE.
+    """Read one digit in each image FILE.
 
-    Images of any size, ink dark on light or light on dark; every page of a TIFF or PDF. A digit that cannot be trusted
-    is rejected, with the reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
+    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. A label that is not reliable is
+    rejected, with a reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
     """
     classifier = Classifier(model, backend, threads)
-    tell_max_error(classifier.bundle, max_error)
+    print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error)
-    sink: Sink = (
-        JsonLinesSink(sys.stdout) if as_json else TableSink(sys.stdout, max(len(make_printable(f)) for f in files))
+    sink: RowSink = (
+        JsonRowSink(sys.stdout) if as_json else TableRowSink(sys.stdout, max(len(make_printable(f)) for f in files))
     )
     failed = 0
     for row in rows(reader, files, batch=1 if len(files) == 1 else 16):
@@ -53,4 +54,4 @@ def classify(
         if as_json or row.status is not Status.FAILED:
             sink.write(row)
     sink.close()
-    return 1 if failed else 0
+    return FAILED if failed else 0

@@ -1,4 +1,4 @@
-"""All commands in one group; a command's module is imported when the command is used."""
+"""The command group. A command's module is imported when the command is used."""
 
 from importlib import import_module
 
@@ -40,4 +40,4 @@ class _Commands(click.Group):
 @click.version_option(package_name="edge-digits", message="%(prog)s %(version)s")
 @debug_option
 def edge_digits() -> None:
-    """Read handwritten digits from image files and cameras, with an int8 network and no TensorFlow."""
+    """Read handwritten digits from image files and cameras, with int8 models and without TensorFlow."""

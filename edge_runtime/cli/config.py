@@ -1,4 +1,4 @@
-"""Options in a TOML file: the same names, checked as strictly as on the command line, which wins."""
+"""Options from a TOML file: same names and checks as on the command line, which takes precedence."""
 
 import difflib
 import tomllib
@@ -11,23 +11,23 @@ from edge_runtime.common.text import read_text
 from edge_runtime.errors import FileError, UsageError
 from edge_runtime.limits import CONFIG_BYTES
 
-META = frozenset({"config", "debug", "help", "version"})  # options that are about the command, not its work
+META = frozenset({"config", "debug", "help", "version"})  # options that a file may not set
 
 
 def config_option(command: click.Command) -> click.Command:
-    """Give a command the option --config FILE, from which all of its other options and arguments may come.
+    """Add the option --config FILE to a command; the file may set all other options and arguments.
 
-    A key is an option's name without its dashes in front, or an argument's name in small letters. What stands on the
-    command line or in an option's variable of the environment wins. Raises UsageError or FileError, with the key.
+    A key is the name of an option without the leading dashes, or the name of an argument in lower case. The command
+    line and the environment take precedence. Raises UsageError or FileError, which name the key.
     """
     option = click.Option(
         ["--config"],
         type=click.Path(path_type=Path),
-        is_eager=True,  # before the others ask for their defaults
+        is_eager=True,  # before the defaults of other options are looked up
         expose_value=False,
         callback=_load,
         metavar="FILE",
-        help="A TOML file with options by their names; the command line wins.",
+        help="TOML file of options by name; the command line takes precedence.",
     )
     command.params.append(option)
     return command
@@ -40,7 +40,7 @@ def _load(context: click.Context, _option: click.Parameter, path: Path | None) -
 
 
 def read_config(context: click.Context, path: Path) -> dict[str, Any]:
-    """Return a file's options by the names of the command's parameters, checked; raises UsageError, FileError."""
+    """Return the checked options of a file by parameter name; raises UsageError or FileError."""
     known = {_key(each): each for each in context.command.params}
     known = {key: each for key, each in known.items() if key not in META}
     found: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def read_config(context: click.Context, path: Path) -> dict[str, Any]:
                 + (f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}")
             )
         parameter = known[key]
-        found[str(parameter.name)] = _checked(context, parameter, value, f"{path}: {key}")
+        found[str(parameter.name)] = _check(context, parameter, value, f"{path}: {key}")
     return found
 
 
@@ -68,20 +68,20 @@ def _read(path: Path) -> dict[str, Any]:
     except FileError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        raise UsageError(str(error)) from None  # it can be read, and makes no sense
+        raise UsageError(str(error)) from None  # the file was read, but its content is invalid
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
-def _checked(context: click.Context, parameter: click.Parameter, value: Any, where: str) -> Any:
-    """Return a value as click takes it for a default; raises UsageError where its type is another or it is refused."""
+def _check(context: click.Context, parameter: click.Parameter, value: Any, where: str) -> Any:
+    """Return a value in the form of a click default; raises UsageError for a wrong type or an invalid value."""
     many = parameter.multiple if isinstance(parameter, click.Option) else parameter.nargs == -1
     row = many or parameter.nargs != 1
     values = value if row and isinstance(value, list) else [value]
-    wanted, types = _wanted(parameter)
+    expected, types = _expected_type(parameter)
     if not all(type(each) in types for each in values) or (row and not many and len(values) != parameter.nargs):
-        count = f"list of {parameter.nargs}: each a " if row and not many else ""
-        raise UsageError(f"{where}: {_shown(value)} is no {count}{wanted}")
+        count = f"a list of {parameter.nargs}: each " if row and not many else ""
+        raise UsageError(f"{where}: {_describe_value(value)} is not {count}{expected}")
     value = values if row else value
     try:
         parameter.type_cast_value(context, value)
@@ -90,18 +90,18 @@ def _checked(context: click.Context, parameter: click.Parameter, value: Any, whe
     return value
 
 
-def _wanted(parameter: click.Parameter) -> tuple[str, tuple[type, ...]]:
-    """What a value must be: in words, and as TOML gives it."""
+def _expected_type(parameter: click.Parameter) -> tuple[str, tuple[type, ...]]:
+    """Return the expected type as text, and the matching Python types."""
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return "true or false", (bool,)
     if isinstance(parameter.type, (click.types.IntParamType, click.IntRange)):
-        return "whole number", (int,)
+        return "a whole number", (int,)
     if isinstance(parameter.type, (click.types.FloatParamType, click.FloatRange)):
-        return "number", (int, float)
-    return "text", (str,)
+        return "a number", (int, float)
+    return "a text", (str,)
 
 
-def _shown(value: Any) -> str:
-    """A value in a message: never a text, which may be a secret that has slipped into the wrong line."""
+def _describe_value(value: Any) -> str:
+    """Describe a value for a message. Texts are never shown: one may be a misplaced secret."""
     kinds: dict[type, str] = {str: "a text", list: "a list", dict: "a table"}
     return kinds.get(type(value)) or str(value).lower()

@@ -1,4 +1,4 @@
-"""`edge-digits models`: which networks are here, how large and how good each one is."""
+"""`edge-digits models`: list the models with size and accuracy."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import click
 
 from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, names
 from edge_runtime.cli.run import debug_option
-from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.errors import FAILED, EdgeDigitsError
 
 KIND = "tflite_int8"  # the file that the default backend runs
 
@@ -19,12 +19,12 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @debug_option
 def models(as_json: bool) -> int:
-    """List the models that --model takes: bytes and accuracy are those of the int8 .tflite file.
+    """List the models for --model, with the size and accuracy of the int8 .tflite file.
 
-    Exit code 1 if one of them is broken; `edge-digits doctor` says what to do.
+    Exit code 1 if a model is broken; `edge-digits doctor` shows what to do.
     """
     broken = 0
     if not as_json:
@@ -42,11 +42,11 @@ def models(as_json: bool) -> int:
             accuracy = "-" if found["mnist_test"] is None else f"{found['mnist_test']:.2%}"
             default = "  (default)" if found["default"] else ""
             click.echo(f"{name:<14}{found['bytes']:>11,}{accuracy:>9}  {found['summary']}{default}")
-    return 1 if broken else 0
+    return FAILED if broken else 0
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    """What a row says: `mnist_test` is a fraction of the 10,000 test digits, or None where it was not measured."""
+    """Return the columns of a model; `mnist_test` is the accuracy, 0..1, or None if it was not measured."""
     file = bundle.file(KIND)
     accuracy = bundle.manifest["files"][KIND].get("accuracy", {})
     return {

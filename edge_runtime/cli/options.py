@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 import click
 
@@ -11,35 +11,35 @@ model_option = click.option("--model", metavar="NAME|DIR", help="A shipped model
 
 
 class _BackendName(click.Choice[str]):
-    """One of ours, or one that another package adds."""
+    """A built-in backend, or one of a plugin."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return value if value not in CHOICES and value in plugin_names(BACKENDS) else super().convert(value, param, ctx)
 
 
 backend_option = click.option(
-    "--backend", type=_BackendName(CHOICES), default=AUTO, show_default=True, help="What runs the network."
+    "--backend", type=_BackendName(CHOICES), default=AUTO, show_default=True, help="Inference backend."
 )
 lines_option = click.option(
     "--lines/--no-lines",
     default=True,
     show_default=True,
-    help="Read low-confidence rows again with the line recogniser, so digits may touch; or cut them apart.",
+    help="Read low-confidence rows again with a line recogniser, so that digits may touch.",
 )
 threads_option = click.option(
-    "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the interpreter."
+    "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the backend."
 )
 max_error_option = click.option(
     "--max-error",
     type=float,
     metavar="SHARE",
     help="Target error rate among accepted digits, measured on validation data, such as 0.001.  "
-    "[default: the model's own threshold]",
+    "[default: the threshold of the model]",
 )
 
 
-def tell_max_error(bundle: Bundle, max_error: float | None) -> None:
-    """Say on standard error what `--max-error` means for a model; raises UsageError where it cannot be kept to."""
+def print_max_error(bundle: Bundle, max_error: float | None) -> None:
+    """Print what `--max-error` means for a model on standard error; raises UsageError if it cannot be reached."""
     if max_error is not None:
         found = bundle.threshold(max_error)
         click.echo(

@@ -1,4 +1,4 @@
-"""`edge-digits read`: whole pages of digits, as text, JSON lines and images that show how they were read."""
+"""`edge-digits read`: read whole pages of digits, as text, JSON lines and annotated images."""
 
 import json
 from collections import Counter, deque
@@ -14,12 +14,12 @@ from edge_runtime.cli.options import (
     lines_option,
     max_error_option,
     model_option,
-    tell_max_error,
+    print_max_error,
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
 from edge_runtime.common.text import make_printable
-from edge_runtime.errors import InputError, OutputError
+from edge_runtime.errors import FAILED, InputError, OutputError
 from edge_runtime.explain import draw_stages
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
@@ -47,9 +47,9 @@ FOLDER = click.Path(path_type=Path)
     "--annotate",
     type=FOLDER,
     metavar="DIR",
-    help="Write each page with what was read drawn over it; over 8 megapixels, smaller.",
+    help="Write each page with the readings drawn over it; pages over 8 megapixels are reduced.",
 )
-@click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of every stage for each page.")
+@click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of all processing stages of each page.")
 @model_option
 @backend_option
 @threads_option
@@ -67,20 +67,20 @@ def read(
     lines: bool,
     max_error: float | None,
 ) -> int:
-    """Find the digits in each IMAGE and print them, row by row.
+    """Find the digits in each IMAGE and print them row by row.
 
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
-    the first frame of an animation. Rejected digits are not in the text; --json lists them, and the marks that were
-    dropped, with the reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if
-    an image could not be read.
+    the first frame of an animation. Rejected digits are not part of the text; --json lists them and the dropped marks,
+    with the reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if an image
+    could not be read.
     """
     classifier = Classifier(model, backend, threads)
-    tell_max_error(classifier.bundle, max_error)
+    print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
-    over, why = (_Pictures(folder) if folder else None for folder in (annotate, explain))
+    over, why = (_ImageFolder(folder) if folder else None for folder in (annotate, explain))
     failed = 0
     for path in images:
-        for image, found in _found(reader, path):
+        for image, found in _find_pages(reader, path):
             if isinstance(image, FailedPage):
                 failed += 1
                 click.echo(f"error: {make_printable(path)}: {image.error}", err=True)
@@ -94,19 +94,19 @@ def read(
                 if why:
                     why.write(path, image, draw_stages(image.gray, found, page))
                 _print(path, image, page, as_json, headed=len(images) > 1)
-            del image, found  # or they would stay until the next page is there
-    return 1 if failed else 0
+            del image, found  # frees the memory before the next page is decoded
+    return FAILED if failed else 0
 
 
-def _found(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
-    """Yield the pages of a file in order with what was found in them; of one that failed, why."""
+def _find_pages(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
+    """Yield the pages of a file in order, each with its candidates; of a page that failed, the error."""
     failed: deque[FailedPage] = deque()
     try:
         for image in read_images(path, failed=failed.append):
             while failed:
                 yield failed.popleft(), None
             yield image, reader.find(image.gray)
-            del image  # or it would stay until the next one is there
+            del image  # frees the memory before the next page is decoded
     except InputError as error:
         failed.append(FailedPage(1, 1, error))
     except MemoryError:
@@ -116,7 +116,7 @@ def _found(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | t
 
 
 def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bool) -> None:
-    """Print what was read in a page; headed: the file has its name printed before it."""
+    """Print what was read in a page. headed: print the name of the file first."""
     name = make_printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
     if image.note:
         click.echo(f"note: {name}: {image.note}", err=True)
@@ -133,7 +133,7 @@ def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bo
 
 
 def _warning(name: str, page: Page, as_json: bool) -> str:
-    """Return what a user should know of a page that is not all read; empty for nothing."""
+    """Return a warning about a page that was not completely read; empty if there is none."""
     unread = [each for each in page.dropped if each.reason in UNREAD]
     if page.text and not unread:
         return ""
@@ -141,25 +141,25 @@ def _warning(name: str, page: Page, as_json: bool) -> str:
     dropped = unread if page.text else page.dropped
     causes = []
     if rejected and not page.text:
-        causes.append(f"{_counted(len(rejected), 'digit')} rejected ({_reasons(rejected)})")
+        causes.append(f"{_format_count(len(rejected), 'digit')} rejected ({_format_reasons(rejected)})")
     if dropped:
-        causes.append(f"{_counted(len(dropped), 'mark')} dropped ({_reasons(dropped)})")
+        causes.append(f"{_format_count(len(dropped), 'mark')} dropped ({_format_reasons(dropped)})")
     if not causes:
         return "" if as_json else f"no digits in {name}"
     what = "not everything was read" if page.text else "no digits"
     return f"warning: {what} in {name}: {', '.join(causes)}"
 
 
-def _counted(count: int, what: str) -> str:
+def _format_count(count: int, what: str) -> str:
     return f"{count:,} {what} was" if count == 1 else f"{count:,} {what}s were"
 
 
-def _reasons(digits: Iterable[Digit]) -> str:
+def _format_reasons(digits: Iterable[Digit]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in Counter(each.reason for each in digits).most_common())
 
 
-class _Pictures:
-    """PNG files in a folder, named after the images that they are of."""
+class _ImageFolder:
+    """A folder of PNG files named after the images."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -167,10 +167,10 @@ class _Pictures:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+            raise OutputError(f"the folder {folder} cannot be created: {error.strerror}") from error
 
     def write(self, path: str, image: DecodedImage, picture: Drawing) -> None:
-        """Write one; images of the same name from different folders are numbered."""
+        """Write an image. Images of the same name from different folders are numbered."""
         name, number = Path(path).name, 1
         if image.pages > 1:
             name += f".page{image.page}"

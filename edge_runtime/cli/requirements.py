@@ -1,13 +1,13 @@
-"""Advice on a required library that cannot be imported. Imports the standard library alone."""
+"""Advice on a required library that cannot be imported. Imports only the standard library."""
 
 import sys
 from traceback import walk_tb
 
-REQUIRED = {"click": "click", "numpy": "numpy", "cv2": "opencv-python-headless"}  # modules, and their names to pip
+REQUIRED = {"click": "click", "numpy": "numpy", "cv2": "opencv-python-headless"}  # modules and their PyPI packages
 
 
 def import_advice(error: Exception) -> str | None:
-    """Return one line on a required library whose import raised `error`; None for any other error."""
+    """Return one line of advice if the import of a required library raised `error`, else None."""
     module = _module(error)
     if module is None:
         return None
@@ -15,14 +15,14 @@ def import_advice(error: Exception) -> str | None:
         return f"{module} is not installed: pip install {REQUIRED[module]}"
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     command = f"{sys.executable} -m pip install --force-reinstall {REQUIRED[module]}"
-    return f"{module} is installed, and importing it fails ({reason}): {command}"
+    return f"{module} is installed, but importing it fails ({reason}): {command}"
 
 
 def _module(error: Exception) -> str | None:
-    """The required library whose import failed."""
+    """Return the required library whose import failed."""
     if isinstance(error, ModuleNotFoundError):
         return error.name if error.name in REQUIRED else None
     frames = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
-    # The innermost: OpenCV imports NumPy, and is not to blame for it. A module whose import failed is not in
-    # sys.modules; one that is there raised an error for another reason.
+    # The innermost: OpenCV imports NumPy, whose failure is not OpenCV's. A module whose import failed is not in
+    # sys.modules; if it is there, the error has another cause.
     return next((name for name in reversed(frames) if name in REQUIRED and name not in sys.modules), None)

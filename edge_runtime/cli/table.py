@@ -1,4 +1,4 @@
-"""Rows as a table for people."""
+"""Rows as a table."""
 
 from typing import TextIO
 
@@ -6,17 +6,17 @@ from edge_runtime.common.text import make_printable
 from edge_runtime.types import Row, Status
 
 
-class TableSink:
-    """Implements Sink; writes to an open text stream, which it does not close."""
+class TableRowSink:
+    """Implements RowSink. Writes to an open text stream and does not close it."""
 
     def __init__(self, stream: TextIO, width: int) -> None:
-        """width: characters of the longest path; rows are printed as they come."""
+        """width: characters of the longest path."""
         self._stream = stream
         self._width = max(width, len("path"))
         self._stream.write(f"{'path':<{self._width}}  label  confidence\n")
 
     def write(self, row: Row) -> None:
-        """See Sink.write."""
+        """See RowSink.write."""
         path = make_printable(row.path)
         confidence = "-" if row.confidence is None else f"{row.confidence:.2%}"
         note = "" if row.status is Status.OK else f"  {row.status}: {row.error}"
@@ -25,9 +25,9 @@ class TableSink:
         self._stream.write(f"{path:<{self._width}}  {row.label or '-':>5}  {confidence:>10}{note}\n")
 
     def flush(self) -> None:
-        """See Sink.flush."""
+        """See RowSink.flush."""
         self._stream.flush()
 
     def close(self) -> None:
-        """See Sink.close."""
+        """See RowSink.close."""
         self.flush()

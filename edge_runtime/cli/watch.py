@@ -1,4 +1,4 @@
-"""`edge-digits watch`: readings of what stands in front of a camera, for as long as it runs."""
+"""`edge-digits watch`: read the digits in front of a camera continuously."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import click
 from edge_runtime.cli.config import config_option
 from edge_runtime.cli.options import backend_option, model_option, threads_option
 from edge_runtime.cli.run import debug_option
-from edge_runtime.cli.sinks import HELP, Chosen, sink_options
+from edge_runtime.cli.sink_options import HELP, SinkOptions, sink_options
 from edge_runtime.cli.watch_terminal import run_watch
 from edge_runtime.limits import STABLE_FRAMES
-from edge_runtime.sinks.targets import Settings
+from edge_runtime.sinks.targets import SinkSettings
 from edge_runtime.sources.view import View, parse_part
-from edge_runtime.watch.meter import Rules
+from edge_runtime.watch.meter import MeterRules
 from edge_runtime.watch.settings import HardSettings, WatchSettings
 
 EPILOG = f"""\b
@@ -29,22 +29,22 @@ Examples:
 
 \b
 SOURCE is one of
-  0 or /dev/video0        a USB camera or another one of Video4Linux
-  picamera2, picamera2:1  a Raspberry Pi's own camera (apt install python3-picamera2)
+  0 or /dev/video0        a USB camera or another Video4Linux device
+  picamera2, picamera2:1  a camera module of a Raspberry Pi (apt install python3-picamera2)
   rtsp://, rtsps://       a network camera
-  http://, https://       a network camera: MJPEG, or an image per request, at most 5 requests a second;
+  http://, https://       a network camera: MJPEG, or one image per request, with at most 5 requests a second;
                           certificates are not checked
   a file                  a video; every frame is read
-  a folder                images, in the order of their names; with --fps, so many a second
+  a folder                images, sorted by name; --fps sets how many a second
   fake:...                a simulated camera with fault injection. digits=123|456 (one after the other, each for
                           change=SECONDS), fps, width, height, size (of a digit), move (pixels), noise, light (0 to 1),
-                          seed, fault=KIND@START+LENGTH (seconds; stall, eof, raise, black, disconnect, hand; may be
+                          seed, fault=KIND@START+LENGTH (seconds; stall, eof, raise, black, disconnect, hand; can be
                           repeated), every=SECONDS (the faults start again)
 
 {HELP}
 \b
-Other users of the machine can see an address on the command line, with its password: put it into
-EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user name or password, write
+An address on the command line, with its password, is visible to other users of the machine: use the
+environment variable EDGE_DIGITS_SOURCE or the file of --config. In a user name or password, write
 / as %2F, ? as %3F, # as %23 and @ as %40.
 """
 
@@ -53,9 +53,13 @@ EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user n
 @click.command(epilog=EPILOG)
 @click.argument("source", envvar="EDGE_DIGITS_SOURCE")
 @sink_options
-@click.option("--roi", metavar="X,Y,W,H", help="Read only this part, in pixels of the camera's image.")
+@click.option("--roi", metavar="X,Y,W,H", help="Read only this part of the camera image, in pixels.")
 @click.option(
-    "--rotate", type=click.Choice(["0", "90", "180", "270"]), default="0", show_default=True, help="Turn clockwise."
+    "--rotate",
+    type=click.Choice(["0", "90", "180", "270"]),
+    default="0",
+    show_default=True,
+    help="Rotate the image clockwise.",
 )
 @click.option("--fps", type=click.FloatRange(0, min_open=True), metavar="N", help="Read at most N frames a second.")
 @click.option(
@@ -64,10 +68,10 @@ EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user n
     default=STABLE_FRAMES,
     show_default=True,
     metavar="N",
-    help="Frames in a row that must show a text before it is a reading, or nothing before the reading is gone.",
+    help="Consecutive frames that must show a text before it is a reading, or none before it is gone.",
 )
 @click.option("--digits", type=click.IntRange(1), metavar="N", help="For meters: a reading has N digits.")
-@click.option("--only-upward", is_flag=True, help="For meters: a reading is not less than the one before.")
+@click.option("--only-upward", is_flag=True, help="For meters: a reading is never less than the one before.")
 @click.option(
     "--largest-step",
     type=click.IntRange(0),
@@ -78,18 +82,20 @@ EDGE_DIGITS_SOURCE in the environment, or into the file of --config. In a user n
     "--state",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="For meters: file of the last reading, for restarts.  [default: ~/.local/state/edge-digits/meter-*.json]",
+    help="For meters: file that keeps the last reading.  [default: ~/.local/state/edge-digits/meter-*.json]",
 )
-@click.option("--wait", is_flag=True, help="Wait for a camera that cannot be opened yet; by default that is an error.")
+@click.option("--wait", is_flag=True, help="Wait for a camera that cannot be opened yet; the default is to fail.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="N", help="End after N seconds.")
-@click.option("--json", "as_json", is_flag=True, help="Readings as JSON lines on standard output, the summary last.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print readings as JSON lines on standard output, and the summary last."
+)
 @model_option
 @backend_option
 @threads_option
 @debug_option
 def watch(
     source: str,
-    sinks: Chosen,
+    sinks: SinkOptions,
     roi: str | None,
     rotate: str,
     fps: float | None,
@@ -107,20 +113,20 @@ def watch(
 ) -> int:
     """Read the digits in front of a camera, and report when a reading is stable, changes or is gone.
 
-    A reading counts when --stable frames in a row show it. While digits are covered, cut off by the image's edge or
-    in motion there, the last reading holds; a blank page shows nothing. A camera that fails is opened again after 1 to
-    5 seconds, without end. Unless --backend names one, the first backend that passes the self-test on this device
-    is used. docs/reference/watch.md has the rules for meters, and how to override them. A summary goes to standard
+    A text becomes a reading when --stable consecutive frames show it. While digits are covered, cut off by the edge of
+    the image or moving there, the last reading remains; a blank page ends it. A camera that fails is opened again after
+    1 to 5 seconds, indefinitely. Unless --backend names one, the first backend that passes the self-test on this device
+    is used. docs/sinks.md describes the rules for meters and how to override them. A summary is printed on standard
     error at the end. Exit code 0 at the end of a file, 130 after Ctrl-C, 143 after SIGTERM, 1 if the source cannot be
     opened or a reading could not be written.
     """
     settings = WatchSettings(
         source=source,
         targets=sinks.targets,
-        sinks=Settings(as_json=as_json, **sinks.settings),
+        sinks=SinkSettings(as_json=as_json, **sinks.settings),
         view=View(parse_part(roi) if roi else None, int(rotate)),
         stable=stable,
-        rules=Rules(digits, only_upward, largest_step),
+        rules=MeterRules(digits, only_upward, largest_step),
         state=state,
         fps=fps,
         wait=wait,

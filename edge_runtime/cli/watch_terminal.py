@@ -1,4 +1,4 @@
-"""What `edge-digits watch` shows on the terminal and tells systemd, and the signals that end it."""
+"""`edge-digits watch` on a terminal: status line, summary, signals, and notifications to systemd."""
 
 import atexit
 import json
@@ -11,43 +11,42 @@ from types import FrameType
 
 import click
 
-from edge_runtime.cli.run import INTERRUPTED
 from edge_runtime.cli.status import StatusLine
 from edge_runtime.common.redact import redact
 from edge_runtime.common.text import make_printable
+from edge_runtime.errors import FAILED, INTERRUPTED, TERMINATED
 from edge_runtime.service.notify import Notifier
-from edge_runtime.service.unit import TERMINATED
 from edge_runtime.types import Command, Reading
-from edge_runtime.watch.figures import Figures
 from edge_runtime.watch.session import WatchObserver, WatchSession
 from edge_runtime.watch.settings import WatchSettings
+from edge_runtime.watch.statistics import WatchStatistics
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """SIGTERM was received."""
 
 
 def run_watch(settings: WatchSettings, as_json: bool) -> int:
     """Watch until the source ends or a signal comes; returns the exit code. SIGUSR1 accepts the next stable text."""
-    screen = Screen()
-    session = WatchSession(settings, screen)
-    code = 1
+    terminal = WatchTerminal()
+    session = WatchSession(settings, terminal)
+    code = FAILED
     try:
-        with _terminable(), _on_signal(signal.SIGUSR1, lambda: session.send(Command.ACCEPT)), screen.line:
+        with _handle_sigterm(), _handle_signal(signal.SIGUSR1, lambda: session.send(Command.ACCEPT)), terminal.line:
             session.run()
-        code = 1 if session.lost else 0
+        code = FAILED if session.lost else 0
     except KeyboardInterrupt as stop:
         code = TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
     finally:
-        if session.hung:  # Python might crash at its end over a thread that hangs in a driver or a library
+        if session.hung:  # a thread that hangs in a driver or a library can crash Python at exit
             atexit.register(os._exit, code)
-        if session.figures:
-            _print_summary(session.figures, as_json)
+        if session.statistics:
+            _print_summary(session.statistics, as_json)
     return code
 
 
-class Screen(WatchObserver):
-    """The terminal: a status line, and warnings that stay. Tells systemd that the watch is alive."""
+class WatchTerminal(WatchObserver):
+    """Shows a status line and warnings, and notifies systemd that the watch is alive."""
 
     def __init__(self) -> None:
         self.line = StatusLine()
@@ -57,11 +56,11 @@ class Screen(WatchObserver):
         """See WatchObserver.begin."""
         self._notifier.ready()
 
-    def turn(self, figures: Figures, text: str) -> None:
-        """See WatchObserver.turn."""
+    def progress(self, statistics: WatchStatistics, text: str) -> None:
+        """See WatchObserver.progress."""
         self._notifier.progress()
         if self.line.due():
-            self.line.show(f"{_rates(figures)}  {text.replace(chr(10), ' / ')}")
+            self.line.show(f"{_format_rates(statistics)}  {text.replace(chr(10), ' / ')}")
 
     def reading(self, reading: Reading) -> None:
         """See WatchObserver.reading: sinks may print."""
@@ -69,13 +68,12 @@ class Screen(WatchObserver):
 
     def warn(self, line: str) -> None:
         """Print a warning."""
-        self.say(f"warning: {line}")
+        self.report(f"warning: {line}")
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Print a line that stays, from any thread."""
         with suppress(OSError):  # a closed standard error must not end a thread
-            self.line.clear()
-            click.echo(make_printable(redact(line)), err=True)
+            self.line.print(make_printable(redact(line)))
 
     def end(self) -> None:
         """See WatchObserver.end."""
@@ -83,8 +81,8 @@ class Screen(WatchObserver):
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM end the loop as Ctrl-C does."""
+def _handle_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the watch as Ctrl-C does."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise _Terminated
@@ -97,8 +95,8 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
-def _on_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
-    """Do something when a signal comes."""
+def _handle_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
+    """Call `act` when a signal is received."""
     before = signal.signal(number, lambda number, frame: act() and None)
     try:
         yield
@@ -106,16 +104,16 @@ def _on_signal(number: int, act: Callable[[], object]) -> Iterator[None]:
         signal.signal(number, before)
 
 
-def _rates(figures: Figures) -> str:
-    text = f"{figures.rate(time.monotonic()):.1f} frames/s, {figures.dropped:,} dropped"
-    if latency := figures.latency():
+def _format_rates(statistics: WatchStatistics) -> str:
+    text = f"{statistics.rate(time.monotonic()):.1f} frames/s, {statistics.dropped:,} dropped"
+    if latency := statistics.latency():
         p50, p90, p99 = (1000 * each for each in latency)
         text += f", capture to reading p50 {p50:.0f} p90 {p90:.0f} p99 {p99:.0f} ms"
     return text
 
 
-def _print_summary(figures: Figures, as_json: bool) -> None:
-    summary = figures.summary(time.monotonic())
+def _print_summary(statistics: WatchStatistics, as_json: bool) -> None:
+    summary = statistics.summary(time.monotonic())
     if as_json:
         click.echo(json.dumps({"summary": summary}))
         return
@@ -125,5 +123,5 @@ def _print_summary(figures: Figures, as_json: bool) -> None:
         err=True,
     )
     if latency := summary["latency_ms"]:
-        told = ", ".join(f"{name} {value:.1f} ms" for name, value in latency.items())
-        click.echo(f"capture to reading: {told}", err=True)
+        values = ", ".join(f"{name} {value:.1f} ms" for name, value in latency.items())
+        click.echo(f"capture to reading: {values}", err=True)

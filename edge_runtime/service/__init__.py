@@ -1,4 +1,4 @@
-"""The watch as a systemd service: what it tells systemd, and the unit that runs it.
+"""The watch as a systemd service: notifications to systemd, the unit, and its installation.
 
-In: the watch loop's progress, a configuration in TOML. Out: datagrams to systemd, files of the system.
+In: progress of the watch, a configuration in TOML. Out: datagrams to systemd, system files.
 """

@@ -1,4 +1,4 @@
-"""What a service tells systemd: the protocol of sd_notify(3)."""
+"""Notifications to systemd: the protocol of sd_notify(3)."""
 
 import contextlib
 import os
@@ -6,31 +6,31 @@ import socket
 import time
 from collections.abc import Mapping
 
-SHARE = 4  # times within the watchdog's time that it is fed, at most
+SHARE = 4  # maximum notifications within the watchdog's time
 
 
 class Notifier:
-    """Sends messages to systemd; does nothing where no systemd listens."""
+    """Sends messages to systemd; does nothing if systemd does not listen."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """environment: has NOTIFY_SOCKET, a path or `@name`, and WATCHDOG_USEC and WATCHDOG_PID, or not."""
+        """environment: may have NOTIFY_SOCKET, a path or `@name`, WATCHDOG_USEC and WATCHDOG_PID."""
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._pause = _watchdog_seconds(environment) / SHARE
         self._fed = float("-inf")
 
     def ready(self) -> None:
-        """Tell that the service is ready."""
+        """Report that the service is ready."""
         self._send("READY=1")
 
     def progress(self) -> None:
-        """Feed the watchdog. To be called from the main loop, never from a timer; cheap, however often."""
+        """Notify the watchdog. Call it from the main loop, not from a timer; frequent calls are cheap."""
         if self._address and self._pause and time.monotonic() - self._fed >= self._pause:
             self._fed = time.monotonic()
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Tell that the service is stopping."""
+        """Report that the service is stopping."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:
@@ -42,7 +42,7 @@ class Notifier:
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float:
-    """Seconds until systemd kills a silent process; 0 without a watchdog."""
+    """Return the seconds until systemd kills a silent process; 0 without a watchdog."""
     pid = environment.get("WATCHDOG_PID", "")
     if pid and pid != str(os.getpid()):
         return 0.0

@@ -1,17 +1,16 @@
-"""The systemd unit of a watch: its own user, the camera and one folder, and nothing else of the system."""
+"""The systemd unit of a watch: it has its own user and access only to cameras, the network and one folder."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import TERMINATED, WRONG_USAGE
 
 NAME = "edge-digits"
-TERMINATED = 143  # what `watch` ends with after SIGTERM: 128 + 15, as shells have it
-WATCHDOG_SECONDS = 10  # without a sign of life, and the process is killed
+WATCHDOG_SECONDS = 10  # seconds without a notification until the process is killed
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
-# A stopped process takes no other signal than SIGKILL. The configuration may hold a password: only root and, as a
-# credential, the service can read it. A wrong configuration is not tried again.
+# SIGKILL also ends a stopped process. The configuration may contain a password: it is readable only by root and, as a
+# credential, by the service. The service is not restarted after wrong usage, such as an invalid configuration.
 TEMPLATE = """\
 [Unit]
 Description=Read digits in front of a camera (edge-digits watch)
@@ -84,32 +83,32 @@ WantedBy=multi-user.target
 """
 
 
-def unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path, memory: str) -> str:
-    """Return the unit's text.
+def render_unit(python: Path, prefixes: Iterable[Path], config: Path, environment: Path, memory: str) -> str:
+    """Return the text of the unit.
 
-    python: the interpreter that has this package. prefixes: folders that it needs; those in a home folder, which is
-    hidden from the service, are mounted read-only. config: TOML. environment: an optional file of NAME=value. memory:
-    its limit, as systemd writes it.
+    python: interpreter with this package. prefixes: folders that it needs; home folders are hidden from the service, so
+    prefixes in them are mounted read-only. config: TOML file. environment: optional file of NAME=value lines. memory:
+    memory limit in systemd's format.
     """
     shown = sorted({path for path in prefixes if any(path.is_relative_to(home) for home in HOMES)})
     return TEMPLATE.format(
-        python=_quoted(python),
-        config=_escaped(config),
-        environment=_escaped(environment),
+        python=_quote(python),
+        config=_escape(config),
+        environment=_escape(environment),
         name=NAME,
         watchdog=WATCHDOG_SECONDS,
-        usage=UsageError.exit_code,
+        usage=WRONG_USAGE,
         terminated=TERMINATED,
         memory=memory,
-        binds="".join(f"BindReadOnlyPaths={_quoted(path)}\n" for path in shown),
+        binds="".join(f"BindReadOnlyPaths={_quote(path)}\n" for path in shown),
     )
 
 
-def _escaped(path: Path) -> str:
+def _escape(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def _quoted(path: Path) -> str:
-    """A path as systemd takes it for one word. `$` stands for itself: no variable begins a path, or names a program."""
-    text = _escaped(path).replace("\\", "\\\\").replace('"', '\\"')
+def _quote(path: Path) -> str:
+    """Quote a path as one word for systemd. `$` needs no quoting in a path."""
+    text = _escape(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"' if any(each in text for each in " '\"\\;") else text

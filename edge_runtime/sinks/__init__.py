@@ -1,44 +1,44 @@
-"""Where results go, one file each, behind one protocol."""
+"""Sinks: where rows and readings are written. One file per kind of sink, behind two protocols."""
 
 from typing import Protocol, runtime_checkable
 
 from edge_runtime.types import Command, Gray, Reading, Row
 
 
-class Sink(Protocol):
-    """Takes rows in order. `write` may hold rows back until `flush`; `close` flushes and ends the output."""
+class RowSink(Protocol):
+    """Writes rows in order. `write` may buffer rows until `flush`; `close` flushes and finishes the output."""
 
     def write(self, row: Row) -> None:
-        """Take one row; raises OutputError where it cannot be written."""
+        """Write a row; raises OutputError if that fails."""
 
     def flush(self) -> None:
-        """Hand everything so far to the system."""
+        """Write all buffered rows."""
 
     def close(self) -> None:
-        """Flush and end; the output is complete only after this."""
+        """Flush and finish; the output is complete only after this."""
 
 
 class ReadingSink(Protocol):
-    """Takes the readings of a watch, one by one as they come."""
+    """Writes the readings of a watch, one by one."""
 
     def write(self, reading: Reading) -> None:
-        """Take one reading; it is safe when this returns. Raises OutputError where it cannot be written."""
+        """Write a reading; it is stored when this returns. Raises OutputError if that fails."""
 
     def close(self) -> None:
-        """Flush and end."""
+        """Flush and close."""
 
 
 @runtime_checkable
 class RemoteSink(ReadingSink, Protocol):
-    """A sink with a listener that may send commands. No call here waits."""
+    """A sink with a listener that can send commands. No method blocks."""
 
-    pictures: bool  # whether each reading is to be followed by a picture
+    pictures: bool  # whether an image is to be sent after each reading
 
     def commands(self) -> list[Command]:
-        """Return what was asked for since the last call, in order."""
+        """Return the commands since the last call, in order."""
 
     def picture(self, gray: Gray) -> None:
-        """Show what the camera sees; nothing happens where nobody is there."""
+        """Send a camera image, uint8 (height, width); ignored without a listener."""
 
     def status(self, connected: bool, problem: str) -> None:
-        """Show whether pictures come from the camera, and why what it shows is no reading; empty where it is one."""
+        """Send whether the camera delivers images, and why there is no reading; problem is empty if there is one."""

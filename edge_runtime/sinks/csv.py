@@ -1,4 +1,4 @@
-"""Readings as CSV, one line each, the rows of a page joined by a space."""
+"""Readings as CSV, one line per reading, the rows of a page joined by a space."""
 
 import csv
 import os
@@ -14,11 +14,11 @@ from edge_runtime.sinks.record import COLUMNS, record
 from edge_runtime.types import Reading
 
 HEAD = format_csv_row(COLUMNS).encode()
-EARLIER = COLUMNS[:-1]  # of version 0.1
+EARLIER = COLUMNS[:-1]  # columns of version 0.1
 
 
 class CsvSink:
-    """Implements ReadingSink. A cell that a spreadsheet would run has an apostrophe before it, as in all our CSV."""
+    """Implements ReadingSink. Cells that look like formulas are escaped by an apostrophe, see common.csv_cells."""
 
     def __init__(self, path: Path, files: Files | None = None) -> None:
         _add_columns(path, files or Files())
@@ -38,7 +38,7 @@ class CsvSink:
 
 
 def _add_columns(path: Path, files: Files) -> None:
-    """Give a file that an earlier version wrote the columns that it lacks; raises OutputError, and leaves it then."""
+    """Add missing columns to a file of an earlier version; raises OutputError and leaves the file unchanged."""
     if not path.is_file():
         return
     earlier = format_csv_row(EARLIER).encode()
@@ -67,12 +67,12 @@ def _add_columns(path: Path, files: Files) -> None:
             files.remove(fresh)
         if isinstance(error, OutputError):
             raise
-        reason = f"{path} has the columns of an earlier version, and cannot be given the new ones: {error.strerror}"
+        reason = f"{path} has the columns of an earlier version and cannot be converted: {error.strerror}"
         raise OutputError(reason) from error
 
 
 def _copy(path: Path, files: Files, handle: int) -> None:
-    """Write a file's lines with an empty cell for each new column; half a line at the end is left out."""
+    """Copy the lines of a file with an empty cell for each new column; a partial last line is left out."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         next(file)
         files.write(handle, HEAD)

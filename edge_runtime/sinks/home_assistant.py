@@ -1,7 +1,7 @@
 """MQTT discovery for Home Assistant.
 
-Each entity is announced by a retained message on PREFIX/COMPONENT/DEVICE/ENTITY/config, in the form that Home
-Assistant's MQTT integration documents.
+Each entity is announced by a retained message on PREFIX/COMPONENT/DEVICE/ENTITY/config, in the format of Home
+Assistant's MQTT integration.
 """
 
 import hashlib
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from edge_runtime.common.versions import versions
 
-ONLINE, OFFLINE = "online", "offline"  # on the availability topic, as Home Assistant expects them by default
+ONLINE, OFFLINE = "online", "offline"  # payloads of the availability topic, Home Assistant's defaults
 
 STATE_CLASSES = ("measurement", "total", "total_increasing")
-# Of sensors with a number, as documented. Home Assistant refuses an entity of any other class.
+# Documented classes of number sensors. Home Assistant rejects entities of other classes.
 DEVICE_CLASSES = (
     "absolute_humidity",
     "apparent_power",
@@ -77,15 +77,15 @@ Config = dict[str, Any]
 
 
 class Number(NamedTuple):
-    """What a reading counts; Home Assistant shows a number where any of it is given, else the text."""
+    """What a reading measures. Home Assistant shows a number if any field is set, else the text."""
 
     unit: str = ""  # such as m³
     device_class: str = ""  # such as water
     state_class: str = ""  # one of STATE_CLASSES
-    decimals: int | None = None  # how many of the digits are behind the decimal point
+    decimals: int | None = None  # number of digits after the decimal point
 
     def sensor(self) -> Config:
-        """Return the part of a sensor's configuration that says how its value is to be understood."""
+        """Return the part of the sensor's configuration that describes its value."""
         text = "value_json.text | replace('\\n', '{}')"
         if self == Number():
             return {"value_template": f"{{{{ {text.format(' ')} }}}}", "icon": "mdi:counter"}
@@ -103,7 +103,7 @@ class Number(NamedTuple):
 
 
 def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str, Config]:
-    """Return the discovery messages of a watch by topic. topic: of its readings; the other topics are below it."""
+    """Return the discovery messages of a watch by topic. topic: of its readings; other topics are below it."""
     device = _device_id(topic)
     version = versions("edge-digits")["edge-digits"]
     shared: Config = {
@@ -111,7 +111,7 @@ def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str
         "origin": {"name": "edge-digits", "sw_version": version},
     }
     found = {}
-    for (component, name), config in (_sensors(topic, number or Number()) | _others(topic)).items():
+    for (component, name), config in (_sensors(topic, number or Number()) | _controls(topic)).items():
         available = {} if name == "camera" else {"availability_topic": f"{topic}/availability"}
         identity = {"unique_id": f"{device}_{name}"}
         found[f"{prefix}/{component}/{device}/{name}/config"] = {**identity, **config, **available, **shared}
@@ -119,7 +119,7 @@ def discovery(prefix: str, topic: str, number: Number | None = None) -> dict[str
 
 
 def _sensors(topic: str, number: Number) -> dict[tuple[str, str], Config]:
-    """The values of a reading, by component and name."""
+    """Return the sensors of a reading, by component and name."""
     diagnostic: Config = {"state_topic": topic, "entity_category": "diagnostic"}
     return {
         ("sensor", "reading"): {
@@ -151,8 +151,8 @@ def _sensors(topic: str, number: Number) -> dict[tuple[str, str], Config]:
     }
 
 
-def _others(topic: str) -> dict[tuple[str, str], Config]:
-    """Commands, the image, and whether there is a problem or no camera, by component and name."""
+def _controls(topic: str) -> dict[tuple[str, str], Config]:
+    """Return buttons, image, problem and camera state, by component and name."""
     buttons: dict[tuple[str, str], Config] = {
         ("button", name): {"name": name.capitalize(), "command_topic": f"{topic}/command", "payload_press": name}
         for name in ("pause", "resume", "snapshot", "accept")
@@ -171,7 +171,7 @@ def _others(topic: str) -> dict[tuple[str, str], Config]:
             "value_template": "{{ value_json.problem }}",
             "json_attributes_topic": f"{topic}/problem",
         },
-        ("binary_sensor", "camera"): {  # always available: it shows why the others are not
+        ("binary_sensor", "camera"): {  # always available, as it explains why others are not
             "name": "Camera",
             "device_class": "connectivity",
             "entity_category": "diagnostic",
@@ -183,5 +183,5 @@ def _others(topic: str) -> dict[tuple[str, str], Config]:
 
 
 def _device_id(topic: str) -> str:
-    """An id of the topic, of characters that a discovery topic may have."""
+    """Return an id for a topic that is valid in a discovery topic."""
     return f"edge_digits_{re.sub(r'[^A-Za-z0-9]+', '_', topic)}_{hashlib.sha256(topic.encode()).hexdigest()[:6]}"

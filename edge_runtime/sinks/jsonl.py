@@ -1,4 +1,4 @@
-"""Readings as JSON, one object a line, in a file that is rotated by its size."""
+"""Readings as JSON lines in a file that is rotated by size."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ class JsonLinesSink:
     """Implements ReadingSink."""
 
     def __init__(self, path: Path, limit: int, kept: int, files: Files | None = None) -> None:
-        """limit: bytes at which FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on; kept: how many of these stay."""
+        """limit: bytes at which FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on. kept: number of these to keep."""
         self._file = AppendedFile(path, b"", MARK, limit, kept, files)
 
     def write(self, reading: Reading) -> None:

@@ -1,11 +1,11 @@
 """Readings to an MQTT broker: the only file that imports paho-mqtt (the extra `mqtt`).
 
-Below the topic of the readings there are TOPIC/availability (online while pictures come, else offline; the last will),
-TOPIC/problem (why what is shown is no reading), TOPIC/command and TOPIC/picture. A reading goes to the outbox first and
-leaves it when the broker has acknowledged it, so it arrives at least once, in order, and repeats carry the same id.
+Below the topic of the readings are TOPIC/availability (online while the camera delivers images, else offline; also the
+last will), TOPIC/problem (why there is no reading), TOPIC/command and TOPIC/picture. A reading goes to the outbox first
+and is removed when the broker has acknowledged it. So delivery is at least once and in order; repeats keep their id.
 
-Threads: the watch's calls `write` and never waits for the network; paho's own has the connection; ours takes messages
-from the outbox to paho. What happens on paho's thread reaches ours through a queue, since paho holds locks then.
+Threads: the watch calls `write` and never waits for the network; paho's thread has the connection; the sender thread
+takes messages from the outbox to paho. Events on paho's thread, which holds locks, go to the sender through a queue.
 """
 
 import contextlib
@@ -40,16 +40,16 @@ except Exception as error:
     install = "pip install paho-mqtt, or the extra edge-digits[mqtt]"
     raise import_failure("mqtt://", "paho.mqtt", "paho-mqtt", install, error) from error
 
-WINDOW = 64  # readings under way to the broker at once; paho keeps them over a new connection
-COMMANDS = 16  # commands that wait for the watch; the oldest are dropped
-KEEP_ALIVE = 30  # seconds: a broker that is silent for 1.5 times as long is away
+WINDOW = 64  # readings in flight; paho keeps them over reconnections
+COMMANDS = 16  # maximum number of waiting commands; the oldest are dropped
+KEEP_ALIVE = 30  # seconds; a broker that is silent for 1.5 times as long is disconnected
 CONNECT_SECONDS = 5.0
-BACKOFF = (1, 10)  # seconds between two tries to connect: at first, and at most
-CLOSE_SECONDS = 0.6  # to send what still waits
-ENDING_SECONDS = 0.2  # for each thread to end
-PICTURE = 640  # pixels: the longer side of an image, at most
+BACKOFF = (1, 10)  # seconds between two attempts to connect: first and maximum
+CLOSE_SECONDS = 0.6  # to send waiting messages
+ENDING_SECONDS = 0.2  # for each thread to finish
+PICTURE = 640  # pixels: maximum length of an image's longer side
 QUALITY = 80  # of its JPEG, 0 to 100
-LOOK = 0  # a signal that is not the id of a message
+WAKE = 0  # a signal other than the id of a message
 
 
 class MqttSink:
@@ -59,42 +59,42 @@ class MqttSink:
         self,
         broker: Broker,
         outbox: Outbox,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         prefix: str = "homeassistant",
         ca_file: Path | None = None,
         pictures: bool = False,
         number: Number | None = None,
     ) -> None:
-        """Begin to connect; retries without end while the broker is away.
+        """Start to connect; retries indefinitely while the broker is unreachable.
 
-        outbox: is closed with the sink. say: gets one line for each change of the connection. prefix: of Home
-        Assistant's discovery, empty for none. ca_file: certificates to trust instead of the system's. pictures: each
-        reading is to be followed by one. number: what the reading counts, for Home Assistant. Raises FileError for
+        outbox: closed with the sink. report: called with a line at each change of the connection. prefix: discovery
+        prefix of Home Assistant; empty: no discovery. ca_file: CA certificates instead of the system's. pictures: send
+        an image after each reading. number: what the reading measures, for Home Assistant. Raises FileError for
         certificates that cannot be read.
         """
         self.pictures = pictures
         self._number = number or Number()
-        self._status = (True, "")  # whether pictures come, and why what is shown is no reading
-        self._broker, self._outbox, self._say, self._prefix = broker, outbox, say, prefix
+        self._status = (True, "")  # whether the camera delivers images, and why there is no reading
+        self._broker, self._outbox, self._report, self._prefix = broker, outbox, report, prefix
         self._topic = broker.topic
         self._commands: deque[Command] = deque(maxlen=COMMANDS)
-        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of acknowledged messages, or LOOK
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of acknowledged messages, or WAKE
         self._connected, self._idle = threading.Event(), threading.Event()
         self._closing = self._ended = False
-        self._repeat = False  # the last reading must be sent again
-        self._said = ""
+        self._repeat = False  # send the last reading again
+        self._last_report = ""
         self._client = self._make_client(ca_file)
         self._sender = threading.Thread(target=self._send, name="mqtt outbox", daemon=True)
         self._client.connect_async(broker.host, broker.port, KEEP_ALIVE)
         self._client.loop_start()
         self._sender.start()
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
 
     def write(self, reading: Reading) -> None:
         """See ReadingSink.write."""
         self._outbox.put(json.dumps(record(reading)).encode("ascii"))
         self._idle.clear()
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
 
     def commands(self) -> list[Command]:
         """See RemoteSink.commands."""
@@ -121,20 +121,20 @@ class MqttSink:
                 self._publish_status()
 
     def close(self) -> None:
-        """See ReadingSink.close. What is not sent in CLOSE_SECONDS waits in the outbox for the next watch."""
-        self._signals.put(LOOK)
+        """See ReadingSink.close. What is not sent within CLOSE_SECONDS waits in the outbox for the next watch."""
+        self._signals.put(WAKE)
         until = time.monotonic() + CLOSE_SECONDS
         self._idle.wait(CLOSE_SECONDS)
         self._closing = True
         if self._connected.is_set():
-            # QoS 0, or it would queue behind what waits; it is sent before the disconnection.
+            # QoS 0, so that it does not queue behind waiting messages; it is sent before the disconnection.
             info = self._client.publish(f"{self._topic}/availability", OFFLINE, qos=0, retain=True)
-            with contextlib.suppress(RuntimeError, ValueError):  # just disconnected: the will replaces it
+            with contextlib.suppress(RuntimeError, ValueError):  # just disconnected: the last will replaces it
                 info.wait_for_publish(max(0.1, until - time.monotonic()))
         self._client.disconnect()
         self._ended = True
-        self._signals.put(LOOK)
-        # On another thread: paho waits for its own, which may be resolving a host name.
+        self._signals.put(WAKE)
+        # On another thread, as paho waits for its own thread, which may be resolving a host name.
         ending = threading.Thread(target=self._client.loop_stop, daemon=True)
         ending.start()
         for thread in (self._sender, ending):
@@ -142,11 +142,11 @@ class MqttSink:
         left = len(self._outbox)
         self._outbox.close()
         if left:
-            self._say(f"{left:,} readings for {self._broker.name} wait in {self._outbox.path} for the next watch")
+            self._report(f"{left:,} readings for {self._broker.name} wait in {self._outbox.path} for the next watch")
 
     def _make_client(self, ca_file: Path | None) -> "paho.Client":
-        # The same id after a kill: the broker ends the old connection, with its will, before the new one begins.
-        # With another id, the old will would come later and say offline.
+        # With the same id after a kill, the broker ends the old connection, with its will, before the new one starts.
+        # With another id, the old will would arrive later and set the state to offline.
         identity = hashlib.sha256(f"{platform.node()}/{self._topic}".encode()).hexdigest()[:12]
         client = paho.Client(CallbackAPIVersion.VERSION2, f"edge-digits-{identity}")
         client.connect_timeout = CONNECT_SECONDS
@@ -167,28 +167,28 @@ class MqttSink:
         client.on_publish = self._on_publish
         return client
 
-    # On our thread
+    # On the sender thread
 
     def _send(self) -> None:
-        """Give messages of the outbox to paho, and remove them when the broker has them."""
+        """Pass messages of the outbox to paho, and remove them when the broker has acknowledged them."""
         under_way: dict[int, int] = {}  # places in the outbox, by paho's id
         payloads: dict[int, bytes] = {}  # by place
-        handed = 0  # the last place that paho was given
-        last = b""  # the last message that the broker has
-        there: list[int] = []  # places of acknowledged messages; removed in batches, as each removal is a write
+        handed = 0  # the place of the last message passed to paho
+        last = b""  # the last acknowledged message
+        delivered: list[int] = []  # places of acknowledged messages; removed in batches, as each removal is a write
         while not self._ended:
             for signal in self._wait():
                 place = under_way.pop(signal, None)
                 if place is not None:
-                    there.append(place)
+                    delivered.append(place)
                     last = payloads.pop(place)
-            if len(there) >= WINDOW // 2 or (there and not under_way):
-                self._outbox.remove(there)
-                there.clear()
+            if len(delivered) >= WINDOW // 2 or (delivered and not under_way):
+                self._outbox.remove(delivered)
+                delivered.clear()
             try:
-                waiting = self._outbox.waiting(handed, WINDOW - len(under_way)) if self._connected.is_set() else []
+                waiting = self._outbox.peek(handed, WINDOW - len(under_way)) if self._connected.is_set() else []
             except OutputError as error:
-                self._tell(str(error))
+                self._report_once(str(error))
                 waiting = []
             if self._repeat and not under_way:
                 self._repeat = False
@@ -196,17 +196,17 @@ class MqttSink:
                     self._client.publish(self._topic, last, qos=0, retain=True)
             for message in waiting:
                 info = self._client.publish(self._topic, message.payload, qos=1, retain=True)
-                if info.rc == paho.MQTT_ERR_QUEUE_SIZE:  # no free id: later
+                if info.rc == paho.MQTT_ERR_QUEUE_SIZE:  # no free id: try later
                     break
                 under_way[info.mid] = message.place
                 payloads[message.place] = message.payload
                 handed = message.place
             if not under_way and not len(self._outbox):
                 self._idle.set()
-        self._outbox.remove(there)
+        self._outbox.remove(delivered)
 
     def _wait(self) -> list[int]:
-        """Wait for a signal; returns all there are."""
+        """Wait for a signal; returns all pending ones."""
         signals = [self._signals.get()]
         with contextlib.suppress(queue.Empty):
             while True:
@@ -217,23 +217,25 @@ class MqttSink:
 
     def _on_connect(self, client: "paho.Client", _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._tell(f"{self._broker.name} refuses: {reason}; readings wait in {self._outbox.path}")
+            self._report_once(
+                f"{self._broker.name} refuses the connection: {reason}; readings wait in {self._outbox.path}"
+            )
             return
         client.subscribe(f"{self._topic}/command", qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/status", qos=1)
-        self._connected.set()  # first: a status that changes meanwhile is sent
+        self._connected.set()  # first, so that a status that changes now is sent
         self._announce()
-        self._tell(f"connected to {self._broker.name}")
+        self._report_once(f"connected to {self._broker.name}")
 
     def _on_connect_fail(self, _client: "paho.Client", _data: Any) -> None:
         error = sys.exc_info()[1]  # paho calls this while it handles the error
         reason = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or repr(error)
-        self._tell(f"{self._broker.name} cannot be reached: {reason}; readings wait in {self._outbox.path}")
+        self._report_once(f"{self._broker.name} cannot be reached: {reason}; readings wait in {self._outbox.path}")
 
     def _on_disconnect(self, _client: "paho.Client", _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
         if self._connected.is_set() and not self._closing:
-            self._tell(f"the connection to {self._broker.name} is lost; readings wait in {self._outbox.path}")
+            self._report_once(f"the connection to {self._broker.name} is lost; readings wait in {self._outbox.path}")
         self._connected.clear()
 
     def _on_publish(self, _client: "paho.Client", _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
@@ -241,27 +243,29 @@ class MqttSink:
 
     def _on_message(self, _client: "paho.Client", _data: Any, message: "paho.MQTTMessage") -> None:
         if message.topic == f"{self._topic}/command":
-            if message.retain:  # it would be repeated at each connection
-                self._tell(f"a retained message on {message.topic} is no command: send it without")
+            if message.retain:  # it would be delivered again at each connection
+                self._report_once(f"a retained message on {message.topic} is ignored: send commands without retain")
                 return
             text = message.payload[:40].decode("ascii", "replace").strip().lower()
             try:
                 self._commands.append(Command(text))
             except ValueError:
-                self._tell(f"no command '{make_printable(text)}' on {message.topic}: there are {', '.join(Command)}")
-        elif message.payload == ONLINE.encode():  # Home Assistant has begun
+                self._report_once(
+                    f"unknown command '{make_printable(text)}' on {message.topic}: use {', '.join(Command)}"
+                )
+        elif message.payload == ONLINE.encode():  # Home Assistant has started
             self._announce()
 
     def _announce(self) -> None:
-        """Send discovery and status, and repeat the last reading, which a restarted broker may have forgotten.
+        """Send discovery and status, and the last reading again, which a restarted broker may have lost.
 
-        With QoS 0: what one connection loses, the next one sends again.
+        With QoS 0, because all of it is sent again at the next connection.
         """
         for topic, config in discovery(self._prefix, self._topic, self._number).items() if self._prefix else ():
             self._client.publish(topic, json.dumps(config), qos=0, retain=True)
         self._publish_status()
         self._repeat = True
-        self._signals.put(LOOK)
+        self._signals.put(WAKE)
 
     def _publish_status(self) -> None:
         connected, problem = self._status
@@ -269,8 +273,8 @@ class MqttSink:
         payload = {"problem": "ON" if problem else "OFF", "reason": problem}
         self._client.publish(f"{self._topic}/problem", json.dumps(payload), qos=0, retain=True)
 
-    def _tell(self, line: str) -> None:
+    def _report_once(self, line: str) -> None:
         """Report a line, unless it was the last one."""
-        if line != self._said and not self._closing:
-            self._said = line
-            self._say(line)
+        if line != self._last_report and not self._closing:
+            self._last_report = line
+            self._report(line)

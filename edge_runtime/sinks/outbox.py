@@ -1,4 +1,4 @@
-"""Readings that wait on the disk until a broker has taken them."""
+"""Readings that wait on the disk until a broker has acknowledged them."""
 
 import sqlite3
 import threading
@@ -12,52 +12,52 @@ from typing import NamedTuple
 from edge_runtime.errors import OutputError
 from edge_runtime.sinks.database import Database
 
-MEMORY = 1_000  # messages that wait in memory while the file cannot be written; each has a few hundred bytes
-RETRY_SECONDS = 1.0  # between two tries to write after one that failed
+MEMORY = 1_000  # maximum number of messages in memory while the file cannot be written, a few hundred bytes each
+RETRY_SECONDS = 1.0  # between two attempts to write after a failure
 TABLE = "CREATE TABLE IF NOT EXISTS outbox (place INTEGER PRIMARY KEY, payload BLOB NOT NULL)"
 
 
 class Message(NamedTuple):
-    """A message that waits."""
+    """A waiting message."""
 
     place: int  # increases with each message
     payload: bytes
 
 
 class Outbox:
-    """A queue in a SQLite file, first in, first out; for any number of threads, and one process.
+    """A first-in, first-out queue in an SQLite file; for any number of threads in one process.
 
-    Bounded: where it is full, each new message takes the place of the oldest. While the file cannot be written,
-    messages wait in memory, up to MEMORY of them, and go to the disk when it can. A file that somebody removed is made
-    again with all that waited in it. `say` is told of each change, once.
+    If it is full, each new message replaces the oldest. While the file cannot be written, up to MEMORY messages wait in
+    memory and are written later. A file that was removed is created again with all its messages. Each change of state
+    is reported once.
     """
 
-    def __init__(self, path: Path, limit: int, say: Callable[[str], None]) -> None:
-        """limit: messages that may wait on the disk. Raises OutputError where the file cannot be opened."""
+    def __init__(self, path: Path, limit: int, report: Callable[[str], None]) -> None:
+        """limit: maximum number of messages on the disk. Raises OutputError if the file cannot be opened."""
         self.path = path
-        self.dropped = 0  # messages that were lost in this process
-        self._limit, self._say = limit, say
+        self.dropped = 0  # messages lost by this process
+        self._limit, self._report = limit, report
         self._lock = threading.Lock()
         self._memory: deque[Message] = deque()
-        self._taken: set[int] = set()  # places of messages that the broker has and the file still holds
-        self._stuck = self._full = False  # the file cannot be written; it holds as many messages as it may
-        self._tried = 0.0  # monotonic second of the last write that failed
+        self._taken: set[int] = set()  # places of acknowledged messages that are still in the file
+        self._stuck = self._full = False  # the file cannot be written; the file is full
+        self._tried = 0.0  # monotonic seconds of the last failed write
         self._on_disk = self._before = self._last = 0
         self._file = Database(path, self._prepare, own=True, rescue=self._rescue)
 
     def __len__(self) -> int:
-        """Messages that wait."""
+        """Return the number of waiting messages."""
         with self._lock:
             return self._on_disk + len(self._memory) - len(self._taken)
 
     def put(self, payload: bytes) -> None:
-        """Add a message: on the disk when this returns, if that can be written."""
+        """Add a message; it is on the disk when this returns, if the disk can be written."""
         with self._lock:
             self._last += 1
             self._memory.append(Message(self._last, payload))
             self._save()
 
-    def waiting(self, after: int, most: int) -> list[Message]:
+    def peek(self, after: int, most: int) -> list[Message]:
         """Return the first messages after the place `after`, in order; raises OutputError."""
         with self._lock:
             with self._file.read() as connection:
@@ -69,7 +69,7 @@ class Outbox:
             return (found + [each for each in self._memory if each.place > after])[:most]
 
     def remove(self, places: Sequence[int]) -> None:
-        """Remove messages that the broker has."""
+        """Remove acknowledged messages."""
         with self._lock:
             in_memory = {each.place for each in self._memory}
             self._taken.update(set(places) - in_memory)
@@ -77,19 +77,19 @@ class Outbox:
             self._save()
 
     def close(self) -> None:
-        """Close the file; raises OutputError where messages were lost, or are only in memory."""
+        """Close the file; raises OutputError if messages were lost or are only in memory."""
         with self._lock:
             self._tried = float("-inf")
             self._save()
             lost = self.dropped + len(self._memory)
-            if self._stuck and not self._file.is_there():  # what waits in a file without a name is lost with it
+            if self._stuck and not self._file.is_there():  # messages in a removed file are lost
                 lost += self._on_disk - len(self._taken)
             self._file.close()
         if lost:
-            raise OutputError(f"{self.path}: {lost:,} readings that waited are lost: there was no room for them")
+            raise OutputError(f"{self.path}: {lost:,} waiting readings are lost: there was no room for them")
 
     def _save(self) -> None:
-        """Update the file; if that fails it stays as it was, and the next try writes more."""
+        """Update the file; if that fails, it is unchanged and the next attempt writes more."""
         stuck = self._stuck
         if stuck and time.monotonic() - self._tried < RETRY_SECONDS:
             self._bound()
@@ -100,14 +100,16 @@ class Outbox:
         except OutputError as error:
             self._stuck, self._tried = True, time.monotonic()
             if not stuck:
-                self._say(f"{error}; up to {MEMORY:,} readings wait in memory, and are lost if this process ends")
+                self._report(f"{error}; up to {MEMORY:,} readings wait in memory and are lost if this process ends")
             self._bound()
             return
         self._memory.clear()
         self._taken.clear()
         self._on_disk, self._stuck = count, False
         if stuck:
-            self._say(f"{self.path} can be written again, and holds what waited in memory; {self.dropped:,} were lost")
+            self._report(
+                f"{self.path} can be written again and contains the readings from memory; {self.dropped:,} were lost"
+            )
 
     def _bound(self) -> None:
         """Drop the oldest of too many messages in memory."""
@@ -116,10 +118,10 @@ class Outbox:
             self.dropped += 1
 
     def _write(self, connection: sqlite3.Connection) -> int:
-        """Write all or nothing; returns how many messages are in the file then."""
+        """Write everything or nothing; returns the number of messages in the file."""
         run = connection.execute
         missing, self._before = self._before - self._on_disk, 0
-        if missing > 0:  # the file was damaged and is another one now
+        if missing > 0:  # the file was damaged and replaced
             self.dropped += missing
         with _transaction(connection):
             taken = [(place,) for place in self._taken]
@@ -131,7 +133,7 @@ class Outbox:
                 run("DELETE FROM outbox WHERE place IN (SELECT place FROM outbox ORDER BY place LIMIT ?)", (over,))
         self.dropped += over
         if over and not self._full:
-            self._say(f"{self.path} is full with {self._limit:,} readings: each new one takes the place of the oldest")
+            self._report(f"{self.path} is full with {self._limit:,} readings: each new one replaces the oldest")
         self._full = bool(over) or (self._full and count >= self._limit)
         return count - over
 
@@ -142,7 +144,7 @@ class Outbox:
         self._last = max(self._last, last)
 
     def _rescue(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-        """Copy the messages of a file that was removed to the new one; messages that are in that come after them."""
+        """Copy the messages of a removed file to the new one, before the messages that are there already."""
         copied = 0
 
         def rows() -> Iterator[tuple[int, bytes]]:
@@ -151,7 +153,7 @@ class Outbox:
                 for row in old.execute("SELECT place, payload FROM outbox"):
                     yield row
                     copied += 1
-            except sqlite3.Error:  # its disk has gone, too
+            except sqlite3.Error:  # its disk is gone as well
                 return
 
         theirs, first = self._on_disk, self._last
@@ -167,18 +169,18 @@ class Outbox:
         self._on_disk, self._before = theirs + copied, 0
         self._last = 2 * first if theirs else first
         self.dropped += lost
-        self._say(f"{self.path} was removed or replaced: {copied:,} readings that waited were saved, {lost:,} lost")
+        self._report(f"{self.path} was removed or replaced: {copied:,} waiting readings were saved, {lost:,} lost")
 
 
 def _count(connection: sqlite3.Connection) -> tuple[int, int]:
-    """How many messages there are, and the last one's place."""
+    """Return the number of messages and the place of the last one."""
     count, last = connection.execute("SELECT count(*), max(place) FROM outbox").fetchone()
     return int(count), int(last or 0)
 
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Execute all statements of a block or none."""
+    """Execute all statements of a block in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

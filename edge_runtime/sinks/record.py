@@ -1,4 +1,4 @@
-"""A reading as the machine-readable sinks write it, with the same names everywhere."""
+"""A reading as a record: the same fields in all machine-readable sinks."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ Record = dict[str, str | float | int | None]
 
 
 def record(reading: Reading) -> Record:
-    """Return a reading by name, as in COLUMNS; the time as ISO 8601 in UTC, numbers rounded."""
+    """Return the fields of a reading, as in COLUMNS; time as ISO 8601 in UTC, numbers rounded."""
     return {
         "id": reading.id,
         "event": reading.event.value,

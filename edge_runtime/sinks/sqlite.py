@@ -1,4 +1,4 @@
-"""Readings as rows of the table `readings` in a SQLite file."""
+"""Readings as rows of the table `readings` in an SQLite file."""
 
 import sqlite3
 from pathlib import Path
@@ -11,11 +11,11 @@ from edge_runtime.types import Reading
 TABLE = """CREATE TABLE IF NOT EXISTS readings (
     id TEXT PRIMARY KEY, event TEXT NOT NULL, text TEXT NOT NULL, confidence REAL NOT NULL,
     time TEXT NOT NULL, age REAL NOT NULL, source TEXT NOT NULL, frame INTEGER NOT NULL, position REAL)"""
-ADDED = {"position": "ALTER TABLE readings ADD COLUMN position REAL"}  # since 0.1: files without it are given it
+ADDED = {"position": "ALTER TABLE readings ADD COLUMN position REAL"}  # added after version 0.1
 
 
 class SqliteSink:
-    """Implements ReadingSink. A reading that comes again, by its id, is not written twice."""
+    """Implements ReadingSink. A repeated reading, with the same id, is not written again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

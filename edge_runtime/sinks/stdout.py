@@ -1,4 +1,4 @@
-"""Readings on a stream: lines for people, or JSON."""
+"""Readings on standard output: text lines or JSON lines."""
 
 import json
 import os
@@ -12,23 +12,23 @@ from edge_runtime.types import Reading
 
 
 class StdoutSink:
-    """Implements ReadingSink; writes to an open text stream, which it does not close.
+    """Implements ReadingSink. Writes to an open text stream and does not close it.
 
-    Lines go past the stream's buffer: of one that a full disk has not taken, nothing comes later.
+    Lines bypass the stream's buffer, so that a line that could not be written does not appear later.
     """
 
     def __init__(self, stream: TextIO, as_json: bool = False) -> None:
-        """as_json: one object a line; else local time, event, digits (rows parted by a slash), confidence and age."""
+        """as_json: one object per line; else local time, event, text (rows joined by a slash), confidence and age."""
         self._stream, self._as_json = stream, as_json
         try:
             self._handle = stream.fileno()
-        except (OSError, ValueError, AttributeError):  # a stream of Python's own
+        except (OSError, ValueError, AttributeError):  # a stream without a file descriptor
             self._handle = -1
         self._had_name = self._has_name()
-        self._cut = False  # half a line was written last
+        self._cut = False  # the last write ended within a line
 
     def write(self, reading: Reading) -> None:
-        """See ReadingSink.write; raises BrokenPipeError where nobody reads any more."""
+        """See ReadingSink.write; raises BrokenPipeError if the reader of the pipe has closed it."""
         line = (json.dumps(record(reading)) if self._as_json else _line(reading)) + "\n"
         if self._handle < 0:
             self._stream.write(line)
@@ -55,7 +55,7 @@ class StdoutSink:
         self._stream.flush()
 
     def _has_name(self) -> bool:
-        """Tell whether standard output is a file that is in a folder; True for all that is no file."""
+        """Return False if standard output is a file that was removed, else True."""
         if self._handle < 0:
             return True
         status = os.fstat(self._handle)

@@ -1,4 +1,4 @@
-"""Opens the sink that an option or a configuration names."""
+"""Opens the sink that a target names."""
 
 import hashlib
 import os
@@ -19,38 +19,38 @@ from edge_runtime.sinks.home_assistant import Number
 FORMS = f"stdout, jsonl:FILE, sqlite:FILE, csv:FILE, {BROKER_FORM}, mqtts://..."
 
 
-def _to_stderr(line: str) -> None:
+def _print_to_stderr(line: str) -> None:
     with suppress(OSError, ValueError):  # a closed standard error must not end a thread
         print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of sinks beside their targets."""
+class SinkSettings:
+    """Settings of sinks."""
 
-    as_json: bool = False  # stdout gets JSON lines, not lines for people
-    jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a file of JSON lines is rotated
-    jsonl_keep: int = 5  # rotated files that stay
-    outbox: Path | None = None  # folder for readings that wait for a broker; None: the user's state folder
-    outbox_max: int = 100_000  # readings that may wait there, of about 300 bytes each
-    password_file: Path | None = None  # the broker's password; None: in the environment
-    ca_file: Path | None = None  # certificates that mqtts trusts; None: the system's
-    discovery: str = "homeassistant"  # prefix of Home Assistant's discovery; empty for none
-    pictures: bool = False  # send an image after each reading to sinks that take one
-    unit: str = ""  # of the reading, for Home Assistant, as what follows: see home_assistant.Number
+    as_json: bool = False  # write JSON lines to stdout, not text
+    jsonl_bytes: int = 16 * 1024 * 1024  # bytes at which a jsonl file is rotated
+    jsonl_keep: int = 5  # number of rotated files to keep
+    outbox: Path | None = None  # folder for readings that wait for a broker; None: the state folder
+    outbox_max: int = 100_000  # maximum number of waiting readings, about 300 bytes each
+    password_file: Path | None = None  # file with the broker's password; None: use the environment
+    ca_file: Path | None = None  # CA certificates for mqtts; None: the system's
+    discovery: str = "homeassistant"  # discovery prefix of Home Assistant; empty: no discovery
+    pictures: bool = False  # send an image after each reading to remote sinks
+    unit: str = ""  # for Home Assistant, like the next three: see home_assistant.Number
     device_class: str = ""
     state_class: str = ""
     decimals: int | None = None
-    say: Callable[[str], None] = _to_stderr  # gets one line for each problem, from any thread
+    report: Callable[[str], None] = _print_to_stderr  # called with one line per problem, from any thread
 
 
-def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
-    """Open the sink that a target names, one of FORMS.
+def open_sink(text: str, settings: SinkSettings | None = None) -> ReadingSink:
+    """Open a target, one of FORMS.
 
-    Raises UsageError for an invalid target, OutputError for one that cannot be written, FileError for a password or
+    Raises UsageError for an invalid target, OutputError if it cannot be written, FileError for a password or
     certificates that cannot be read, and MissingLibraryError.
     """
-    settings = settings or Settings()
+    settings = settings or SinkSettings()
     kind, _, rest = text.partition(":")
     if text == "stdout":
         from edge_runtime.sinks.stdout import StdoutSink
@@ -59,16 +59,16 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     if kind in ("mqtt", "mqtts"):
         return _open_mqtt(text, settings)
     if kind not in ("jsonl", "sqlite", "csv"):
-        if added := load_plugin(SINKS, kind):
-            from edge_runtime.sinks.added import open_added
+        if plugin := load_plugin(SINKS, kind):
+            from edge_runtime.sinks.plugin import open_plugin_sink
 
-            return open_added(kind, added, rest, settings)
-        raise UsageError(f"no sink {redact_argument(text)!r}; there are {FORMS}")
+            return open_plugin_sink(kind, plugin, rest, settings)
+        raise UsageError(f"unknown sink {redact_argument(text)!r}: use {FORMS}")
     if not rest or "\0" in rest:
-        raise UsageError(f"{kind}: needs a file's name behind it, such as {kind}:readings.{kind}")
+        raise UsageError(f"{kind}: needs a file name, such as {kind}:readings.{kind}")
     path = Path(rest)
     if path.is_dir() or not path.absolute().parent.is_dir():
-        reason = "is a folder, or is in a folder that does not exist: name a file in an existing folder"
+        reason = "is a folder or is in a folder that does not exist: name a file in an existing folder"
         raise UsageError(f"{redact_argument(rest)} {reason}")
     if kind == "jsonl":
         from edge_runtime.sinks.jsonl import JsonLinesSink
@@ -83,7 +83,7 @@ def open_sink(text: str, settings: Settings | None = None) -> ReadingSink:
     return SqliteSink(path)
 
 
-def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
+def _open_mqtt(text: str, settings: SinkSettings) -> ReadingSink:
     broker = parse_broker(text)
     from edge_runtime.sinks.mqtt import MqttSink
     from edge_runtime.sinks.outbox import Outbox
@@ -93,10 +93,12 @@ def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
     folder = settings.outbox or state_folder()
     digest = hashlib.sha256(f"{broker.host}:{broker.port}/{broker.topic}".encode()).hexdigest()[:8]
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{broker.host}-{broker.topic}")[:80]
-    outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.say)
+    outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.report)
     try:
         number = Number(settings.unit, settings.device_class, settings.state_class, settings.decimals)
-        return MqttSink(broker, outbox, settings.say, settings.discovery, settings.ca_file, settings.pictures, number)
+        return MqttSink(
+            broker, outbox, settings.report, settings.discovery, settings.ca_file, settings.pictures, number
+        )
     except BaseException:
         outbox.close()
         raise
@@ -105,10 +107,10 @@ def _open_mqtt(text: str, settings: Settings) -> ReadingSink:
 def state_folder() -> Path:
     """Return the folder of the outbox and the state files.
 
-    It is systemd's folder of a service, or `edge-digits` in $XDG_STATE_HOME or in ~/.local/state. Raises OutputError
-    where there is none of these.
+    It is systemd's state folder of a service, or `edge-digits` in $XDG_STATE_HOME or ~/.local/state. Raises OutputError
+    if there is none of these.
     """
-    if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): several are parted by colons
+    if service := os.environ.get("STATE_DIRECTORY"):  # systemd.exec(5): folders are separated by colons
         return Path(service.partition(":")[0])
     if own := os.environ.get("XDG_STATE_HOME"):
         return Path(own) / "edge-digits"
@@ -118,6 +120,6 @@ def state_folder() -> Path:
         raise OutputError("there is no home folder for the state of a watch: name a folder with --outbox") from None
 
 
-def public(target: str) -> str:
-    """Return a target without user and password; raises UsageError for an invalid broker."""
+def target_name(target: str) -> str:
+    """Return the name of a target: without user and password. Raises UsageError for an invalid broker."""
     return parse_broker(target).name if target.startswith(("mqtt://", "mqtts://")) else target

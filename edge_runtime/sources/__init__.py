@@ -1,6 +1,6 @@
-"""Where images come from, one file each: folders and lists of files, cameras, streams and videos.
+"""Sources of images: folders and lists of files, cameras, streams and videos. One file per kind.
 
-Cameras, videos and folders for `watch` are behind `Source`; `opened.open_source` opens what a user names.
+`watch` uses cameras, videos and folders through `Source`; `opened.open_source` opens a source by its name.
 """
 
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from edge_runtime.types import Frame
 
 
 class Source(Protocol):
-    """Images one after the other; opened once, when the first is asked for."""
+    """A sequence of frames, opened when the first frame is requested."""
 
     name: str  # as the user named it, without secrets
 
     @property
     def connected(self) -> bool:
-        """Whether images come; of a stored source always True."""
+        """Whether images arrive; always True for a stored source."""
 
     def frames(self) -> Iterator[Frame | None]:
-        """Yield frames until the source ends; once only.
+        """Yield frames until the source ends; to be called once.
 
-        None, which may come at any time, says that the next is not there yet: a live source yields it four times a
-        second while it waits. Raises SourceError where no image can be had.
+        Yields None at any time if the next frame is not available yet; a live source does so four times a second.
+        Raises SourceError if no image can be read.
         """
 
     def close(self) -> bool:
-        """Close the device or connection, within a second; False where a thread of it hangs and is left alone."""
+        """Close the device or connection within a second; returns False if a thread hangs and was abandoned."""

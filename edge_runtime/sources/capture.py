@@ -1,4 +1,4 @@
-"""OpenCV's VideoCapture as a camera: the only file that uses it, for devices, RTSP streams and video files."""
+"""OpenCV's VideoCapture as a camera, for devices, RTSP streams and video files; the only file that uses it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,15 +22,15 @@ class Capture:
         backend: int,
         settings: Sequence[int] = (),
         captured: Callable[[float], float] | None = None,
-        film: bool = False,
+        video_file: bool = False,
     ) -> None:
-        """Open what OpenCV can; raises SourceError, which shows only `name`.
+        """Open a source of OpenCV; raises SourceError, which shows only `name`.
 
-        settings: pairs of a CAP_PROP and its value, which must be known at opening. captured: from CAP_PROP_POS_MSEC of
-        a frame to the monotonic second when it was captured; by default that is when it came. film: that property is
-        the position in a video file.
+        settings: pairs of a CAP_PROP and its value, applied at opening. captured: converts CAP_PROP_POS_MSEC of a frame
+        to the monotonic seconds of its capture; None: the time of arrival. video_file: that property is the position in
+        a video file.
         """
-        self._name, self._captured, self._film = name, captured, film
+        self._name, self._captured, self._video_file = name, captured, video_file
         self._grabbed = False
         self._capture = cv2.VideoCapture(what, backend, list(settings))
         if not self._capture.isOpened():
@@ -45,8 +45,8 @@ class Capture:
         now, milliseconds = time.monotonic(), self._capture.get(cv2.CAP_PROP_POS_MSEC)
         if self._captured is not None:
             now = self._captured(milliseconds)
-        # In a stream without timestamps it is always 0.
-        position = milliseconds / 1000 if self._film and (milliseconds > 0 or not self._grabbed) else None
+        # It is always 0 in a stream without timestamps.
+        position = milliseconds / 1000 if self._video_file and (milliseconds > 0 or not self._grabbed) else None
         self._grabbed = True
         there, pixels = self._capture.retrieve()
         if not there or pixels is None:

@@ -1,4 +1,4 @@
-"""The image files below a folder, in the order of their paths, however many there are."""
+"""Image files in a folder and its subfolders, sorted by path, in bounded memory."""
 
 import heapq
 import os
@@ -16,13 +16,13 @@ from edge_runtime.common.written import MARK, is_written
 from edge_runtime.errors import FileError
 from edge_runtime.images.files import is_image_name, needs_extra
 
-RUN = 50_000  # names sorted in memory at once; more of one folder go to temporary files
-BLOCK = 64 * 1024  # characters read back from such a file at once
-KINDS = 100  # kinds of skipped files that are counted each; further ones are counted together
-SUFFIX = 12  # characters of the longest suffix that is a kind
-# Kinds of what is skipped, beside the suffixes of files that are no images: these begin with a dot.
+RUN = 50_000  # names of one folder sorted in memory at once; more go to temporary files
+BLOCK = 64 * 1024  # characters read from such a file at once
+KINDS = 100  # kinds of skipped files that are counted separately; others are counted together
+SUFFIX = 12  # maximum characters of a suffix that is a kind
+# Kinds of skipped files, in addition to the suffixes of other files, which start with a dot.
 HIDDEN, WRITTEN, PATTERN, LINK, OTHER = "hidden", "written", "pattern", "link", "other"
-SYSTEM = frozenset(  # names that systems and storage devices use for themselves, in small letters
+SYSTEM = frozenset(  # names that systems and storage devices use, in lower case
     {
         "#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "__macosx", "desktop.ini",
         "ehthumbs.db", "lost+found", "network trash folder", "recycled", "recycler", "system volume information",
@@ -32,9 +32,9 @@ SYSTEM = frozenset(  # names that systems and storage devices use for themselves
 
 
 class Folder:
-    """Walks a folder once; links to folders are not followed, so a loop of them cannot catch it.
+    """Walks a folder once. Links to folders are not followed, so loops are impossible.
 
-    Hidden and system files and folders are left out, and what this package wrote.
+    Hidden and system files and folders are skipped, and so are files written by this package.
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class Folder:
         exclude: Iterable[str] = (),
         hidden: bool = False,
     ) -> None:
-        """Open a folder; raises FileError where it is none or cannot be listed.
+        """Open a folder; raises FileError if it is not a folder or cannot be listed.
 
-        include, exclude: shell patterns; one with a slash is held against the whole relative path, one without against
-        the file's name. hidden: take hidden and system files, too.
+        include, exclude: shell patterns; a pattern with a slash matches the relative path, others match the file name.
+        hidden: include hidden and system files.
 
-        May be set: `own`, relative paths of files that the caller writes, which are not even counted. `listed`, which
-        gets each folder's prefix and modification time in ns. `warn`, which gets one line for each folder below that
-        cannot be listed.
+        Attributes to set: `own`, relative paths of files that the caller writes; they are skipped, but not counted.
+        `on_listed`, called with each folder's prefix and modification time in ns. `warn`, called with one line for each
+        subfolder that cannot be listed.
         """
         self.root = Path(root)
-        self.skipped: Counter[str] = Counter()  # files that were left out so far, by kind: a suffix or one of the above
-        self.unread = 0  # folders below that could not be listed, so far
-        self.listed: Callable[[str, int], None] = lambda prefix, modified: None
+        self.skipped: Counter[str] = Counter()  # skipped files so far, by kind: a suffix or one of the above
+        self.unread = 0  # subfolders that could not be listed so far
+        self.on_listed: Callable[[str, int], None] = lambda prefix, modified: None
         self.warn: Callable[[str], None] = lambda line: None
         self.own: frozenset[str] = frozenset()
         self._recursive, self._hidden = recursive, hidden
@@ -65,15 +65,15 @@ class Folder:
         try:
             os.scandir(self.root).close()
         except NotADirectoryError:
-            raise FileError(f"{self.root} is no folder") from None
+            raise FileError(f"{self.root} is not a folder") from None
         except FileNotFoundError:
             raise FileError(f"there is no folder {self.root}") from None
         except OSError as error:
             raise FileError(f"the folder {self.root} cannot be listed: {error.strerror}") from error
 
     def paths(self) -> Iterator[str]:
-        """Yield paths relative to the root, with forward slashes, sorted as whole strings."""
-        # Not by recursion: a tree may be deeper than Python's stack.
+        """Yield paths relative to the root, with forward slashes, sorted as strings."""
+        # Without recursion, as a tree may be deeper than Python's stack.
         open_folders = [self._names("")]
         while open_folders:
             path = next(open_folders[-1], None)
@@ -85,13 +85,13 @@ class Folder:
                 yield path
 
     def count(self) -> int:
-        """Count the paths, in no order and with nothing noted: a quick look ahead."""
+        """Count the paths quickly, without sorting and without side effects."""
         below = [""]
         found = 0
         while below:
             prefix = below.pop()
             with suppress(OSError):
-                for name in self._wanted(prefix, Counter()):
+                for name in self._select_names(prefix, Counter()):
                     if name.endswith("/"):
                         below.append(prefix + name)
                     else:
@@ -99,12 +99,12 @@ class Folder:
         return found
 
     def _names(self, prefix: str) -> Iterator[str]:
-        """The paths of the images and, with a slash, of the folders in one folder, sorted."""
+        """Yield the sorted paths of images and folders in one folder; those of folders end with a slash."""
         folder = f"{self.root}/{prefix}"
         skipped: Counter[str] = Counter()
         try:
             modified = os.stat(folder).st_mtime_ns  # noqa: PTH116
-            names = _sorted(self._wanted(prefix, skipped))
+            names = _sort(self._select_names(prefix, skipped))
         except OSError as error:
             reason = f"cannot be listed: {error.strerror}"
             if not prefix:
@@ -114,14 +114,14 @@ class Folder:
             return
         for kind, count in skipped.items():
             self.skipped[kind if kind in self.skipped or len(self.skipped) < KINDS else OTHER] += count
-        self.listed(prefix, modified)
+        self.on_listed(prefix, modified)
         for name in names:
             yield prefix + name
 
-    def _wanted(self, prefix: str, skipped: Counter[str]) -> Iterator[str]:
-        """The names of the images and folders in one folder; counts in `skipped` what is left out.
+    def _select_names(self, prefix: str, skipped: Counter[str]) -> Iterator[str]:
+        """Yield the names of images and folders in one folder; counts skipped files in `skipped`.
 
-        A folder's name ends with a slash, so that names sort as the whole paths below them do.
+        The name of a folder ends with a slash, so that names sort like the whole paths below them.
         """
         folder = f"{self.root}/{prefix}"
         if prefix and os.path.lexists(folder + MARK):
@@ -135,7 +135,7 @@ class Folder:
                 elif entry.is_dir(follow_symlinks=False):
                     if self._recursive:
                         yield name + "/"
-                elif not _is_read(name[name.rfind(".") :]):
+                elif not _is_readable(name[name.rfind(".") :]):
                     if prefix + name not in self.own:
                         skipped[LINK if entry.is_symlink() and entry.is_dir() else _suffix(name)] += 1
                 elif is_written(name):
@@ -152,13 +152,13 @@ class Folder:
 
 
 @lru_cache
-def _is_read(suffix: str) -> bool:
-    """Tell by a file's suffix whether it is of a format that can be read with what is installed."""
+def _is_readable(suffix: str) -> bool:
+    """Return whether files with a suffix can be read with the installed libraries."""
     return is_image_name(suffix) and not needs_extra(suffix)
 
 
 def _suffix(name: str) -> str:
-    """The kind of a file that is no image by its name."""
+    """Return the kind of a file without an image suffix."""
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
     return suffix if len(suffix) <= SUFFIX and suffix[1:].isalnum() and suffix.isascii() else OTHER
 
@@ -167,8 +167,8 @@ def _matches(prefix: str, name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(prefix + name if "/" in pattern else name, pattern) for pattern in patterns)
 
 
-def _sorted(names: Iterator[str]) -> Iterator[str]:
-    """Sort any number of names in little memory: runs of `RUN` are sorted, set aside in files and merged."""
+def _sort(names: Iterator[str]) -> Iterator[str]:
+    """Sort any number of names in bounded memory: sorted runs of `RUN` names are stored in files and merged."""
     runs = [sorted(islice(names, RUN))]
     if len(runs[0]) < RUN:
         return iter(runs[0])

@@ -1,4 +1,4 @@
-"""A limit on the frames a second of any source."""
+"""A limit on the frame rate of any source."""
 
 import time
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from edge_runtime.sources.live import POLL_SECONDS
 from edge_runtime.types import Frame
 
 
-def paced(frames: Iterator[Frame | None], fps: float) -> Iterator[Frame | None]:
-    """Yield at most `fps` frames a second. Meanwhile a live source goes on to newer frames, and a file waits.
+def limit_rate(frames: Iterator[Frame | None], fps: float) -> Iterator[Frame | None]:
+    """Yield at most `fps` frames per second. A live source drops frames meanwhile, a file waits.
 
-    Yields None while it waits, as a source does.
+    Yields None while it waits, like a source.
     """
     due = time.monotonic()
     for frame in frames:

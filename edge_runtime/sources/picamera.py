@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own cameras, through picamera2 and libcamera: the only file that imports it."""
+"""Camera modules of the Raspberry Pi, through picamera2 and libcamera; the only file that imports picamera2."""
 
 import time
 from typing import Any
@@ -8,39 +8,39 @@ import numpy as np
 from edge_runtime import limits
 from edge_runtime.diagnostics.system import conflicts
 from edge_runtime.errors import MissingLibraryError, SourceError, describe_error
-from edge_runtime.sources.live import Shot, plausible
+from edge_runtime.sources.live import Shot, check_timestamp
 
 PACKAGES = {"libcamera": "python3-libcamera", "pykms": "python3-kms++", "av": "python3-av", "prctl": "python3-prctl"}
 
 
 def _failure(error: Exception) -> MissingLibraryError:
-    """Why picamera2 cannot be imported, and the command that mends it."""
+    """Return an error that says why picamera2 cannot be imported and which command fixes it."""
     module = error.name if isinstance(error, ModuleNotFoundError) else None
     if module == "picamera2":
-        mend = "apt install python3-picamera2, and a venv with --system-site-packages"
-        return MissingLibraryError(f"picamera2 is not installed: {mend}")
-    mend = "; ".join(conflicts())
-    if not mend and module is not None:
+        fix = "apt install python3-picamera2, and a venv with --system-site-packages"
+        return MissingLibraryError(f"picamera2 is not installed: {fix}")
+    fix = "; ".join(conflicts())
+    if not fix and module is not None:
         package = PACKAGES.get(module.partition(".")[0])
-        mend = f"sudo apt install {package}" if package else "sudo apt install --reinstall python3-picamera2"
-    reason = f"picamera2 is installed, and importing it fails ({describe_error(error)})"
-    return MissingLibraryError(f"{reason}: {mend or 'edge-digits doctor shows what is installed'}")
+        fix = f"sudo apt install {package}" if package else "sudo apt install --reinstall python3-picamera2"
+    reason = f"picamera2 is installed, but importing it fails ({describe_error(error)})"
+    return MissingLibraryError(f"{reason}: {fix or 'edge-digits doctor shows what is installed'}")
 
 
 try:
     import picamera2
-except Exception as error:  # ValueError, for example, where it was built for another NumPy
+except Exception as error:  # such as ValueError if it was built for another NumPy
     raise _failure(error) from error
 
-SIZE = (640, 480)  # pixels, width and height: digits of 12 pixels are read
-SETTLE_SECONDS = 2.0  # until the exposure has settled
+SIZE = (640, 480)  # pixels, width and height; digits must have at least 12 pixels
+SETTLE_SECONDS = 2.0  # for the exposure to settle
 
 
 class PiCamera:
-    """Implements Camera over one picamera2 instance, of the Y plane of its small stream: gray without a conversion."""
+    """Implements Camera with picamera2. Uses the Y plane of its low-resolution stream as the gray image."""
 
     def __init__(self, number: int = 0) -> None:
-        """Open camera `number`, of 0 and up; raises SourceError."""
+        """Open camera `number`, >= 0; raises SourceError."""
         self._name = f"picamera2:{number}"
         try:
             self._camera: Any = picamera2.Picamera2(number)
@@ -48,10 +48,10 @@ class PiCamera:
             raise SourceError(f"there is no camera {self._name}: libcamera-hello --list-cameras shows all") from error
         except RuntimeError as error:
             raise SourceError(
-                f"{self._name} cannot be opened; another program may have it ({describe_error(error)})"
+                f"{self._name} cannot be opened; another program may use it ({describe_error(error)})"
             ) from error
         try:
-            # Without a queue, a request is filled after it is made: no old frames.
+            # Without a queue, an image is captured after its request, so it is never old.
             small = {"size": SIZE, "format": "YUV420"}
             self._camera.configure(
                 self._camera.create_video_configuration({"size": SIZE}, lores=small, buffer_count=4, queue=False)
@@ -65,7 +65,7 @@ class PiCamera:
     def grab(self) -> Shot | None:
         """See Camera.grab."""
         while True:
-            # `wait` in seconds: picamera2's own limit on a camera that gives nothing.
+            # `wait` in seconds: picamera2's time limit for a camera that sends nothing.
             request = self._camera.capture_request(wait=limits.READ_SECONDS)
             try:
                 width, height = SIZE
@@ -74,7 +74,7 @@ class PiCamera:
             finally:
                 request.release()
             if time.monotonic() >= self._settled:
-                return Shot(image, plausible(captured / 1e9))
+                return Shot(image, check_timestamp(captured / 1e9))
 
     def close(self) -> None:
         """See Camera.close."""

@@ -1,4 +1,4 @@
-"""Stored images and videos: every frame in order, and then the end."""
+"""Stored images and videos: every frame in order until the end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,10 +8,10 @@ from edge_runtime.types import Frame
 
 
 class Stored:
-    """Implements Source for what can wait: no thread, no frame dropped."""
+    """Implements Source for files: without a thread, and no frame is dropped."""
 
     def __init__(self, name: str, open_camera: Callable[[], Camera]) -> None:
-        """open_camera: opens it or raises an error of ours; called once."""
+        """open_camera: opens the file or raises EdgeDigitsError; called once."""
         self.name = name
         self._open = open_camera
         self._closed = False
@@ -22,7 +22,7 @@ class Stored:
         return True
 
     def frames(self) -> Iterator[Frame | None]:
-        """See Source.frames. A frame's time is when it was decoded."""
+        """See Source.frames. The time of a frame is when it was decoded."""
         camera = self._open()
         number = 0
         try:

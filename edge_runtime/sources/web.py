@@ -1,7 +1,7 @@
-"""Network cameras over HTTP: MJPEG, and snapshot addresses that give one image per request.
+"""Network cameras over HTTP: MJPEG streams, and addresses that return one image per request.
 
-Everything is bounded: an image's bytes at its header, header lines and redirects by number, and each step by a time
-that slowly sent bytes cannot prolong. No message shows the address.
+Everything is bounded: the bytes of an image, which are checked at its header, the number of header lines and redirects,
+and the time of each step, which slow senders cannot prolong. No message shows the address.
 """
 
 import io
@@ -21,15 +21,15 @@ from edge_runtime.images.files import decode_gray
 from edge_runtime.sources.live import Shot
 
 BLOCK = 64 * 1024  # bytes read at once
-LINE_BYTES = 8 * 1024  # bytes: the longest line of a part's header
-LINES = 64  # lines of a part's header, at most
-PAUSE_SECONDS = (0.2, 1.0)  # between two requests for single images: at least, and at most
+LINE_BYTES = 8 * 1024  # bytes: maximum length of a line of a part's header
+LINES = 64  # maximum number of lines of a part's header
+PAUSE_SECONDS = (0.2, 1.0)  # between two requests for single images: minimum and maximum
 REASONS = {
     401: "it refuses the user or password (401)",
     403: "it forbids this (403)",
     404: "it has nothing at this path (404)",
 }
-# The standard library would print that a camera's realm lacks its quotes.
+# The standard library warns about cameras that send a realm without quotes.
 warnings.filterwarnings("ignore", "Basic Auth Realm was unquoted", UserWarning)
 
 
@@ -39,13 +39,13 @@ class WebCamera:
     def __init__(self, url: str, name: str, fps: float | None = None) -> None:
         """Connect and read the first image; raises SourceError, which shows `name` instead of the address.
 
-        fps: images a second that are wanted, at most; single images are not requested more often.
+        fps: maximum images per second that are needed; single images are not requested more often.
         """
         self._name = name
         self._clock = _Clock()
         self._clock.allow(limits.OPEN_SECONDS)
         self._pause = min(PAUSE_SECONDS[1], max(PAUSE_SECONDS[0], 1 / fps if fps else 0.0))
-        self._parts: _Parts | None = None  # None where each image is a request of its own
+        self._parts: _Parts | None = None  # None if each image needs its own request
         self._asked = 0.0
         try:
             parts = urlsplit(url)
@@ -56,14 +56,14 @@ class WebCamera:
                 fragment="",
             ).geturl()
             login = (unquote(parts.username or ""), unquote(parts.password or ""))
-            self._opener = _opener(self._clock, self._url, login if parts.username is not None else None)
+            self._opener = _build_opener(self._clock, self._url, login if parts.username is not None else None)
         except ValueError:
-            raise SourceError(f"{name} cannot be opened: its address makes no sense") from None
+            raise SourceError(f"{name} cannot be opened: its address is invalid") from None
         try:
             self._first: Shot | None = self._next()
         except InputError as error:
             self.close()
-            raise SourceError(f"{name} cannot be opened: what it sends is not an image: {error}") from None
+            raise SourceError(f"{name} cannot be opened: it does not send an image: {error}") from None
         except SourceError as error:
             self.close()
             raise SourceError(f"{name} cannot be opened: {error}") from None
@@ -90,7 +90,7 @@ class WebCamera:
             self._parts.close()
 
     def _next(self) -> Shot | None:
-        """Return the next image; raises SourceError for what ends the connection, InputError for a broken image."""
+        """Return the next image; raises SourceError if the connection fails, InputError for a broken image."""
         try:
             data = self._parts.next() if self._parts is not None else self._request()
         except HTTPError as error:
@@ -105,7 +105,7 @@ class WebCamera:
         return None if data is None else Shot(decode_gray(data), time.monotonic())
 
     def _request(self) -> bytes | None:
-        """Request an image; where a stream comes, return its first one."""
+        """Request an image; if the response is a stream, return its first image."""
         self._asked = time.monotonic()
         response: HTTPResponse = self._opener.open(urllib.request.Request(self._url), timeout=self._clock.left())
         body = _Body(response)
@@ -124,13 +124,13 @@ class WebCamera:
 
 
 class _Parts:
-    """The parts of a multipart/x-mixed-replace body, as RFC 2046 and cameras have them."""
+    """The parts of a multipart/x-mixed-replace body, as in RFC 2046 and as cameras send them."""
 
     def __init__(self, body: "_Body") -> None:
         self._body = body
 
     def next(self) -> bytes | None:
-        """Return the next part; None at the end. Raises TooLargeError at the header of one that is too large."""
+        """Return the next part; None at the end. Raises TooLargeError if its header announces too many bytes."""
         body, skipped = self._body, 0
         while not (line := body.line()).startswith(b"--"):
             skipped += len(line)
@@ -152,7 +152,7 @@ class _Parts:
 
 
 class _Body:
-    """What a server sends, in pieces of bounded size."""
+    """The body of a response, read in blocks of bounded size."""
 
     def __init__(self, response: HTTPResponse) -> None:
         self._response = response
@@ -164,7 +164,7 @@ class _Body:
         return bytes(self._data[:count])
 
     def line(self) -> bytes:
-        """A line with its end, or as much of it as may be in one; empty at the end of all."""
+        """Return a line with its newline, at most LINE_BYTES; empty at the end of the body."""
         start = 0
         while (end := self._data.find(b"\n", start, LINE_BYTES)) < 0 and len(self._data) < LINE_BYTES:
             start = len(self._data)
@@ -173,7 +173,7 @@ class _Body:
         return self._take(end + 1 if end >= 0 else min(LINE_BYTES, len(self._data)))
 
     def exactly(self, count: int) -> bytes | None:
-        """So many bytes; None where the body ends before."""
+        """Return `count` bytes; None if the body ends before."""
         if count > limits.FILE_BYTES:
             raise _too_large(count)
         while len(self._data) < count:
@@ -182,7 +182,7 @@ class _Body:
         return self._take(count)
 
     def until(self, mark: bytes) -> bytes | None:
-        """The bytes before a mark, and before the end of the line that it begins behind; None where none comes."""
+        """Return the bytes before a mark, without the carriage return before it; None if there is no mark."""
         start = 0
         while (end := self._data.find(mark, start)) < 0:
             start = max(0, len(self._data) - len(mark))
@@ -193,7 +193,7 @@ class _Body:
         return self._take(end).removesuffix(b"\r")
 
     def all(self, length: int | None) -> bytes:
-        """All of it; length: what the server says."""
+        """Return the whole body. length: announced by the server."""
         if length is not None and length > limits.FILE_BYTES:
             raise _too_large(length)
         while self._more():
@@ -223,7 +223,7 @@ def _too_large(length: int) -> TooLargeError:
 
 
 def _reason(error: Exception) -> str:
-    """Why a request failed, in our own words: those of a library may show the address."""
+    """Return why a request failed. Messages of the library are not used, as they may show the address."""
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
         error = error.reason
     if isinstance(error, TimeoutError):
@@ -232,14 +232,14 @@ def _reason(error: Exception) -> str:
         return f"it does not speak HTTP ({type(error).__name__})"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"it asks for something unknown ({type(error).__name__})"
+    return f"it sends an unexpected response ({type(error).__name__})"
 
 
-# The standard library's client, with one limit on the time that an image may take.
+# The HTTP client of the standard library, with a time limit for each image.
 
 
 class _Clock:
-    """When the current step must be finished."""
+    """Deadline of the current step."""
 
     def __init__(self) -> None:
         self._ends = 0.0
@@ -248,7 +248,7 @@ class _Clock:
         self._ends = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds, more than 0; raises TimeoutError."""
+        """Return the remaining seconds, > 0; raises TimeoutError."""
         left = self._ends - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -256,7 +256,7 @@ class _Clock:
 
 
 class _Socket:
-    """As much of a connected socket as http.client uses."""
+    """The part of a connected socket that http.client uses."""
 
     def __init__(self, inner: socket.socket, clock: _Clock) -> None:
         self._inner, self._clock, self._reader = inner, clock, False
@@ -270,7 +270,7 @@ class _Socket:
         return io.BufferedReader(_Reader(self._inner, self._clock), BLOCK)
 
     def close(self) -> None:
-        if not self._reader:  # which closes it when it is closed itself
+        if not self._reader:  # otherwise the reader closes the socket
             self._inner.close()
 
 
@@ -312,7 +312,7 @@ class _Https(HTTPSConnection):
 
 
 class _Connections(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    """Makes connections that keep to a clock. Certificates are not checked: cameras sign their own."""
+    """Opens connections with a deadline. Certificates are not checked, as cameras sign their own."""
 
     def __init__(self, clock: _Clock) -> None:
         super().__init__()
@@ -330,7 +330,7 @@ class _Connections(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        fp.close()  # or its body would be read, however long it is
+        fp.close()  # so that its body, of any length, is not read
         return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
@@ -338,7 +338,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 class _Basic(urllib.request.HTTPBasicAuthHandler):
     def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        fp.close()  # or its connection would stay open
+        fp.close()  # closes its connection
         return super().http_error_401(req, fp, code, msg, headers)
 
 
@@ -348,8 +348,8 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
         return super().http_error_401(req, fp, code, msg, headers)
 
 
-def _opener(clock: _Clock, url: str, login: tuple[str, str] | None) -> urllib.request.OpenerDirector:
-    """What follows redirects, to http and https alone, and logs in where the address's own host asks for it."""
+def _build_opener(clock: _Clock, url: str, login: tuple[str, str] | None) -> urllib.request.OpenerDirector:
+    """Return an opener that follows redirects to http and https, and logs in only at the host of the address."""
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if login is not None:
         passwords.add_password(None, url, *login)

@@ -1,4 +1,4 @@
-"""Digits that a watch was not sure of, as pictures that a person sorts into labels and a network then learns from."""
+"""Low-confidence digits of a watch, saved as images that a person sorts by label for training."""
 
 import time
 from collections import deque
@@ -16,48 +16,48 @@ from edge_runtime.page import Page
 from edge_runtime.types import Box, Digit, Frame, Gray, Images, Status
 
 UNSORTED, FRAMES = "unsorted", "frames"  # folders
-SORTED = (*(str(label) for label in range(10)), "none")  # folders that a person moves pictures to
-PAUSE = 1.0  # seconds between two frames that are looked at
-COUNT_SECONDS = 10.0  # between two looks whether a folder that was full has room again
-MARGIN = 0.15  # of the box's longer side, on each side: paper to tell the ink by
+SORTED = (*(str(label) for label in range(10)), "none")  # folders that a person moves images to
+PAUSE = 1.0  # seconds between two frames that are used
+COUNT_SECONDS = 10.0  # between two checks whether a full folder has room again
+MARGIN = 0.15  # of the box's longer side: paper around the digit, on each side
 REMEMBERED = 64  # crops that a new one is compared with
-SAME = 12.0  # mean difference of two normalised crops, of 255, below which they are the same still
+SAME = 12.0  # mean difference of two normalised crops, 0..255, below which they show the same digit
 QUALITY = 95  # of a frame's JPEG, 0 to 100
 
 
 class HardCases:
-    """Keeps hard digits as DIR/unsorted/NAME.png, and the whole frames as DIR/frames/NAME.jpg.
+    """Saves low-confidence digits as DIR/unsorted/NAME.png and their whole frames as DIR/frames/NAME.jpg.
 
-    NAME tells when it was, which frame and digit, what was read and how surely. A person moves each picture into one of
-    the folders 0 to 9 or none, which makes room for others. A digit that stays the same is kept once.
+    NAME contains the time, the numbers of frame and digit, the label and the confidence. A person moves each image into
+    one of the folders 0 to 9 or none, which makes room for new ones. A digit that does not change is saved once.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None], most: int = 1000, below: float = 0.9) -> None:
-        """Make the folders.
+    def __init__(self, folder: Path, report: Callable[[str], None], most: int = 1000, below: float = 0.9) -> None:
+        """Create the folders; raises OutputError.
 
-        say: gets one line when the folder is full, or cannot be written. most: pictures in `unsorted`, and in `frames`.
-        below: 0..1, the confidence from which on a digit is not hard. Raises OutputError.
+        report: called with a line when a folder is full or cannot be written. most: maximum number of images in
+        `unsorted` and in `frames`. below: digits with a confidence below this are saved, 0..1.
         """
-        self._folder, self._say, self._most, self._below = folder, say, most, below
+        self._folder, self._report, self._most, self._below = folder, report, most, below
         self.saved = 0  # digits
         self._last = self._counted = -1e9  # seconds of the monotonic clock
         self._seen: deque[Images] = deque(maxlen=REMEMBERED)
-        self._said = ""
+        self._last_report = ""
         try:
             for name in (UNSORTED, FRAMES, *SORTED):
                 (folder / name).mkdir(parents=True, exist_ok=True)
             self._count()
         except OSError as error:
-            raise OutputError(f"{folder} cannot hold hard digits: {error.strerror}") from error
+            raise OutputError(f"hard digits cannot be saved in {folder}: {error.strerror}") from error
 
-    def look(self, frame: Frame, page: Page) -> None:
-        """Keep what is hard in a frame, given what was read there; at most once a second. Raises nothing."""
+    def collect(self, frame: Frame, page: Page) -> None:
+        """Save the low-confidence digits of a frame, at most once a second. Raises nothing."""
         if frame.time - self._last < PAUSE:
             return
         hard = []
         for number, digit in enumerate(page.digits, 1):
             if digit.label is not None and (digit.status is Status.REJECTED or digit.confidence < self._below):
-                crop = _around(frame.image, digit.box)
+                crop = _crop_digit(frame.image, digit.box)
                 if crop.size and self._is_new(crop):
                     hard.append((number, digit, crop))
         if not hard:
@@ -66,7 +66,7 @@ class HardCases:
         try:
             self._save(frame, hard)
         except OSError as error:
-            self._tell(f"hard digits cannot be kept: {self._folder}: {error.strerror}")
+            self._report_once(f"hard digits cannot be saved: {self._folder}: {error.strerror}")
 
     def _is_new(self, crop: Gray) -> bool:
         digit = normalise(crop)
@@ -89,11 +89,11 @@ class HardCases:
             self._crops += 1
             self.saved += 1
         if len(room) < len(hard):
-            self._tell(f"{self._folder / UNSORTED} is full with {self._most:,} pictures: sort some, or take them away")
+            self._report_once(f"{self._folder / UNSORTED} is full with {self._most:,} images: sort or remove some")
         elif self._frames >= self._most:
-            self._tell(f"{self._folder / FRAMES} is full with {self._most:,} pictures: take some away")
+            self._report_once(f"{self._folder / FRAMES} is full with {self._most:,} images: remove some")
         else:
-            self._said = ""
+            self._last_report = ""
         if room and self._frames < self._most:
             self._write(self._folder / FRAMES / f"{name}.jpg", frame.image)
             self._frames += 1
@@ -106,13 +106,13 @@ class HardCases:
         encoded = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
         write_whole(path, encoded.tobytes(), READINGS_MODE, durable=False)
 
-    def _tell(self, line: str) -> None:
-        if line != self._said:
-            self._said = line
-            self._say(line)
+    def _report_once(self, line: str) -> None:
+        if line != self._last_report:
+            self._last_report = line
+            self._report(line)
 
 
-def _around(image: Gray, box: Box) -> Gray:
+def _crop_digit(image: Gray, box: Box) -> Gray:
     margin = 1 + round(MARGIN * max(box.width, box.height))
     top, left = max(0, box.y - margin), max(0, box.x - margin)
     return image[top : box.y + box.height + margin, left : box.x + box.width + margin]

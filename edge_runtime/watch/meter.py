@@ -1,18 +1,20 @@
-"""What a user says of a meter, and whether a text can be its next reading."""
+"""Rules of a meter, and whether a text can be its next reading."""
 
 from typing import NamedTuple
 
-MINUTE = 60.0  # seconds in which the largest step may be made once more
-NEAR_END = 100  # without a largest step, a meter rolls over within this fraction of its range
-MOST_DIGITS = 100  # a meter has no more
+MINUTE = 60.0  # seconds after which one more largest step is allowed
+NEAR_END = 100  # without a largest step, a meter rolls over within 1/100 of its range
+MOST_DIGITS = 100  # maximum number of digits
 
 
-class Rules(NamedTuple):
-    """What a user says of a meter."""
+class MeterRules(NamedTuple):
+    """Rules that the readings of a meter obey."""
 
     digits: int | None = None  # number of digits; 99999 is followed by 00000
     only_upward: bool = False  # a reading is not less than the one before
-    largest_step: int | None = None  # largest change between two readings, and for each minute without one
+    largest_step: int | None = (
+        None  # largest change between two readings, and for each further minute without a reading
+    )
 
     @property
     def compare(self) -> bool:
@@ -20,23 +22,23 @@ class Rules(NamedTuple):
         return self.only_upward or self.largest_step is not None
 
 
-class Last(NamedTuple):
+class LastReading(NamedTuple):
     """The last reading of a meter."""
 
     text: str  # digits, rows joined by newline
-    time: float  # seconds of the monotonic clock when it was seen last
+    time: float  # monotonic seconds when it was last seen
 
 
 class Meter:
-    """Compares what a meter shows with its last reading."""
+    """Compares texts with the last reading of a meter."""
 
-    def __init__(self, rules: Rules, last: Last | None = None) -> None:
-        """last: of an earlier watch; ignored if it does not have the meter's number of digits."""
+    def __init__(self, rules: MeterRules, last: LastReading | None = None) -> None:
+        """last: reading of an earlier watch; ignored if its number of digits is wrong."""
         self.rules = rules
-        self.last = last if last and not self.malformed(last.text) else None
+        self.last = last if last and not self.check_digits(last.text) else None
 
-    def malformed(self, text: str) -> str:
-        """Return why a text cannot be a reading whatever was read before; empty where it can."""
+    def check_digits(self, text: str) -> str:
+        """Return why a text has a wrong number of digits; empty if it has not."""
         count = len(text.replace("\n", ""))
         if self.rules.digits is not None and count != self.rules.digits:
             return f"{count} digits, not {self.rules.digits}"
@@ -44,8 +46,8 @@ class Meter:
             return f"{count} digits: a meter has at most {MOST_DIGITS}"
         return ""
 
-    def broken(self, text: str, now: float, last: Last | None = None) -> str:
-        """Return which rule a well-formed text breaks after the last reading, or after `last`; empty for none."""
+    def check_rules(self, text: str, now: float, last: LastReading | None = None) -> str:
+        """Return which rule a text breaks after the last reading, or after `last`; empty if none."""
         last = last or self.last
         if last is None or not self.rules.compare:
             return ""
@@ -58,15 +60,15 @@ class Meter:
         return ""
 
     def accept(self, text: str, now: float) -> None:
-        """Take a text as the last reading, or note that it was seen again."""
-        self.last = Last(text, now)
+        """Store a text as the last reading, or update its time."""
+        self.last = LastReading(text, now)
 
     def forget(self) -> None:
-        """Take the next reading as the first."""
+        """Forget the last reading, so that the next one counts as the first."""
         self.last = None
 
-    def _step(self, text: str, last: Last, allowed: int | None) -> int:
-        """The change since the last reading; over the end of the range where that way is short."""
+    def _step(self, text: str, last: LastReading, allowed: int | None) -> int:
+        """Return the change since the last reading; across the end of the range if that is shorter."""
         step = _number(text) - _number(last.text)
         if self.rules.digits is None:
             return step
@@ -75,8 +77,8 @@ class Meter:
         rolled = step + size if step < 0 else step - size
         return rolled if abs(rolled) <= near else step
 
-    def _allowed(self, now: float, last: Last) -> int | None:
-        """The largest step now: it grows while the meter is not seen."""
+    def _allowed(self, now: float, last: LastReading) -> int | None:
+        """Return the largest step; it grows while there is no reading."""
         if self.rules.largest_step is None:
             return None
         return int(self.rules.largest_step * (1 + max(0.0, now - last.time) / MINUTE))

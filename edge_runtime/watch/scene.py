@@ -1,7 +1,7 @@
-"""A cheap test of each frame: whether there is ink, whether anything has changed, and what lies on the page.
+"""A cheap check of each frame: whether there is ink, whether anything has changed, and which objects are new.
 
-All on a much reduced image: a median of every third pixel removes ink and leaves paper and objects larger than strokes.
-The image divided by that is ink, independent of the light.
+It uses a much reduced image. A median filter over every third pixel removes ink and keeps paper and objects larger than
+strokes. The image divided by that shows ink independently of the light.
 """
 
 from typing import NamedTuple
@@ -16,56 +16,56 @@ from edge_runtime.images.resize import resize_area, resize_linear
 from edge_runtime.types import Box, Gray
 
 SIDE = 160  # pixels: the longer side of the reduced image
-STEP = 3  # pixels of the reduced image along one of the paper's; not averaged, or ink would tint it
+STEP = 3  # the paper is every third pixel of the reduced image; not averaged, as ink would darken it
 WINDOW = 7  # pixels of the paper: the median's window; strokes fill less than half of it
 LEVEL = 128  # level of paper after the division
-LEAST = 6.0  # levels: smaller differences are ignored, however little noise there is
-STEPS = 4.0  # gray levels: the same in the dark, where a level is coarse
+LEAST = 6.0  # levels: smaller differences are ignored even without noise
+STEPS = 4.0  # gray levels: the same limit in the dark, where levels are coarse
 NOISES = 6.0  # standard deviations of the noise: larger differences are signal
-PIXELS = 3  # at least so many pixels must differ
-DARK = 8  # gray levels: added to image and paper, or the noise of black would be ink
+PIXELS = 3  # minimum number of pixels that differ
+DARK = 8  # gray levels: added to image and paper, so that noise in black areas is not ink
 AROUND = 0.1  # of the frame's longer side: margin of paper that is read around the ink
 MOST = 0.6  # of the frame: if ink and margin cover more, the whole frame is read
 FOREIGN = 0.12  # of paper's light: a larger difference from the background is an object
 AREA = 0.01  # of the image: the smallest object
 EDGE = 0.15  # of paper's light: a step of this size is an outline
 BRIGHTEST = 0.75  # quantile that estimates the change of light on bright paper: objects on it are darker
-SETTLED = 15.0  # seconds: an object that has not moved for so long becomes background
+SETTLED = 15.0  # seconds: objects that stay still this long become part of the background
 AGAIN = 0.5  # seconds between two tests for movement
 MAD = 1.4826  # from the median absolute deviation of normal noise to its standard deviation
 
 
-class Glance(NamedTuple):
-    """The result of the test of a frame."""
+class SceneCheck(NamedTuple):
+    """Result of the check of a frame."""
 
-    inked: Box | None  # where there may be digits, pixels of the frame; None for nowhere
-    changed: bool  # whether it differs from the frame that was kept
+    inked: Box | None  # part of the frame that may have digits, in pixels; None: no part
+    changed: bool  # whether it differs from the kept frame
 
 
-class Things(NamedTuple):
+class SceneObjects(NamedTuple):
     """Objects larger than strokes in a frame."""
 
-    outlines: NDArray[np.bool_]  # (height, width) of the paper: their edges
-    covered: NDArray[np.bool_]  # (height, width) of the paper: where they are new
-    factor: float  # pixels of the frame along one of the paper's
+    outlines: NDArray[np.bool_]  # (height, width) of the paper: edges of objects
+    covered: NDArray[np.bool_]  # (height, width) of the paper: areas of new objects
+    factor: float  # pixels of the frame per pixel of the paper
 
 
 class Scene:
-    """Tests the frames of one source, in order."""
+    """Checks the frames of one source, in order."""
 
     def __init__(self) -> None:
-        self._kept: tuple[Gray, Gray] | None = None  # ink and paper of the frame that was kept
+        self._kept: tuple[Gray, Gray] | None = None  # ink and paper of the kept frame
         self._shape: tuple[int, ...] = ()  # of the frames
-        self._factor = 1.0  # pixels of the frame along one of the paper's
+        self._factor = 1.0  # pixels of the frame per pixel of the paper
         self._now: tuple[Gray, Gray] | None = None
-        self._usual: Gray | None = None  # paper, as the scene was before something came
+        self._background: Gray | None = None  # paper without new objects
         self._still_since: tuple[Gray, float] | None = None
-        self._settled_at = 0.0  # when that was looked at last
+        self._settled_at = 0.0  # when movement was last checked
 
-    def look(self, gray: Gray, time: float, hold: bool = False) -> Glance:
-        """Test a frame: uint8 (height, width), captured at a second of the monotonic clock.
+    def check(self, gray: Gray, time: float, hold: bool = False) -> SceneCheck:
+        """Check a frame: uint8 (height, width). time: monotonic seconds of its capture.
 
-        hold: new objects do not become background now.
+        hold: do not let new objects become background.
         """
         height, width = gray.shape
         factor = max(1.0, max(height, width) / SIDE)
@@ -74,26 +74,28 @@ class Scene:
         every = np.ascontiguousarray(small[STEP // 2 :: STEP, STEP // 2 :: STEP]) if min(size) > STEP else small
         paper = np.asarray(cv2.medianBlur(every, WINDOW), np.uint8)
         ink = divide_by_paper(small, resize_linear(paper, *size), DARK, LEVEL)
-        if self._usual is None or gray.shape != self._shape:  # the first, or of another size
-            self._usual, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
+        if self._background is None or gray.shape != self._shape:  # the first, or of another size
+            self._background, self._kept, self._still_since, self._shape = paper, None, None, gray.shape
         self._now = (ink, paper)
         least = max(LEAST, STEPS * LEVEL / (float(paper.mean()) + DARK))
-        inked = self._inked(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
+        inked = self._find_ink(cv2.absdiff(ink, np.full_like(ink, LEVEL)), least, gray.shape[1], gray.shape[0], factor)
         changed = (
-            self._kept is None or _differs(cv2.absdiff(ink, self._kept[0]), least) or self._settles(paper, time, hold)
+            self._kept is None
+            or _differs(cv2.absdiff(ink, self._kept[0]), least)
+            or self._absorb_still_objects(paper, time, hold)
         )
         self._factor = factor * STEP
-        return Glance(inked, changed)
+        return SceneCheck(inked, changed)
 
-    def things(self) -> Things:
+    def objects(self) -> SceneObjects:
         """Return the objects in the last frame."""
-        if self._now is None or self._usual is None:
-            raise UsageError("things() comes after look()")
-        return Things(_outlines(self._now[1]), _foreign(self._now[1], self._usual), self._factor)
+        if self._now is None or self._background is None:
+            raise UsageError("objects() comes after check()")
+        return SceneObjects(_find_outlines(self._now[1]), _find_objects(self._now[1], self._background), self._factor)
 
     @staticmethod
-    def _inked(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
-        """Where ink is, with a margin, or the whole frame where that is most of it."""
+    def _find_ink(difference: cv2.typing.MatLike, least: float, width: int, height: int, factor: float) -> Box | None:
+        """Return the part with ink and a margin; the whole frame if that covers most of it."""
         limit = _limit(difference, least)
         if limit is None:
             return None
@@ -106,30 +108,30 @@ class Scene:
         return box if box.width * box.height < MOST * width * height else Box(0, 0, width, height)
 
     def keep(self) -> None:
-        """Compare later frames with the last one."""
+        """Keep the last frame, to compare later frames with it."""
         self._kept = self._now
 
-    def take_over(self) -> None:
+    def set_background(self) -> None:
         """Make the last frame the background."""
         if self._now is not None:
-            self._usual = self._now[1]
+            self._background = self._now[1]
 
-    def _settles(self, paper: Gray, time: float, hold: bool) -> bool:
-        """Make objects that have not moved for long background; True at that moment."""
+    def _absorb_still_objects(self, paper: Gray, time: float, hold: bool) -> bool:
+        """Let objects that have been still for SETTLED seconds become background; True when that happens."""
         if not hold and self._still_since is not None and time - self._settled_at < AGAIN:
             return False
         self._settled_at = time
-        if hold or self._still_since is None or _foreign(paper, self._still_since[0]).any():
+        if hold or self._still_since is None or _find_objects(paper, self._still_since[0]).any():
             self._still_since = (paper, time)
         if time - self._still_since[1] < SETTLED:
             return False
         self._still_since = (paper, time)
-        was, self._usual = self._usual, paper
-        return was is not None and bool(_foreign(paper, was).any())
+        was, self._background = self._background, paper
+        return was is not None and bool(_find_objects(paper, was).any())
 
 
 def overlap(mask: NDArray[np.bool_], box: Box, factor: float) -> float:
-    """Return the share of a box, in pixels of the frame, that a mask of the paper covers."""
+    """Return the share of a box (pixels of the frame) that a mask of the paper covers, 0..1."""
     left, top = int(box.x / factor), int(box.y / factor)
     right, bottom = int(np.ceil((box.x + box.width) / factor)), int(np.ceil((box.y + box.height) / factor))
     part = mask[max(0, top) : max(bottom, top + 1), max(0, left) : max(right, left + 1)]
@@ -141,10 +143,10 @@ def _differs(difference: cv2.typing.MatLike, least: float) -> bool:
 
 
 def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
-    """A level above the noise of most pixels and above `least`; None where hardly any pixel reaches it."""
+    """Return a level above the noise and above `least`; None if fewer than PIXELS pixels exceed it."""
     counts = np.bincount(np.asarray(difference, np.uint8).ravel(), minlength=256)
     total = counts.cumsum()
-    # Between whole levels, or quiet noise would be none or one level.
+    # Interpolated, as a weak noise would otherwise be 0 or 1 level.
     half = total[-1] / 2
     middle = int(total.searchsorted(half))
     noise = MAD * max(0.0, middle - 0.5 + (half - (total[middle] - counts[middle])) / max(1, counts[middle]))
@@ -152,8 +154,8 @@ def _limit(difference: cv2.typing.MatLike, least: float) -> int | None:
     return limit if total[-1] - total[min(255, limit)] >= PIXELS else None
 
 
-def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
-    """Where paper differs from the background, apart from a change of light; nowhere if the area is small."""
+def _find_objects(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
+    """Return where paper differs from the background, apart from a change of light; empty if the area is small."""
     share = (paper.astype(np.float32) + DARK) / (usual.astype(np.float32) + DARK)
     place = int((BRIGHTEST if usual.mean() > LEVEL else 1 - BRIGHTEST) * (share.size - 1))
     share /= max(1e-3, float(np.partition(share.ravel(), place)[place]))
@@ -163,8 +165,8 @@ def _foreign(paper: Gray, usual: Gray) -> NDArray[np.bool_]:
     return np.asarray(mask, np.bool_)
 
 
-def _outlines(paper: Gray) -> NDArray[np.bool_]:
-    """The edges of objects larger than strokes, one pixel wider."""
+def _find_outlines(paper: Gray) -> NDArray[np.bool_]:
+    """Return the edges of objects larger than strokes, widened by one pixel."""
     around = np.ones((3, 3), np.uint8)
     low, high = (np.asarray(of(paper, around), np.float32) for of in (cv2.erode, cv2.dilate))
     return np.asarray(high - low > EDGE * (high + DARK))

@@ -1,10 +1,10 @@
-"""A watch as an object: source, reader, votes and sinks, put together."""
+"""A watch: reads the frames of a source, writes readings to sinks and executes commands."""
 
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from threading import Event as Flag
+from threading import Event as StopEvent
 from typing import TypeVar
 
 import cv2
@@ -17,23 +17,23 @@ from edge_runtime.errors import OutputError
 from edge_runtime.limits import LOOK_SECONDS
 from edge_runtime.pipeline import Reader, open_line_recognizer
 from edge_runtime.sinks import ReadingSink
-from edge_runtime.sinks.fan_out import Sinks
+from edge_runtime.sinks.group import SinkGroup
 from edge_runtime.sinks.targets import state_folder
 from edge_runtime.sources.opened import open_source
-from edge_runtime.sources.pace import paced
+from edge_runtime.sources.pace import limit_rate
 from edge_runtime.sources.stored import Stored
 from edge_runtime.types import Command, Frame, Gray, Reading
-from edge_runtime.watch.figures import Figures
+from edge_runtime.watch.call_thread import CallThread
+from edge_runtime.watch.frames import FrameReader
 from edge_runtime.watch.hard_cases import HardCases
-from edge_runtime.watch.memory import Memory
+from edge_runtime.watch.meter_state import MeterState
 from edge_runtime.watch.settings import WatchSettings
-from edge_runtime.watch.watching import Watch
-from edge_runtime.watch.worker import Worker
+from edge_runtime.watch.statistics import WatchStatistics
 
-END_SECONDS = 1.0  # for what is under way to end by itself
+END_SECONDS = 1.0  # for a call in progress to finish
 SLOW_SECONDS = 5.0  # a frame that takes longer to read is reported
-REPEAT_SECONDS = 60.0  # before the same reason is reported again
-REPORT_SECONDS = 0.5  # between two reports to the sinks
+REPEAT_SECONDS = 60.0  # before the same problem is reported again
+REPORT_SECONDS = 0.5  # between two status reports to the sinks
 
 T = TypeVar("T")
 
@@ -41,26 +41,26 @@ T = TypeVar("T")
 class WatchObserver:
     """Follows a watch. Override what you need; each method does nothing here.
 
-    Methods are called on the thread of `WatchSession.run`, except `warn` and `say`, which any thread may call.
+    Methods are called on the thread of `WatchSession.run`, except `warn` and `report`, which any thread may call.
     """
 
     def begin(self) -> None:
-        """The source is open and frames are about to be read."""
+        """Called before the first frame is read."""
 
-    def turn(self, figures: Figures, text: str) -> None:
-        """The watch is alive: at least four times a second. text: of the reading that holds, rows joined by newline."""
+    def progress(self, statistics: WatchStatistics, text: str) -> None:
+        """Called at least four times a second. text: the current reading, rows joined by newline; empty for none."""
 
     def reading(self, reading: Reading) -> None:
-        """A reading is about to be written to the sinks."""
+        """Called before a reading is written to the sinks."""
 
     def warn(self, line: str) -> None:
-        """Something went wrong, and the watch continues."""
+        """Called with a line when something went wrong; the watch continues."""
 
-    def say(self, line: str) -> None:
-        """Something happened that is no fault, such as a command."""
+    def report(self, line: str) -> None:
+        """Called with a line about an event that is not a fault, such as a command."""
 
     def end(self) -> None:
-        """The watch is about to close its sinks and source."""
+        """Called before the sinks and the source are closed."""
 
 
 class WatchSession:
@@ -76,76 +76,78 @@ class WatchSession:
         observer: WatchObserver | None = None,
         sinks: Mapping[str, ReadingSink] | None = None,
     ) -> None:
-        """Open the source. sinks: further ones by name, which the session closes.
+        """Check the source. sinks: additional open sinks by name; the session closes them.
 
-        Raises UsageError and FileError for a source that makes no sense, and OutputError.
+        Raises UsageError or FileError for an invalid source, and OutputError.
         """
         self.settings = settings
-        self.figures: Figures | None = None  # what was counted; None before the first frame
-        self.hung = False  # at its end, a thread hung in a driver or a library and was abandoned
+        self.statistics: WatchStatistics | None = None  # None until `run` has loaded the model
+        self.hung = False  # after `run`: a thread hangs in a driver or a library and was abandoned
         self._observer = observer or WatchObserver()
         self._own_sinks = dict(sinks or {})
         self._camera = open_source(settings.source, self._observer.warn, settings.wait, settings.fps)
-        # A video or a folder starts at its beginning each time: there is no reading to continue from.
+        # A video or a folder starts at its beginning each time, so its last reading is not kept.
         keeps = settings.rules.compare and (settings.state or not isinstance(self._camera, Stored))
-        self._memory = self._open_memory() if keeps else None
+        self._meter_state = self._open_meter_state() if keeps else None
         hard = settings.hard
-        self._hard = HardCases(hard.folder, self._observer.say, hard.most, hard.below) if hard else None
-        self._sinks: Sinks | None = None
-        self._stop = Flag()
+        self._hard = HardCases(hard.folder, self._observer.report, hard.most, hard.below) if hard else None
+        self._sinks: SinkGroup | None = None
+        self._stop = StopEvent()
         self._paused = False
-        self._asked: list[Command] = []  # by `send`
-        self._worker = Worker()
-        self._image: Gray | None = None  # of the newest frame
-        self._refused = 0  # refusals that were reported
-        self._told: dict[str, float] = {}  # when the last reason was reported, monotonic seconds
-        self._reported = float("-inf")  # when the sinks got the status last
+        self._commands: list[Command] = []  # commands of `send`
+        self._calls = CallThread()
+        self._image: Gray | None = None  # the newest frame
+        self._refusals = 0  # number of refused texts at the last report
+        self._refusal_reported: dict[str, float] = {}  # monotonic seconds of the last report, by problem
+        self._status_sent = float("-inf")  # monotonic seconds of the last status report to the sinks
         self._slow = False
 
     @property
     def lost(self) -> int:
-        """Readings that a sink could not take, so far."""
+        """Number of readings that a sink could not write so far."""
         return self._sinks.lost.total() if self._sinks else 0
 
     def send(self, command: Command) -> None:
-        """Ask for something, such as Command.ACCEPT; from any thread or a signal handler."""
-        self._asked.append(command)
+        """Send a command such as Command.ACCEPT; may be called from any thread or a signal handler."""
+        self._commands.append(command)
 
     def stop(self) -> None:
-        """End the watch after the frame that is being read; from any thread."""
+        """End the watch after the current frame; may be called from any thread."""
         self._stop.set()
 
     def run(self) -> None:
-        """Watch until the source ends, `seconds` are over or `stop` is called; once.
+        """Watch until the source ends, `seconds` have passed or `stop` is called; to be called once.
 
-        A camera that fails is opened again without end, and a sink that fails loses its readings, which `lost` counts.
-        Raises SourceError where the source cannot be opened, OutputError where a sink cannot be, ModelError,
-        BackendError where a frame is never read, and BrokenPipeError where standard output is closed.
+        A camera that fails is opened again indefinitely. Readings that a sink cannot write are lost and counted in
+        `lost`. Raises SourceError if the source cannot be opened, OutputError if a sink cannot be opened, ModelError,
+        BackendError if reading a frame hangs, and BrokenPipeError if standard output is closed.
         """
-        watching: Watch | None = None
+        frame_reader: FrameReader | None = None
         try:
-            watching = self._prepare()
-            self._look_on(watching)
+            frame_reader = self._prepare()
+            self._run_loop(frame_reader)
         finally:
-            if watching:  # what never began has nothing to close
-                self._close(watching)
+            if frame_reader:  # otherwise nothing is open
+                self._close(frame_reader)
 
-    def _prepare(self) -> Watch:
+    def _prepare(self) -> FrameReader:
         settings, warn = self.settings, self._observer.warn
-        cv2.setNumThreads(settings.threads)  # more threads gain nothing on small images, and slow other programs down
+        cv2.setNumThreads(settings.threads)  # more threads gain nothing on small images and slow down other programs
         bundle, backend = load_bundle(settings.model), settings.backend
-        if backend == AUTO:  # one that crashes on this processor would end a watch that nobody attends
+        if backend == AUTO:  # a backend that crashes on this processor would end an unattended watch
             backend = find_working_backend(bundle, load_line_bundle(), report=warn)
-        # The line recogniser at once: its notices come before the first frame.
+        # Opened now, so that notices about the line recogniser come before the first frame.
         reader = Reader(Classifier(bundle, backend, settings.threads), lines=open_line_recognizer(backend) or False)
-        self._sinks = Sinks(settings.targets, replace(settings.sinks, say=self._observer.say), self._own_sinks)
-        last = self._memory.load() if self._memory else None
-        watching = Watch(reader, self._camera.name, settings.stable, settings.rules, last)
-        self.figures = watching.figures
-        return watching
+        self._sinks = SinkGroup(
+            settings.targets, replace(settings.sinks, report=self._observer.report), self._own_sinks
+        )
+        last = self._meter_state.load() if self._meter_state else None
+        frame_reader = FrameReader(reader, self._camera.name, settings.stable, settings.rules, last)
+        self.statistics = frame_reader.statistics
+        return frame_reader
 
-    def _open_memory(self) -> Memory | None:
-        """Where a meter's last reading is kept; two watches of one camera have a file each, as their views differ."""
+    def _open_meter_state(self) -> MeterState | None:
+        """Return the state file of a meter; watches of one camera with different views have different files."""
         settings, state = self.settings, self.settings.state
         try:
             if state is None:
@@ -153,98 +155,102 @@ class WatchSession:
                 digest = hashlib.sha256(place.encode("utf-8", "backslashreplace")).hexdigest()[:12]
                 state = state_folder() / f"meter-{digest}.json"
         except OutputError as error:
-            self._observer.warn(f"a meter's last reading is not kept: {error}; or name a file with --state")
+            self._observer.warn(f"the last reading of the meter is not kept: {error}; or name a file with --state")
             return None
-        return Memory(state, self._observer.warn)
+        return MeterState(state, self._observer.warn)
 
-    def _close(self, watching: Watch) -> None:
+    def _close(self, frame_reader: FrameReader) -> None:
         self._observer.end()
-        idle = self._worker.is_idle(END_SECONDS)  # a reading that is being written goes to all sinks
+        idle = self._calls.is_idle(END_SECONDS)  # a reading in progress is written to all sinks
         try:
-            self._save(watching)
-            self._opened().close()
+            self._save(frame_reader)
+            self._sink_group().close()
         finally:
             self.hung = not self._camera.close() or not idle
 
-    def _opened(self) -> Sinks:
+    def _sink_group(self) -> SinkGroup:
         assert self._sinks is not None  # _prepare
         return self._sinks
 
-    def _look_on(self, watching: Watch) -> None:
+    def _run_loop(self, frame_reader: FrameReader) -> None:
         settings, frames = self.settings, self._camera.frames()
         ends = time.monotonic() + (settings.seconds or float("inf"))
-        if isinstance(self._camera, Stored):  # whose next frame may take long to decode; a camera has its own thread
-            frames = self._patiently(watching, frames)
+        if isinstance(self._camera, Stored):  # decoding its next frame may take long; a camera has its own thread
+            frames = self._decode_in_background(frame_reader, frames)
         self._observer.begin()
-        for frame in paced(frames, settings.fps) if settings.fps else frames:
+        for frame in limit_rate(frames, settings.fps) if settings.fps else frames:
             if frame is not None:
-                self._image = settings.view.of(frame.image)
+                self._image = settings.view.apply(frame.image)
                 if not self._paused:
-                    self._see(watching, frame._replace(image=self._image))
-            # A source without a frame yields None: this loop runs while the camera is away, too.
-            self._keep_going(watching)
+                    self._process_frame(frame_reader, frame._replace(image=self._image))
+            # The source yields None while it has no frame, so this runs even without a camera.
+            self._update(frame_reader)
             if self._stop.is_set() or time.monotonic() >= ends:
                 return
 
-    def _patiently(self, watching: Watch, frames: Iterator[Frame | None]) -> Iterator[Frame | None]:
-        """Yield frames that are decoded on the worker's thread."""
-        while (frame := self._aside(watching, lambda: next(frames, None), "decoding a frame")) is not None:
+    def _decode_in_background(
+        self, frame_reader: FrameReader, frames: Iterator[Frame | None]
+    ) -> Iterator[Frame | None]:
+        """Yield frames that are decoded in the background."""
+        while (
+            frame := self._run_in_background(frame_reader, lambda: next(frames, None), "decoding a frame")
+        ) is not None:
             yield frame
 
-    def _keep_going(self, watching: Watch) -> None:
-        """What is done in each turn of the loop and while it waits for the worker."""
-        now, votes = time.monotonic(), watching.votes
-        self._observer.turn(watching.figures, votes.text)
-        self._obey(watching)
-        if votes.refused > self._refused:
-            self._refused = votes.refused
-            if now - self._told.get(votes.problem, float("-inf")) >= REPEAT_SECONDS:
-                self._told = {votes.problem: now}
+    def _update(self, frame_reader: FrameReader) -> None:
+        """Report progress and problems, and execute commands; called in the loop and while a call runs."""
+        now, votes = time.monotonic(), frame_reader.votes
+        self._observer.progress(frame_reader.statistics, votes.text)
+        self._execute_commands(frame_reader)
+        if votes.refused > self._refusals:
+            self._refusals = votes.refused
+            if now - self._refusal_reported.get(votes.problem, float("-inf")) >= REPEAT_SECONDS:
+                self._refusal_reported = {votes.problem: now}
                 self._observer.warn(f"no reading: {votes.problem}")
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
-            self._opened().status(self._camera.connected, votes.problem)
+        if now - self._status_sent >= REPORT_SECONDS:
+            self._status_sent = now
+            self._sink_group().status(self._camera.connected, votes.problem)
 
-    def _see(self, watching: Watch, frame: Frame) -> None:
+    def _process_frame(self, frame_reader: FrameReader, frame: Frame) -> None:
         began = time.monotonic()
-        seen = self._aside(watching, lambda: watching.see(frame), "reading a frame")
+        result = self._run_in_background(frame_reader, lambda: frame_reader.process(frame), "reading a frame")
         took = time.monotonic() - began
         if took > SLOW_SECONDS and not self._slow:
             self._slow = True
-            hint = "choose the part with the digits with --roi, or let the camera send smaller images"
+            hint = "select the part with the digits with --roi, or let the camera send smaller images"
             self._observer.warn(f"reading a frame took {took:.0f} s: {hint}")
-        if seen.reading is not None:
-            reading = seen.reading
+        if result.reading is not None:
+            reading = result.reading
             self._observer.reading(reading)
-            self._aside(watching, lambda: self._write(watching, reading), "writing a reading")
-            if self._opened().pictures:
-                self._opened().picture(frame.image)
-        if self._hard and seen.page:
-            hard, page = self._hard, seen.page
-            self._aside(watching, lambda: hard.look(frame, page), "keeping hard digits")
+            self._run_in_background(frame_reader, lambda: self._write(frame_reader, reading), "writing a reading")
+            if self._sink_group().pictures:
+                self._sink_group().picture(frame.image)
+        if self._hard and result.page:
+            hard, page = self._hard, result.page
+            self._run_in_background(frame_reader, lambda: hard.collect(frame, page), "saving hard digits")
 
-    def _write(self, watching: Watch, reading: Reading) -> None:
-        self._opened().write(reading)
-        self._save(watching)
+    def _write(self, frame_reader: FrameReader, reading: Reading) -> None:
+        self._sink_group().write(reading)
+        self._save(frame_reader)
 
-    def _aside(self, watching: Watch, call: Callable[[], T], what: str) -> T:
-        """Do what may take long on the worker's thread while the loop gives signs of life, up to LOOK_SECONDS."""
-        return self._worker.run(call, lambda: self._keep_going(watching), LOOK_SECONDS, what)
+    def _run_in_background(self, frame_reader: FrameReader, call: Callable[[], T], what: str) -> T:
+        """Run a call of up to LOOK_SECONDS on the call thread; `_update` is called regularly meanwhile."""
+        return self._calls.run(call, lambda: self._update(frame_reader), LOOK_SECONDS, what)
 
-    def _save(self, watching: Watch) -> None:
-        if self._memory and watching.votes.last:
-            self._memory.save(watching.votes.last)
+    def _save(self, frame_reader: FrameReader) -> None:
+        if self._meter_state and frame_reader.votes.last:
+            self._meter_state.save(frame_reader.votes.last)
 
-    def _obey(self, watching: Watch) -> None:
-        """Do what was asked for over the network or by `send`."""
-        asked, self._asked = self._asked, []
-        for command in [*self._opened().commands(), *asked]:
+    def _execute_commands(self, frame_reader: FrameReader) -> None:
+        """Execute the commands of sinks and of `send`."""
+        commands, self._commands = self._commands, []
+        for command in [*self._sink_group().commands(), *commands]:
             if command is Command.SNAPSHOT:
                 if self._image is not None:
-                    self._opened().picture(self._image)
+                    self._sink_group().picture(self._image)
             elif command is Command.ACCEPT:
-                watching.accept()
-                self._observer.say("the next stable text is accepted")
+                frame_reader.accept()
+                self._observer.report("the next stable text is accepted")
             else:
                 self._paused = command is Command.PAUSE
-                self._observer.say("paused" if self._paused else "going on")
+                self._observer.report("paused" if self._paused else "resumed")

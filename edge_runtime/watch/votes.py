@@ -1,49 +1,49 @@
-"""From one text per frame to events: a text is the reading once enough frames show it, until another is."""
+"""From one text per frame to events: a text becomes the reading when enough consecutive frames show it."""
 
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.types import Event
-from edge_runtime.watch.meter import Last, Meter, Rules
+from edge_runtime.watch.meter import LastReading, Meter, MeterRules
 
-__all__ = ["Rules", "Votes"]
-
-PATIENCE = 10  # times --stable frames, and a text that breaks a rule is accepted
-AGREE = 3  # texts, each a possible reading after the one before it, prove the last reading wrong
-DOUBT = 3 * PATIENCE  # times --stable frames that all break a rule, and the next stable text is accepted
-UNSTEADY = 2 * PATIENCE  # times --stable frames in which no text is stable, and that is reported
+PATIENCE = 10  # times --stable frames that show a text: it is accepted although it breaks a rule
+AGREE = 3  # consecutive texts that follow from one another prove the last reading wrong
+DOUBT = 3 * PATIENCE  # times --stable frames that break a rule: the next stable text is accepted
+UNSTEADY = 2 * PATIENCE  # times --stable frames without a stable text: a problem is reported
 
 
 class Votes:
-    """Takes one text per frame and tells when that is an event.
+    """Takes one text per frame and returns events.
 
-    A text that breaks a meter's rule is refused. It is accepted as a correction when it has been shown for PATIENCE
-    times as many frames as any other text needs, or when it is the last of AGREE refused texts that follow from one
-    another: then the reading before was wrong, or the meter was exchanged. Texts that alternate do neither; after DOUBT
-    times as many frames, less those with a text that could follow the reading before, the next stable one is accepted.
+    A text that breaks a rule of the meter is refused. It is accepted as a correction after PATIENCE times `stable`
+    frames, or when it is the last of AGREE refused texts that follow from one another: then the last reading was wrong,
+    or the meter was replaced. For texts that alternate, neither applies: the next stable text is accepted after DOUBT
+    times `stable` frames that break a rule, less those that could follow the last reading.
     """
 
-    def __init__(self, stable: int = STABLE_FRAMES, rules: Rules | None = None, last: Last | None = None) -> None:
-        """stable: frames in a row, 1 and up, that must show a text. last: the last reading of an earlier watch."""
-        self.text = ""  # the reading that holds; empty where nothing is shown
-        self.refused = 0  # texts that were stable and were refused
-        self.problem = ""  # why what is shown is not accepted; empty where it is
-        self._stable, self._meter = stable, Meter(rules or Rules(), last)
-        self._latest: str | None = None  # text of the last frame; None where that told nothing
+    def __init__(
+        self, stable: int = STABLE_FRAMES, rules: MeterRules | None = None, last: LastReading | None = None
+    ) -> None:
+        """stable: consecutive frames that must show a text, >= 1. last: last reading of an earlier watch."""
+        self.text = ""  # the current reading; empty for none
+        self.refused = 0  # number of stable texts that were refused
+        self.problem = ""  # why the text shown is not accepted; empty if it is
+        self._stable, self._meter = stable, Meter(rules or MeterRules(), last)
+        self._latest: str | None = None  # text of the last frame; None if it was skipped
         self._candidate = ""
-        self._count = 0  # frames in a row that show the candidate
-        self._held = 0  # frames in a row that show the reading
-        self._rival: Last | None = None  # the last text that was stable and was refused
-        self._for = 0  # frames that show it since, less those that show another text
-        self._agreeing = 0  # refused texts in a row that follow from one another
-        self._against = 0  # frames whose text breaks a rule, less those whose text could be the reading
-        self._unsteady = 0  # frames since a text was stable
+        self._count = 0  # consecutive frames that show the candidate
+        self._held = 0  # consecutive frames that show the reading
+        self._rival: LastReading | None = None  # the last stable text that was refused
+        self._for = 0  # frames that show the rival, less those that show another text
+        self._agreeing = 0  # consecutive refused texts that follow from one another
+        self._against = 0  # frames that break a rule, less those that obey it
+        self._unsteady = 0  # frames since the last stable text
 
     @property
-    def last(self) -> Last | None:
+    def last(self) -> LastReading | None:
         """The last reading that was not empty."""
         return self._meter.last
 
     def take(self, text: str, now: float = 0.0) -> Event | None:
-        """Take what a frame shows, empty for nothing; now: seconds of the monotonic clock, of the frame."""
+        """Count the text of a frame, empty for nothing. now: monotonic seconds of the frame."""
         self._latest = text
         self._weigh(text, now)
         if text == self.text:
@@ -64,10 +64,10 @@ class Votes:
             return None
         self._unsteady = 0
         corrects = False
-        if text and (broken := self._meter.malformed(text) or self._meter.broken(text, now)):
+        if text and (broken := self._meter.check_digits(text) or self._meter.check_rules(text, now)):
             if self._count == self._stable:
-                self._agree(text, now)
-            corrects = self._rival_is(text) and (
+                self._update_rival(text, now)
+            corrects = self._is_rival(text) and (
                 self._agreeing >= AGREE or self._for >= PATIENCE * self._stable or self._against >= DOUBT * self._stable
             )
             if not corrects:
@@ -79,48 +79,48 @@ class Votes:
         if text:
             self._meter.accept(text, now)
             self._forget_rival()
-        self.pass_over()
+        self.skip_frame()
         return Event.CORRECTED if corrects else event
 
-    def again(self, now: float) -> Event | None:
-        """Take a frame that was not read because it is like the one before."""
-        if self._latest is not None and (self._latest == self.text or self._rival_is(self._latest)):
+    def repeat(self, now: float) -> Event | None:
+        """Count a frame that was not read because it equals the one before."""
+        if self._latest is not None and (self._latest == self.text or self._is_rival(self._latest)):
             return self.take(self._latest, now)
         return None
 
     def accept(self) -> None:
-        """Accept the next stable text, whatever the reading before was."""
+        """Accept the next stable text, whatever the rules say."""
         self._meter.forget()
 
     def refuse(self, reason: str) -> None:
-        """Note why what is shown is not accepted."""
+        """Store why the text shown is not accepted."""
         self.problem = reason
         self.refused += 1
 
-    def pass_over(self) -> None:
-        """Take a frame that tells nothing: frames are counted from 0 again."""
+    def skip_frame(self) -> None:
+        """Skip a frame without information: the counts of consecutive frames start again."""
         self._candidate, self._count, self._held, self._latest = "", 0, 0, None
 
     def _weigh(self, text: str, now: float) -> None:
-        """Count a frame for the rival or against it, and for the reading before or against it; an empty one neither."""
+        """Update the counts for and against the rival and the last reading; an empty text changes none."""
         if not text:
             return
-        if not self._meter.malformed(text):
-            self._against = self._against + 1 if self._meter.broken(text, now) else max(0, self._against - 1)
+        if not self._meter.check_digits(text):
+            self._against = self._against + 1 if self._meter.check_rules(text, now) else max(0, self._against - 1)
         if self._rival is not None:
             same = text == self._rival.text
             self._for = max(0, self._for + (1 if same else -1))
             self._rival = self._rival._replace(time=now) if same else self._rival
 
-    def _agree(self, text: str, now: float) -> None:
-        """Make a refused text the rival, if it is well-formed."""
-        if self._meter.malformed(text) or self._rival_is(text):
+    def _update_rival(self, text: str, now: float) -> None:
+        """Make a refused text the rival, if its number of digits is right."""
+        if self._meter.check_digits(text) or self._is_rival(text):
             return
-        follows = self._rival is not None and not self._meter.broken(text, now, self._rival)
+        follows = self._rival is not None and not self._meter.check_rules(text, now, self._rival)
         self._agreeing = self._agreeing + 1 if follows else 1
-        self._rival, self._for = Last(text, now), self._stable
+        self._rival, self._for = LastReading(text, now), self._stable
 
-    def _rival_is(self, text: str) -> bool:
+    def _is_rival(self, text: str) -> bool:
         return self._rival is not None and self._rival.text == text
 
     def _forget_rival(self) -> None:

@@ -47,7 +47,7 @@ def _pages(pages: list[Gray]) -> dict[str, NDArray[Any]]:
         lines += [line for row in steps.rows for line in row.lines]
         digits += [(digit.label, digit.confidence, *digit.box) for digit in reader.decide(steps).digits]
         scene = Scene()
-        glances.append(scene.look(page, 0.0).inked)
+        glances.append(scene.check(page, 0.0).inked)
     return {
         "ink of pages": np.concatenate(ink),
         "lines of pages": np.stack(lines),

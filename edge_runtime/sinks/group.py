@@ -1,4 +1,4 @@
-"""Any number of sinks as one."""
+"""A group of sinks that is used as one sink."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,37 +8,37 @@ from typing import TypeVar
 
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.sinks import ReadingSink, RemoteSink
-from edge_runtime.sinks.targets import Settings, open_sink, public
+from edge_runtime.sinks.targets import SinkSettings, open_sink, target_name
 from edge_runtime.types import Command, Gray, Reading
 
 T = TypeVar("T")
 
 
-class Sinks:
-    """Writes to all of its sinks. One that fails does not stop the others: what it loses is counted and reported."""
+class SinkGroup:
+    """Writes to all of its sinks. A failing sink does not affect the others; its losses are counted and reported."""
 
     def __init__(
         self,
         targets: Sequence[str],
-        settings: Settings | None = None,
+        settings: SinkSettings | None = None,
         others: Mapping[str, ReadingSink] | None = None,
     ) -> None:
-        """Open all of them, or none; raises what `open_sink` does, and UsageError for a repeated target.
+        """Open all targets or none; raises what `open_sink` raises, and UsageError for a repeated target.
 
-        others: sinks by name that are open already; they are closed with the others.
+        others: open sinks by name; the group closes them.
         """
-        settings = settings or Settings()
-        self._say = settings.say
+        settings = settings or SinkSettings()
+        self._report = settings.report
         self._sinks: dict[str, ReadingSink] = {}
-        self.lost: Counter[str] = Counter()  # readings that a sink could not take, by its target without secrets
+        self.lost: Counter[str] = Counter()  # readings that a sink could not write, by name without secrets
         self._failing: set[str] = set()
-        self._told: set[str] = set()  # failures other than to write
+        self._reported: set[str] = set()  # other failures that were reported
         self._remote: list[RemoteSink] = []
         try:
             for name, sink in (others or {}).items():
                 self._add(name, sink)
             for target in targets:
-                name = public(target)
+                name = target_name(target)
                 if name in self._sinks:
                     raise UsageError(f"{name} is named twice")
                 self._add(name, open_sink(target, settings))
@@ -53,11 +53,11 @@ class Sinks:
 
     @property
     def pictures(self) -> bool:
-        """Whether an image is to follow each reading."""
+        """Whether a sink wants an image after each reading."""
         return any(sink.pictures for sink in self._remote)
 
     def write(self, reading: Reading) -> None:
-        """Write a reading to every sink; then raises BrokenPipeError if nobody reads standard output any more."""
+        """Write a reading to every sink; then raises BrokenPipeError if standard output is closed."""
         broken: OSError | None = None
         for name, sink in self._sinks.items():
             try:
@@ -65,46 +65,46 @@ class Sinks:
             except OutputError as error:
                 self.lost[name] += 1
                 if name not in self._failing:
-                    self._say(f"error: {error}; readings are lost there until it works again")
+                    self._report(f"error: {error}; readings are lost until it works again")
                 self._failing.add(name)
             except OSError as error:
                 broken = error
             else:
                 if name in self._failing:
-                    self._say(f"{name} works again; {self.lost[name]:,} readings were lost there")
+                    self._report(f"{name} works again; {self.lost[name]:,} readings were lost")
                 self._failing.discard(name)
         if broken:
             raise broken
 
     def commands(self) -> list[Command]:
-        """Return the commands since the last call; never waits."""
-        return [command for sink in self._remote for command in self._tried(sink.commands) or ()]
+        """Return the commands since the last call; never blocks."""
+        return [command for sink in self._remote for command in self._try(sink.commands) or ()]
 
     def picture(self, gray: Gray) -> None:
-        """Show what the camera sees where somebody may look; never waits."""
+        """Send a camera image to all remote sinks; never blocks."""
         for sink in self._remote:
-            self._tried(partial(sink.picture, gray))
+            self._try(partial(sink.picture, gray))
 
     def status(self, connected: bool, problem: str) -> None:
-        """See RemoteSink.status; of no effect where nothing has changed, so it may be called often."""
+        """See RemoteSink.status; may be called often, as unchanged values have no effect."""
         for sink in self._remote:
-            self._tried(partial(sink.status, connected, problem))
+            self._try(partial(sink.status, connected, problem))
 
-    def _tried(self, call: Callable[[], T]) -> T | None:
-        """Return what a call returns, or None where it fails, which is reported once."""
+    def _try(self, call: Callable[[], T]) -> T | None:
+        """Return what a call returns, or None if it fails; each failure is reported once."""
         try:
             return call()
         except OutputError as error:
-            if str(error) not in self._told:
-                self._told.add(str(error))
-                self._say(f"error: {error}")
+            if str(error) not in self._reported:
+                self._reported.add(str(error))
+                self._report(f"error: {error}")
             return None
 
     def close(self) -> None:
-        """Close all of them and report what was lost; `lost` has the counts."""
+        """Close all sinks and report lost readings; `lost` has the counts."""
         for name, count in self.lost.items():
-            self._say(f"error: {count:,} readings were lost at {name}")
-        with ExitStack() as stack:  # each of them, even if another raises
+            self._report(f"error: {count:,} readings were lost at {name}")
+        with ExitStack() as stack:  # closes each sink, even if another raises
             for name, sink in self._sinks.items():
                 stack.callback(self._close, name, sink)
             self._sinks.clear()
@@ -115,4 +115,4 @@ class Sinks:
             sink.close()
         except OutputError as error:
             self.lost[name] += 1
-            self._say(f"error: {error}")
+            self._report(f"error: {error}")

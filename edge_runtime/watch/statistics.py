@@ -1,19 +1,19 @@
-"""What a watch counts: frames, drops and how long a reading takes."""
+"""Statistics of a watch: frames, drops and latency."""
 
 from collections import deque
 from typing import Any
 
-LATEST = 4096  # frames whose latency is kept
+LATEST = 4096  # latest frames whose latency is kept
 RATE_SECONDS = 2.0  # over which the frame rate is measured
 
 
-class Figures:
-    """Counts, in bounded memory."""
+class WatchStatistics:
+    """Counts frames and latencies, in bounded memory."""
 
     def __init__(self) -> None:
-        self.frames = 0  # that were examined
-        self.read = 0  # of these, read and not skipped as unchanged or blank
-        self.dropped = 0  # of a live source, replaced by newer ones
+        self.frames = 0  # processed frames
+        self.read = 0  # of these, read; the others were unchanged or blank
+        self.dropped = 0  # frames of a live source that were replaced by newer ones
         self.readings = 0  # events
         self._first: float | None = None
         self._next = 0
@@ -21,7 +21,7 @@ class Figures:
         self._times: deque[float] = deque(maxlen=LATEST)
 
     def add(self, number: int, captured: float, now: float, read: bool) -> None:
-        """Count a frame: its number, when it was captured and when it was decided, monotonic seconds."""
+        """Count a frame. captured, now: monotonic seconds of its capture and of its result."""
         self._first = now if self._first is None else self._first
         self.dropped += max(0, number - self._next)
         self._next = number + 1
@@ -32,13 +32,13 @@ class Figures:
             self._latencies.append(now - captured)
 
     def rate(self, now: float) -> float:
-        """Return the frames a second of the last RATE_SECONDS."""
+        """Return the frames per second over the last RATE_SECONDS."""
         lately = sum(time > now - RATE_SECONDS for time in self._times)
         since = now - (self._first or now)
         return lately / max(1e-9, min(RATE_SECONDS, since)) if lately > 1 else 0.0
 
     def latency(self) -> tuple[float, float, float] | None:
-        """Return p50, p90 and p99 of the seconds from capture to decision, of the latest frames that were read."""
+        """Return p50, p90 and p99 of the seconds from capture to result over the latest frames that were read."""
         if not self._latencies:
             return None
         ordered = sorted(self._latencies)
@@ -46,7 +46,7 @@ class Figures:
         return p50, p90, p99
 
     def summary(self, now: float) -> dict[str, Any]:
-        """Return all counts, ready for JSON; latency in milliseconds, None where no frame was read."""
+        """Return all counts as JSON values; latency in milliseconds, None if no frame was read."""
         seconds = now - (self._first or now)
         latency = self.latency()
         return {

@@ -1,4 +1,4 @@
-"""Rows as JSON, one object a line."""
+"""Rows as JSON lines, one object per line."""
 
 from typing import TextIO
 
@@ -8,20 +8,20 @@ from edge_runtime.types import Row
 FORM = JsonLines(probabilities=True)
 
 
-class JsonLinesSink:
-    """Implements Sink; writes to an open text stream, which it does not close."""
+class JsonRowSink:
+    """Implements RowSink. Writes to an open text stream and does not close it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, row: Row) -> None:
-        """See Sink.write."""
+        """See RowSink.write."""
         self._stream.write(FORM.lines([row]).decode("ascii"))
 
     def flush(self) -> None:
-        """See Sink.flush."""
+        """See RowSink.flush."""
         self._stream.flush()
 
     def close(self) -> None:
-        """See Sink.close."""
+        """See RowSink.close."""
         self.flush()

@@ -1,4 +1,4 @@
-"""One call at a time on a thread of its own, while the caller does other things."""
+"""A thread for one call at a time, so that the caller can do other things meanwhile."""
 
 import threading
 import time
@@ -13,20 +13,20 @@ POLL_SECONDS = 0.25  # between two calls of `meanwhile`
 T = TypeVar("T")
 
 
-class Worker:
-    """Runs calls that may take long. A thread inside a library cannot be stopped: one that hangs is abandoned."""
+class CallThread:
+    """Runs calls that may take long. A thread that hangs in a library cannot be stopped and is abandoned."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._done = threading.Event()  # of the last call
+        self._done = threading.Event()  # whether the last call has finished
         self._done.set()
         self._thread: threading.Thread | None = None
 
     def run(self, call: Callable[[], T], meanwhile: Callable[[], None], limit: float, what: str) -> T:
-        """Return what a call returns, or raise what it raises.
+        """Run a call; returns what it returns and raises what it raises.
 
-        meanwhile: is called, on the caller's thread, every POLL_SECONDS until the call is done. limit: seconds after
-        which BackendError says that `what` hangs.
+        meanwhile: called on the caller's thread every POLL_SECONDS until the call has finished. limit: seconds after
+        which a BackendError reports that `what` hangs.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="reader", daemon=True)
@@ -47,18 +47,18 @@ class Worker:
         while not done.wait(POLL_SECONDS):
             meanwhile()
             if time.monotonic() > ends:
-                raise BackendError(f"{what} has not come to an end in {limit:.0f} s: it hangs")
+                raise BackendError(f"{what} has not finished in {limit:.0f} s: it hangs")
         if errors:
             raise errors[0]
         result: T = results[0]
         return result
 
     def is_idle(self, seconds: float) -> bool:
-        """Wait for a call that was abandoned; False if it does not end."""
+        """Wait for an abandoned call; returns False if it has not finished after `seconds`."""
         return self._done.wait(seconds)
 
     def _work(self) -> None:
         while True:
             work = self._calls.get()
             work()
-            del work  # or the frame would stay until the next one comes
+            del work  # frees the frame before the next call

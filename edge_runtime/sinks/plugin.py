@@ -1,4 +1,4 @@
-"""A sink of another package: whatever its code raises costs a reading there, never the watch."""
+"""A sink of another package: errors in its code lose a reading there and never end the watch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,34 +10,34 @@ from edge_runtime.sinks import ReadingSink, RemoteSink
 from edge_runtime.types import Command, Gray, Reading
 
 
-def open_added(name: str, open_sink: Any, argument: str, settings: Any) -> ReadingSink:
-    """Open a sink by what its package registered under a name.
+def open_plugin_sink(name: str, open_sink: Any, argument: str, settings: Any) -> ReadingSink:
+    """Open a sink with the function that its package registered under a name.
 
-    settings: of `targets`. Raises OutputError where that fails, and what the package raises of our own errors.
+    settings: targets.SinkSettings. Raises OutputError if that fails, and every EdgeDigitsError of the package.
     """
-    with _reported(name, EdgeDigitsError):
+    with _map_errors(name, EdgeDigitsError):
         sink = open_sink(argument, settings)
         if not all(callable(getattr(sink, method, None)) for method in ("write", "close")):
-            raise TypeError(f"{type(sink).__name__} has no write and close: it is no ReadingSink")
-    return _AddedRemote(name, sink) if isinstance(sink, RemoteSink) else _Added(name, sink)
+            raise TypeError(f"{type(sink).__name__} has no write and close: it is not a ReadingSink")
+    return _PluginRemoteSink(name, sink) if isinstance(sink, RemoteSink) else _PluginSink(name, sink)
 
 
-class _Added:
+class _PluginSink:
     """Implements ReadingSink."""
 
     def __init__(self, name: str, sink: Any) -> None:
         self._name, self._sink = name, sink
 
     def write(self, reading: Reading) -> None:
-        with _reported(self._name):
+        with _map_errors(self._name):
             self._sink.write(reading)
 
     def close(self) -> None:
-        with _reported(self._name):
+        with _map_errors(self._name):
             self._sink.close()
 
 
-class _AddedRemote(_Added):
+class _PluginRemoteSink(_PluginSink):
     """Implements RemoteSink."""
 
     @property
@@ -45,21 +45,21 @@ class _AddedRemote(_Added):
         return bool(self._sink.pictures)
 
     def commands(self) -> list[Command]:
-        with _reported(self._name):
+        with _map_errors(self._name):
             return list(self._sink.commands())
 
     def picture(self, gray: Gray) -> None:
-        with _reported(self._name):
+        with _map_errors(self._name):
             self._sink.picture(gray)
 
     def status(self, connected: bool, problem: str) -> None:
-        with _reported(self._name):
+        with _map_errors(self._name):
             self._sink.status(connected, problem)
 
 
 @contextmanager
-def _reported(name: str, known: type[EdgeDigitsError] = OutputError) -> Iterator[None]:
-    """Turn whatever is raised into OutputError, except for what is `known`."""
+def _map_errors(name: str, known: type[EdgeDigitsError] = OutputError) -> Iterator[None]:
+    """Turn all exceptions except `known` into OutputError."""
     try:
         yield
     except known:

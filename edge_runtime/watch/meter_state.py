@@ -1,4 +1,4 @@
-"""The last reading of a meter in a file, so that a watch that starts again knows it."""
+"""The last reading of a meter in a file, so that it survives restarts."""
 
 import json
 import math
@@ -9,23 +9,23 @@ from pathlib import Path
 from edge_runtime.common.files import READINGS_MODE, Files, write_whole
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.images.files import read_file
-from edge_runtime.watch.meter import MOST_DIGITS, Last
+from edge_runtime.watch.meter import MOST_DIGITS, LastReading
 
-FILE_BYTES = 4096  # bytes: the file is never larger
-HINT = "the next reading counts as the first"
+FILE_BYTES = 4096  # bytes: maximum size of the file
+HINT = "the next reading counts as the first one"
 
 
-class Memory:
-    """Keeps one reading. Nothing here ends a watch: what goes wrong is told, once."""
+class MeterState:
+    """Keeps one reading. Problems are reported once and do not end the watch."""
 
-    def __init__(self, path: Path, say: Callable[[str], None], files: Files | None = None) -> None:
-        """say: gets one line where the file cannot be read or written."""
+    def __init__(self, path: Path, report: Callable[[str], None], files: Files | None = None) -> None:
+        """report: called with one line if the file cannot be read or written."""
         self.path = path
-        self._say, self._files = say, files or Files()
+        self._report, self._files = report, files or Files()
         self._failing = False
 
-    def load(self) -> Last | None:
-        """Return the reading, with when it was seen on this process's monotonic clock; None where there is none."""
+    def load(self) -> LastReading | None:
+        """Return the reading, with its time on the monotonic clock of this process; None if there is none."""
         if not self.path.exists():
             return None
         try:
@@ -35,12 +35,12 @@ class Memory:
                 raise ValueError
         except (EdgeDigitsError, ValueError, LookupError, TypeError, RecursionError) as error:
             reason = str(error) if isinstance(error, EdgeDigitsError) else "it is damaged"
-            self._say(f"{self.path} cannot be used: {reason}; {HINT}")
+            self._report(f"{self.path} cannot be used: {reason}; {HINT}")
             return None
-        return Last(text, time.monotonic() - max(0.0, time.time() - seen))
+        return LastReading(text, time.monotonic() - max(0.0, time.time() - seen))
 
-    def save(self, last: Last) -> None:
-        """Write a reading; the file has it or the one before, whatever happens meanwhile."""
+    def save(self, last: LastReading) -> None:
+        """Write a reading atomically: after a crash, the file has this reading or the one before."""
         seen = time.time() - max(0.0, time.monotonic() - last.time)
         record = json.dumps({"text": last.text, "seen": round(seen, 3)}).encode() + b"\n"
         try:
@@ -48,7 +48,7 @@ class Memory:
             write_whole(self.path, record, files=self._files, mode=READINGS_MODE)
         except OSError as error:
             if not self._failing:
-                self._say(f"{self.path} cannot be written: {error.strerror}; after a restart {HINT}")
+                self._report(f"{self.path} cannot be written: {error.strerror}; after a restart {HINT}")
             self._failing = True
         else:
             self._failing = False

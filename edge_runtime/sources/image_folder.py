@@ -1,4 +1,4 @@
-"""A folder of images as the frames of a video, in the order of their paths."""
+"""A folder of images as frames, sorted by path."""
 
 import time
 from collections.abc import Callable
@@ -10,29 +10,29 @@ from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.live import Shot
 
 
-class Pictures:
+class ImageFolder:
     """Implements Camera; an image that cannot be read is reported and skipped."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
-        """Raises FileError where there is no such folder."""
-        self._folder, self._tell = folder, tell
+    def __init__(self, folder: Path, report: Callable[[str], None] = lambda line: None) -> None:
+        """Raises FileError if there is no such folder."""
+        self._folder, self._report = folder, report
         source = Folder(folder)
-        source.warn = tell
+        source.warn = report
         self._paths = source.paths()
         self._read = 0
 
     def grab(self) -> Shot | None:
-        """See Camera.grab; raises FileError where no image of the folder can be read."""
+        """See Camera.grab; raises FileError if no image of the folder can be read."""
         for path in self._paths:
             try:
                 image = read_gray(self._folder / path)
             except InputError as error:
-                self._tell(f"{path}: {error}")
+                self._report(f"{path}: {error}")
                 continue
             self._read += 1
             return Shot(image, time.monotonic())
         if not self._read:
-            raise FileError(f"{self._folder} holds no image that can be read")
+            raise FileError(f"{self._folder} contains no image that can be read")
         return None
 
     def close(self) -> None:
