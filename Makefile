@@ -41,7 +41,7 @@ test-tflite-runtime: .venv-test/ready
 .PHONY: run-tflite-runtime
 run-tflite-runtime: .venv-tflite-runtime/ready
 	EDGE_DIGITS_BACKENDS="tflite-runtime numpy fake" .venv-tflite-runtime/bin/python -m pytest -k "not truncated" \
-		tests/test_backends.py
+		tests/backends/test_backends.py
 
 .venv/ready: requirements/runtime.txt pyproject.toml $(shell find edge_runtime -type f -not -name '*.pyc')
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv

@@ -40,7 +40,7 @@ Read = Callable[[Path], str]  # an image file to its digits, rows joined by |
 def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     """Measure one model on every set below `folder` whose labels are strings or pages of digits, by the set's name.
 
-    `sets`: as it ships. `cut`: without the network for lines, all rows cut into digits.
+    `sets`: as it ships. `cut`: without the line recogniser, all rows cut into digits.
     """
     classifier = Classifier(name)
 

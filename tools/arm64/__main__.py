@@ -35,8 +35,13 @@ MOST_MB = 220  # of the package and its dependencies
 LEAST_MB = 150  # of the smallest set of packages that reads digits
 DELEGATE = b"Created TensorFlow Lite XNNPACK delegate"
 # The tests that stand for a device's work: decoding, normalising, bundles, every backend.
-SHORT = ("tests/test_bundle.py", "tests/test_normalise.py", "tests/test_resize.py", "tests/test_backends.py")
-LONG = (*SHORT, "tests/test_image.py", "tests/test_cli.py")
+SHORT = (
+    "tests/bundles/test_bundle.py",
+    "tests/pages/test_normalise.py",
+    "tests/images/test_resize.py",
+    "tests/backends/test_backends.py",
+)
+LONG = (*SHORT, "images/test_image.py", "cli/test_cli.py")
 FILES = ("0-like-mnist.png", "1-blue-pen-photo.jpg", "2-red-felt-pen.webp", "3-16-bit-scan.tiff", "9-on-a-note.png")
 COMMANDS = {
     "classify": ["classify", "--json", *(f"samples/{name}" for name in FILES)],
@@ -174,7 +179,7 @@ class Trial:
             "-p",
             "no:cacheprovider",
             "--hypothesis-profile=ci",
-            *(LONG if self.long else SHORT),
+            *(f"tests/{name}" for name in (LONG if self.long else SHORT)),
         ]
         done = userland.run(processor, command, folders, "/device", {"EDGE_DIGITS_NO_SKIP": "1"})
         count = re.search(rb"\d+ passed", done.stdout)

@@ -9,7 +9,7 @@ Span = tuple[float, float]
 class Augmentation:
     """How strongly digits are changed, and how often each kind of degradation occurs.
 
-    A pair is the range of a uniform distribution, drawn anew for each digit. A `..._share` is the probability of a kind
+    A pair is the range of a uniform distribution, drawn again for each digit. A `..._share` is the probability of a kind
     of degradation, 0 to 1; the kinds are drawn independently of each other.
     """
 

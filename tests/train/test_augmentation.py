@@ -128,6 +128,6 @@ def test_wrong_digits_are_refused(digits):
 def test_deforming_needs_no_tensorflow():
     heavy = "[name for name in ('tensorflow', 'keras') if name in sys.modules]"
     code = f"import sys, train.augmentation.augment; print({heavy})"
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

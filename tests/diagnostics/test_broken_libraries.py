@@ -1,4 +1,4 @@
-"""Libraries that are missing, too old or built for another NumPy: the real cause in one line, and what mends it."""
+"""Libraries that are missing, too old or built for another NumPy: the real cause in one line, and the command that fixes it."""
 
 import importlib
 import os
@@ -84,7 +84,7 @@ def test_pyarrow_that_is_broken_is_told_as_broken(stub):
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "mend"),
+    ("text", "told", "remedy"),
     [
         ("import libcamera", "No module named 'libcamera'", "sudo apt install python3-libcamera"),
         ("import pykms", "No module named 'pykms'", "sudo apt install python3-kms++"),
@@ -93,22 +93,22 @@ def test_pyarrow_that_is_broken_is_told_as_broken(stub):
         ("raise ValueError()", "(ValueError)", "doctor"),
     ],
 )
-def test_what_picamera2_lacks_is_told(stub, monkeypatch, text, told, mend):
+def test_what_picamera2_lacks_is_told(stub, monkeypatch, text, told, remedy):
     stub("picamera2", text)
     monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
     line = reason(MissingLibraryError, lambda: first(open_source("picamera2")))
     assert line.startswith("picamera2 is installed, but importing it fails (")
     assert told in line
-    assert mend in line.rpartition(": ")[2]
+    assert remedy in line.rpartition(": ")[2]
 
 
 def test_numpy_that_does_not_fit_picamera2_is_told_with_the_command(stub, monkeypatch):
     stub("picamera2", f"raise ValueError({DTYPE!r})")
     monkeypatch.delitem(sys.modules, "edge_runtime.sources.picamera", raising=False)
-    mend = "the system's picamera2 is built for NumPy 1.24.2, but 2.1.0 is installed: pip install 'numpy==1.24.2'"
-    monkeypatch.setattr("edge_runtime.diagnostics.system.conflicts", lambda: [mend])
+    remedy = "the system's picamera2 is built for NumPy 1.24.2, but 2.1.0 is installed: pip install 'numpy==1.24.2'"
+    monkeypatch.setattr("edge_runtime.diagnostics.system.conflicts", lambda: [remedy])
     line = reason(MissingLibraryError, lambda: first(open_source("picamera2")))
-    assert line == f"picamera2 is installed, but importing it fails (ValueError: {DTYPE}): {mend}"
+    assert line == f"picamera2 is installed, but importing it fails (ValueError: {DTYPE}): {remedy}"
 
 
 @pytest.mark.parametrize("error", ["ImportError('no')", "AttributeError('_ARRAY_API not found')", "ValueError('odd')"])

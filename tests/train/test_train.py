@@ -27,7 +27,7 @@ from train.learner import Learner, make_optimizer
 from train.network import build
 from train.recipes import RECIPES, Dense, Recipe
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 EPOCHS = 4

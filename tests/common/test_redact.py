@@ -15,7 +15,10 @@ from edge_runtime.common.redact import BROKER_FORM, ENCODE, SOURCE_FORM, redact,
         ("http://cam/video?user=me&pwd=pw is away", "http://cam/video?..."),
         ("photo@home.png: is that all?", "photo@home.png: is that all?"),
         (f"it is {SOURCE_FORM}; {ENCODE}", f"it is {SOURCE_FORM}; {ENCODE}"),
-        (f"rtsp://me:pw@cam is none: {BROKER_FORM}; {ENCODE}", f"rtsp://...@cam is none: {BROKER_FORM}; {ENCODE}"),
+        (
+            f"rtsp://me:pw@cam is not valid: {BROKER_FORM}; {ENCODE}",
+            f"rtsp://...@cam is not valid: {BROKER_FORM}; {ENCODE}",
+        ),
     ],
 )
 def test_what_may_be_a_login_or_a_query_is_left_out_of_a_message(text, shown):

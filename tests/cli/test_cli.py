@@ -47,7 +47,7 @@ def test_json_lines_hold_everything(run_cli):
 
 
 def test_a_file_that_fails_gives_one_line_and_the_rest_goes_on(run_cli, tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("not an image")
     done = run_cli("classify", "missing.png", DIGITS[4], "text.png", tmp_path, code=1)
     assert len(done.stdout.splitlines()) == 2
     said = done.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""Crops for a network that is to know what is no digit."""
+"""Crops for a network with a non-digit output."""
 
 import numpy as np
 

@@ -129,7 +129,7 @@ def test_what_nothing_works_without_is_named(run_cli, tmp_path, module, package)
 
 @pytest.fixture
 def touching(tmp_path):
-    """A page with a row that the network for lines would be asked for."""
+    """A page with a row that the line recogniser would read."""
     path = tmp_path / "touching.png"
     cv2.imwrite(str(path), draw_page(["3652"], (400, 120), 56, 1, Appearance(touching=1.0, gap=(-0.1, 0.0))).image)
     return path

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.train.test_augmentation import drawn
 
 from edge_runtime.errors import OutputError
 from tests.conftest import ROOT
-from tests.test_deform import drawn
 from train.augmentation.augment import Augmenter
 from train.augmentation.settings import MILD
 from train.data.pool import ImagePool
@@ -100,7 +100,7 @@ def test_a_damaged_file_is_named(digits: np.ndarray, tmp_path: Path) -> None:
 
 def test_a_ctrl_c_to_all_processes_is_told_once(digits: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", digits)
-    command = [sys.executable, "-m", "tests.test_pool", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.train.test_pool", str(tmp_path)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
         assert process.stdout.readline() == "drawing\n"

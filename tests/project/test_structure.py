@@ -1,4 +1,4 @@
-"""The rules of the house: who may import whom, and what the wheel holds."""
+"""The structure of the repository: which package may import which, and what the wheel holds."""
 
 import ast
 import re
@@ -97,6 +97,36 @@ def test_packages_import_in_one_direction(package):
     found = {str(path.relative_to(ROOT)): others & set(imports(path)) for path in (ROOT / package).rglob("*.py")}
     assert found
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def part(path):
+    """The part of the runtime that a file or module belongs to: a folder, or a single file at the top."""
+    return Path(path).relative_to("edge_runtime").parts[0].removesuffix(".py")
+
+
+def imported_parts(path):
+    """The other parts of the runtime that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "edge_runtime":
+            for alias in node.names:
+                module = Path(*node.module.split("."))
+                if (ROOT / module / f"{alias.name}.py").exists() or (ROOT / module / alias.name).is_dir():
+                    module /= alias.name
+                if len(module.parts) > 1:
+                    yield part(module)
+
+
+def test_parts_of_the_runtime_do_not_import_in_circles():
+    imported = {}
+    for path in runtime_files():
+        name = part(path.relative_to(ROOT))
+        if name not in ("__init__", "__main__"):
+            imported.setdefault(name, set()).update(set(imported_parts(path)) - {name})
+    assert imported["cli"] > {"batch", "watch"}
+    while free := [name for name, others in imported.items() if not others & imported.keys()]:
+        for name in free:
+            del imported[name]
+    assert imported == {}, "these import one another"
 
 
 def test_every_package_of_the_repository_has_its_place():

@@ -281,7 +281,7 @@ def test_read_tells_everything_as_json(run_cli, note):
 
 
 def test_read_goes_on_after_a_picture_that_fails(run_cli, note, tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("not an image")
     done = run_cli("read", "--json", "text.png", "note.png", "missing.png", code=1)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [set(record) == {"path", "error"} for record in records] == [True, False, True]

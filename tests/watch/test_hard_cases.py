@@ -136,7 +136,7 @@ def extra(tmp_path):
     for other in ("none", "unsorted"):
         (folder / other).mkdir()
         (folder / other / "broken.png").write_bytes(b"no picture")
-    (folder / "3" / "notes.txt").write_text("no picture either")
+    (folder / "3" / "notes.txt").write_text("not an image either")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Sources of frames: one contract over all that can run here, from real encoded streams, and what befalls live ones."""
+"""Sources of frames: one contract over all that can run here, from real encoded streams, and failures of live ones."""
 
 import base64
 import http.server
@@ -271,7 +271,7 @@ def test_a_slow_consumer_gets_the_newest_frame(pictures):
         asked = time.monotonic()
         late = next(frames)
         assert late.number > first.number + 10, "the ones between were dropped"
-        assert late.time > asked - 1.0, "and what comes is none of the first"
+        assert late.time > asked - 1.0, "and no frame of the first is left"
         source.close()
 
 
@@ -557,7 +557,7 @@ def test_a_camera_that_hangs_is_replaced(hasty):
         assert time.monotonic() < ends
     assert "camera hangs: opening it again" in told
     assert source.hung == 2
-    assert not source.close(), "threads that hang are told of"
+    assert not source.close(), "hanging threads are reported"
     for camera in cameras:
         camera.let_go.set()
     wait_for(lambda: source.hung == 0)

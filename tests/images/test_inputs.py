@@ -154,7 +154,7 @@ def test_one_digit_is_classified_with_a_decision(tmp_path):
 
 
 def test_an_image_that_is_not_normalised_cannot_slip_into_a_classifier(tmp_path):
-    """Black on white and 28x28: it looks like a normalised digit, and is none."""
+    """Black on white and 28x28: it looks like a normalised digit, but is not."""
     for label in range(10):
         path = tmp_path / f"{label}.png"
         cv2.imwrite(str(path), 255 - draw_digit(label, 5))
