@@ -305,7 +305,7 @@ def test_pages_may_have_labels_of_their_own(tmp_path):
         ("", "no columns filename,label: its first line is ''"),
         ("name;digit\na.png;1\n", "its first line is 'name;digit'"),
         ("filename,label\na.png,1\nb.png,x\n", "line 3: the label is 'x', not 0 to 9"),
-        ("filename,label\na.png,1\n\na.png,2\n", "line 4: 'a.png' has the label 2, and 1 above"),
+        ("filename,label\na.png,1\n\na.png,2\n", "line 4: 'a.png' has the label 2, but 1 above"),
         ("filename,page,label\na.png,two,2\n", "line 2: the page is 'two'"),
         (f"filename,label\n{'x' * (1 << 21)},2\n", "line 2: field larger than"),
     ],

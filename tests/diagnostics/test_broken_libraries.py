@@ -78,7 +78,7 @@ def test_paho_that_is_broken_is_told_as_broken(stub, tmp_path, monkeypatch):
 
 def test_pyarrow_that_is_broken_is_told_as_broken(stub):
     stub("pyarrow.parquet", f"raise ImportError({DTYPE!r})")
-    line = reason(MissingLibraryError, parquet.require)
+    line = reason(MissingLibraryError, parquet.require_pyarrow)
     assert f"importing it fails (ImportError: {DTYPE})" in line
     assert line.endswith(": pip install --upgrade pyarrow")
 
