@@ -83,8 +83,8 @@ network, on the last 10,000 training digits.
 ## Limits
 
 MNIST's writers are American: a 1 with a long upstroke, a 7 with a bar, and a 4 or 9 of another school are read less
-well. {_non_digit_limits(manifest)} The smaller the network, the lower its accuracy with stains, shadows and blur. Not for
-use where a wrong digit can harm somebody and nobody checks it.
+well. {_non_digit_limits(manifest)} The smaller the network, the lower its accuracy with stains, shadows and blur.
+Not for use where a wrong digit can harm somebody and nobody checks it.
 
 ## Where it fails
 

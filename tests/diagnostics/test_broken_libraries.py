@@ -1,4 +1,4 @@
-"""Libraries that are missing, too old or built for another NumPy: the real cause in one line, and the command that fixes it."""
+"""Libraries that are missing, too old or built for another NumPy: one line with the real cause and a remedy."""
 
 import importlib
 import os

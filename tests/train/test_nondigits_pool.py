@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.train.test_augmentation import drawn
 
 from edge_runtime.normalise import normalise
+from tests.train.test_augmentation import drawn
 from train import fit
 from train.data import epochs
 from train.data.epochs import nondigit_count

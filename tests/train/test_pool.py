@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.train.test_augmentation import drawn
 
 from edge_runtime.errors import OutputError
 from tests.conftest import ROOT
+from tests.train.test_augmentation import drawn
 from train.augmentation.augment import Augmenter
 from train.augmentation.settings import MILD
 from train.data.pool import ImagePool

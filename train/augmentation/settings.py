@@ -9,8 +9,8 @@ Span = tuple[float, float]
 class Augmentation:
     """How strongly digits are changed, and how often each kind of degradation occurs.
 
-    A pair is the range of a uniform distribution, drawn again for each digit. A `..._share` is the probability of a kind
-    of degradation, 0 to 1; the kinds are drawn independently of each other.
+    A pair is the range of a uniform distribution, drawn again for each digit. A `..._share` is the probability of a
+    kind of degradation, 0 to 1; the kinds are drawn independently of each other.
     """
 
     mild_share: float = 0.35  # of all digits: changed half as much and not degraded, so that neat ones stay certain
