@@ -5,7 +5,7 @@
          └─> validation and test images ─────────────────────┘  └── confidence <── a run that kept digits back
 
 `python -m export runs/NAME --out BUNDLE_DIR` does all of it. A bundle holds the network four times (float32 and int8,
-as .tflite and as .onnx), `manifest.json` with its input, output and accuracy, and `MODEL_CARD.md`, which tells people
+as .tflite and as .onnx), `manifest.json` with its input, output and accuracy, and `MODEL_CARD.md`, which describes
 the same. It is written completely or not at all, and only if it passes the parity gate; the same run gives the same
 bytes every time.
 

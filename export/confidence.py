@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from edge_runtime.bundles.bundle import Threshold
 from train.tasks.digits import KEPT
 
-UNSURE = 0.7  # of the digits that are not kept: those with a low confidence; the others look too much like non-digits
+UNSURE = (
+    0.7  # share of the rejected digits that the confidence threshold rejects; the odds threshold rejects the others
+)
 ERRORS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500)  # of 10,000, in the table
 WIDTH = 1e-3  # of the temperature's logarithm, where the search ends
 SPAN = (np.log(0.1), np.log(10.0))  # of the temperature's logarithm, where it begins
@@ -71,7 +73,7 @@ def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, k
 def _limits(confidence: NDArray[np.float64], odds: NDArray[np.float64], kept: float) -> tuple[float, float]:
     """Return the lowest confidence and the highest odds of a non-digit at which the share `kept` is accepted.
 
-    confidence: (N,); odds: (N,), the probability of a non-digit over it, all 0 without an output for non-digits.
+    confidence: (N,); odds: (N,), the probability of a non-digit divided by the confidence, all 0 without an output for non-digits.
     """
     if kept >= 1:
         return 0.0, 1.0

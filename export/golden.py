@@ -27,8 +27,8 @@ EACH = 2  # images of each label
 def make(models: Mapping[str, bytes], shapes: Shapes) -> tuple[bytes, dict[str, Any]]:
     """Return the golden file of models by format, and its entry in the manifest.
 
-    Of several drawings of a digit it takes those that every format reads so clearly that no difference within `STEPS`
-    changes a label, as far as there are any.
+    Of several drawings of a digit it takes one whose label no difference within `STEPS` can change in any format, if
+    there is one.
     """
     images, variants = task_for_image(shapes.image).golden_images()
     outputs: dict[str, Outputs] = {

@@ -1,4 +1,4 @@
-"""`python -m tools.page_picture`: draw the page of the examples, and the picture of how it is read."""
+"""`python -m tools.page_picture`: draw the example page, and the same page with boxes and labels."""
 
 from pathlib import Path
 

@@ -40,7 +40,7 @@ SIDE = 40  # pixels: higher digits are reduced to this height
 LARGE = 32  # pixels: a page of larger digits is reduced, so that grainy and dry strokes become solid ink
 SURE = 0.95  # probability: a blob with this confidence and the shape of its label is not cut
 CERTAIN = 0.999  # probability: a row whose wide blobs all reach this is not read by the line recogniser
-NO_WRITING = 0.8  # doubt of a row, see `_doubt`: with more, the line recogniser does not count
+NO_WRITING = 0.8  # `_doubt` of a row: above it, the reading of the line recogniser is ignored
 UNREADABLE = 0.65  # mean confidence of the line recogniser: a row with less has no digits
 LIKE = 1.5  # standard deviations: the range of a digit's aspect
 WIDE = 1.4  # width over height: the widest shape of a digit
@@ -59,15 +59,13 @@ CUT_PIXELS = 1_000_000  # pixels of the blobs that are cut
 ROW_CANDIDATES = 800  # candidates of one row; a row with more, such as a texture beside the page, is dropped
 EFFORT = 2400  # crops that are classified, in all
 CROP_PIXELS = 16_000_000  # pixels of the crops that have several pieces
-LINES = 60  # line images; a page with more unsure lines holds no writing
-LINE = 40  # crops that cost as much as one line image
+LINES = 60  # rows; a page with more low-confidence rows holds no writing
+LINE = 40  # classifying so many crops takes as long as recognising one line image
 
 ClassifyCrops = Callable[
     [Iterable[Gray]], tuple[Images, Classification]
 ]  # crops to normalised digits and what they are
-ReadLines = Callable[
-    [Images], list[LineReading] | None
-]  # lines to what they say; None where there is no network for them
+ReadLines = Callable[[Images], list[LineReading] | None]  # line images to line readings; None without a line recogniser
 
 
 class FoundDigit(NamedTuple):
@@ -396,7 +394,7 @@ def _choose_path(
 
 
 def _doubt(alone: NDArray[np.float32], whole: NDArray[np.floating[Any]]) -> float:
-    """Return how unlike writing a row is, 0 to 2: mean probability of a non-digit plus 1 minus mean confidence.
+    """Return the doubt about a row, 0 to 2: (mean probability of a non-digit) + (1 - mean confidence).
 
     alone: (N, 10), the classifier's probabilities of the digits. whole: (N,), the confidence of the line recogniser,
     which was trained on writing only.

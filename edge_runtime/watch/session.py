@@ -57,7 +57,7 @@ class WatchObserver:
         """Called with a line when something went wrong; the watch continues."""
 
     def report(self, line: str) -> None:
-        """Called with a line about an event that is not a fault, such as a command."""
+        """Called with a line about an event that is not a problem, such as a command."""
 
     def end(self) -> None:
         """Called before the sinks and the source are closed."""

@@ -4,7 +4,7 @@ from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.types import Event
 from edge_runtime.watch.meter import LastReading, Meter, MeterRules
 
-PATIENCE = 10  # times --stable frames that show a text: it is accepted although it breaks a rule
+PATIENCE = 10  # times --stable: after so many frames, a text is accepted although it breaks a rule
 AGREE = 3  # consecutive texts that follow from one another prove the last reading wrong
 DOUBT = 3 * PATIENCE  # times --stable frames that break a rule: the next stable text is accepted
 UNSTEADY = 2 * PATIENCE  # times --stable frames without a stable text: a problem is reported
@@ -15,8 +15,8 @@ class Votes:
 
     A text that breaks a rule of the meter is refused. It is accepted as a correction after PATIENCE times `stable`
     frames, or when it is the last of AGREE refused texts that follow from one another: then the last reading was wrong,
-    or the meter was replaced. For texts that alternate, neither applies: the next stable text is accepted after DOUBT
-    times `stable` frames that break a rule, less those that could follow the last reading.
+    or the meter was replaced. Alternating texts meet neither condition: after DOUBT times `stable` frames that
+    break a rule, the next stable text is accepted. Frames that could follow the last reading reduce this count.
     """
 
     def __init__(

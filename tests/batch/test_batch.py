@@ -581,11 +581,11 @@ def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, t
     assert {path for path, row in rows.items() if row["status"] == "ok"} == {"mislabelled.jpg", "folder.png/inside.png"}
     for path, reason in {
         "zero.png": "empty",
-        "text.png": "no image",
+        "text.png": "not an image",
         "cut.png": "truncated",
         "bomb.png": "50,000 x 50,000",
-        "pipe.png": "no regular file",
-        "device.png": "no regular file",
+        "pipe.png": "not a regular file",
+        "device.png": "not a regular file",
         "dangling.png": "no such file",
         "loop.png": "folder",
     }.items():

@@ -279,7 +279,7 @@ def test_doctor_survives_a_backend_that_auto_does_not_take(run_cli, broken):
     done = run_cli("doctor", "--self-test", before=broken("onnx", CRASH))
     assert "backend onnx            does not work: it ends its process with SIGILL" in done.stdout
     assert "to do: onnx: it ends its process with SIGILL" in done.stdout
-    assert "self-test numpy         cnn         not for this backend" in done.stdout
+    assert "self-test numpy         cnn         not supported by this backend" in done.stdout
     assert "digits can be read" in done.stdout
 
 
@@ -291,7 +291,7 @@ def test_doctor_says_what_to_do_where_auto_takes_one_that_crashes(run_cli, broke
 
 def test_doctor_without_an_interpreter_finds_numpy(run_cli, no_interpreter):
     done = run_cli("doctor", before=no_interpreter)
-    assert "the one that auto takes" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
+    assert "chosen by auto" in next(line for line in done.stdout.splitlines() if "backend numpy" in line)
     assert "to do: the NumPy backend is slower and runs neither cnn nor the line recogniser: pip install" in done.stdout
     assert "digits can be read" in done.stdout
 

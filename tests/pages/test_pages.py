@@ -414,7 +414,7 @@ def test_a_texture_is_told_as_one_mark(run_cli, tmp_path):
 def test_read_cannot_draw_into_a_file(run_cli, note, tmp_path):
     (tmp_path / "taken").write_text("")
     said = run_cli("read", "--explain", "taken", "note.png", code=1).stderr
-    assert said.startswith("error: the folder taken cannot be made")
+    assert said.startswith("error: the folder taken cannot be created")
 
 
 def test_a_batch_of_pages_has_a_row_for_each(run_cli, tmp_path):

@@ -21,7 +21,7 @@ from edge_runtime.watch.hard_cases import HardCases
 
 def look(text, seed):
     """A page, and what is read in it."""
-    gray = to_gray(draw_page([text], (320, 120), 60, seed=seed).picture)
+    gray = to_gray(draw_page([text], (320, 120), 60, seed=seed).image)
     return gray, Reader(Classifier()).read(gray, "page")
 
 
@@ -80,7 +80,7 @@ def test_an_unchanged_digit_is_saved_once_and_frames_at_most_once_a_second(shown
         cases.collect(Frame(noisy, number / 30, number), unsure(page, 0))
     assert len(names(tmp_path / "unsorted")) == 1
     for number in range(60):  # two seconds of digits that are new each time
-        other = to_gray(draw_page([str(number % 10)] * 3, (320, 120), 60, seed=number).picture)
+        other = to_gray(draw_page([str(number % 10)] * 3, (320, 120), 60, seed=number).image)
         cases.collect(Frame(other, 20 + number / 30, number), unsure(page, 1))
     assert len(names(tmp_path / "frames")) <= 1 + 2
 
@@ -132,7 +132,7 @@ def extra(tmp_path):
         (folder / str(label)).mkdir(parents=True)
         for number in range(2):
             page = draw_page([str(label)], (80, 90), 60, seed=number)
-            cv2.imwrite(str(folder / str(label) / f"{number}.png"), to_gray(page.picture))
+            cv2.imwrite(str(folder / str(label) / f"{number}.png"), to_gray(page.image))
     for other in ("none", "unsorted"):
         (folder / other).mkdir()
         (folder / other / "broken.png").write_bytes(b"no picture")

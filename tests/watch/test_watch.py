@@ -158,9 +158,9 @@ def test_frames_that_are_misread_are_outvoted():
     class Flickering(Reader):
         frames = 0
 
-        def decided(self, found):
+        def decide(self, found):
             self.frames += 1
-            page = super().decided(found)
+            page = super().decide(found)
             if self.frames % 3 or not page.digits:
                 return page
             wrong = page.digits[2]._replace(label=(page.digits[2].label + 1) % 10, confidence=0.8)
@@ -175,8 +175,8 @@ def test_frames_that_are_misread_are_outvoted():
 
 def test_a_text_with_an_ambiguous_digit_is_no_reading():
     class Doubting(Reader):
-        def decided(self, found):
-            page = super().decided(found)
+        def decide(self, found):
+            page = super().decide(found)
             if not page.digits:
                 return page
             unclear = page.digits[2]._replace(status=Status.REJECTED, reason="low-confidence", confidence=0.5)
@@ -212,13 +212,13 @@ def test_a_digit_at_the_edge_of_the_region_is_reported(reader, side):
 @pytest.mark.parametrize("text", ["12345", "50217"])
 def test_a_digit_cut_off_by_the_region_is_detected(reader, text, side, share):
     page = draw_page([text], (640, 300), 70, 4)
-    boxes = [digit.box for digit in reader.read(page.picture, "page").digits]
+    boxes = [digit.box for digit in reader.read(page.image, "page").digits]
     last, first = boxes[-1], boxes[0]
     part = {
         "right": np.s_[:, : int(last.x + share * last.width)],
         "left": np.s_[:, int(first.x + first.width - share * first.width) :],
     }[side]
-    gray = cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[part]
+    gray = cv2.cvtColor(page.image, cv2.COLOR_BGR2GRAY)[part]
     watch = FrameReader(reader, "fake")
     for number in range(20):
         assert watch.process(Frame(np.ascontiguousarray(gray), number / FPS, number)).reading is None
@@ -227,8 +227,8 @@ def test_a_digit_cut_off_by_the_region_is_detected(reader, text, side, share):
 
 def test_other_marks_at_the_edge_are_no_digits(reader):
     page = draw_page(["12345"], (640, 300), 70, 4)
-    last = reader.read(page.picture, "page").digits[-1].box
-    gray = np.ascontiguousarray(cv2.cvtColor(page.picture, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
+    last = reader.read(page.image, "page").digits[-1].box
+    gray = np.ascontiguousarray(cv2.cvtColor(page.image, cv2.COLOR_BGR2GRAY)[:, : last.x + last.width // 2])
     watch = FrameReader(reader, "fake", rules=MeterRules(digits=4))
     readings = [watch.process(Frame(gray, number / FPS, number)).reading for number in range(20)]
     assert [reading.text for reading in readings if reading] == ["1234"]

@@ -23,7 +23,7 @@ from train.augmentation.settings import STRONG, Augmentation
 from train.data.pool import ArrayFiles, fingerprint
 
 CHUNK = 500  # digits in a strip: OpenCV takes at most 32,767 rows, and a strip should stay in the cache
-HALF = 0.5  # of the drawn changes: what is left of them for a mild digit
+HALF = 0.5  # factor of all changes of a mildly augmented digit
 MODULES = (normalisation, chance, degrade, settings, strokes)  # with this one: what the images depend on
 
 
@@ -93,7 +93,7 @@ class Augmenter(ArrayFiles):
 
 
 def _warp(images: Images, force: Strip, how: Augmentation, fields: Fields, rng: np.random.Generator) -> Strip:
-    """Rotate, slant, stretch and warp each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1 of the most."""
+    """Rotate, slant, stretch and warp each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1, the factor of each change."""
     count = len(images)
     angle = np.deg2rad(force * draw(rng, (-how.rotation, how.rotation), count))
     slant = force * draw(rng, (-how.slant, how.slant), count)

@@ -16,7 +16,7 @@ class Augmentation:
     mild_share: float = 0.35  # of all digits: changed half as much and not degraded, so that neat ones stay certain
     # Shape: every digit
     rotation: float = 15.0  # degrees, at most, either way
-    slant: float = 0.35  # columns a row moves for each row of height, at most, either way
+    slant: float = 0.35  # at most: columns by which a row of pixels moves for each row above it, to either side
     aspect: float = 0.22  # natural logarithm of width to height, at most, either way
     size: Span = (0.95, 1.35)  # of the digit's own size; `normalise` undoes it, the resampling remains
     ripple: Span = (0.0, 1.1)  # pixels: root mean square of the finer elastic displacement

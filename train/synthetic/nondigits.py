@@ -62,7 +62,7 @@ class NonDigits(ArrayFiles):
 
     @property
     def judged(self) -> int:
-        """How many images of an epoch, the first ones, may look like a digit by chance; a teacher should check them."""
+        """The number of images, the first of an epoch, that may look like a digit; a teacher should check them."""
         return sum(count for name, count, _ in self.kinds() if name in CHECKED)
 
     def epoch(self, number: int) -> Images:

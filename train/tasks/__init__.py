@@ -93,7 +93,7 @@ class Session(Protocol[Drawn, ResultOut]):
         ...
 
     def validate(self, network: "keras.Model") -> dict[str, float]:
-        """Return the metrics on the validation images, without any in a final training."""
+        """Return the metrics on the validation images; empty in a final training, which has none."""
         ...
 
     def score(self, network: "keras.Model", trained: Trained) -> ResultOut:
