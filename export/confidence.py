@@ -73,7 +73,8 @@ def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, k
 def _limits(confidence: NDArray[np.float64], odds: NDArray[np.float64], kept: float) -> tuple[float, float]:
     """Return the lowest confidence and the highest odds of a non-digit at which the share `kept` is accepted.
 
-    confidence: (N,); odds: (N,), the probability of a non-digit divided by the confidence, all 0 without an output for non-digits.
+    confidence: (N,); odds: (N,), the probability of a non-digit divided by the confidence; all 0 without an output
+    for non-digits.
     """
     if kept >= 1:
         return 0.0, 1.0

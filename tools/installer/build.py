@@ -95,7 +95,7 @@ def checkout(tree: Path) -> None:
 
 
 def make_wheel(tree: Path, out: Path) -> Path:
-    """Build the wheel of a checkout into a folder without wheels and return its path. Building writes to the checkout."""
+    """Build the wheel of a checkout into a folder without wheels; returns its path. Writes to the checkout."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
     subprocess.run([*command, "--no-build-isolation", "--wheel-dir", str(out), str(tree)], check=True)
     (wheel,) = out.glob("edge_digits-*.whl")

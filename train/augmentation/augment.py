@@ -93,7 +93,10 @@ class Augmenter(ArrayFiles):
 
 
 def _warp(images: Images, force: Strip, how: Augmentation, fields: Fields, rng: np.random.Generator) -> Strip:
-    """Rotate, slant, stretch and warp each digit: float32 (n, 36, 36), ink bright on 0. force: 0 to 1, the factor of each change."""
+    """Rotate, slant, stretch and warp each digit: float32 (n, 36, 36), ink bright on 0.
+
+    force: 0 to 1, the factor of each change.
+    """
     count = len(images)
     angle = np.deg2rad(force * draw(rng, (-how.rotation, how.rotation), count))
     slant = force * draw(rng, (-how.slant, how.slant), count)
