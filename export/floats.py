@@ -6,7 +6,6 @@ the one in the manifest.
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from edge_runtime.bundles.bundle import Bundle, ModelFile, load_bundle, load_line_bundle, names
 from edge_runtime.cli.run import debug_option, run
+from edge_runtime.common.files import write_whole
 from edge_runtime.errors import MissingLibraryError, OutputError
 from export.errors import FloatsError
 
@@ -84,12 +84,9 @@ def _describe_difference(bundle: Bundle, file: ModelFile) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        new.write_bytes(data)
-        new.replace(path)
+        write_whole(path, data)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
 

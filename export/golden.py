@@ -16,6 +16,7 @@ import numpy as np
 from edge_runtime.bundles.bundle import LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_line_bundle
 from edge_runtime.bundles.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
 from edge_runtime.cli.run import debug_option, run
+from edge_runtime.common.files import write_whole
 from edge_runtime.errors import OutputError
 from export.parity import BACKENDS
 from train.tasks import task_for_image
@@ -59,9 +60,7 @@ def add(bundle: Bundle) -> int:
     text = json.dumps(manifest | {"golden": entry}, indent=1) + "\n"
     try:
         for name, content in ((NAME, data), (MANIFEST, text.encode())):  # the manifest last: it names the other
-            new = bundle.folder / f".{name}.new"
-            new.write_bytes(content)
-            new.replace(bundle.folder / name)
+            write_whole(bundle.folder / name, content)
     except OSError as error:
         raise OutputError(f"{bundle.folder} cannot be written: {error.strerror}") from error
     golden = load_golden(task_for_image(bundle.shapes.image).load(bundle.folder))

@@ -1,22 +1,21 @@
 """The state of a training in one file of its run folder, which is complete whenever the run is killed."""
 
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.common.files import Files
+from edge_runtime.common.files import remove_unfinished, write_whole
 from edge_runtime.errors import OutputError
 from train.errors import CheckpointError
 
 NAME = "checkpoint.npz"
-PART = "checkpoint.npz.part"
 
 
 @dataclass
@@ -34,15 +33,10 @@ class Checkpoint:
         """Replace the folder's checkpoint; raises OutputError, and then the old one is unchanged."""
         about = {name: getattr(self, name) for name in ("facts", "epoch", "history", "seconds", "waited")}
         arrays: dict[str, Any] = {f"state_{number}": array for number, array in enumerate(self.state)}
-        part = folder / PART
         try:
-            with part.open("wb") as file:
-                np.savez(file, about=np.array(json.dumps(about)), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            Files().replace(part, folder / NAME)
+            remove_unfinished(folder / NAME)
+            write_whole(folder / NAME, partial(np.savez, about=np.array(json.dumps(about)), **arrays))
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise OutputError(f"{folder / NAME} cannot be written: {error.strerror or error}") from error
 
 
@@ -71,5 +65,5 @@ def check(found: Checkpoint, facts: dict[str, Any], folder: Path) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a run folder's checkpoint, if there is one."""
-    for name in (NAME, PART):
-        (folder / name).unlink(missing_ok=True)
+    (folder / NAME).unlink(missing_ok=True)
+    remove_unfinished(folder / NAME)

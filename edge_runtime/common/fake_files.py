@@ -23,7 +23,7 @@ class FakeDisk(Files):
         self._check_writable()
         return super().open(path, mode)
 
-    def write(self, handle: int, data: bytes | memoryview) -> None:
+    def write(self, handle: int, data: bytes) -> None:
         """See Files.write."""
         self._check_writable()
         if self.room is not None and len(data) > self.room:

@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 READINGS_MODE = 0o640  # permissions of files with readings, before the umask of the process
 
@@ -33,7 +35,7 @@ class Files:
         except FileNotFoundError:
             return False
 
-    def write(self, handle: int, data: bytes | memoryview) -> None:
+    def write(self, handle: int, data: bytes) -> None:
         """Append all bytes."""
         view = memoryview(data)
         while view:
@@ -70,22 +72,30 @@ class Files:
 
 
 def write_whole(
-    path: Path, data: bytes | memoryview, mode: int | None = None, durable: bool = True, files: Files | None = None
+    path: Path,
+    content: bytes | Callable[[BinaryIO], object],
+    mode: int | None = None,
+    durable: bool = True,
+    files: Files | None = None,
 ) -> None:
     """Write a file atomically: afterwards it is complete or unchanged. Raises OSError.
 
-    mode: exact permissions of the file; None: the default, according to the umask. durable: wait until it is on disk.
-    If two processes write the same file, one of them wins.
+    content: bytes, or a function that writes to a binary file. mode: exact permissions of the file; None: the default,
+    according to the umask. durable: wait until it is on disk. If two processes write the same file, one of them wins.
     """
     files = files or Files()
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         files.remove(new)
+        if not isinstance(content, bytes):
+            with new.open("wb") as file:  # what is opened by `files` cannot seek, as zip archives need it
+                content(file)
         handle = files.open(new, 0o666 if mode is None else mode)
         try:
             if mode is not None:
                 os.fchmod(handle, mode)
-            files.write(handle, data)
+            if isinstance(content, bytes):
+                files.write(handle, content)
             if durable:
                 files.sync(handle)
         finally:
@@ -98,3 +108,9 @@ def write_whole(
         with suppress(OSError):
             files.remove(new)
         raise
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes that were killed in `write_whole` left beside a file; raises OSError."""
+    for new in path.parent.glob(f".{path.name}.*.new"):
+        new.unlink(missing_ok=True)

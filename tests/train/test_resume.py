@@ -89,7 +89,7 @@ def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
     few: Mnist, begun: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".part") == [checkpoint.NAME]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".new") == [checkpoint.NAME]
     assert main(begun) == 1
     said = capsys.readouterr().err
     assert said.splitlines()[-1].endswith("holds a run that was stopped; --resume continues, --overwrite starts again")

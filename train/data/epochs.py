@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.common.files import write_whole
 from edge_runtime.errors import OutputError
 from edge_runtime.types import NON_DIGIT
 from train.augmentation.augment import Augmenter
 from train.data.mnist import Bytes
-from train.data.pool import ImagePool, read_whole, write_whole
+from train.data.pool import ImagePool, read_whole
 from train.recipes import Recipe
 from train.synthetic.nondigits import NonDigits
 from train.teacher import Teacher, Teachers
@@ -122,7 +123,9 @@ def pooled_logits(pool: ImagePool[Bytes], number: int, teachers: Teachers) -> ND
     path = pool.folder / f"{number:04}-{teachers.key}.npy"
     if not path.exists():
         try:
-            write_whole(path, partial(np.save, arr=teachers.logits(pool.epoch(number)).astype(np.float16)))
+            write_whole(
+                path, partial(np.save, arr=teachers.logits(pool.epoch(number)).astype(np.float16)), durable=False
+            )
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
     # Read even when just written, in half precision: a run that finds the file ends like the one that wrote it.

@@ -21,13 +21,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.common.files import write_whole
 from edge_runtime.errors import EdgeDigitsError
 from edge_runtime.normalise import normalise
 
@@ -238,20 +239,11 @@ def _write_cache(mnist: Mnist) -> None:
     """Write the file completely or not at all; without a cache the next run fetches MNIST again."""
     path = _cache_file()
     arrays = {NPZ_NAMES[name]: getattr(mnist, name) for name in SHAPES}
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
-            np.savez_compressed(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, partial(np.savez_compressed, **arrays))
     except OSError as error:
         log.warning("%s: cannot be written: %s; EDGE_DIGITS_CACHE names another folder", path, error.strerror or error)
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 # Sources

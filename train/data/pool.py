@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.common.files import Files
+from edge_runtime.common.files import write_whole
 from edge_runtime.errors import OutputError
 from train.errors import TrainError
 
@@ -152,7 +152,7 @@ def _draw(drawer: Drawer[Drawn], paths: dict[int, Path], errors: Connection, par
     try:
         for number, path in paths.items():
             drawn = drawer.epoch(number)
-            write_whole(path, partial(_save, drawer, drawn))
+            write_whole(path, partial(_save, drawer, drawn), durable=False)
     except OSError as error:
         errors.send_bytes(f"{error.filename or 'the images'} cannot be written: {error.strerror or error}".encode())
     except KeyboardInterrupt:
@@ -168,18 +168,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_SECONDS)
     os._exit(1)
-
-
-def write_whole(path: Path, save: Callable[[BinaryIO], object]) -> None:
-    """Write a file completely or not at all; two runs may write the same one. Raises OSError."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            save(file)
-        Files().replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def read_whole(path: Path, read: Callable[[Path], Drawn]) -> Drawn:
