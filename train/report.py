@@ -12,13 +12,13 @@ import numpy as np
 import pandas
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
+from edge_runtime.batch.chart import confusion_png
 from edge_runtime.normalise import SIZE
 from train.augmentation.augment import Augmenter
 from train.data.mnist import Bytes, Mnist, normalised
@@ -147,27 +147,8 @@ def _draw_curve(axes: Axes, values: "pandas.Series[float]", label: str, colour: 
 
 
 def _draw_confusion(result: DigitResult, path: Path) -> None:
-    score = result.test
-    counts = score.confusion()
-    with _figure(path, 7.2, 6.4) as figure:
-        axes = figure.subplots()
-        # A logarithmic scale: a few errors are visible beside a thousand right answers. Zero has no colour.
-        seaborn.heatmap(
-            counts,
-            mask=counts == 0,
-            annot=True,
-            fmt="d",
-            cmap="Blues",
-            norm=LogNorm(1, counts.max()),
-            square=True,
-            linewidths=0.6,
-            linecolor="#dddddd",
-            cbar_kws={"label": "test digits", "shrink": 0.8, "format": "%d"},
-            ax=axes,
-        )
-        title = f"{result.recipe.name}: accuracy {score.accuracy:.2%} on test digits"
-        axes.set(xlabel="predicted", ylabel="true", title=title)
-        axes.tick_params(length=0, rotation=0)
+    title = f"{result.recipe.name}: accuracy {result.test.accuracy:.2%} on test digits"
+    path.write_bytes(confusion_png(result.test.confusion(), title))
 
 
 def _draw_samples(result: DigitResult, mnist: Mnist, path: Path) -> None:

@@ -37,7 +37,9 @@ def confusion_png(confusion: NDArray[np.int64], title: str) -> bytes:
             cv2.rectangle(image, (left, top), (left + CELL - 2, top + CELL - 2), FAINT, 1)
             if count:
                 text = f"{count}" if count < 100_000 else f"{count / 1000:.0f}k"
-                _text(image, text, (left + max(2, 30 - 6 * len(text)), top + 38), 0.5 if len(text) < 5 else 0.42)
+                size = 0.5 if len(text) < 5 else 0.42
+                width = cv2.getTextSize(text, FONT, size, 1)[0][0]
+                _text(image, text, (left + max(1, (CELL - width) // 2), top + 38), size)
     return bytes(cv2.imencode(".png", image)[1])
 
 
