@@ -24,18 +24,18 @@ def decide(
     small: NDArray[np.bool_],
     result: Classification,
     min_confidence: float | NDArray[np.float64],
-    max_none: float | NDArray[np.float64] = 1.0,
+    max_non_digit: float | NDArray[np.float64] = 1.0,
 ) -> Decisions:
     """Decide on N digits; if several reasons apply, the first one in `Reason` counts.
 
     blank: (N,), True where no ink was found. small: (N,), True where the digit is smaller than `MIN_HEIGHT`. result:
-    the classification of N digits. min_confidence: 0..1. max_none: see `is_non_digit`. Both come from the thresholds of
-    the bundle: one value for all digits or one for each.
+    the classification of N digits. min_confidence: 0..1. max_non_digit: see `is_non_digit`. Both come from the
+    thresholds of the bundle: one value for all digits or one for each.
     """
     labels: list[int | None] = result.label.tolist()
     confidences: list[float] = result.confidence.tolist()
     statuses, reasons = [Status.OK] * len(labels), [""] * len(labels)
-    none = is_non_digit(result, max_none)
+    none = is_non_digit(result, max_non_digit)
     for index in np.flatnonzero(blank | small | none | (result.confidence < min_confidence)).tolist():
         reason = Reason.NOT_A_DIGIT if none[index] else Reason.LOW_CONFIDENCE
         if small[index]:
@@ -46,9 +46,9 @@ def decide(
     return Decisions(labels, confidences, result.probabilities, statuses, reasons)
 
 
-def is_non_digit(result: Classification, max_none: float | NDArray[np.float64]) -> NDArray[np.bool_]:
+def is_non_digit(result: Classification, max_non_digit: float | NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return for N digits, or for one, whether the network takes them for non-digits: bool (N,) or ().
 
-    max_none: 0..1, the highest accepted ratio of the probability of a non-digit to that of the label.
+    max_non_digit: 0..1, the highest accepted ratio of the probability of a non-digit to that of the label.
     """
-    return np.asarray(1 - result.probabilities.sum(-1) > max_none * result.confidence)
+    return np.asarray(1 - result.probabilities.sum(-1) > max_non_digit * result.confidence)

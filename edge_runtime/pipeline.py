@@ -131,7 +131,9 @@ class Reader:
         # A digit in a larger image may be as small, but only reading pages finds its size.
         small = np.fromiter((max(size) < MIN_HEIGHT for size in sizes), np.bool_, len(sizes))
         bundle = self._classifier.bundle
-        return decide(blank, small, self._classifier.classify_normalised(crops), self._min_confidence, bundle.max_none)
+        return decide(
+            blank, small, self._classifier.classify_normalised(crops), self._min_confidence, bundle.max_non_digit
+        )
 
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them."""
@@ -158,10 +160,10 @@ class Reader:
 
         The line recogniser counts where the classifier is not sure or the two disagree.
         """
-        alone, whole, max_none = digit.reading, digit.from_line, self._classifier.bundle.max_none
-        sure = alone.confidence >= self._min_confidence and not is_non_digit(alone, max_none)
+        alone, whole, max_non_digit = digit.reading, digit.from_line, self._classifier.bundle.max_non_digit
+        sure = alone.confidence >= self._min_confidence and not is_non_digit(alone, max_non_digit)
         if whole is None or (sure and alone.label == whole.label):
-            return alone, self._min_confidence, max_none
+            return alone, self._min_confidence, max_non_digit
         return whole, *self._line_limits()
 
     def _line_limits(self) -> tuple[float, float]:
@@ -170,11 +172,11 @@ class Reader:
             return 0.0, 1.0
         bundle = self._lines.bundle
         if self._max_error is None:
-            return bundle.min_confidence, bundle.max_none
+            return bundle.min_confidence, bundle.max_non_digit
         try:
-            return bundle.threshold(self._max_error).min_confidence, bundle.max_none
+            return bundle.threshold(self._max_error).min_confidence, bundle.max_non_digit
         except UsageError:  # line recognition never reaches this error rate
-            return 2.0, bundle.max_none
+            return 2.0, bundle.max_non_digit
 
     def _read_lines(self, lines: Images) -> list[LineReading] | None:
         if self._lines is True:

@@ -26,7 +26,7 @@ class Confidence(NamedTuple):
 
     temperature: float  # divides the logits
     min_confidence: float  # 0..1: the default threshold
-    max_none: float  # 0..1: largest probability of a non-digit, as a multiple of the label's
+    max_non_digit: float  # 0..1: largest probability of a non-digit, as a multiple of the label's
     by_error: tuple[Threshold, ...]
     digits: int  # number of digits that it was measured on
 
@@ -34,7 +34,7 @@ class Confidence(NamedTuple):
         """Return the manifest's entry, ready for JSON."""
         return {
             "min_confidence": self.min_confidence,
-            "max_none": self.max_none,
+            "max_none": self.max_non_digit,
             "digits": self.digits,
             "by_error": [each._asdict() for each in self.by_error],
         }
@@ -50,9 +50,9 @@ def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, k
     probabilities = _softmax(logits / temperature) if softmax else _shares(logits)
     confidence, label = probabilities[:, :10].max(1), probabilities[:, :10].argmax(1)
     nondigit = probabilities[:, 10:].sum(1)
-    min_confidence, max_none = _limits(confidence, nondigit / confidence, kept)
+    min_confidence, max_non_digit = _limits(confidence, nondigit / confidence, kept)
     # A likely non-digit is not accepted at any threshold.
-    confidence = np.where(nondigit > max_none * confidence, -1.0, confidence)
+    confidence = np.where(nondigit > max_non_digit * confidence, -1.0, confidence)
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence, wrong = confidence[order], np.cumsum(label[order] != labels[order])
     taken = np.arange(1, len(labels) + 1)
@@ -67,7 +67,7 @@ def measure(logits: Logits, labels: NDArray[np.integer], softmax: bool = True, k
             if last == ends[-1]:
                 found[-1] = found[-1]._replace(min_confidence=0.0)
                 break  # every digit is accepted
-    return Confidence(round(temperature, 4), min_confidence, max_none, tuple(found), len(labels))
+    return Confidence(round(temperature, 4), min_confidence, max_non_digit, tuple(found), len(labels))
 
 
 def _limits(confidence: NDArray[np.float64], odds: NDArray[np.float64], kept: float) -> tuple[float, float]:

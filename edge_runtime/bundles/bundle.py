@@ -77,7 +77,7 @@ class Bundle:
     activation: str  # softmax or sigmoid: not in the graph, applied by the classifier
     temperature: float  # divides the logits; > 0
     min_confidence: float  # 0..1: digits with less are rejected
-    max_none: float  # 0..1: the highest accepted ratio of the probability of a non-digit to that of the label
+    max_non_digit: float  # 0..1: the highest accepted ratio of the probability of a non-digit to that of the label
     thresholds: tuple[Threshold, ...]  # by increasing max_error; measured on digits that were not used for training
     shapes: Shapes
     manifest: dict[str, Any]  # the parsed JSON
@@ -167,16 +167,16 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     activation = manifest["output"]["activation"]
     temperature = float(manifest["temperature"])
     min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
-    max_none = float(manifest["thresholds"].get("max_none", 1.0))
+    max_non_digit = float(manifest["thresholds"].get("max_none", 1.0))
     thresholds = _thresholds(manifest["thresholds"].get("by_error", []))
-    shares = [min_confidence, max_none, *(value for each in thresholds for value in each)]
+    shares = [min_confidence, max_non_digit, *(value for each in thresholds for value in each)]
     rising = all(one.max_error < other.max_error for one, other in pairwise(thresholds))
     sensible = activation in ACTIVATIONS and 1e-3 <= temperature <= 1e3 and all(0 <= share <= 1 for share in shares)
     if not sensible or not rising:
         raise ModelError(f"{where} holds an invalid activation, temperature or threshold")
     files = {kind: model_file(entry, folder) for kind, entry in manifest["files"].items()}
     return Bundle(
-        str(manifest["name"]), folder, files, activation, temperature, min_confidence, max_none,
+        str(manifest["name"]), folder, files, activation, temperature, min_confidence, max_non_digit,
         thresholds, Shapes(image, outputs), manifest,
     )  # fmt: skip
 

@@ -33,12 +33,12 @@ def test_a_threshold_keeps_to_its_error_and_covers_what_it_says():
     sure, right = shares[:, :10].max(1), shares[:, :10].argmax(1) == labels
     assert len(found.by_error) > 3
     for each in found.by_error:
-        accepted = (sure >= each.min_confidence) & (shares[:, 10] <= found.max_none * sure)
+        accepted = (sure >= each.min_confidence) & (shares[:, 10] <= found.max_non_digit * sure)
         assert accepted.mean() == pytest.approx(each.coverage, abs=1e-3)
         assert (~right[accepted]).mean() <= each.max_error + 1e-4
     coverages = [each.coverage for each in found.by_error]
     assert coverages == sorted(coverages)
-    accepted = (sure >= found.min_confidence) & (shares[:, 10] <= found.max_none * sure)
+    accepted = (sure >= found.min_confidence) & (shares[:, 10] <= found.max_non_digit * sure)
     assert accepted.mean() == pytest.approx(confidence.KEPT, abs=1e-3)
     assert (sure < found.min_confidence).mean() == pytest.approx(0.7 * (1 - confidence.KEPT), abs=1e-3)
 
@@ -53,7 +53,7 @@ def test_a_table_ends_where_all_is_accepted():
     shares = weights / weights.sum(1, keepdims=True)
     result = Classification(shares.argmax(1), shares.max(1), shares)
     never = np.zeros(1000, bool)
-    assert "not-a-digit" not in decide(never, never, result, 0.0, found.max_none).reasons
+    assert "not-a-digit" not in decide(never, never, result, 0.0, found.max_non_digit).reasons
 
 
 def test_what_is_taken_for_no_digit_is_never_covered():
