@@ -35,12 +35,7 @@ MOST_MB = 220  # of the package and its dependencies
 LEAST_MB = 150  # of the smallest set of packages that reads digits
 DELEGATE = b"Created TensorFlow Lite XNNPACK delegate"
 # The tests that stand for a device's work: decoding, normalising, bundles, every backend.
-SHORT = (
-    "tests/bundles/test_bundle.py",
-    "tests/pages/test_normalise.py",
-    "tests/images/test_resize.py",
-    "tests/backends/test_backends.py",
-)
+SHORT = ("bundles/test_bundle.py", "pages/test_normalise.py", "images/test_resize.py", "backends/test_backends.py")
 LONG = (*SHORT, "images/test_image.py", "cli/test_cli.py")
 FILES = ("0-like-mnist.png", "1-blue-pen-photo.jpg", "2-red-felt-pen.webp", "3-16-bit-scan.tiff", "9-on-a-note.png")
 COMMANDS = {
