@@ -75,6 +75,7 @@ def start(*arguments, cwd):
 # Nothing lost
 
 
+@pytest.mark.long("jobs of several processes that are killed, or whose model is swapped")
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
 def test_a_job_killed_at_any_moment_and_resumed_gives_the_same_output(run_cli, many, tmp_path, suffix):
     began = time.monotonic()
@@ -135,6 +136,7 @@ def test_a_killed_worker_costs_nothing(many, tmp_path):
     assert all("truncated" in row["error"] for row in rows if row["status"] == "failed")
 
 
+@pytest.mark.long("jobs of several processes that are killed, or whose model is swapped")
 @pytest.mark.parametrize(("jobs", "batch"), [(1, 1), (1, 7), (1, 100), (2, 3), (3, 100)])
 def test_a_kill_costs_at_most_one_batch(digits, jobs, batch):
     """A kill loses the paths that were requested and whose rows were not returned."""
@@ -173,6 +175,7 @@ def begun(many, tmp_path):
     return many
 
 
+@pytest.mark.long("many jobs with other processes and batches")
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -213,6 +216,7 @@ def wait_for_rows(part, size=2000):
         time.sleep(0.01)
 
 
+@pytest.mark.long("jobs of several processes that are killed, or whose model is swapped")
 @pytest.mark.parametrize("swap", ["another model", "another file", "no model"])
 def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_same_model(run_cli, many, tmp_path, swap):
     shipped = ROOT / "edge_runtime" / "models"
@@ -263,6 +267,7 @@ def test_a_changed_byte_in_an_unfinished_output_is_read_again(run_cli, begun, tm
     assert (tmp_path / "results.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
+@pytest.mark.long("many jobs with other processes and batches")
 @pytest.mark.parametrize("change", ["add last", "add first", "remove"])
 def test_a_changed_folder_on_resume_is_refused(run_cli, begun, digits, change):
     if change == "remove":
@@ -273,6 +278,7 @@ def test_a_changed_folder_on_resume_is_refused(run_cli, begun, digits, change):
     assert "the folder a/ has changed since the job was started" in said
 
 
+@pytest.mark.long("jobs of several processes that are killed, or whose model is swapped")
 def test_two_jobs_do_not_write_one_output(run_cli, many, tmp_path):
     job = start(many, "--output", "results.csv", "--batch", 1, cwd=tmp_path)
     part = tmp_path / "results.csv.part"
@@ -389,6 +395,7 @@ def test_parquet_keeps_names_that_are_not_utf_8_distinct(run_cli, digits, tmp_pa
 # Options
 
 
+@pytest.mark.long("many jobs with other processes and batches")
 def test_rows_do_not_depend_on_jobs_and_batch(run_cli, many, tmp_path):
     for jobs, batch in ((1, 1), (2, 64), (3, 500)):
         run_cli("batch-classify", many, "--output", f"{jobs}.csv", "--jobs", jobs, "--batch", batch, code=1)

@@ -86,6 +86,7 @@ EXPECTED += [("c/d.tif", "4", "7", "ok"), ("e.tif", "1", "", "failed")]
 EXPECTED += [("f.png", str(page), str(page), "ok") for page in (1, 2, 3)]
 
 
+@pytest.mark.long("many jobs with other processes and batches")
 @pytest.mark.parametrize("options", [[], ["--mode", "read"]], ids=["digits", "pages"])
 def test_every_page_has_a_row_and_an_error_affects_only_its_own(run_cli, scans, tmp_path, options):
     import pyarrow.parquet
@@ -117,6 +118,7 @@ def test_labels_and_copies_work_per_page(run_cli, scans, tmp_path):
     assert copies == [*expected, "sorted/5/c/d.tif", "sorted/7/b.tif", "sorted/7/c/d.tif"]
 
 
+@pytest.mark.long("jobs of several processes that are killed, or whose model is swapped")
 def test_a_job_of_files_with_pages_is_killed_and_resumed(run_cli, scans, tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()

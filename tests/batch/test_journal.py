@@ -112,6 +112,7 @@ def as_parquet(lines, target):
     return parquet.convert(lines, target, False)
 
 
+@pytest.mark.long("a fault at every step of a job")
 @pytest.mark.parametrize("old", [b"the old state", None])
 @pytest.mark.parametrize("mode", ["clean", "short", "power", "zeros"])
 @pytest.mark.parametrize("error", [5, 28])  # EIO, ENOSPC
@@ -200,6 +201,7 @@ def test_a_job_that_was_killed_ends_as_if_it_was_not(form, killed):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.long("a fault at every step of a job")
 def test_a_byte_that_is_changed_anywhere_is_never_in_the_output(form, killed):
     """Changes bytes of the part, of the log and of the converted output, one after the other, in three ways."""
     path, files, whole = killed

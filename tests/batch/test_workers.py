@@ -54,12 +54,14 @@ def run(fake, jobs=2, count=100, size=7, seconds=20):
         return [result for results in workers.map(chunks(count, size)) for result in results]
 
 
+@pytest.mark.long("many worker processes")
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 100])
 def test_results_come_in_order(jobs, count):
     assert run(Square(), jobs, count) == [(number**2, "") for number in range(count)]
 
 
+@pytest.mark.long("many worker processes")
 @pytest.mark.parametrize("crash", [{0}, {50}, {99}, {3, 4, 5}, {6, 7}])
 def test_a_crash_costs_the_item_that_it_happened_on(crash):
     results = run(Square(crash=crash))
@@ -88,6 +90,7 @@ def test_what_an_item_raises_costs_that_item():
     assert results[30][1] == "it cannot be read: RuntimeError: fault at 30"
 
 
+@pytest.mark.long("many worker processes")
 @pytest.mark.parametrize("size", [1, 7])
 def test_a_killed_process_loses_nothing(tmp_path, size):
     once = {number: tmp_path / str(number) for number in (0, 20, 99)}

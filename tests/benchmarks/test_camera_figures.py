@@ -1,5 +1,7 @@
 """The figures of cameras: what they are made of."""
 
+import pytest
+
 from benchmarks.camera import accuracy
 from benchmarks.camera.command import PARTS, targets
 from benchmarks.camera.scenes import film, scene
@@ -13,6 +15,7 @@ def test_films_begin_and_end_with_nothing_and_show_their_sheet_between():
     assert {each.text for each in shown} == {"", None, scene(0).text}
 
 
+@pytest.mark.long("runs a whole benchmark")
 def test_the_edges_of_a_sheet_on_a_dark_table_are_no_reading():
     watch = FrameReader(Reader(Classifier()), "film")
     readings = [watch.process(each.frame).reading for each in film(scene(36))]

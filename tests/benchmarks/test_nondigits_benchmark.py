@@ -59,6 +59,7 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path):
         nondigits.check()
 
 
+@pytest.mark.long("runs a whole benchmark")
 def test_what_was_accepted_is_drawn(tmp_path):
     digits = [255 - draw_digit(label, 1, 40) for label in range(10)]
     assert nondigits.draw_accepted("ann", digits, tmp_path / "a.png") >= 8

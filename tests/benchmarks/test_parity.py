@@ -106,6 +106,7 @@ def test_the_picture_shows_the_digits_that_are_read_differently(tmp_path):
     assert ink[1][1] > ink[0][1] + 2 * 30 * 30  # two black squares
 
 
+@pytest.mark.long("runs a whole benchmark")
 @pytest.mark.usefixtures("little_data")
 def test_a_bundle_of_the_users_own_is_measured_and_a_lapse_ends_with_1(few, tmp_path, monkeypatch, capfd):
     """Its float files are made for that."""

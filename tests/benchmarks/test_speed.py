@@ -39,6 +39,7 @@ def loadgen():
     return loadgen
 
 
+@pytest.mark.long("runs a whole benchmark")
 def test_multiplications_are_those_of_the_layers():
     bundle = load_bundle(DEFAULT)
     assert macs(bundle.file("tflite_int8").load()) == 784 * 1024 + 1024 * 512 + 512 * 11
@@ -135,6 +136,7 @@ def test_the_small_network_may_take_two_bare_loops():
     assert measure.targets("another", result(90)) == []
 
 
+@pytest.mark.long("runs a whole benchmark")
 @pytest.mark.usefixtures("loadgen")
 def test_latency_of_a_bundle_of_the_users_own_writes_figures_picture_and_table(mnist, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("benchmarks.options.load_mnist", lambda path: mnist)

@@ -153,6 +153,7 @@ def test_every_backend_passes_the_self_test_of_a_bundle(backend, out):
     assert result.steps == 0
 
 
+@pytest.mark.long("converts several networks")
 def test_exporting_twice_gives_the_same_bytes(out, run_folder, tmp_path):
     export_run(run_folder, tmp_path / "again", tell=lambda line: None)
     first, second = contents(out), contents(tmp_path / "again")
@@ -264,6 +265,7 @@ def test_a_file_that_is_larger_than_its_recipe_allows_is_refused(run_folder, tmp
     assert names(tmp_path) == set()
 
 
+@pytest.mark.long("converts several networks")
 @pytest.mark.parametrize(
     "layers",
     [
@@ -304,6 +306,7 @@ def hold_against_exported(network, digits, calibration):
     return files
 
 
+@pytest.mark.long("converts several networks")
 def test_a_network_that_int8_ruins_is_refused(run_folder, tmp_path):
     def blow_up(model):
         """One neuron a thousand times louder, its outgoing weights softer: the same function, no range left."""

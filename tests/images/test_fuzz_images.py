@@ -203,6 +203,7 @@ def damaged(name, seeds, index):
     return data
 
 
+@pytest.mark.long("hostile files of every format, each within its limits")
 @pytest.mark.parametrize("name", INTACT)
 def test_damaged_files_end_in_images_or_our_own_error_within_the_limits(name, tmp_path, capsys):
     seeds = list(INTACT[name]())

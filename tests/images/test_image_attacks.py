@@ -130,6 +130,7 @@ def test_every_attack_has_an_outcome():
     assert OUTCOMES.keys() == ATTACKS.keys()
 
 
+@pytest.mark.long("hostile files of every format, each within its limits")
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_an_attack_costs_little_and_ends_in_an_image_or_one_clear_line(name, probe):
     found, cheap = read_within_limits(probe, ATTACKS[name]())

@@ -27,6 +27,7 @@ def costs():
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.long("textures of every kind, each within its limits")
 def test_any_image_is_read_within_a_second_and_250_mebibytes(costs):
     assert len(costs) >= (300 if LONG else 30)
     slow = [each for each in costs if each["seconds"] > SECONDS]

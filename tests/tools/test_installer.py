@@ -144,6 +144,7 @@ def test_the_scripts_are_clean(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.long("installs and removes several environments")
 def test_a_newer_version_takes_the_place_of_an_older_unless_it_fails_and_all_of_it_goes(device):
     assert "doctor of 1.0" in device.run(device.folder("1.0") / "install.sh")
     assert device.says() == "version 1.0\n"
@@ -200,6 +201,7 @@ def called(said):
     return [line.removeprefix("called: ") for line in said.splitlines() if line.startswith("called: ")]
 
 
+@pytest.mark.long("installs and removes several environments")
 def test_a_service_is_renewed_where_it_runs_what_was_installed_and_another_ones_is_left_alone(device, tmp_path):
     elsewhere = tmp_path / "elsewhere" / device.prefix.relative_to("/")
     device.service(elsewhere)
@@ -219,6 +221,7 @@ def test_a_service_is_renewed_where_it_runs_what_was_installed_and_another_ones_
     assert device.left() == []
 
 
+@pytest.mark.long("installs and removes several environments")
 def test_all_of_it_goes_where_the_system_has_another_python_by_now(device, tmp_path):
     prefix = device.prefix.with_name("5%-of-$HOME")
     device.run(device.folder("1.0") / "install.sh", PREFIX=str(prefix))
@@ -234,6 +237,7 @@ def test_all_of_it_goes_where_the_system_has_another_python_by_now(device, tmp_p
         assert device.left() == []
 
 
+@pytest.mark.long("installs and removes several environments")
 def test_who_has_the_systems_camera_keeps_it(device, tmp_path, monkeypatch):
     (tmp_path / "theirs/picamera2").mkdir(parents=True)
     (tmp_path / "theirs/picamera2/__init__.py").touch()

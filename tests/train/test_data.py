@@ -98,12 +98,14 @@ def test_npz_file_is_read_and_cached(mnist: Mnist, tmp_path: Path, cache: Path, 
     assert [file.name for file in cache.iterdir()] == ["mnist.npz"]
 
 
+@pytest.mark.long("reads all of MNIST several times")
 def test_idx_files_are_read_by_folder_or_by_one_of_them(mnist: Mnist, tmp_path: Path, cache: Path) -> None:
     paths = write_idx(tmp_path, mnist)
     assert same(load_mnist(tmp_path), mnist)
     assert same(load_mnist(paths[1]), mnist)
 
 
+@pytest.mark.long("reads all of MNIST several times")
 def test_damaged_cache_is_noticed_and_rebuilt_from_the_real_sources(
     mnist: Mnist, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,6 +120,7 @@ def test_damaged_cache_is_noticed_and_rebuilt_from_the_real_sources(
     assert not caplog.records
 
 
+@pytest.mark.long("reads all of MNIST several times")
 def test_wheel_holds_the_same_digits(mnist: Mnist) -> None:
     assert same(data._from_wheel(), mnist)
 

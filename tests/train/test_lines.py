@@ -248,6 +248,7 @@ def test_other_hands_draw_digits_of_a_size_and_leave_the_rest(label, mnist):
     assert np.array_equal(redraw(image, 3, random), image)
 
 
+@pytest.mark.long("trains a network")
 @pytest.mark.usefixtures("little_data")
 def test_a_training_of_lines_has_its_metrics_and_what_reads_none_is_not_exported(tmp_path, monkeypatch, capsys):
     few_layers = (Conv(8, 5, 2, "same"), Pool(2), Conv(8, 3, padding="same"), *3 * (Pool((2, 1)),))

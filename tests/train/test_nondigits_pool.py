@@ -31,6 +31,7 @@ def first(nondigits: NonDigits) -> np.ndarray:
     return nondigits.epoch(0)
 
 
+@pytest.mark.long("draws whole epochs")
 def test_an_epoch_repeats_and_the_next_differs(nondigits: NonDigits, first: np.ndarray) -> None:
     assert first.dtype == np.uint8 and first.shape == (100, 28, 28)
     assert np.array_equal(first, NonDigits(drawn(), np.arange(10), 3, 100).epoch(0))
@@ -54,6 +55,7 @@ def test_fonts_have_all_letters_in_several_styles() -> None:
     assert len(letters.printed()) > 10 * len(letters.LETTERS)
 
 
+@pytest.mark.long("draws whole epochs")
 def test_a_pool_keeps_others_apart_from_digits(nondigits: NonDigits, first: np.ndarray, tmp_path: Path) -> None:
     with ImagePool(tmp_path, nondigits, 1) as pool:
         assert np.array_equal(pool.epoch(0), first)
@@ -61,6 +63,7 @@ def test_a_pool_keeps_others_apart_from_digits(nondigits: NonDigits, first: np.n
     assert pool.folder != ImagePool(tmp_path, NonDigits(drawn(), np.arange(10), 3, 101), 1).folder
 
 
+@pytest.mark.long("trains a network")
 def test_a_network_learns_what_is_no_digit(few: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "NONDIGITS_DRAWN", 10)
     recipe = dataclasses.replace(

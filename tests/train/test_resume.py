@@ -84,6 +84,7 @@ def begun(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return arguments
 
 
+@pytest.mark.long("trains a network")
 @pytest.mark.usefixtures("little_data", "no_pictures")
 def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(
     few: Mnist, begun: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -132,6 +133,7 @@ def trained(tiny: Recipe, few: Mnist, pool: Path, tmp_path_factory: pytest.TempP
     return Trained(plan, *fit.train(tiny, few, plan))
 
 
+@pytest.mark.long("trains a network")
 def test_every_kind_of_state_comes_back(tiny: Recipe, few: Mnist, trained: Trained, tmp_path: Path) -> None:
     shutil.copytree(trained.plan.checkpoints, tmp_path, dirs_exist_ok=True)
     assert checkpoint.read(tmp_path).epoch == EPOCHS - 1
@@ -168,6 +170,7 @@ def teacher(few: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long("trains a network")
 def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, teacher: Path) -> None:
     # Labels that are all wrong: what is right afterwards was learnt from the teacher.
     labels = few.train_labels.copy()

@@ -126,6 +126,7 @@ def ann() -> Recipe:
     return dataclasses.replace(RECIPES["ann"], distil=None, augmented_epochs=1, nondigit_epochs=1)
 
 
+@pytest.mark.long("trains a network")
 def test_ann_validates_and_comes_out_in_plain_float32(
     ann: Recipe, few: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,6 +416,7 @@ def draw(digit: int, x: int, y: int, size: int) -> np.ndarray:
     return canvas
 
 
+@pytest.mark.long("trains a network")
 def test_drawings_that_the_first_original_misread_are_read(mnist: Mnist, few: Mnist) -> None:
     more = dataclasses.replace(few, train_images=mnist.train_images[:16_000], train_labels=mnist.train_labels[:16_000])
     model, _ = fit.train(RECIPES["hidden-100"], more, fit.Plan(epochs=2))

@@ -183,6 +183,7 @@ def test_a_folder_with_nothing_to_train_on_is_refused(tmp_path):
         load_extra(tmp_path)
 
 
+@pytest.mark.long("trains a network")
 @pytest.mark.usefixtures("little_data", "no_pictures")
 def test_a_training_uses_extra_digits_and_reports_it(extra, tmp_path, capfd):
     from train.__main__ import main
