@@ -292,6 +292,7 @@ def test_two_jobs_do_not_write_one_output(run_cli, many, tmp_path):
     assert len(read_csv(tmp_path / "results.csv")) == FILES
 
 
+@pytest.mark.long("reads thousands of files")
 def test_long_paths_and_large_batches_do_not_block(run_cli, digits, tmp_path):
     folder = tmp_path / "/".join(["x" * 200] * 3)
     folder.mkdir(parents=True)
@@ -445,6 +446,7 @@ def test_paths_come_from_standard_input(digits, tmp_path, null):
     assert [row["label"] for row in rows] == [path.name[0] for path in digits] + [""]
 
 
+@pytest.mark.long("waits for a slow stream")
 @pytest.mark.parametrize("pause", [0.05, 1.0])  # seconds: always something new, and nothing for long
 def test_rows_of_a_slow_stream_do_not_wait_for_more(digits, tmp_path, pause):
     output = tmp_path / "results.jsonl"

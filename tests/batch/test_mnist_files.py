@@ -4,12 +4,14 @@ import csv
 
 import cv2
 import numpy as np
+import pytest
 
 from edge_runtime import Classifier
 
 COUNT = 2_000  # digits
 
 
+@pytest.mark.long("reads 2,000 digits of MNIST twice")
 def test_png_files_score_what_the_arrays_score(mnist, run_cli, tmp_path):
     images, labels = mnist.test_images[:COUNT], mnist.test_labels[:COUNT]
     arrays = Classifier().classify_normalised(images).label

@@ -88,6 +88,7 @@ def result(run_cli, tmp_path, vcgencmd):
     return done, json.loads((tmp_path / "a.json").read_text())
 
 
+@pytest.mark.long("measures every backend")
 def test_the_table_and_the_file_hold_every_backend(result, run_cli, tmp_path):
     done, found = result
     assert "onnx" in found["backends"]

@@ -22,6 +22,7 @@ def test_the_edges_of_a_sheet_on_a_dark_table_are_no_reading():
     assert {reading.text for reading in readings if reading} <= {"", scene(36).text}
 
 
+@pytest.mark.long("runs a whole benchmark")
 def test_a_film_is_watched():
     found = accuracy.measure(Classifier(), 1, lambda line: None)
     assert found == {"films": 1, "frames": 90, "right": 1, "wrong": 0, "of_nothing": 0, "sheets_read": 1}

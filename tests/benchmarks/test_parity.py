@@ -140,6 +140,7 @@ def test_a_network_of_convolutions_is_none_for_numpy(few):
     }
 
 
+@pytest.mark.long("runs a whole benchmark")
 def test_the_default_model_alone_is_held_to_its_targets(monkeypatch, capfd, tmp_path, few):
     figures = {
         "reference": "keras",

@@ -165,6 +165,7 @@ def test_doctor_finds_what_works(run_cli):
     assert "all is well" in text
 
 
+@pytest.mark.long("reads the samples with every model")
 def test_models_lists_what_model_takes(run_cli, tmp_path):
     rows = [json.loads(line) for line in run_cli("models", "--json").stdout.splitlines()]
     assert [row["name"] for row in rows if row["default"]] == ["ann"]

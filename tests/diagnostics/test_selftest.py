@@ -175,6 +175,7 @@ def test_a_library_that_crashes_costs_no_other_model_its_test(folder, broken):
     ]
 
 
+@pytest.mark.long("waits for a backend that hangs")
 def test_a_library_that_hangs_is_waited_for_once(folder, broken, monkeypatch, tmp_path):
     monkeypatch.setattr(selftest, "SELF_TEST_SECONDS", 2.0)
     broken("litert", f"import time; open({str(tmp_path / 'starts')!r}, 'a').write('one '); time.sleep(600)")
@@ -258,6 +259,7 @@ def test_a_watch_needs_no_interpreter(run_cli, no_interpreter):
 # `edge-digits doctor`
 
 
+@pytest.mark.long("tests every model on every backend")
 def test_doctor_tests_all_models_with_all_backends(run_cli):
     done = run_cli("doctor", "--self-test", "--json")
     found = json.loads(done.stdout)

@@ -258,6 +258,7 @@ def test_the_card_says_what_the_manifest_says_and_shows_what_is_misread(out, man
 # The gate
 
 
+@pytest.mark.long("converts several networks")
 def test_a_file_that_is_larger_than_its_recipe_allows_is_refused(run_folder, tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES, "hidden-100", dataclasses.replace(RECIPES["hidden-100"], max_bytes=80_000))
     with pytest.raises(ParityError, match=r"^tflite_int8 has 8\d,\d{3} bytes; its recipe allows 80,000"):
@@ -325,6 +326,7 @@ def test_a_network_that_int8_ruins_is_refused(run_folder, tmp_path):
     assert names(tmp_path) == {"run"}
 
 
+@pytest.mark.long("converts several networks")
 def test_calibration_in_another_range_is_refused(run_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(digits_task, "normalised", lambda images: normalised(images) // 255)
     with pytest.raises(ParityError, match=r"^tflite_int8 takes pixels with scale 0\.0039.* not 1 and -128"):
@@ -483,6 +485,7 @@ def test_a_network_of_another_kind_is_refused(calibration):
         logits_model(saturating, calibration)
 
 
+@pytest.mark.long("converts several networks")
 def test_convolutions_of_others_are_exported_too_and_always_with_the_same_bytes(few, calibration):
     layers = keras.layers
     keras.utils.set_random_seed(0)

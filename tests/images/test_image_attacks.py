@@ -163,6 +163,7 @@ def read_in_a_process(*arguments):
     return float(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.long("large images in processes of their own")
 def test_a_large_page_is_released_before_the_next_one_is_decoded(tmp_path):
     side, pixels = 4900, zlib.compress(bytes(range(0, 250, 10)) * (4900 * 4900 // 25), 1)
     path = tmp_path / "pages.tif"
@@ -170,6 +171,7 @@ def test_a_large_page_is_released_before_the_next_one_is_decoded(tmp_path):
     assert read_in_a_process(path) <= MEBIBYTES
 
 
+@pytest.mark.long("large images in processes of their own")
 @pytest.mark.parametrize("size", [(7000, 7000), (1, 65_535)])
 def test_pictures_of_a_large_page_cost_no_more_than_reading_it(size, tmp_path):
     (tmp_path / "page.png").write_bytes(blank_png(*size))

@@ -97,6 +97,7 @@ def test_no_deformation_gives_nearly_the_digit(digits):
     assert np.abs(made.astype(int) - digits).mean() < 10
 
 
+@pytest.mark.long("draws digits of every kind")
 @pytest.mark.parametrize("share", SHARES)
 def test_each_kind_of_dirt_shows(digits, share):
     """With one kind on every digit, many pictures differ from those without it."""

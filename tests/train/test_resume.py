@@ -145,6 +145,7 @@ def test_every_kind_of_state_comes_back(tiny: Recipe, few: Mnist, trained: Train
     assert second.seconds > trained.result.seconds / EPOCHS
 
 
+@pytest.mark.long("trains a network")
 def test_a_checkpoint_of_another_training_is_refused(
     tiny: Recipe, few: Mnist, trained: Trained, tmp_path: Path
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_network_takes_over_what_its_teacher_says(tiny: Recipe, few: Mnist, te
     assert result.metrics()["teachers"][0]["recipe"] == "rmsprop-ann"
 
 
+@pytest.mark.long("trains a network")
 def test_a_teacher_that_knows_the_validation_digits_is_refused(
     tiny: Recipe, few: Mnist, teacher: Path, tmp_path: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_teacher_that_is_missing_is_one_line(tmp_path: Path, capsys: pytest.Ca
     assert "holds no finished run to learn from: train one with python -m train teacher" in capsys.readouterr().err
 
 
+@pytest.mark.long("trains a network")
 def test_without_a_teacher_it_learns_from_the_labels(tiny: Recipe, few: Mnist) -> None:
     learner = dataclasses.replace(tiny, distil=Distil(), lessons=TAUGHT, batch=20)
     _, result = fit.train(learner, few, fit.Plan(epochs=2))

@@ -113,6 +113,7 @@ def test_every_network_scales_its_own_pixels(name: str) -> None:
 # Training
 
 
+@pytest.mark.long("trains a network")
 def test_a_seed_repeats_whatever_the_test_digits_are_and_another_differs(few: Mnist) -> None:
     other = dataclasses.replace(few, test_images=255 - few.test_images[:500], test_labels=few.test_labels[:500][::-1])
     first = weights(few, seed=1)
@@ -146,6 +147,7 @@ def test_ann_validates_and_comes_out_in_plain_float32(
     assert (predicted == few.validation_part()[1]).mean() == result.validation.accuracy
 
 
+@pytest.mark.long("trains a network")
 def test_a_final_training_keeps_no_digits_back(few: Mnist) -> None:
     recipe = dataclasses.replace(RECIPES["single-layer"], validate=True)
     _, chosen = fit.train(recipe, few, fit.Plan(epochs=1))
@@ -233,6 +235,7 @@ def test_comparison_shows_what_the_hidden_layer_buys(comparison: Path) -> None:
     assert cv2.imread(str(comparison / "compare.png")) is not None
 
 
+@pytest.mark.long("trains a network")
 @pytest.mark.usefixtures("little_data", "no_pictures")
 def test_repeat_gives_mean_and_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "runs"

@@ -205,6 +205,7 @@ def test_a_digit_at_the_edge_of_the_region_is_reported(reader, side):
     assert watch.votes.refused == 1
 
 
+@pytest.mark.long("watches many films")
 @pytest.mark.parametrize(
     ("side", "share"),
     [(side, share) for side in ("right", "left") for share in (0.3, 0.4, 0.5, 0.6, 0.75, 0.9)],
