@@ -255,6 +255,7 @@ def test_a_worker_refuses_another_model_than_the_job_began_with(digits, changed)
         list(parallel_rows(replace(job, **{changed: "0" * 64}), [digits[0].name], 1))
 
 
+@pytest.mark.long("a fault at every step of a job")
 def test_a_changed_byte_in_an_unfinished_output_is_read_again(run_cli, begun, tmp_path):
     run_cli("batch-classify", begun, "--output", "whole.csv", code=1)
     part = tmp_path / "results.csv.part"
@@ -364,6 +365,7 @@ def test_a_spreadsheet_runs_no_cell(run_cli, digits, tmp_path):
     assert sorted(cell.removeprefix("'") for cell in cells) == sorted(names)
 
 
+@pytest.mark.long("converts and reads several outputs")
 def test_parquet_holds_what_csv_holds(run_cli, many, tmp_path):
     import pyarrow.parquet
 
@@ -568,6 +570,7 @@ def test_bad_label_tables_are_refused(run_cli, digits, tmp_path):
 # Strange folders
 
 
+@pytest.mark.long("strange files in several processes")
 def test_strange_files_are_rows_with_reasons_and_never_a_hang(run_cli, digits, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

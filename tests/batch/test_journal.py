@@ -228,6 +228,7 @@ def test_a_byte_that_is_changed_anywhere_is_never_in_the_output(form, killed):
     assert refused
 
 
+@pytest.mark.long("a fault at every step of a job")
 @pytest.mark.parametrize("mode", ["short", "power", "zeros"])
 def test_a_disk_that_fails_at_any_step_of_a_resumed_job_leaves_one_that_resumes(form, killed, mode):
     path, files, whole = killed

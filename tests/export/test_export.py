@@ -161,6 +161,7 @@ def test_exporting_twice_gives_the_same_bytes(out, run_folder, tmp_path):
     assert first.keys() == second.keys()
 
 
+@pytest.mark.long("converts several networks")
 def test_float_files_are_made_again_with_the_same_bytes_or_not_at_all(out, tmp_path, capfd):
     copy = shutil.copytree(out, tmp_path / "copy")
     floats = [copy / "model_float.tflite", copy / "model_float.onnx"]
@@ -420,6 +421,7 @@ def test_a_place_that_cannot_be_written_is_one_line(run_folder, tmp_path, capfd)
     assert "Traceback" not in said.err
 
 
+@pytest.mark.long("converts several networks")
 def test_ctrl_c_leaves_nothing(run_folder, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(parity, "check_graph", lambda *_: signal.raise_signal(signal.SIGINT))  # in the midst of it
     assert export(run_folder, "--out", tmp_path / "bundle") == 130

@@ -286,6 +286,7 @@ def installed(device):
     shutil.copy(INSTALLER, device.prefix / "install.sh")
 
 
+@pytest.mark.long("installs and removes several environments")
 @pytest.mark.parametrize("missing", TOOLS)
 def test_uninstalling_without_a_program_removes_all_the_same(device, lacking, missing):
     installed(device)

@@ -223,6 +223,7 @@ def test_lines_repeat_with_their_seed_and_differ_with_another(mnist):
     assert not np.array_equal(one.images, other.images)
 
 
+@pytest.mark.long("draws whole epochs")
 def test_lines_hold_all_digits_and_lengths_in_order(mnist):
     drawn = draw_lines(*mnist.fit_part(), 300, 1)
     assert drawn.images.shape == (300, *LINE)

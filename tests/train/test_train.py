@@ -325,6 +325,7 @@ def test_list_and_help_come_without_tensorflow() -> None:
     assert "Examples:" in done.stdout
 
 
+@pytest.mark.long("trains a network")
 @pytest.mark.usefixtures("little_data")
 def test_ctrl_c_ends_cleanly(
     tmp_path: Path,

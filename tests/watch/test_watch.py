@@ -83,6 +83,7 @@ def test_darkness_shows_nothing_and_light_brings_the_reading_back(reader):
     assert events(readings) == [("stable", "20746"), ("gone", ""), ("stable", "20746")]
 
 
+@pytest.mark.long("watches many films")
 @pytest.mark.parametrize("move", [0, 10])
 def test_a_hand_on_the_page_gives_no_false_reading(reader, move):
     _, readings = play(reader, f"digits=20746,move={move},fault=hand@1+2", 3.8)
