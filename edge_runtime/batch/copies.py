@@ -19,7 +19,7 @@ PART = ".copy.part"  # the name of an unfinished copy
 
 
 class Copies:
-    """Implements RowSink. A copy keeps its relative path; it is complete or absent.
+    """Copies files. A copy keeps its relative path; it is complete or absent.
 
     A file is copied once for each label of its pages. A file that cannot be copied is reported by a warning.
     """
@@ -43,7 +43,7 @@ class Copies:
                 raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
     def write(self, row: Row) -> None:
-        """See RowSink.write; raises nothing."""
+        """Copy the file of a row, once for each folder; raises nothing."""
         folder = self._by_label
         if row.status is Status.FAILED:
             folder = self._failed
@@ -54,12 +54,6 @@ class Copies:
         if folder and folder not in self._folders:
             self._folders.add(folder)
             self._copy(row.path, folder)
-
-    def flush(self) -> None:
-        """See RowSink.flush."""
-
-    def close(self) -> None:
-        """See RowSink.close."""
 
     def _copy(self, path: str, folder: Path) -> None:
         source = f"{self._root}/{path}" if self._root else path

@@ -17,6 +17,7 @@ from edge_runtime.batch.row_formats import Csv, Format, JsonLines
 from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.batch.settings import LIST, BatchSettings
 from edge_runtime.bundles.bundle import load_bundle
+from edge_runtime.common.files import write_whole
 from edge_runtime.common.versions import versions
 from edge_runtime.common.written import CONFUSION
 from edge_runtime.errors import OutputError, UsageError
@@ -172,7 +173,7 @@ class BatchJob:
     def _write_confusion_image(self, path: Path) -> None:
         matrix = self.counts.confusion
         try:
-            path.write_bytes(confusion_png(matrix.counts, f"{matrix.accuracy:.2%} of {matrix.count:,} right"))
+            write_whole(path, confusion_png(matrix.counts, f"{matrix.accuracy:.2%} of {matrix.count:,} right"))
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 

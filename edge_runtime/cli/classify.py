@@ -37,7 +37,7 @@ def classify(
 ) -> int:
     """Read one digit in each image FILE.
 
-    PNG, JPEG, BMP, TIFF and WebP; any size, ink dark on light or light on dark. A label that is not reliable is
+    Any supported format and size, ink dark on light or light on dark. A label that is not reliable is
     rejected, with a reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
     """
     classifier = Classifier(model, backend, threads)

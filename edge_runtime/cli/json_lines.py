@@ -18,10 +18,6 @@ class JsonRowSink:
         """See RowSink.write."""
         self._stream.write(FORM.lines([row]).decode("ascii"))
 
-    def flush(self) -> None:
-        """See RowSink.flush."""
-        self._stream.flush()
-
     def close(self) -> None:
         """See RowSink.close."""
-        self.flush()
+        self._stream.flush()

@@ -3,6 +3,8 @@
 import sys
 from traceback import walk_tb
 
+from edge_runtime.errors import describe_error
+
 REQUIRED = {"click": "click", "numpy": "numpy", "cv2": "opencv-python-headless"}  # modules and their PyPI packages
 
 
@@ -13,9 +15,8 @@ def import_advice(error: Exception) -> str | None:
         return None
     if isinstance(error, ModuleNotFoundError) and error.name == module:
         return f"{module} is not installed: pip install {REQUIRED[module]}"
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     command = f"{sys.executable} -m pip install --force-reinstall {REQUIRED[module]}"
-    return f"{module} is installed, but importing it fails ({reason}): {command}"
+    return f"{module} is installed, but importing it fails ({describe_error(error)}): {command}"
 
 
 def _module(error: Exception) -> str | None:

@@ -24,10 +24,6 @@ class TableRowSink:
         note += f"  {row.note}" if row.note else ""
         self._stream.write(f"{path:<{self._width}}  {row.label or '-':>5}  {confidence:>10}{note}\n")
 
-    def flush(self) -> None:
-        """See RowSink.flush."""
-        self._stream.flush()
-
     def close(self) -> None:
         """See RowSink.close."""
-        self.flush()
+        self._stream.flush()

@@ -6,16 +6,13 @@ from edge_runtime.types import Command, Gray, Reading, Row
 
 
 class RowSink(Protocol):
-    """Writes rows in order. `write` may buffer rows until `flush`; `close` flushes and finishes the output."""
+    """Writes rows in order; the output is complete after `close`."""
 
     def write(self, row: Row) -> None:
         """Write a row; raises OutputError if that fails."""
 
-    def flush(self) -> None:
-        """Write all buffered rows."""
-
     def close(self) -> None:
-        """Flush and finish; the output is complete only after this."""
+        """Write all buffered rows."""
 
 
 class ReadingSink(Protocol):

@@ -292,6 +292,8 @@ class _Reader(io.RawIOBase):
 
 
 class _Http(HTTPConnection):
+    """Reads with a deadline."""
+
     def __init__(self, *arguments: Any, clock: _Clock, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._clock = clock
@@ -301,14 +303,8 @@ class _Http(HTTPConnection):
         self.sock: Any = _Socket(self.sock, self._clock)
 
 
-class _Https(HTTPSConnection):
-    def __init__(self, *arguments: Any, clock: _Clock, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._clock = clock
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock: Any = _Socket(self.sock, self._clock)
+class _Https(_Http, HTTPSConnection):
+    """The same over TLS: HTTPSConnection comes next in the order of methods."""
 
 
 class _Connections(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):

@@ -119,9 +119,8 @@ class WatchRecorder(WatchObserver):
         self._note("end")
 
 
-def test_a_watch_writes_to_a_custom_sink_until_another_thread_stops_it():
-    sink, observer = ListSink(), WatchRecorder()
-    watch = WatchSession(WatchSettings(source=FAKE, backend="litert", stable=2), observer, {"list": sink})
+def run_until_written(watch, sink):
+    """Run a watch on a thread until its sink has a reading, and stop it from this one."""
     thread = threading.Thread(target=watch.run)
     thread.start()
     try:
@@ -130,6 +129,12 @@ def test_a_watch_writes_to_a_custom_sink_until_another_thread_stops_it():
         watch.stop()
         thread.join(60)
     assert not thread.is_alive()
+
+
+def test_a_watch_writes_to_a_custom_sink_until_another_thread_stops_it():
+    sink, observer = ListSink(), WatchRecorder()
+    watch = WatchSession(WatchSettings(source=FAKE, backend="litert", stable=2), observer, {"list": sink})
+    run_until_written(watch, sink)
     assert [(each.event, each.text, each.source) for each in sink.readings] == [(Event.STABLE, "123", "fake")]
     assert sink.closed
     assert observer.calls[0] == "begin"
@@ -148,13 +153,7 @@ def test_a_sink_that_cannot_write_loses_its_readings_and_not_the_watch():
     sink, failing = ListSink(), FailingSink()
     settings = WatchSettings(source=FAKE, backend="litert", stable=1)
     watch = WatchSession(settings, sinks={"failing": failing, "list": sink})
-    thread = threading.Thread(target=watch.run)
-    thread.start()
-    try:
-        assert sink.written.wait(60)
-    finally:
-        watch.stop()
-        thread.join(60)
+    run_until_written(watch, sink)
     assert len(sink.readings) == 1
     assert watch.lost == 1
     assert failing.closed
