@@ -49,7 +49,7 @@ def command(folder: Path, out: Path, data: Path | None, validated: Path | None, 
         click.echo(
             f"temperature {manifest['temperature']:g}; digits are accepted from a confidence of "
             f"{thresholds['min_confidence']:.2%}, if the probability of a non-digit is at most "
-            f"{thresholds['max_none']:.2%} of that"
+            f"{thresholds['max_non_digit']:.2%} of that"
         )
     click.echo(f"written to {out}")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundles.bundle import (
+    ELEVENTH,
     FORMAT,
     FORMAT_VERSION,
     LABELS,
     MANIFEST,
-    NON_DIGIT_LABEL,
     Bundle,
     Shapes,
     load_bundle,
@@ -52,14 +52,14 @@ class Facts:
 
 
 def manifest(facts: Facts) -> dict[str, Any]:
-    """Return the manifest of a bundle, format version 1, ready for JSON. Accuracies and agreement are fractions."""
+    """Return the manifest of a bundle, format version 2, ready for JSON. Accuracies and agreement are fractions."""
     shapes, confidence = facts.shapes, facts.confidence
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": facts.name,
         "summary": facts.summary,
-        "labels": [*LABELS, NON_DIGIT_LABEL][: shapes.outputs[-1]],
+        "labels": [*LABELS, ELEVENTH[shapes.image]][: shapes.outputs[-1]],
         "input": {
             "shape": list(shapes.image),
             "dtype": "uint8",

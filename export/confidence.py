@@ -34,7 +34,7 @@ class Confidence(NamedTuple):
         """Return the manifest's entry, ready for JSON."""
         return {
             "min_confidence": self.min_confidence,
-            "max_none": self.max_non_digit,
+            "max_non_digit": self.max_non_digit,
             "digits": self.digits,
             "by_error": [each._asdict() for each in self.by_error],
         }

@@ -144,8 +144,8 @@ def _confidence(manifest: dict[str, Any]) -> str:
     if any(teacher["final"] for teacher in run["teachers"]):
         shared = "\nIts teachers were trained on these digits; the run itself was not."
     nondigit = ""
-    if thresholds["max_none"] != 1:
-        nondigit = f", and a\nprobability of a non-digit of at most {thresholds['max_none']:.4f} times that"
+    if thresholds["max_non_digit"] != 1:
+        nondigit = f", and a\nprobability of a non-digit of at most {thresholds['max_non_digit']:.4f} times that"
     return f"""Temperature {manifest["temperature"]:g}, fitted on {thresholds["digits"]:,} digits that a run of the same
 recipe, {run["epochs"]} epochs on 50,000 others, was not trained on. Accepted by default from a confidence of
 {thresholds["min_confidence"]:.4f}{nondigit}.{shared}

@@ -15,13 +15,15 @@ from edge_runtime import limits
 from edge_runtime.errors import ModelError, UsageError
 
 FORMAT = "edge-digits bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 MODELS = Path(__file__).parent.parent / "models"  # the digit bundles of the package
 DEFAULT = "ann"
 LABELS = [str(digit) for digit in range(10)]
 DIGIT, LINE = (28, 28), (32, 192)  # pixels: height and width of the input of a network
-NON_DIGIT_LABEL = "none"  # label of the eleventh output: a non-digit
+ELEVENTH = {DIGIT: "non-digit", LINE: "blank"}  # label of the eleventh output
+NON_DIGIT_LABEL = ELEVENTH[DIGIT]
+VERSION_1 = {"label": "none", "threshold": "max_none"}  # names of version 1 for the eleventh label and `max_non_digit`
 ACTIVATIONS = ("softmax", "sigmoid")
 LINES = Path(__file__).parent.parent / "line_model"  # the line bundle of the package
 
@@ -157,9 +159,11 @@ def _open(name: str, folder: Path, image: Shape) -> Bundle:
 
 def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     where = folder / MANIFEST
-    if manifest["format"] != FORMAT or manifest["format_version"] != FORMAT_VERSION:
-        raise ModelError(f"{where} is not {FORMAT!r} version {FORMAT_VERSION}, the only one that this release reads")
-    if manifest["labels"] not in (LABELS, [*LABELS, NON_DIGIT_LABEL]) or tuple(manifest["input"]["shape"]) != image:
+    version = manifest["format_version"]
+    if manifest["format"] != FORMAT or version not in (1, FORMAT_VERSION):
+        raise ModelError(f"{where} is not {FORMAT!r} version 1 or {FORMAT_VERSION}, which this release reads")
+    eleventh = VERSION_1["label"] if version == 1 else ELEVENTH[image]
+    if manifest["labels"] not in (LABELS, [*LABELS, eleventh]) or tuple(manifest["input"]["shape"]) != image:
         raise ModelError(f"{where} does not describe a network for {image[0]}x{image[1]} pixels and the digits 0 to 9")
     outputs = tuple(int(side) for side in manifest["output"]["shape"])
     if outputs[-1] != len(manifest["labels"]):
@@ -167,7 +171,8 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     activation = manifest["output"]["activation"]
     temperature = float(manifest["temperature"])
     min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
-    max_non_digit = float(manifest["thresholds"].get("max_none", 1.0))
+    threshold = VERSION_1["threshold"] if version == 1 else "max_non_digit"
+    max_non_digit = float(manifest["thresholds"].get(threshold, 1.0))
     thresholds = _thresholds(manifest["thresholds"].get("by_error", []))
     shares = [min_confidence, max_non_digit, *(value for each in thresholds for value in each)]
     rising = all(one.max_error < other.max_error for one, other in pairwise(thresholds))

@@ -16,7 +16,7 @@ from edge_runtime.page import Page
 from edge_runtime.types import Box, Digit, Frame, Gray, Images, Status
 
 UNSORTED, FRAMES = "unsorted", "frames"  # folders
-SORTED = (*(str(label) for label in range(10)), "none")  # folders that a person moves images to
+SORTED = (*(str(label) for label in range(10)), "non-digit")  # folders that a person moves images to
 PAUSE = 1.0  # seconds between two frames that are used
 COUNT_SECONDS = 10.0  # between two checks whether a full folder has room again
 MARGIN = 0.15  # of the box's longer side: paper around the digit, on each side

@@ -34,6 +34,18 @@ def test_a_copy_loads_by_its_folder(folder):
     assert Classifier(folder).bundle.folder == folder
 
 
+def test_a_manifest_of_version_1_means_the_same(folder):
+    def age(manifest):
+        manifest.update(format_version=1, labels=[*manifest["labels"][:10], "none"])
+        manifest["thresholds"]["max_none"] = manifest["thresholds"].pop("max_non_digit")
+
+    new = load_bundle(folder)
+    change(folder, age)
+    old = load_bundle(folder)
+    assert old.max_non_digit == new.max_non_digit < 1
+    assert (old.temperature, old.thresholds, old.shapes) == (new.temperature, new.thresholds, new.shapes)
+
+
 def test_one_changed_bit_of_a_model_is_refused(folder):
     data = bytearray((folder / "model_int8.tflite").read_bytes())
     data[len(data) // 2] ^= 1
@@ -62,13 +74,13 @@ def test_a_file_outside_the_folder_is_refused(folder, path):
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda manifest: manifest.update(format_version=2),
+        lambda manifest: manifest.update(format_version=3),
         lambda manifest: manifest.update(format="something"),
         lambda manifest: manifest.update(labels=list("abc")),
         lambda manifest: manifest.update(temperature=0),
         lambda manifest: manifest.update(temperature="hot"),
         lambda manifest: manifest.update(thresholds={"min_confidence": 1.5}),
-        lambda manifest: manifest.update(thresholds={"max_none": -0.1}),
+        lambda manifest: manifest.update(thresholds={"max_non_digit": -0.1}),
         lambda manifest: manifest.update(thresholds={"by_error": [{"max_error": 0.1}]}),
         lambda manifest: manifest.update(thresholds={"by_error": [threshold(0.2), threshold(0.1)]}),
         lambda manifest: manifest.update(thresholds={"by_error": [threshold(0.1, coverage=2)]}),
@@ -87,7 +99,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(folder, edit):
 
 def test_other_outputs_than_the_labels_are_refused(folder):
     (outputs,) = load_bundle(folder).shapes.outputs
-    labels = [*map(str, range(10)), "none"][: 21 - outputs]
+    labels = [*map(str, range(10)), "non-digit"][: 21 - outputs]
     change(folder, lambda manifest: manifest.update(labels=labels))
     with pytest.raises(ModelError, match=f"{len(labels)} labels"):
         load_bundle(folder)

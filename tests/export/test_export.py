@@ -132,7 +132,7 @@ def test_the_command_prints_a_table_of_what_the_manifest_says(exported, manifest
 
 def test_the_manifest_says_how_the_network_was_trained(manifest, few, run_folder):
     metrics = json.loads((run_folder / "metrics.json").read_text())
-    assert (manifest["format"], manifest["format_version"], manifest["name"]) == ("edge-digits bundle", 1, "hidden-100")
+    assert (manifest["format"], manifest["format_version"], manifest["name"]) == ("edge-digits bundle", 2, "hidden-100")
     assert manifest["output"]["activation"] == "sigmoid"
     assert manifest["training"]["recipe"] == "hidden-100"
     assert manifest["training"]["parameters"] == 784 * 100 + 100 + 100 * 10 + 10
@@ -141,7 +141,7 @@ def test_the_manifest_says_how_the_network_was_trained(manifest, few, run_folder
     assert manifest["versions"]["tensorflow"] == manifest["training"]["versions"]["tensorflow"]
 
 
-def test_later_releases_have_room_in_format_version_1(manifest):
+def test_later_releases_have_room_in_format_version_2(manifest):
     later = {name: manifest[name] for name in ("temperature", "thresholds")}
     assert later == {"temperature": 1.0, "thresholds": {}}
 

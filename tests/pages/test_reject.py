@@ -62,7 +62,7 @@ def test_a_bundle_says_how_likely_no_digit_may_be(bundle):
     never = np.zeros(2, bool)
     assert decide(never, never, result, 0.5, np.array([0.2, 0.1])).reasons == ["", Reason.NOT_A_DIGIT]
     grays = [draw_digit(label, seed, 40, bend=0.12) for label in range(10) for seed in range(10)]
-    readers = Reader(Classifier()), Reader(Classifier(bundle(max_none=1e-5)))
+    readers = Reader(Classifier()), Reader(Classifier(bundle(max_non_digit=1e-5)))
     none = [sum(page.digits[0].reason == "not-a-digit" for page in reader.read_many(grays)) for reader in readers]
     assert none[1] > none[0] + 10
 

@@ -211,7 +211,7 @@ def test_manifests_are_what_their_schema_says():
     manifests.append(ROOT / "edge_runtime" / "line_model" / "manifest.json")
     assert len(manifests) == 5
     for path in manifests:
-        schema("manifest-v1").validate(json.loads(text(path)))
+        schema("manifest-v2").validate(json.loads(text(path)))
 
 
 def test_schemas_have_every_code():

@@ -54,7 +54,7 @@ def test_hard_digits_are_kept_with_their_frame_and_named_by_what_was_read(shown,
     (frame,) = names(tmp_path / "hard" / "frames")
     assert four.startswith(frame.removesuffix(".jpg"))
     assert read_gray(tmp_path / "hard" / "frames" / frame).shape == gray.shape
-    assert {*"0123456789", "none"} < set(names(tmp_path / "hard"))
+    assert {*"0123456789", "non-digit"} < set(names(tmp_path / "hard"))
     found = [
         int(Classifier().classify_normalised(normalise(read_gray(tmp_path / "hard" / "unsorted" / n))).label)
         for n in (four, five)
@@ -133,7 +133,7 @@ def extra(tmp_path):
         for number in range(2):
             page = draw_page([str(label)], (80, 90), 60, seed=number)
             cv2.imwrite(str(folder / str(label) / f"{number}.png"), to_gray(page.image))
-    for other in ("none", "unsorted"):
+    for other in ("non-digit", "unsorted"):
         (folder / other).mkdir()
         (folder / other / "broken.png").write_bytes(b"no picture")
     (folder / "3" / "notes.txt").write_text("not an image either")
