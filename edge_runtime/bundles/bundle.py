@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from edge_runtime import limits
 from edge_runtime.errors import ModelError, UsageError
 
+Shape = tuple[int, ...]
+
 FORMAT = "edge-digits bundle"
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
@@ -21,13 +23,11 @@ MODELS = Path(__file__).parent.parent / "models"  # the digit bundles of the pac
 DEFAULT = "ann"
 LABELS = [str(digit) for digit in range(10)]
 DIGIT, LINE = (28, 28), (32, 192)  # pixels: height and width of the input of a network
-ELEVENTH = {DIGIT: "non-digit", LINE: "blank"}  # label of the eleventh output
+ELEVENTH: dict[Shape, str] = {DIGIT: "non-digit", LINE: "blank"}  # label of the eleventh output
 NON_DIGIT_LABEL = ELEVENTH[DIGIT]
 VERSION_1 = {"label": "none", "threshold": "max_none"}  # names of version 1 for the eleventh label and `max_non_digit`
 ACTIVATIONS = ("softmax", "sigmoid")
 LINES = Path(__file__).parent.parent / "line_model"  # the line bundle of the package
-
-Shape = tuple[int, ...]
 
 
 class Shapes(NamedTuple):
