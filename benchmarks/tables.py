@@ -511,7 +511,7 @@ TABLES = {
     "promises": _targets,
     "latency": _latency,
     "footprint": _footprint_alone,
-    "footprint-picture": _footprint,
+    "footprint-image": _footprint,
     "imports": _imports,
     "instructions": _instructions,
 }

@@ -13,7 +13,7 @@ from edge_runtime.watch.frames import FrameReader
 def measure(classifier: Classifier, films: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Watch a number of films from `scenes`.
 
-    A reading is right if it is the digits of the sheet that is in the picture; false if no sheet is.
+    A reading is right if it is the digits of the sheet that is in the image; false if no sheet is.
     """
     reader = Reader(classifier)
     cv2.setNumThreads(1)

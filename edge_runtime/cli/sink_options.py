@@ -84,7 +84,7 @@ _SETTINGS = (
     "password_file",
     "ca_file",
     "discovery",
-    "pictures",
+    "images",
     "unit",
     "device_class",
     "state_class",
@@ -160,7 +160,7 @@ _OPTIONS = (
         metavar="N",
         help="Home Assistant: the last N digits of the reading are decimals.",
     ),
-    click.option("--pictures", is_flag=True, help="Send the camera image to the broker with each reading."),
+    click.option("--images", is_flag=True, help="Send the camera image to the broker with each reading."),
     click.option(
         "--save-hard", type=FILE, metavar="DIR", help="Save low-confidence digits as images to sort by label."
     ),

@@ -29,12 +29,12 @@ class ReadingSink(Protocol):
 class RemoteSink(ReadingSink, Protocol):
     """A sink with a listener that can send commands. No method blocks."""
 
-    pictures: bool  # whether an image is to be sent after each reading
+    images: bool  # whether an image is to be sent after each reading
 
     def commands(self) -> list[Command]:
         """Return the commands since the last call, in order."""
 
-    def picture(self, gray: Gray) -> None:
+    def send_image(self, gray: Gray) -> None:
         """Send a camera image, uint8 (height, width); ignored without a listener."""
 
     def status(self, connected: bool, problem: str) -> None:

@@ -52,9 +52,9 @@ class SinkGroup:
             self._remote.append(sink)
 
     @property
-    def pictures(self) -> bool:
+    def images(self) -> bool:
         """Whether a sink wants an image after each reading."""
-        return any(sink.pictures for sink in self._remote)
+        return any(sink.images for sink in self._remote)
 
     def write(self, reading: Reading) -> None:
         """Write a reading to every sink; then raises BrokenPipeError if standard output is closed."""
@@ -80,10 +80,10 @@ class SinkGroup:
         """Return the commands since the last call; never blocks."""
         return [command for sink in self._remote for command in self._try(sink.commands) or ()]
 
-    def picture(self, gray: Gray) -> None:
+    def send_image(self, gray: Gray) -> None:
         """Send a camera image to all remote sinks; never blocks."""
         for sink in self._remote:
-            self._try(partial(sink.picture, gray))
+            self._try(partial(sink.send_image, gray))
 
     def status(self, connected: bool, problem: str) -> None:
         """See RemoteSink.status; may be called often, as unchanged values have no effect."""

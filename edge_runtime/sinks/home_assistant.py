@@ -158,9 +158,9 @@ def _controls(topic: str) -> dict[tuple[str, str], Config]:
         for name in ("pause", "resume", "snapshot", "accept")
     }
     return buttons | {
-        ("image", "picture"): {
-            "name": "Picture",
-            "image_topic": f"{topic}/picture",
+        ("image", "image"): {
+            "name": "Image",
+            "image_topic": f"{topic}/image",
             "content_type": "image/jpeg",
         },
         ("binary_sensor", "problem"): {

@@ -1,7 +1,7 @@
 """Readings to an MQTT broker: the only file that imports paho-mqtt (the extra `mqtt`).
 
 Below the topic of the readings are TOPIC/availability (online while the camera delivers images, else offline; also the
-last will), TOPIC/problem (why there is no reading), TOPIC/command and TOPIC/picture. A reading goes to the outbox first
+last will), TOPIC/problem (why there is no reading), TOPIC/command and TOPIC/image. A reading goes to the outbox first
 and is removed when the broker has acknowledged it. So delivery is at least once and in order; repeats keep their id.
 
 Threads: the watch calls `write` and never waits for the network; paho's thread has the connection; the sender thread
@@ -47,7 +47,7 @@ CONNECT_SECONDS = 5.0
 BACKOFF = (1, 10)  # seconds between two attempts to connect: first and maximum
 CLOSE_SECONDS = 0.6  # to send waiting messages
 ENDING_SECONDS = 0.2  # for each thread to finish
-PICTURE = 640  # pixels: maximum length of an image's longer side
+IMAGE = 640  # pixels: maximum length of an image's longer side
 QUALITY = 80  # of its JPEG, 0 to 100
 WAKE = 0  # a signal other than the id of a message
 
@@ -62,17 +62,17 @@ class MqttSink:
         report: Callable[[str], None],
         prefix: str = "homeassistant",
         ca_file: Path | None = None,
-        pictures: bool = False,
+        images: bool = False,
         number: Number | None = None,
     ) -> None:
         """Start to connect; retries indefinitely while the broker is unreachable.
 
         outbox: closed with the sink. report: called with a line at each change of the connection. prefix: discovery
-        prefix of Home Assistant; empty: no discovery. ca_file: CA certificates instead of the system's. pictures: send
+        prefix of Home Assistant; empty: no discovery. ca_file: CA certificates instead of the system's. images: send
         an image after each reading. number: what the reading measures, for Home Assistant. Raises FileError for
         certificates that cannot be read.
         """
-        self.pictures = pictures
+        self.images = images
         self._number = number or Number()
         self._status = (True, "")  # whether the camera delivers images, and why there is no reading
         self._broker, self._outbox, self._report, self._prefix = broker, outbox, report, prefix
@@ -104,14 +104,14 @@ class MqttSink:
                 found.append(self._commands.popleft())
         return found
 
-    def picture(self, gray: Gray) -> None:
-        """See RemoteSink.picture. A retained JPEG of at most PICTURE pixels a side."""
+    def send_image(self, gray: Gray) -> None:
+        """See RemoteSink.send_image. A retained JPEG of at most IMAGE pixels a side."""
         if not self._connected.is_set():
             return
-        scale = min(1.0, PICTURE / max(gray.shape))
+        scale = min(1.0, IMAGE / max(gray.shape))
         small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
         data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
-        self._client.publish(f"{self._topic}/picture", data, qos=0, retain=True)
+        self._client.publish(f"{self._topic}/image", data, qos=0, retain=True)
 
     def status(self, connected: bool, problem: str) -> None:
         """See RemoteSink.status."""

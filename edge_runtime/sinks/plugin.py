@@ -41,16 +41,16 @@ class _PluginRemoteSink(_PluginSink):
     """Implements RemoteSink."""
 
     @property
-    def pictures(self) -> bool:
-        return bool(self._sink.pictures)
+    def images(self) -> bool:
+        return bool(self._sink.images)
 
     def commands(self) -> list[Command]:
         with _map_errors(self._name):
             return list(self._sink.commands())
 
-    def picture(self, gray: Gray) -> None:
+    def send_image(self, gray: Gray) -> None:
         with _map_errors(self._name):
-            self._sink.picture(gray)
+            self._sink.send_image(gray)
 
     def status(self, connected: bool, problem: str) -> None:
         with _map_errors(self._name):

@@ -36,7 +36,7 @@ class SinkSettings:
     password_file: Path | None = None  # file with the broker's password; None: use the environment
     ca_file: Path | None = None  # CA certificates for mqtts; None: the system's
     discovery: str = "homeassistant"  # discovery prefix of Home Assistant; empty: no discovery
-    pictures: bool = False  # send an image after each reading to remote sinks
+    images: bool = False  # send an image after each reading to remote sinks
     unit: str = ""  # for Home Assistant, like the next three: see home_assistant.Number
     device_class: str = ""
     state_class: str = ""
@@ -96,9 +96,7 @@ def _open_mqtt(text: str, settings: SinkSettings) -> ReadingSink:
     outbox = Outbox(folder / f"{name}-{digest}.sqlite", settings.outbox_max, settings.report)
     try:
         number = Number(settings.unit, settings.device_class, settings.state_class, settings.decimals)
-        return MqttSink(
-            broker, outbox, settings.report, settings.discovery, settings.ca_file, settings.pictures, number
-        )
+        return MqttSink(broker, outbox, settings.report, settings.discovery, settings.ca_file, settings.images, number)
     except BaseException:
         outbox.close()
         raise

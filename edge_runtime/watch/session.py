@@ -223,8 +223,8 @@ class WatchSession:
             reading = result.reading
             self._observer.reading(reading)
             self._run_in_background(frame_reader, lambda: self._write(frame_reader, reading), "writing a reading")
-            if self._sink_group().pictures:
-                self._sink_group().picture(frame.image)
+            if self._sink_group().images:
+                self._sink_group().send_image(frame.image)
         if self._hard and result.page:
             hard, page = self._hard, result.page
             self._run_in_background(frame_reader, lambda: hard.collect(frame, page), "saving hard digits")
@@ -247,7 +247,7 @@ class WatchSession:
         for command in [*self._sink_group().commands(), *commands]:
             if command is Command.SNAPSHOT:
                 if self._image is not None:
-                    self._sink_group().picture(self._image)
+                    self._sink_group().send_image(self._image)
             elif command is Command.ACCEPT:
                 frame_reader.accept()
                 self._observer.report("the next stable text is accepted")

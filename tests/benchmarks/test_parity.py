@@ -93,7 +93,7 @@ def test_the_keras_file_is_that_of_the_run_or_of_the_bundle(tmp_path, own_bundle
         keras_model.find(bundle, [run])
 
 
-def test_the_picture_shows_the_digits_that_are_read_differently(tmp_path):
+def test_the_image_shows_the_digits_that_are_read_differently(tmp_path):
     digits = np.zeros((10, 28, 28), np.uint8)
     digits[:, 8:20, 8:20] = 255
     same, other = says(*TRUE), says(0, 1, 2, 3, 4, 5, 6, 7, 9, 8)

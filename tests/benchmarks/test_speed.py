@@ -138,7 +138,7 @@ def test_the_small_network_may_take_two_bare_loops():
 
 @pytest.mark.long("runs a whole benchmark")
 @pytest.mark.usefixtures("loadgen")
-def test_latency_of_a_bundle_of_the_users_own_writes_figures_picture_and_table(mnist, tmp_path, monkeypatch, capfd):
+def test_latency_of_a_bundle_of_the_users_own_writes_figures_image_and_table(mnist, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("benchmarks.options.load_mnist", lambda path: mnist)
     mine = shutil.copytree(load_bundle("ann-nano").folder, tmp_path / "mine")
     some = ("--subject", "litert", "--subject", "tflite-int8", "--model", mine)
@@ -283,7 +283,7 @@ def side(seconds, mib, size):
     return {"start_s": {"median": seconds, **figure}, "peak_mib": {"median": mib, **figure}, "installed_bytes": size}
 
 
-def test_the_footprint_is_shown_as_table_and_picture(tmp_path):
+def test_the_footprint_is_shown_as_table_and_image(tmp_path):
     ours, theirs = side(0.2, 70, 3e8), side(3.0, 600, 2e9)
     ratios = {"start_s": {"median": 0.067, "noisy": True}, "peak_mib": {"median": 0.2, "noisy": False}}
     found = {"edge_digits": ours, "keras": theirs, "ratios": ratios | {"installed_bytes": 0.15}}

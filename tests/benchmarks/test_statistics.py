@@ -48,7 +48,7 @@ def test_ten_thousand_differences_do_not_overflow() -> None:
     assert mcnemar(true, true + 1, true).p < 1e-300
 
 
-def test_the_picture_shows_ours_and_the_published(tmp_path) -> None:
+def test_the_image_shows_ours_and_the_published(tmp_path) -> None:
     model = {"formats": {"tflite_int8": {"bytes": 90_000, "accuracy": 0.994}}}
     draw({"small": model}, tmp_path / "one.png")
     draw(

@@ -75,9 +75,9 @@ def test_an_unknown_model_gives_one_line(run_cli):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     """A folder with good, bad and other files, at two depths."""
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     (folder / "a").mkdir(parents=True)
     for path in DIGITS:
         shutil.copy(path, folder / "a" / path.name)
@@ -91,15 +91,13 @@ def pictures(tmp_path):
     return folder
 
 
-def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_path):
-    done = run_cli("batch-classify", pictures, "--output", "results.csv", code=1)
+def test_batch_classify_writes_a_row_for_each_image(run_cli, images, tmp_path):
+    done = run_cli("batch-classify", images, "--output", "results.csv", code=1)
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["path", "page", "label", "confidence", "status", "error"]
     paths = [row["path"] for row in rows]
-    expected = [
-        path.relative_to(pictures).as_posix() for path in pictures.rglob("*") if path.suffix not in ("", ".txt")
-    ]
+    expected = [path.relative_to(images).as_posix() for path in images.rglob("*") if path.suffix not in ("", ".txt")]
     assert paths == sorted(expected)
     by_path = {row["path"]: row for row in rows}
     for path in DIGITS:
@@ -119,7 +117,7 @@ def test_batch_classify_writes_a_row_for_each_picture(run_cli, pictures, tmp_pat
 
 
 def test_names_that_are_not_utf8_come_back_as_their_bytes(run_cli, tmp_path):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     name = b"caf\xe9.bmp"
     (folder / name.decode("utf-8", "surrogateescape")).write_bytes(DIGITS[4].read_bytes())
@@ -127,20 +125,20 @@ def test_names_that_are_not_utf8_come_back_as_their_bytes(run_cli, tmp_path):
     assert name + b",1,4," in (tmp_path / "results.csv").read_bytes()
 
 
-def test_an_output_is_not_overwritten_unasked(run_cli, pictures, tmp_path):
+def test_an_output_is_not_overwritten_unasked(run_cli, images, tmp_path):
     (tmp_path / "results.csv").write_text("precious")
-    assert "--overwrite" in run_cli("batch-classify", pictures, "--output", "results.csv", code=1).stderr
+    assert "--overwrite" in run_cli("batch-classify", images, "--output", "results.csv", code=1).stderr
     assert (tmp_path / "results.csv").read_text() == "precious"
-    run_cli("batch-classify", pictures, "--output", "results.csv", "--overwrite", code=1)
+    run_cli("batch-classify", images, "--output", "results.csv", "--overwrite", code=1)
     assert (tmp_path / "results.csv").read_text().startswith("path,page,label")
 
 
-def test_bad_folders_and_outputs_give_one_line(run_cli, pictures):
+def test_bad_folders_and_outputs_give_one_line(run_cli, images):
     for arguments, code in {
         ("nowhere", "--output", "r.csv"): 1,
         (DIGITS[0], "--output", "r.csv"): 1,
-        (pictures, "--output", "r.xlsx"): 2,
-        (pictures, "--output", "no/such/folder/r.csv"): 1,
+        (images, "--output", "r.xlsx"): 2,
+        (images, "--output", "no/such/folder/r.csv"): 1,
     }.items():
         said = run_cli("batch-classify", *arguments, code=code).stderr
         assert said.startswith("error: ")
@@ -235,11 +233,11 @@ def test_a_very_deep_folder_is_read(run_cli, tmp_path):
 
 
 @pytest.mark.parametrize("output", ["folder.csv", "x" * 300 + ".csv", "/proc/none.csv", "link.csv"])
-def test_outputs_that_cannot_be_are_one_line(run_cli, pictures, tmp_path, output):
+def test_outputs_that_cannot_be_are_one_line(run_cli, images, tmp_path, output):
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "link.csv.part").symlink_to("precious")
-    said = run_cli("batch-classify", pictures, "--output", output, code=1).stderr
+    said = run_cli("batch-classify", images, "--output", output, code=1).stderr
     assert said.startswith("error: ")
     assert len(said.splitlines()) == 1
     assert (tmp_path / "precious").read_text() == "precious"

@@ -20,7 +20,7 @@ from edge_runtime.errors import EdgeDigitsError, UsageError
 @click.option("--rotate", type=click.Choice(["0", "90"]), default="0")
 @click.option("--save-hard", type=click.Path(path_type=Path))
 @click.option("--only-upward", is_flag=True)
-@click.option("--pictures/--no-pictures", default=False)
+@click.option("--images/--no-images", default=False)
 @click.option("-m", "--model", "name", envvar="TEST_MODEL")
 def command(**options):
     click.echo(repr(options))
@@ -49,7 +49,7 @@ roi = [1, 2, 30, 40]
 rotate = "90"
 save-hard = "hard"
 only-upward = true
-pictures = true
+images = true
 model = "ann-nano"
 """
 
@@ -64,14 +64,14 @@ def test_everything_may_come_from_the_file_by_the_same_names(run):
         "rotate": "90",
         "save_hard": Path("hard"),
         "only_upward": True,
-        "pictures": True,
+        "images": True,
         "name": "ann-nano",
     }
 
 
 def test_the_command_line_wins_then_the_environment_then_the_file_then_the_default(run):
-    found = run(EVERYTHING, "0", "--to", "stdout", "--stable", "9", "--no-pictures")
-    assert (found["source"], found["to"], found["stable"], found["pictures"]) == ("0", ("stdout",), 9, False)
+    found = run(EVERYTHING, "0", "--to", "stdout", "--stable", "9", "--no-images")
+    assert (found["source"], found["to"], found["stable"], found["images"]) == ("0", ("stdout",), 9, False)
     assert found["rotate"] == "90"
     assert run(EVERYTHING, environment={"TEST_MODEL": "cnn"})["name"] == "cnn"
     assert run("", "0")["stable"] == 5
@@ -92,7 +92,7 @@ def test_a_missing_argument_is_reported(run):
         ("stabel = 3", "there is no option 'stabel': did you mean 'stable'?"),
         ("largest_step = 3", "there is no option 'largest_step': did you mean 'largest-step'?"),
         ("m = 'ann'", "there is no option 'm'"),
-        ("xyzzy = 3", "there is no option 'xyzzy'; there are largest-step, model, only-upward"),
+        ("xyzzy = 3", "there is no option 'xyzzy'; there are images, largest-step, model, only-upward"),
         ("config = 'other.toml'", "there is no option 'config'"),
         ("help = true", "there is no option 'help'"),
         ("stable = '3'", "stable: a text is not a whole number"),

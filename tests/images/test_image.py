@@ -135,7 +135,7 @@ def test_files_of_another_encoder(name, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_truncated_picture_is_never_read_as_a_whole_one(suffix):
+def test_a_truncated_image_is_never_read_as_a_whole_one(suffix):
     data = encode(suffix)
     for end in range(0, len(data) - 1, max(1, len(data) // 60)):
         try:
@@ -182,7 +182,7 @@ def test_too_many_bytes_are_refused_unread(tmp_path):
         read_gray(tmp_path / "huge.png")
 
 
-def test_no_file_no_picture(tmp_path):
+def test_no_file_no_image(tmp_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("seven")
     os.mkfifo(tmp_path / "pipe.png")

@@ -173,7 +173,7 @@ def test_a_large_page_is_released_before_the_next_one_is_decoded(tmp_path):
 
 @pytest.mark.long("large images in processes of their own")
 @pytest.mark.parametrize("size", [(7000, 7000), (1, 65_535)])
-def test_pictures_of_a_large_page_cost_no_more_than_reading_it(size, tmp_path):
+def test_images_of_a_large_page_cost_no_more_than_reading_it(size, tmp_path):
     (tmp_path / "page.png").write_bytes(blank_png(*size))
     folders = "--annotate", tmp_path / "seen", "--explain", tmp_path / "why"
     assert read_in_a_process(*folders, tmp_path / "page.png") <= MEBIBYTES

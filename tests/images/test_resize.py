@@ -21,7 +21,7 @@ def test_each_pixel_is_the_mean_of_what_it_covers(before, after):
     ("before", "after"),
     [((401, 300), (180, 113)), ((1600, 1400), (333, 1399)), ((3000, 2990), (7, 9)), ((30_000, 2), (400, 2))],
 )
-def test_a_large_picture_is_reduced_as_a_small_one_is(before, after):
+def test_a_large_image_is_reduced_as_a_small_one_is(before, after):
     """In bands, and where the sums fit 32 bits no more."""
     gray = np.random.default_rng(2).integers(0, 256, before, dtype=np.uint8)
     down, across = (covered(*sides) for sides in zip(before, after, strict=True))

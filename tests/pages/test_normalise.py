@@ -101,7 +101,7 @@ def test_faint_grain_alone_is_blank():
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60))))
 @settings(max_examples=300, deadline=None)
-def test_any_picture_gives_28x28(gray):
+def test_any_image_gives_28x28(gray):
     digit = normalise(gray)
     assert digit.shape == (28, 28)
     assert digit.dtype == np.uint8
@@ -115,7 +115,7 @@ def test_extreme_shapes_give_28x28(shape):
     assert normalise(gray).shape == (28, 28)
 
 
-def test_a_strided_and_read_only_picture_is_taken_and_left_alone():
+def test_a_strided_and_read_only_image_is_taken_and_left_alone():
     large = cv2.resize(draw_digit(5, 3, size=100), (200, 200))
     view = large[::2, ::2]
     view.flags.writeable = False
@@ -125,7 +125,7 @@ def test_a_strided_and_read_only_picture_is_taken_and_left_alone():
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((28, 28)),
         np.zeros((28, 28), bool),
@@ -135,6 +135,6 @@ def test_a_strided_and_read_only_picture_is_taken_and_left_alone():
         [[0, 255]],
     ],
 )
-def test_what_is_no_gray_picture_is_refused(picture):
+def test_what_is_no_gray_image_is_refused(image):
     with pytest.raises(UsageError, match="a gray image is a uint8 array"):
-        normalise(picture)
+        normalise(image)

@@ -186,12 +186,12 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_pictures_without_digits_give_none(name):
+def test_images_without_digits_give_none(name):
     assert text(EMPTY[name]) == ""
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 5, 7), (5,), (2, 2, 2, 2)])
-def test_arrays_that_are_no_pictures_are_refused(shape):
+def test_arrays_that_are_no_images_are_refused(shape):
     with pytest.raises(UsageError, match="an image is an array"):
         read_page(np.zeros(shape, np.uint8), READER)
 
@@ -280,7 +280,7 @@ def test_read_tells_everything_as_json(run_cli, note):
     assert all(each["reason"] and len(each["box"]) == 4 for each in record["dropped"])
 
 
-def test_read_goes_on_after_a_picture_that_fails(run_cli, note, tmp_path):
+def test_read_goes_on_after_an_image_that_fails(run_cli, note, tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     done = run_cli("read", "--json", "text.png", "note.png", "missing.png", code=1)
     records = [json.loads(line) for line in done.stdout.splitlines()]

@@ -67,7 +67,7 @@ def test_a_bundle_says_how_likely_no_digit_may_be(bundle):
     assert none[1] > none[0] + 10
 
 
-def test_a_picture_of_a_few_pixels_is_too_small():
+def test_an_image_of_a_few_pixels_is_too_small():
     picture = np.full((5, 4), 255, np.uint8)
     picture[1:4, 2] = 0
     digit = Reader(Classifier()).read(picture).digits[0]

@@ -24,7 +24,7 @@ def test_the_cards_hold_the_figures_that_were_written():
         assert tables.fill_card(name, text) == text, "python -m benchmarks tables"
 
 
-def test_every_picture_of_the_results_is_shown():
+def test_every_image_of_the_results_is_shown():
     text = "".join(page.read_text(encoding="utf-8") for page in tables.PAGES)
     for picture in tables.RESULTS.glob("*.png"):
         assert picture.name in text, picture.name

@@ -264,7 +264,7 @@ def test_home_assistant_discovers_a_watch_and_hears_of_it_again_when_it_begins(b
     sinks.write(reading(1))
     entities = announced(listener)
     assert set(entities) == {
-        *("sensor reading", "sensor confidence", "sensor age", "sensor time", "image picture"),
+        *("sensor reading", "sensor confidence", "sensor age", "sensor time", "image image"),
         *("button pause", "button resume", "button snapshot", "button accept"),
         *("binary_sensor camera", "binary_sensor problem"),
     }
@@ -274,7 +274,7 @@ def test_home_assistant_discovers_a_watch_and_hears_of_it_again_when_it_begins(b
     assert len({entity["unique_id"] for entity in entities.values()}) == ENTITIES
     assert entities["sensor reading"]["state_topic"] == entities["sensor reading"]["json_attributes_topic"] == TOPIC
     assert entities["button pause"]["command_topic"] == f"{TOPIC}/command"
-    assert entities["image picture"]["image_topic"] == f"{TOPIC}/picture"
+    assert entities["image image"]["image_topic"] == f"{TOPIC}/image"
     wait_until(lambda: listener.on(TOPIC))
     late = Listener(broker.port, "homeassistant/#")  # all retained
     wait_until(lambda: len(late.messages) == ENTITIES)
@@ -389,7 +389,7 @@ def test_discovery_may_have_another_prefix_or_none(broker, listener, watch):
     assert not [payload for _, payload, _ in listener.messages if b'"b/' in payload]
 
 
-# Commands and pictures
+# Commands and images
 
 
 def test_commands_reach_the_watch_in_order_and_nothing_else_does(broker, listener, watch):
@@ -429,14 +429,14 @@ def test_a_flood_of_commands_is_bounded(broker, listener, watch):
     assert found[-1] is Command.RESUME
 
 
-def test_a_picture_is_a_small_jpeg(broker, listener, watch):
-    sinks = watch(broker.port, pictures=True)
-    assert sinks.pictures
-    sinks.picture(np.zeros((10, 10), np.uint8))  # nobody is there yet, and nothing is thrown
+def test_an_image_is_a_small_jpeg(broker, listener, watch):
+    sinks = watch(broker.port, images=True)
+    assert sinks.images
+    sinks.send_image(np.zeros((10, 10), np.uint8))  # nobody is there yet, and nothing is thrown
     wait_until(lambda: listener.on(f"{TOPIC}/availability"))
     gray = np.tile(np.arange(1280, dtype=np.uint8), (720, 1))
-    sinks.picture(gray)
-    wait_until(lambda: [shape(data) for data in listener.on(f"{TOPIC}/picture")][-1:] == [(360, 640)])
+    sinks.send_image(gray)
+    wait_until(lambda: [shape(data) for data in listener.on(f"{TOPIC}/image")][-1:] == [(360, 640)])
 
 
 def shape(data):

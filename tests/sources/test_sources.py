@@ -35,9 +35,9 @@ PATIENCE = 20.0  # seconds: longer than anything takes, on however busy a machin
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """Fifty JPEG pictures of a page that moves: 00000.jpg and on."""
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """Fifty JPEG images of a page that moves: 00000.jpg and on."""
+    folder = tmp_path_factory.mktemp("images")
     fake = Fake(parse_plan(f"digits={DIGITS},move=20"))
     for number in range(50):
         cv2.imwrite(str(folder / f"{number:05d}.jpg"), fake.image(fake.started + number / 25, number))
@@ -45,10 +45,10 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def film(pictures):
+def film(images):
     """The same as H.264 in MP4."""
-    path = pictures.parent / "film.mp4"
-    command = [program("ffmpeg"), "-loglevel", "error", "-framerate", "25", "-i", pictures / "%05d.jpg"]
+    path = images.parent / "film.mp4"
+    command = [program("ffmpeg"), "-loglevel", "error", "-framerate", "25", "-i", images / "%05d.jpg"]
     subprocess.run([*command, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-y", path], check=True)
     return path
 
@@ -60,12 +60,12 @@ def free_port():
 
 
 @contextmanager
-def mjpeg(pictures, port=0):
+def mjpeg(images, port=0):
     """FFmpeg as a camera that serves a single connection: one that is probed first would be refused."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}/"
     command = [program("ffmpeg"), "-loglevel", "error", "-re", "-stream_loop", "-1", "-framerate", "25"]
-    command += ["-i", str(pictures / "%05d.jpg"), "-c:v", "copy", "-f", "mpjpeg", "-listen", "1", url]
+    command += ["-i", str(images / "%05d.jpg"), "-c:v", "copy", "-f", "mpjpeg", "-listen", "1", url]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(lambda: listens(port))
@@ -81,12 +81,12 @@ def listens(port):
 
 
 @contextmanager
-def rtsp(pictures, codec, port=0):
+def rtsp(images, codec, port=0):
     """GStreamer as a network camera."""
     bindings = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if subprocess.run([SYSTEM_PYTHON, "-c", bindings], capture_output=True, check=False).returncode:
         skip("needs the Debian packages python3-gi and gir1.2-gst-rtsp-server-1.0")
-    command = [SYSTEM_PYTHON, ROOT / "tests" / "rtsp_server.py", pictures, codec, str(port)]
+    command = [SYSTEM_PYTHON, ROOT / "tests" / "rtsp_server.py", images, codec, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             yield f"rtsp://user:{SECRET}@127.0.0.1:{int(server.stdout.readline())}/live", server
@@ -121,21 +121,21 @@ KINDS = ("folder", "film", "http", "http, one by one", "rtsp, jpeg", "rtsp, h264
 
 
 @pytest.fixture(params=KINDS)
-def text(request, pictures):
+def text(request, images):
     """What a user names each kind of source."""
     kind = request.param
     if kind == "folder":
-        yield str(pictures)
+        yield str(images)
     elif kind == "film":
         yield str(request.getfixturevalue("film"))
     elif kind == "http":
-        with mjpeg(pictures) as (url, _):
+        with mjpeg(images) as (url, _):
             yield url
     elif kind == "http, one by one":
         request.getfixturevalue("monkeypatch").setattr(web, "PAUSE_SECONDS", (0.02, 0.02))
         yield f"http://user:{SECRET}@127.0.0.1:{request.getfixturevalue('guarded').server_port}/shot.jpg"
     elif kind.startswith("rtsp"):
-        with rtsp(pictures, kind.split()[1]) as (url, _):
+        with rtsp(images, kind.split()[1]) as (url, _):
             yield url
     elif kind == "fake":
         yield f"fake:digits={DIGITS},move=20"
@@ -242,14 +242,14 @@ def test_a_missing_picamera2_is_reported_with_advice(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["folder", "film"])
-def test_stored_sources_yield_every_frame(kind, pictures, request):
-    source = open_source(str(pictures if kind == "folder" else request.getfixturevalue("film")))
+def test_stored_sources_yield_every_frame(kind, images, request):
+    source = open_source(str(images if kind == "folder" else request.getfixturevalue("film")))
     frames = some(source, 1000)
     assert [frame.number for frame in frames] == list(range(50))
     wanted = [None] * 50 if kind == "folder" else [pytest.approx(number / 25) for number in range(50)]
     assert [frame.position for frame in frames] == wanted
     # In order: each is nearest to the picture that it was made of.
-    small = [cv2.resize(cv2.imread(str(path), 0), (80, 60)) for path in sorted(pictures.glob("*.jpg"))]
+    small = [cv2.resize(cv2.imread(str(path), 0), (80, 60)) for path in sorted(images.glob("*.jpg"))]
     for number in (0, 7, 20, 49):
         seen = cv2.resize(frames[number].image, (80, 60))
         apart = [float(np.abs(seen.astype(int) - each).mean()) for each in small]
@@ -262,8 +262,8 @@ def test_a_reading_of_a_video_has_its_position(run_here, film):
     assert (reading["text"], reading["frame"], reading["position"]) == (DIGITS, 4, 0.16)
 
 
-def test_a_slow_consumer_gets_the_newest_frame(pictures):
-    with mjpeg(pictures) as (url, _):
+def test_a_slow_consumer_gets_the_newest_frame(images):
+    with mjpeg(images) as (url, _):
         source = open_source(url)
         frames = filter(None, source.frames())
         first = next(frames)
@@ -275,13 +275,13 @@ def test_a_slow_consumer_gets_the_newest_frame(pictures):
         source.close()
 
 
-def test_a_stream_that_ends_is_opened_again(pictures):
+def test_a_stream_that_ends_is_opened_again(images):
     port, told = free_port(), []
-    with mjpeg(pictures, port) as (url, _):
+    with mjpeg(images, port) as (url, _):
         source = open_source(url, told.append)
         frames = filter(None, source.frames())
         before = next(frames)
-    with mjpeg(pictures, port):
+    with mjpeg(images, port):
         ends = time.monotonic() + PATIENCE
         while not source.reconnected:
             last = next(frames)
@@ -292,11 +292,11 @@ def test_a_stream_that_ends_is_opened_again(pictures):
     assert source.close()
 
 
-def test_a_stream_that_falls_silent_is_opened_again(pictures, monkeypatch):
+def test_a_stream_that_falls_silent_is_opened_again(images, monkeypatch):
     monkeypatch.setattr(limits, "OPEN_SECONDS", 1.0)
     monkeypatch.setattr(limits, "READ_SECONDS", 1.0)
     told = []
-    with rtsp(pictures, "jpeg") as (url, server):
+    with rtsp(images, "jpeg") as (url, server):
         source = open_source(url, told.append, wait=True)
         frames = source.frames()
         while next(frames) is None:
@@ -357,10 +357,10 @@ class Guarded(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def guarded(pictures):
+def guarded(images):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
     server.daemon_threads = True
-    server.picture = (pictures / "00000.jpg").read_bytes()
+    server.picture = (images / "00000.jpg").read_bytes()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -466,9 +466,9 @@ def test_files_of_a_wrong_kind_are_reported(tmp_path):
         some(open_source(str(tmp_path / "empty")), 1)
 
 
-def test_an_unreadable_image_is_reported_and_skipped(pictures, tmp_path):
+def test_an_unreadable_image_is_reported_and_skipped(images, tmp_path):
     for name in ("00000.jpg", "00002.jpg"):
-        (tmp_path / name).write_bytes((pictures / name).read_bytes())
+        (tmp_path / name).write_bytes((images / name).read_bytes())
     (tmp_path / "00001.jpg").write_bytes(b"\xff\xd8 broken")
     told = []
     assert len(some(open_source(str(tmp_path), told.append), 10)) == 2
@@ -503,7 +503,7 @@ def hasty(monkeypatch):
 
 
 class Hanging:
-    """Implements Camera: hangs after some pictures, until it is let go."""
+    """Implements Camera: hangs after some images, until it is let go."""
 
     def __init__(self, after):
         self.left, self.let_go = after, threading.Event()
@@ -614,9 +614,9 @@ def test_images_that_are_too_large_are_refused(film, monkeypatch):
         some(open_source(str(film)), 1)
 
 
-def test_a_limit_of_frames_a_second_is_kept(pictures):
+def test_a_limit_of_frames_a_second_is_kept(images):
     began = time.monotonic()
-    frames = [frame for frame in limit_rate(open_source(str(pictures)).frames(), 100) if frame is not None]
+    frames = [frame for frame in limit_rate(open_source(str(images)).frames(), 100) if frame is not None]
     assert len(frames) == 50, "a file waits"
     assert time.monotonic() - began >= 0.49
     source = open_source("fake:fps=100")

@@ -124,16 +124,16 @@ def test_a_signal_ends_it_soon_with_all_readings_kept_though_the_broker_is_away(
 def test_commands_from_the_broker_are_executed(start, tmp_path):
     broker = Mosquitto(tmp_path / "broker")
     listener = Listener(broker.port)
-    job = start(TWO, "--to", f"mqtt://127.0.0.1:{broker.port}/m", "--pictures", *QUICK)
-    wait_until(lambda: listener.on("m") and listener.on("m/picture"))  # a picture follows each reading
+    job = start(TWO, "--to", f"mqtt://127.0.0.1:{broker.port}/m", "--images", *QUICK)
+    wait_until(lambda: listener.on("m") and listener.on("m/image"))  # an image follows each reading
     listener.publish("m/command", "pause")
     time.sleep(0.5)
-    count, pictures = len(listener.on("m")), len(listener.on("m/picture"))
+    count, images = len(listener.on("m")), len(listener.on("m/image"))
     time.sleep(2)  # longer than a number stands
     assert len(listener.on("m")) == count
     listener.publish("m/command", "snapshot")
-    wait_until(lambda: len(listener.on("m/picture")) == pictures + 1)
-    (tmp_path / "shown.jpg").write_bytes(listener.on("m/picture")[-1])
+    wait_until(lambda: len(listener.on("m/image")) == images + 1)
+    (tmp_path / "shown.jpg").write_bytes(listener.on("m/image")[-1])
     assert read_gray(tmp_path / "shown.jpg").shape == (480, 640)
     listener.publish("m/command", "resume")
     wait_until(lambda: len(listener.on("m")) > count)
@@ -206,6 +206,6 @@ def test_the_page_documents_all_fields_of_a_reading_and_all_sink_options():
     assert tuple(re.findall(r"^\| `(\w+)` \| (?:text|number|whole number) \|", PAGE, re.MULTILINE)) == COLUMNS
     assert tuple(json.loads(PAGE.partition("```json\n")[2].partition("```")[0])) == COLUMNS
     names = {name for each in watch.params for name in each.opts if name.startswith("--")}
-    sinks = {name for name in names if re.match("--(to|jsonl|outbox|password|ca-|discovery|pictures|save-hard)", name)}
+    sinks = {name for name in names if re.match("--(to|jsonl|outbox|password|ca-|discovery|images|save-hard)", name)}
     assert len(sinks) == 12
     assert {name for name in sinks if name not in PAGE} == set()
