@@ -7,7 +7,8 @@ from typing import NamedTuple
 from edge_runtime.decide import Reason
 from edge_runtime.types import Box, Digit, Status
 
-GAP = 1.5  # heights of a digit: a wider gap separates two numbers of a row
+GAP, FAR = 1.5, 2.5  # heights of a digit: a wider gap separates two numbers of a row, unless the row is spaced evenly
+EVEN = 1.5  # times the median gap of the row: up to this, and up to FAR, a gap belongs to the spacing of the row
 UNREADABLE = "?"  # stands where a digit was rejected
 
 
@@ -47,10 +48,14 @@ def write_rows(numbers: Iterable[Number]) -> str:
 
 def _runs(row: list[Digit]) -> list[list[Digit]]:
     """Split a row of digits at its wide gaps."""
-    wide = GAP * sorted(digit.box.height for digit in row)[len(row) // 2]
+    height = sorted(digit.box.height for digit in row)[len(row) // 2]
+    gaps = [digit.box.x - before.box.x - before.box.width for before, digit in pairwise(row)]
+    wide = GAP * height
+    if len(gaps) > 1:
+        wide = max(wide, min(FAR * height, EVEN * sorted(gaps)[len(gaps) // 2]))
     runs = [row[:1]]
-    for before, digit in pairwise(row):
-        if digit.box.x - before.box.x - before.box.width > wide:
+    for gap, digit in zip(gaps, row[1:], strict=True):
+        if gap > wide:
             runs.append([])
         runs[-1].append(digit)
     return runs

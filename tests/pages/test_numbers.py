@@ -35,6 +35,12 @@ def test_a_wide_gap_separates_two_numbers():
     assert [number.text for number in find_numbers(row("1234", {1: 59}))] == ["1234"]
 
 
+def test_digits_that_are_spaced_evenly_are_one_number_unless_they_are_far_apart():
+    assert write_rows(find_numbers(row("12345", {index: 66 + index for index in range(4)}))) == "12345"
+    assert write_rows(find_numbers(row("123", {0: 110, 1: 110}))) == "1 2 3"
+    assert write_rows(find_numbers(row("1234", {0: 66, 1: 104, 2: 66}))) == "12 34"
+
+
 def test_rows_are_lines_and_rejected_digits_are_question_marks():
     digits = row("12?4") + row("56", at=1)
     assert write_rows(find_numbers(digits)) == "12?4\n56"
