@@ -269,7 +269,18 @@ def test_read_prints_the_text(run_cli, note):
 def test_read_tells_everything_as_json(run_cli, note):
     (line,) = run_cli("read", "--json", "note.png").stdout.splitlines()
     record = json.loads(line)
-    assert list(record) == ["path", "page", "pages", "text", "digits", "rejected", "dropped", "image"]
+    assert list(record) == [
+        "path",
+        "page",
+        "pages",
+        "text",
+        "status",
+        "numbers",
+        "digits",
+        "rejected",
+        "dropped",
+        "image",
+    ]
     assert (record["path"], record["text"], record["image"]) == ("note.png", note.text, [640, 400])
     assert (record["page"], record["pages"]) == (1, 1)
     assert "".join(each["label"] for each in record["digits"]) == note.text.replace("\n", "")

@@ -166,7 +166,7 @@ def test_skipped_images_are_reported_with_the_reason(extra):
     for name in ("broken.png", "empty.png", "blank.png", "notes.txt"):
         assert len([line for line in left_out if line.endswith(f"/{name}") and ": 1 left out, " in line]) == 1, name
     (elsewhere,) = (line for line in left_out if ": 3 left out, not in a folder 0 to 9: " in line)
-    for name in ("7/deeper/7.png", "none/broken.png", "unsorted/broken.png"):
+    for name in ("7/deeper/7.png", "non-digit/broken.png", "unsorted/broken.png"):
         assert str(extra / name) in elsewhere
 
 

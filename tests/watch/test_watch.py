@@ -358,7 +358,7 @@ def test_watch_reports_a_broken_rule(run_here, film):
         (["nothing.mp4"], 1, "error: there is no file or folder nothing.mp4"),
         (["camera"], 2, "error: 'camera' is not a source"),
         (["999"], 1, "error: /dev/video999 cannot be opened"),
-        (["fake:", "--roi", "1,2,3"], 2, "error: --roi must be X,Y,WIDTH,HEIGHT in pixels, not '1,2,3'"),
+        (["fake:", "--roi", "1,2,3"], 2, "error: --roi must be X,Y,WIDTH,HEIGHT in pixels or each with %, not '1,2,3'"),
         (["fake:", "--roi", "1,2,0,3"], 2, "error: --roi 1,2,0,3: x and y must be at least 0"),
     ],
 )
