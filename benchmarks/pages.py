@@ -23,7 +23,9 @@ from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.bundles.bundle import load_line_bundle
 from edge_runtime.errors import FileError
 from edge_runtime.images.files import decode_gray
+from edge_runtime.page import Page
 from edge_runtime.synthetic.pages import Appearance, draw_page
+from edge_runtime.types import Status
 
 SIZES = {
     "1920 x 1080": ((1920, 1080), 60),
@@ -40,21 +42,27 @@ Read = Callable[[Path], str]  # an image file to its digits, rows joined by |
 def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     """Measure one model on every set below `folder` whose labels are strings or pages of digits, by the set's name.
 
-    `sets`: as it ships. `cut`: without the line recogniser, all rows cut into digits.
+    `sets`: as it ships. `cut`: without the line recogniser, all rows cut into digits. `scenes`: sets whose labels hold
+    more than digits and rows, or images without digits.
     """
     classifier = Classifier(name)
+    whole = Reader(classifier)
 
     def measured(reader: Reader, title: str) -> dict[str, Any]:
         def read(path: Path) -> str:
-            return reader.read(read_gray(path), "page").text.replace("\n", "|")
+            return reader.read(read_gray(path), "page").digits_text.replace("\n", "|")
 
         return {each: score(read, *truth, f"{title}: {each}", tell) for each, truth in _sets(folder).items()}
 
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
         "lines": load_line_bundle().file("tflite_int8").sha256,
-        "sets": measured(Reader(classifier), name),
+        "sets": measured(whole, name),
         "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut"),
+        "scenes": {
+            each: score_scenes(lambda path: whole.read(read_gray(path), "page"), *truth, f"{name}: {each}", tell)
+            for each, truth in _scenes(folder).items()
+        },
     }
 
 
@@ -118,8 +126,54 @@ def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tel
     }
 
 
+def score_scenes(
+    read: Callable[[Path], Page], paths: list[Path], truth: list[str], title: str, tell: Tell
+) -> dict[str, Any]:
+    """Return the metrics of a reader on photographs of all kinds, some without digits.
+
+    `digit_error`: insertions, deletions and substitutions of digits and row ends, over the digits of the truth.
+    `silent`: the share of images with digits that are read wrongly without a sign of doubt.
+    """
+    tell(title)
+    errors = digits = with_digits = silent = blank = blank_with_digits = 0
+    for path, true in zip(paths, truth, strict=True):
+        page = read(path)
+        rows, found = _digit_rows(true), page.digits_text
+        if not rows:
+            blank += 1
+            blank_with_digits += bool(found)
+            continue
+        with_digits += 1
+        errors += count_edits(rows, found)
+        digits += len(rows.replace("\n", ""))
+        silent += found != rows and page.status is Status.OK
+    return {
+        "images": with_digits,
+        "digits": digits,
+        "digit_error": errors / digits,
+        "silent": silent / with_digits,
+        "blank": blank,
+        "blank_with_digits": blank_with_digits,
+    }
+
+
+def _digit_rows(label: str) -> str:
+    """Return the rows of a label that hold digits, joined by a newline, without marks and spaces."""
+    return "\n".join(filter(None, (_digits(row) for row in label.split("|"))))
+
+
+def count_edits(true: str, found: str) -> int:
+    """Return the fewest insertions, deletions and substitutions that turn one string into the other (Levenshtein)."""
+    return _align(true, found)[0]
+
+
 def align(true: str, found: str) -> tuple[int, int]:
     """Return how many digits are right and how many of `found` are false, in the alignment with the fewest edits."""
+    _, right, false = _align(true, found)
+    return right, false
+
+
+def _align(true: str, found: str) -> tuple[int, int, int]:
     best = [(column, 0, column) for column in range(len(found) + 1)]  # edits, right, false
     for row, digit in enumerate(true, 1):
         line = [(row, 0, 0)]
@@ -132,7 +186,7 @@ def align(true: str, found: str) -> tuple[int, int]:
             options.append((edits + 1, right, false + 1))
             line.append(min(options, key=lambda option: (option[0], -option[1])))
         best = line
-    return best[-1][1], best[-1][2]
+    return best[-1]
 
 
 def speed(name: str, tell: Tell) -> dict[str, Any]:
@@ -185,11 +239,27 @@ def _peak(name: str, data: bytes) -> float:
 def _sets(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
     found = {}
     for place, truth in labelled(folder):
-        if any(len(label) > 1 for label in truth.values()):
+        if not _are_scenes(truth) and any(len(label) > 1 for label in truth.values()):
             found[place.name] = ([place / name for name in truth], list(truth.values()))
     if not found:
         raise FileError(f"below {folder} there is no labels.csv with strings of digits")
     return found
+
+
+def _scenes(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
+    return {
+        place.parent.name if place.name == "images" else place.name: (
+            [place / name for name in truth],
+            list(truth.values()),
+        )
+        for place, truth in labelled(folder)
+        if _are_scenes(truth)
+    }
+
+
+def _are_scenes(truth: dict[str, str]) -> bool:
+    """Return whether labels hold more than digits and rows, or are empty."""
+    return any(not label or set(label) - set("0123456789|") for label in truth.values())
 
 
 def _peer_text(result: Any) -> str:

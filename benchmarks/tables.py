@@ -308,6 +308,23 @@ def _pages() -> str:
     return _table(head, body)
 
 
+def _page_scenes() -> str:
+    body = [
+        [
+            f"{kind}, `{name}`",
+            f"{figures['images']}",
+            f"{figures['digits']}",
+            *(_percent(figures[of]) for of in ("digit_error", "silent")),
+            f"{figures['blank_with_digits']} of {figures['blank']}",
+        ]
+        for name, found in read("pages.json")["models"].items()
+        if _is_shipped(name, found["model"])
+        for kind, figures in found.get("scenes", {}).items()
+    ]
+    head = ["set and model", "images", "digits", "digit error", "silently wrong", "blank images with digits"]
+    return _table(head, body)
+
+
 def _page_speed() -> str:
     models = read("pages.json")["models"]
     body = [
@@ -505,6 +522,7 @@ TABLES = {
     "max-error": _max_error,
     "accepted": _accepted,
     "pages": _pages,
+    "page-scenes": _page_scenes,
     "page-speed": _page_speed,
     "camera": _camera,
     "throughput": _throughput,

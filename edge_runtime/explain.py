@@ -6,36 +6,52 @@ import numpy as np
 from edge_runtime.find.reading import Found
 from edge_runtime.overlay import FONT, OK, REJECTED, Drawing, corners, draw_boxes, scaled_size
 from edge_runtime.page import Page
-from edge_runtime.types import Gray, Status
+from edge_runtime.types import Digit, Gray, Status
 
 DROPPED, INK = (90, 90, 220), (40, 40, 40)
 PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170, 220), (170, 170, 40))
-SIDE = 900  # pixels: the largest width of a stage; the smallest is half of it
-HIGH = 4 * SIDE  # pixels: the largest height of a stage
+SIDE = 900  # pixels: the largest width of a stage that shows the page; the smallest is half of it
+HIGH = 1600  # pixels: the largest height of the drawing
+TITLE = 30  # pixels: the height of a title
+PAGE_STAGES = 3  # below each other, on the left
+COLUMN = 8  # digits side by side, on the right
+GAP = 16  # pixels between the columns
 TILE = 84  # pixels: the side of a crop in the drawing
 NAMED = 40  # dropped candidates: only the largest are labelled with their reasons
 
 
 def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
-    """Return one drawing with all stages, from top to bottom.
+    """Return one drawing with all stages, uint8 (height, width, 3), at most 1,600 pixels high.
 
-    The stages: the gray page; its ink; the candidates, each piece of ink in its own colour and each dropped candidate
-    with its reason; the rows read by the line recogniser; the normalised digits with label, confidence and decision;
-    the text.
+    On the left, from top to bottom: the gray page; its ink; the candidates, each piece of ink in its own colour and
+    each dropped candidate with its reason. On the right: the text; the normalised digits with label, confidence and
+    decision; the rows read by the line recogniser. Of more digits and rows than fit, the first are drawn.
     """
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
-    scale = min(scale, HIGH / gray.shape[0])
+    scale = min(scale, (HIGH // PAGE_STAGES - TITLE) / gray.shape[0])
     size = scaled_size(gray, scale)
-    shown = _resize(gray, size)
     ink = _resize(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
-    stages = [
-        _add_title(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", shown),
-        _add_title(f"ink, reduced {found.ink.factor} times" if found.ink.factor > 1 else "ink", ink),
-        _add_title("candidates; in red: dropped", _draw_candidates(found, page, size, scale)),
-        *_draw_lines(found),
-        _add_title("normalised digits and the decision on each", _draw_tiles(found, page, size[0])),
-        _add_title("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, size[0], 3), 255, np.uint8)),
+    left = _stack(
+        [
+            _add_title(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", _resize(gray, size)),
+            _add_title(f"ink, reduced {found.ink.factor} times" if found.ink.factor > 1 else "ink", ink),
+            _add_title("candidates; in red: dropped", _draw_candidates(found, page, size, scale)),
+        ]
+    )
+    text = _add_title("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, 1, 3), 255, np.uint8))
+    right = [text, *_draw_tiles(found, page)]
+    right += _draw_lines(found, HIGH - sum(len(each) for each in right))
+    columns = [left, _stack(right)]
+    high = max(len(column) for column in columns)
+    gap = np.full((high, GAP, 3), 255, np.uint8)
+    padded = [
+        cv2.copyMakeBorder(each, 0, high - len(each), 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3) for each in columns
     ]
+    return np.hstack([padded[0], gap, padded[1]])
+
+
+def _stack(stages: list[Drawing]) -> Drawing:
+    """Return drawings below each other, with white on the right of narrower ones."""
     width = max(stage.shape[1] for stage in stages)
     return np.vstack(
         [cv2.copyMakeBorder(s, 0, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for s in stages]
@@ -48,7 +64,7 @@ def _resize(gray: Gray, size: tuple[int, int]) -> Drawing:
 
 
 def _add_title(title: str, drawing: Drawing) -> Drawing:
-    head = np.full((30, max(drawing.shape[1], 12 + 9 * len(title)), 3), 235, np.uint8)
+    head = np.full((TITLE, max(drawing.shape[1], 12 + 9 * len(title)), 3), 235, np.uint8)
     cv2.putText(head, title, (8, 20), FONT, 0.5, INK, 1, cv2.LINE_AA)
     drawing = np.asarray(
         cv2.copyMakeBorder(drawing, 0, 0, 0, head.shape[1] - drawing.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3),
@@ -84,30 +100,46 @@ def _draw_candidates(found: Found, page: Page, size: tuple[int, int], scale: flo
     return drawing
 
 
-def _draw_lines(found: Found) -> list[Drawing]:
-    stages = []
-    for row in found.rows:
-        if row.line_reading is not None:
-            text = "".join(map(str, row.line_reading.digits.label)) or "nothing"
-            line = np.hstack(row.lines)
-            shown = _resize(line, (2 * line.shape[1], 2 * line.shape[0]))
-            stages.append(_add_title(f"line recogniser: {text}", shown))
+def _draw_lines(found: Found, high: int) -> list[Drawing]:
+    """Return the rows read by the line recogniser that fit into a height."""
+    rows = [row for row in found.rows if row.line_reading is not None]
+    stages: list[Drawing] = []
+    for number, row in enumerate(rows):
+        text = "".join(map(str, row.line_reading.digits.label)) if row.line_reading else ""
+        line = np.hstack(row.lines)
+        stage = _add_title(
+            f"line recogniser: {text or 'nothing'}", _resize(line, (2 * line.shape[1], 2 * line.shape[0]))
+        )
+        if sum(len(each) for each in stages) + len(stage) + TITLE > high:
+            more = f"line recogniser: {len(rows) - number:,} more rows"
+            return [*stages, _add_title(more, np.full((0, 1, 3), 255, np.uint8))]
+        stages.append(stage)
     return stages
 
 
-def _draw_tiles(found: Found, page: Page, width: int) -> Drawing:
-    tiles = []
-    for each, digit in zip(found.digits, page.digits, strict=True):
-        tile = np.full((TILE + 34, TILE, 3), 255, np.uint8)
-        tile[4:TILE, 4:TILE] = cv2.cvtColor(
-            cv2.resize(each.image, (TILE - 4, TILE - 4), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR
-        )
-        colour = OK if digit.status is Status.OK else REJECTED
-        cv2.putText(tile, f"{digit.label}  {digit.confidence:.1%}", (4, TILE + 14), FONT, 0.42, INK, 1, cv2.LINE_AA)
-        cv2.putText(tile, digit.reason or digit.status.value, (4, TILE + 28), FONT, 0.36, colour, 1, cv2.LINE_AA)
-        tiles.append(tile)
+def _draw_tiles(found: Found, page: Page) -> list[Drawing]:
+    """Return the normalised digits in rows, at most two thirds of the drawing high."""
+    rows = max(1, (2 * HIGH // 3) // (TILE + 34))
+    tiles = [
+        _draw_tile(each.image, digit)
+        for each, digit in zip(found.digits[: rows * COLUMN], page.digits[: rows * COLUMN], strict=True)
+    ]
     if not tiles:
-        return np.full((4, width, 3), 255, np.uint8)
-    across = max(1, width // TILE)
-    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % across)
-    return np.vstack([np.hstack(tiles[at : at + across]) for at in range(0, len(tiles), across)])
+        return []
+    title = "normalised digits and the decision on each"
+    if len(page.digits) > len(tiles):
+        title = f"the first {len(tiles)} of {len(page.digits):,} normalised digits, and the decision on each"
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMN)
+    drawn = np.vstack([np.hstack(tiles[at : at + COLUMN]) for at in range(0, len(tiles), COLUMN)])
+    return [_add_title(title, drawn)]
+
+
+def _draw_tile(image: Gray, digit: Digit) -> Drawing:
+    tile = np.full((TILE + 34, TILE, 3), 255, np.uint8)
+    tile[4:TILE, 4:TILE] = cv2.cvtColor(
+        cv2.resize(image, (TILE - 4, TILE - 4), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR
+    )
+    colour = OK if digit.status is Status.OK else REJECTED
+    cv2.putText(tile, f"{digit.label}  {digit.confidence:.1%}", (4, TILE + 14), FONT, 0.42, INK, 1, cv2.LINE_AA)
+    cv2.putText(tile, digit.reason or digit.status.value, (4, TILE + 28), FONT, 0.36, colour, 1, cv2.LINE_AA)
+    return tile

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.types import Digit, Status
+from edge_runtime.numbers import UNREADABLE, Number, find_numbers, write_rows
+from edge_runtime.types import Box, Digit, Status
 
 if TYPE_CHECKING:
     from edge_runtime.images.inputs import Channels, ImageLike
@@ -21,22 +22,44 @@ class Page(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The accepted digits, rows joined by newline; rows without an accepted digit are omitted."""
+        """The numbers of the page: rows joined by a newline, numbers of a row by a space, ? for a rejected digit."""
+        return write_rows(self.numbers)
+
+    @property
+    def numbers(self) -> list[Number]:
+        """The numbers of the page in reading order: digits of a row without a wide gap between them."""
+        return find_numbers(self.digits)
+
+    @property
+    def status(self) -> Status:
+        """OK if there is text and no digit in it was rejected."""
+        return Status.OK if self.text and UNREADABLE not in self.text else Status.REJECTED
+
+    @property
+    def digits_text(self) -> str:
+        """The accepted digits alone, rows joined by a newline; rows without an accepted digit are omitted."""
         rows: dict[int | None, str] = {}
         for digit in self.digits:
             if digit.status is Status.OK:
                 rows[digit.row] = rows.get(digit.row, "") + str(digit.label)
         return "\n".join(rows.values())
 
-    def to_dict(self) -> dict[str, Any]:
+    def move(self, part: Box, width: int, height: int) -> "Page":
+        """Return the page of a part of an image as a page of the whole image, of this width and height in pixels."""
+        return Page(_move(self.digits, part), width, height, _move(self.dropped, part))
+
+    def to_dict(self, digits_only: bool = False) -> dict[str, Any]:
         """Return the page for JSON, as `edge-digits read --json` prints it.
 
-        `text`; the accepted `digits`, with `label`, `confidence`, `box` as [x, y, width, height] in pixels, and `row`;
-        the `rejected` digits, with a `reason` in addition; the `dropped` candidates, with `box` and `reason`; and
-        `image` as [width, height].
+        `text`, which is `digits_text` if `digits_only`; `status`; the `numbers` with `text`, `value` or null,
+        `confidence`, `box` as [x, y, width, height] in pixels, and `row`; the accepted `digits` with `label`,
+        `confidence`, `box` and `row`; the `rejected` digits, with a `reason` in addition; the `dropped` candidates,
+        with `box` and `reason`; and `image` as [width, height].
         """
         return {
-            "text": self.text,
+            "text": self.digits_text if digits_only else self.text,
+            "status": self.status.value,
+            "numbers": [_number(each) for each in self.numbers],
             "digits": [_digit(each) for each in self.digits if each.status is Status.OK],
             "rejected": [_digit(each) for each in self.digits if each.status is not Status.OK],
             "dropped": [{"box": list(each.box), "reason": each.reason} for each in self.dropped],
@@ -60,3 +83,15 @@ def _digit(digit: Digit) -> dict[str, Any]:
     label = None if digit.label is None else str(digit.label)
     record = {"label": label, "confidence": round(digit.confidence, 4), "box": list(digit.box), "row": digit.row}
     return record | ({"reason": digit.reason} if digit.reason else {})
+
+
+def _number(number: Number) -> dict[str, Any]:
+    record = {"text": number.text, "value": number.value, "confidence": round(number.confidence, 4)}
+    return record | {"box": list(number.box), "row": number.row}
+
+
+def _move(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
+    """Move boxes in a part of an image to the image."""
+    return tuple(
+        digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
+    )

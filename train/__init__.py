@@ -10,8 +10,8 @@ bundle for the runtime.
 
 `recipes`: what is trained, as data. `tasks/`: what a network reads (digits, lines): how its images are drawn, scored,
 exported and described. `data/`: MNIST, a user's own digits, images drawn ahead on disk, the epochs of digits.
-`augmentation/`: random changes of digits. `synthetic/`: drawn lines and non-digits. `network`: recipe to Keras.
-`losses`, `learner`: one step of training. `teacher`: other networks as teachers. `checkpoint`: the state of a
+`augmentation/`: random changes of digits. `synthetic/`: drawn lines, non-digits and scenes. `network`: recipe to
+Keras. `losses`, `learner`: one step of training. `teacher`: other networks as teachers. `checkpoint`: the state of a
 training. `fit`: the order of all this. `results`: the metrics. `report`: tables and figures (the only user of
 pandas). `card`, `digit_card`: model cards. `train` imports `edge_runtime`, never the other way round.
 """

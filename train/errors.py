@@ -13,3 +13,7 @@ class CheckpointError(EdgeDigitsError, ValueError):
 
 class TeacherError(EdgeDigitsError, ValueError):
     """A teacher is missing or damaged, or was trained on the validation digits."""
+
+
+class FontError(EdgeDigitsError, RuntimeError):
+    """No font that can be used for generated pages is installed."""

@@ -91,6 +91,8 @@ class BatchJob:
             lines=lines is not None,
             probabilities=settings.probabilities,
             max_error=settings.max_error,
+            part=settings.part,
+            digits_only=settings.digits_only,
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
         )

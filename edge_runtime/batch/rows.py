@@ -13,9 +13,10 @@ from edge_runtime.batch.workers import Workers
 from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
-from edge_runtime.errors import InputError, ModelError
+from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.images.files import FailedPage, decode_images, decode_small, read_file
+from edge_runtime.images.part import Part
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
@@ -41,6 +42,8 @@ class WorkerSettings:
     lines: bool = True  # of pages: low-confidence rows are read again by the line recogniser
     probabilities: bool = True  # without them, less data goes between processes
     max_error: float | None = None  # see Reader
+    part: Part | None = None  # of each image, read alone
+    digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
     digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
     lines_digest: str = ""  # the same of the line model
 
@@ -56,7 +59,7 @@ def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART
     paths: relative to `root`. batch: files per call of the backend, >= 1; it determines the memory.
     """
     for chunk in _chunks(paths, batch):
-        yield from _rows(chunk, read_files(reader, chunk, root))
+        yield from _rows(chunk, read_files(reader, chunk, WorkerSettings(root, None, "")))
 
 
 def parallel_rows(
@@ -102,11 +105,12 @@ def _rows(paths: list[str], results: list[FileFields]) -> list[Row]:
 
 
 def read_files(
-    reader: Reader, paths: list[str], root: str, probabilities: bool = True, tick: Callable[[], None] = lambda: None
+    reader: Reader, paths: list[str], job: WorkerSettings, tick: Callable[[], None] = lambda: None
 ) -> list[FileFields]:
     """Read one digit in each page of files, in one call of the backend.
 
-    Returns the fields of each file's rows. tick: called regularly as a sign of life.
+    job: `root`, `part` and `probabilities` count. tick: called regularly as a sign of life. Returns the fields of each
+    file's rows.
     """
     pages: list[
         tuple[int, int, str, bool]
@@ -118,7 +122,7 @@ def read_files(
         for index, path in enumerate(paths):
             if index % 8 == 0:
                 tick()
-            for gray, page, text in _pages(path, root):
+            for gray, page, text in _pages(path, job.root, job.part):
                 pages.append((index, page, text, gray is not None))
                 if text or page > 1:
                     plain = False
@@ -128,7 +132,7 @@ def read_files(
                 del gray  # frees the memory before the next page is decoded
 
     labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
-    tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
+    tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if job.probabilities else repeat((), len(labels))
     found: list[RowFields] = [
         ("", None, status, reason, ()) if label is None else (DIGITS[label], confidence, status, reason, each)
         for label, confidence, status, reason, each in zip(labels, confidences, statuses, reasons, tuples, strict=True)
@@ -148,27 +152,31 @@ def read_files(
 
 
 def read_pages(
-    reader: Reader, paths: list[str], root: str, tick: Callable[[], None] = lambda: None
+    reader: Reader, paths: list[str], job: WorkerSettings, tick: Callable[[], None] = lambda: None
 ) -> list[FileFields]:
     """Read all digits of each page of files; the label is the text of the page, its rows joined by a space.
 
-    The confidence is the lowest of all digits. A page with a rejected digit is rejected, with the reason of the first
-    one. A page without digits is rejected with the most frequent reason of its dropped marks, or as blank.
-    Returns the fields of each file's rows.
+    job: `root`, `part` and `digits_only` count. The confidence is the lowest of all digits. A page with a rejected
+    digit is rejected, with the reason of the first one. A page without digits is rejected with the most frequent reason
+    of its dropped marks, or as blank. Returns the fields of each file's rows.
     """
     results = []
     for path in paths:
         found: list[PageFields] = []
         tick()
-        for gray, page, text in _pages(path, root):
-            found.append((*_failed_row(text), page, "") if gray is None else _read_page(reader, gray, page, text))
+        for gray, page, text in _pages(path, job.root, job.part):
+            found.append(
+                (*_failed_row(text), page, "")
+                if gray is None
+                else _read_page(reader, gray, page, text, job.digits_only)
+            )
             del gray  # frees the memory before the next page is decoded
             tick()
         results.append(_pack(found))
     return results
 
 
-def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> PageFields:
+def _read_page(reader: Reader, gray: Gray, number: int, note: str, digits_only: bool) -> PageFields:
     try:
         page = reader.read(gray, "page")
     except MemoryError:
@@ -179,17 +187,29 @@ def _read_page(reader: Reader, gray: Gray, number: int, note: str) -> PageFields
         reasons = [reason for reason, _ in dropped.most_common(1)] or [Reason.BLANK.value]
     elif unread := sum(dropped[reason] for reason in UNREAD):
         note = "; ".join(filter(None, (note, f"not everything was read: {unread:,} marks were dropped")))
-    rows = ["".join(str(digit.label) for digit in row) for _, row in groupby(page.digits, lambda digit: digit.row)]
-    least = min((digit.confidence for digit in page.digits), default=None)
+    label = " ".join((page.digits_text if digits_only else page.text).split("\n"))
+    least = min((digit.confidence for digit in page.digits), default=None) if label else None
     status = Status.REJECTED if reasons else Status.OK
-    return " ".join(rows), least, status, reasons[0] if reasons else "", (), number, note
+    return label, least, status, reasons[0] if reasons else "", (), number, note
 
 
-def _pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:
+def _pages(path: str, root: str, part: Part | None = None) -> Iterable[tuple[Gray | None, int, str]]:
     """Return image, page number and note of each page of a file; for an unreadable page, None, number and error.
 
-    No page of a file that can be opened is left out.
+    part: of each image, returned alone. No page of a file that can be opened is left out.
     """
+    pages = _whole_pages(path, root)
+    return pages if part is None else (_crop(*page, part) for page in pages)
+
+
+def _crop(gray: Gray | None, page: int, note: str, part: Part) -> tuple[Gray | None, int, str]:
+    try:
+        return (None if gray is None else part.crop(gray)[0]), page, note
+    except UsageError as error:
+        return None, page, str(error)
+
+
+def _whole_pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:
     try:
         data = read_file(f"{root}/{path}" if root else find_path(path))
         gray = decode_small(data)
@@ -253,9 +273,9 @@ class _Prepare:
         reader = Reader(classifier, job.max_error, lines)
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
-            if self.job.expect == "page":
-                return read_pages(reader, paths, self.job.root, tick)
-            return read_files(reader, paths, self.job.root, self.job.probabilities, tick)
+            if job.expect == "page":
+                return read_pages(reader, paths, job, tick)
+            return read_files(reader, paths, job, tick)
 
         return work
 

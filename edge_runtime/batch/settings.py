@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal
 from edge_runtime.backends import AUTO
 from edge_runtime.common.written import MARK
 from edge_runtime.errors import UsageError
+from edge_runtime.images.part import Part, parse_part
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 LIST = "-"  # as the folder: paths come from a list
@@ -41,6 +42,13 @@ class BatchSettings:
     model: str | None = None  # a shipped model or a bundle's folder; None: the default model
     backend: str = AUTO
     max_error: float | None = None  # see Reader
+    roi: str | None = None  # part of each image: X,Y,WIDTH,HEIGHT in pixels, or each with %
+    digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
+
+    @property
+    def part(self) -> Part | None:
+        """The part of each image that is read; None for all of it. Raises UsageError."""
+        return parse_part(self.roi) if self.roi else None
 
     def check(self) -> None:
         """Raise UsageError for settings that contradict each other or would overwrite other files."""
@@ -56,6 +64,9 @@ class BatchSettings:
             raise UsageError(
                 "--probabilities, --copy-to and true labels are for one digit per image, not for --mode read"
             )
+        if self.mode == "classify" and self.digits_only:
+            raise UsageError("--digits-only is for --mode read")
+        _ = self.part
         if self.labels and self.labels_from_folders:
             raise UsageError("--labels and --labels-from-folders exclude each other: choose one")
         self._check_targets()
@@ -66,6 +77,8 @@ class BatchSettings:
             "the folder": f"- in {Path.cwd()}" if self.folder == LIST else str(Path(self.folder).resolve()),
             "the option --mode": self.mode,
             "the option --max-error": self.max_error,
+            "the option --roi": self.roi,
+            "the option --digits-only": self.digits_only,
             "the option --recursive": self.recursive,
             "the option --hidden": self.hidden,
             "the option --include": list(self.include),

@@ -10,7 +10,14 @@ from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
 from edge_runtime.batch.settings import CORES, LIST, BatchSettings
 from edge_runtime.cli.batch_report import BatchTerminal, print_result
-from edge_runtime.cli.options import backend_option, max_error_option, model_option, print_max_error
+from edge_runtime.cli.options import (
+    backend_option,
+    digits_only_option,
+    max_error_option,
+    model_option,
+    print_max_error,
+    roi_option,
+)
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import FAILED, INTERRUPTED
 
@@ -20,6 +27,7 @@ Examples:
   edge-digits batch-classify scans --output results.csv --resume
   edge-digits batch-classify scans --output results.jsonl --exclude '*.tmp.png' --copy-to sorted
   edge-digits batch-classify notes --mode read --output texts.csv
+  edge-digits batch-classify forms --mode read --roi 10%,20%,50%,15% --output texts.csv
   edge-digits batch-classify digits --output results.csv --labels-from-folders
   find . -name '*.png' -print0 | edge-digits batch-classify - -0 --output results.parquet
 
@@ -71,6 +79,8 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
     help="True labels: columns filename,label and, if pages differ, page.",
 )
 @click.option("--labels-from-folders", is_flag=True, help="The folder of each image is its true label.")
+@digits_only_option
+@roi_option
 @model_option
 @backend_option
 @max_error_option

@@ -26,6 +26,14 @@ lines_option = click.option(
     show_default=True,
     help="Read low-confidence rows again with a line recogniser, so that digits may touch.",
 )
+roi_option = click.option(
+    "--roi",
+    metavar="X,Y,W,H",
+    help="Read only this part of each image, in pixels or as shares, such as 10%,20%,50%,15%.",
+)
+digits_only_option = click.option(
+    "--digits-only", is_flag=True, help="Print accepted digits alone, without spaces and without ? for rejected digits."
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1, THREADS), default=1, show_default=True, help="Threads of the backend."
 )

@@ -4,6 +4,7 @@ import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import cv2
@@ -11,30 +12,34 @@ import cv2
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli.options import (
     backend_option,
+    digits_only_option,
     lines_option,
     max_error_option,
     model_option,
     print_max_error,
+    roi_option,
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
 from edge_runtime.common.text import make_printable
-from edge_runtime.errors import FAILED, InputError, OutputError
+from edge_runtime.errors import FAILED, InputError, OutputError, UsageError
 from edge_runtime.explain import draw_stages
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
 from edge_runtime.images.files import DecodedImage, read_images
 from edge_runtime.images.formats.encoded import FailedPage
+from edge_runtime.images.part import Part, parse_part
 from edge_runtime.overlay import MOST, Drawing, draw_digits
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Digit, Status
+from edge_runtime.types import Box, Digit, Gray, Status
 
 EPILOG = """\b
 Examples:
   edge-digits read note.jpg
   edge-digits read --json note.jpg form.png scan.tif
   edge-digits read --max-error 0.001 note.jpg
+  edge-digits read --roi 10%,20%,50%,15% form.png
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
@@ -50,6 +55,8 @@ FOLDER = click.Path(path_type=Path)
     help="Write each page with the readings drawn over it; pages over 8 megapixels are reduced.",
 )
 @click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of all processing stages of each page.")
+@digits_only_option
+@roi_option
 @model_option
 @backend_option
 @threads_option
@@ -61,6 +68,8 @@ def read(
     as_json: bool,
     annotate: Path | None,
     explain: Path | None,
+    digits_only: bool,
+    roi: str | None,
     model: str | None,
     backend: str,
     threads: int,
@@ -70,17 +79,18 @@ def read(
     """Find the digits in each IMAGE and print them row by row.
 
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
-    the first frame of an animation. Rejected digits are not part of the text; --json lists them and the dropped marks,
-    with the reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if an image
-    could not be read.
+    the first frame of an animation. A gap wider than about 1.5 digits is printed as a space, a rejected digit as ?;
+    --json lists the rejected digits and the dropped marks, with the reasons. A page without digits is not a failure: a
+    warning says what was dropped. Exit code 1 if an image could not be read.
     """
     classifier = Classifier(model, backend, threads)
     print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
     over, why = (_ImageFolder(folder) if folder else None for folder in (annotate, explain))
+    part = parse_part(roi) if roi else None
     failed = 0
     for path in images:
-        for image, found in _find_pages(reader, path):
+        for image, found in _find_pages(reader, path, part):
             if isinstance(image, FailedPage):
                 failed += 1
                 click.echo(f"error: {make_printable(path)}: {image.error}", err=True)
@@ -88,25 +98,46 @@ def read(
                     number = {"page": image.page, "pages": image.pages} if image.pages > 1 else {}
                     click.echo(json.dumps({"path": path, **number, "error": str(image.error)}))
             elif found:
+                box = part.box(*image.gray.shape[::-1]) if part else None
                 page = reader.decide(found)
+                if why:
+                    why.write(path, image, draw_stages(_crop(image.gray, box), found, page))
+                page = page.move(box, *image.gray.shape[::-1]) if box else page
                 if over:
                     over.write(path, image, draw_digits(image.gray, page.digits, MOST))
-                if why:
-                    why.write(path, image, draw_stages(image.gray, found, page))
-                _print(path, image, page, as_json, headed=len(images) > 1)
+                _print(path, image, page, _Format(as_json, digits_only, headed=len(images) > 1))
             del image, found  # frees the memory before the next page is decoded
     return FAILED if failed else 0
 
 
-def _find_pages(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
-    """Yield the pages of a file in order, each with its candidates; of a page that failed, the error."""
+class _Format(NamedTuple):
+    """How pages are printed."""
+
+    as_json: bool
+    digits_only: bool
+    headed: bool  # print the name of the file first
+
+
+def _crop(gray: Gray, box: Box | None) -> Gray:
+    return gray if box is None else gray[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+def _find_pages(
+    reader: Reader, path: str, part: Part | None
+) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
+    """Yield the pages of a file in order, each with its candidates in `part`; of a page that failed, the error."""
     failed: deque[FailedPage] = deque()
     try:
         for image in read_images(path, failed=failed.append):
             while failed:
                 yield failed.popleft(), None
-            yield image, reader.find(image.gray)
-            del image  # frees the memory before the next page is decoded
+            try:
+                gray = part.crop(image.gray)[0] if part else image.gray
+            except UsageError as error:
+                failed.append(FailedPage(image.page, image.pages, InputError(str(error))))
+                continue
+            yield image, reader.find(gray)
+            del image, gray  # frees the memory before the next page is decoded
     except InputError as error:
         failed.append(FailedPage(1, 1, error))
     except MemoryError:
@@ -115,38 +146,38 @@ def _find_pages(reader: Reader, path: str) -> Iterator[tuple[DecodedImage, Found
         yield each, None
 
 
-def _print(path: str, image: DecodedImage, page: Page, as_json: bool, headed: bool) -> None:
-    """Print what was read in a page. headed: print the name of the file first."""
+def _print(path: str, image: DecodedImage, page: Page, style: _Format) -> None:
+    """Print what was read in a page."""
     name = make_printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
     if image.note:
         click.echo(f"note: {name}: {image.note}", err=True)
-    if as_json:
-        record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict()
+    if style.as_json:
+        record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict(style.digits_only)
         click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))
     else:
-        if headed or image.pages > 1:
+        if style.headed or image.pages > 1:
             click.echo(f"==> {name} <==")
-        if page.text:
-            click.echo(page.text)
-    if warning := _warning(name, page, as_json):
+        if text := page.digits_text if style.digits_only else page.text:
+            click.echo(text)
+    if warning := _warning(name, page, style.as_json):
         click.echo(warning, err=True)
 
 
 def _warning(name: str, page: Page, as_json: bool) -> str:
     """Return a warning about a page that was not completely read; empty if there is none."""
     unread = [each for each in page.dropped if each.reason in UNREAD]
-    if page.text and not unread:
+    if page.digits_text and not unread:
         return ""
     rejected = [each for each in page.digits if each.status is Status.REJECTED]
-    dropped = unread if page.text else page.dropped
+    dropped = unread if page.digits_text else page.dropped
     causes = []
-    if rejected and not page.text:
+    if rejected and not page.digits_text:
         causes.append(f"{_format_count(len(rejected), 'digit')} rejected ({_format_reasons(rejected)})")
     if dropped:
         causes.append(f"{_format_count(len(dropped), 'mark')} dropped ({_format_reasons(dropped)})")
     if not causes:
         return "" if as_json else f"no digits in {name}"
-    what = "not everything was read" if page.text else "no digits"
+    what = "not everything was read" if page.digits_text else "no digits"
     return f"warning: {what} in {name}: {', '.join(causes)}"
 
 

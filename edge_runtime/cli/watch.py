@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from edge_runtime.cli.config import config_option
-from edge_runtime.cli.options import backend_option, model_option, threads_option
+from edge_runtime.cli.options import backend_option, model_option, roi_option, threads_option
 from edge_runtime.cli.run import debug_option
 from edge_runtime.cli.sink_options import HELP, SinkOptions, sink_options
 from edge_runtime.cli.watch_terminal import run_watch
+from edge_runtime.images.part import parse_part
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.sinks.targets import SinkSettings
-from edge_runtime.sources.view import View, parse_part
+from edge_runtime.sources.view import View
 from edge_runtime.watch.meter import MeterRules
 from edge_runtime.watch.settings import HardSettings, WatchSettings
 
@@ -53,7 +54,7 @@ environment variable EDGE_DIGITS_SOURCE or the file of --config. In a user name 
 @click.command(epilog=EPILOG)
 @click.argument("source", envvar="EDGE_DIGITS_SOURCE")
 @sink_options
-@click.option("--roi", metavar="X,Y,W,H", help="Read only this part of the camera image, in pixels.")
+@roi_option
 @click.option(
     "--rotate",
     type=click.Choice(["0", "90", "180", "270"]),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Box, Digit, Event, Frame, Gray, Reading, Status
+from edge_runtime.types import Box, Event, Frame, Gray, Reading, Status
 from edge_runtime.watch.meter import LastReading, MeterRules
 from edge_runtime.watch.scene import Scene, SceneCheck, SceneObjects, overlap
 from edge_runtime.watch.statistics import WatchStatistics
@@ -116,8 +116,7 @@ class FrameReader:
     def _read(self, gray: Gray, part: Box) -> Page:
         """Read the part of a frame that has ink; returns a page of the size of the frame."""
         page = self._reader.read(gray[part.y : part.y + part.height, part.x : part.x + part.width], "page")
-        height, width = gray.shape
-        return Page(_shift(page.digits, part), width, height, _shift(page.dropped, part))
+        return page.move(part, gray.shape[1], gray.shape[0])
 
     def _is_worth_reading(self, check: SceneCheck, now: float) -> bool:
         """An unchanged page is read until its text can be stable, and then every REFRESH seconds."""
@@ -204,13 +203,6 @@ def _drop_objects(tracks: list[Track], shown: list[Track], objects: SceneObjects
         or any(track is each for each in shown)
         or (share < EDGE_ITSELF and track.row in rows and track.box.height < tall)
     ]
-
-
-def _shift(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
-    """Move the boxes of digits from a part of the frame to the frame."""
-    return tuple(
-        digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
-    )
 
 
 def _is_cut(box: Box, page: Page) -> bool:

@@ -182,7 +182,7 @@ def test_read_prints_what_its_schema_says(run_here, tmp_path):
     assert lines[0]["dropped"]
     assert "error" in lines[2]
     for each in lines:
-        schema("page-v1").validate(each)
+        schema("page-v2").validate(each)
 
 
 def test_classify_and_a_batch_print_what_their_schema_says(run_here, tmp_path):
@@ -215,7 +215,7 @@ def test_manifests_are_what_their_schema_says():
 
 
 def test_schemas_have_every_code():
-    found = schema("page-v1").schema["$defs"]
+    found = schema("page-v2").schema["$defs"]
     assert found["rejected"]["properties"]["reason"]["enum"] == [each.value for each in Reason]
     assert found["dropped"]["properties"]["reason"]["enum"] == [each.value for each in DropReason]
     assert schema("row-v1").schema["properties"]["status"]["enum"] == [each.value for each in Status]

@@ -19,13 +19,13 @@ import pytest
 
 from edge_runtime import Classifier, Reader, limits
 from edge_runtime.errors import FileError, InputError, MissingLibraryError, SourceError, TooLargeError, UsageError
+from edge_runtime.images.part import Part
 from edge_runtime.sources import live, web
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.sources.live import Live, Shot
 from edge_runtime.sources.opened import hide_secrets, open_source
 from edge_runtime.sources.pace import limit_rate
 from edge_runtime.sources.view import View
-from edge_runtime.types import Box
 from tests.conftest import ROOT, program, skip
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # which has Debian's bindings of GStreamer
@@ -629,9 +629,9 @@ def test_a_limit_of_frames_a_second_is_kept(images):
 def test_views_crop_and_rotate():
     picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
     assert View().apply(picture).tolist() == picture.tolist()
-    assert View(Box(1, 0, 2, 2)).apply(picture).tolist() == [[1, 2], [5, 6]]
+    assert View(Part((1, 0, 2, 2))).apply(picture).tolist() == [[1, 2], [5, 6]]
     assert View(turn=90).apply(picture).tolist() == [[8, 4, 0], [9, 5, 1], [10, 6, 2], [11, 7, 3]]
-    assert View(Box(0, 0, 4, 1), 180).apply(picture).tolist() == [[3, 2, 1, 0]]
+    assert View(Part((0, 0, 4, 1)), 180).apply(picture).tolist() == [[3, 2, 1, 0]]
     assert View(turn=270).apply(picture).tolist() == [[3, 7, 11], [2, 6, 10], [1, 5, 9], [0, 4, 8]]
     with pytest.raises(UsageError, match="not within the image, which is 4 x 3"):
-        View(Box(1, 0, 4, 1)).apply(picture)
+        View(Part((1, 0, 4, 1))).apply(picture)

@@ -340,7 +340,10 @@ def test_watch_crops_and_rotates_the_image(run_here, film, tmp_path):
     done = run_here("watch", *LITERT, "turned", "--rotate", "270", "--roi", "0,100,480,640")
     assert "stable  20746" in done.stdout
     done = run_here("watch", *LITERT, "turned", "--roi", "0,100,481,640", code=2)
-    assert done.stderr.splitlines()[-1] == "error: --roi 0,100,481,640 is not within the image, which is 480 x 740"
+    assert (
+        done.stderr.splitlines()[-1]
+        == "error: the part 0,100,481,640 (--roi) is not within the image, which is 480 x 740"
+    )
 
 
 def test_watch_reports_a_broken_rule(run_here, film):

@@ -1,1 +1,1 @@
-"""Generated training data: other handwriting styles, letters, non-digits and lines of digits."""
+"""Generated training data: other handwriting styles, letters, non-digits, lines of digits, and scenes."""
