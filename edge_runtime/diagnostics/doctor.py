@@ -41,7 +41,7 @@ def examine(self_test: bool = False, report: Callable[[str], None] = lambda line
         works = next(name for name, found in backends.items() if found["works"])
         advice.append(f"auto still takes {auto}: use --backend {works}, or pip uninstall {DISTRIBUTIONS[auto]}")
     elif auto == NUMPY:
-        advice.append(f"the NumPy backend is slower and runs neither cnn nor the line recogniser: {_install()}")
+        advice.append(f"the NumPy backend is slower than an interpreter: {_install()}")
     return {
         "ok": bool(auto and backends[auto]["works"] and models)
         and all(found["ok"] for found in [*models.values(), lines]),

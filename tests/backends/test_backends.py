@@ -183,11 +183,10 @@ except EdgeDigitsError as error:
 """
 
 
-@pytest.mark.parametrize(("model", "backend"), [("ann", "onnx"), ("ann", "litert"), ("cnn", "auto")])
+@pytest.mark.parametrize(("model", "backend"), [("ann", "onnx"), ("cnn", "litert")])
 def test_a_missing_backend_says_what_to_install(model, backend):
     libraries = [kind.library for kind in KINDS.values() if kind.library not in (None, "numpy")]
     code = MISSING.format(libraries=libraries, model=model, backend=backend)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.startswith("BackendError")
-    assert {"onnx": "edge-digits[onnx]", "litert": "ai-edge-litert", "auto": "edge-digits[onnx]"}[backend] in said
-    assert ("--model ann-small" in said) == (backend == "auto")
+    assert {"onnx": "edge-digits[onnx]", "litert": "ai-edge-litert"}[backend] in said

@@ -8,6 +8,7 @@ import pytest
 from benchmarks import instructions, tables
 from benchmarks.__main__ import benchmarks
 from benchmarks.options import file_name
+from edge_runtime.backends import tflite_graph
 from edge_runtime.bundles.bundle import DEFAULT, load_bundle
 from edge_runtime.cli.run import finish
 from train.recipes import RECIPES
@@ -86,7 +87,6 @@ def test_a_run_of_no_measured_model_is_refused(command, tmp_path, capfd):
         (["parity", "--mnist-c", "file.npz"], "--mnist-c has no effect here: it needs --real"),
         (["latency", "--official", "--seconds", "2"], "--seconds has no effect here"),
         (["latency", "--subject", "litert", "--run", "run"], "--run has no effect here: it needs --subject keras-call"),
-        (["latency", "--subject", "numpy", "--model", "cnn"], "--subject numpy cannot be measured for cnn: "),
         (["latency", "--core", "9999"], "9999: this process may use"),
         (["instructions", "--subject", "keras-call"], "'keras-call' is not one of"),
         (["camera", "--part", "pace", "--films", "3"], "--films has no effect here: it needs --part accuracy"),
@@ -101,6 +101,12 @@ def test_an_option_without_effect_is_refused(arguments, message, tmp_path, monke
     out = [] if arguments[0] == "instructions" else ["--out", "out"]
     assert run(*arguments, *out) == 2
     assert message in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_subject_that_cannot_run_a_model_is_refused(tmp_path, monkeypatch, capfd):
+    monkeypatch.delitem(tflite_graph.READERS, tflite_graph.CONV_2D)
+    assert run("latency", "--subject", "numpy", "--model", "cnn", "--out", tmp_path / "out") == 2
+    assert "--subject numpy cannot be measured for cnn: " in " ".join(capfd.readouterr().err.split())
 
 
 @pytest.mark.parametrize("command", ["parity", "latency", "footprint", "camera", "throughput", "names", "nondigits"])

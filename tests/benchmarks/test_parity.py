@@ -11,6 +11,7 @@ import pytest
 from benchmarks import disagreements, keras_model, parity, tables
 from benchmarks.__main__ import benchmarks
 from benchmarks.parity import Outputs
+from edge_runtime.backends import tflite_graph
 from edge_runtime.bundles.bundle import load_bundle
 from edge_runtime.cli.run import finish
 from edge_runtime.errors import FileError
@@ -132,12 +133,17 @@ def test_a_bundle_of_the_users_own_is_measured_and_a_lapse_ends_with_1(few, tmp_
         parity.outputs(load_bundle(mine), other, few.test_images[:10])
 
 
-def test_a_network_of_convolutions_is_none_for_numpy(few):
-    assert parity.without_interpreter(load_bundle("cnn"), few.test_images[:10]) is None
-    assert parity.without_interpreter(load_bundle(), few.test_images) == {
+@pytest.mark.parametrize(("name", "count"), [("ann", 1000), ("cnn", 200)])
+def test_numpy_gives_the_labels_of_litert(few, name, count):
+    assert parity.without_interpreter(load_bundle(name), few.test_images[:count]) == {
         "labels": 1.0,
         "steps": pytest.approx(0, abs=1),
     }
+
+
+def test_a_network_of_unsupported_operators_has_no_figures_of_numpy(few, monkeypatch):
+    monkeypatch.delitem(tflite_graph.READERS, tflite_graph.CONV_2D)
+    assert parity.without_interpreter(load_bundle("cnn"), few.test_images[:10]) is None
 
 
 @pytest.mark.long("runs a whole benchmark")

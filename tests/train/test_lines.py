@@ -97,7 +97,7 @@ def test_the_likelihood_is_that_of_all_paths():
         assert np.exp(likelihood(ways, np.array(labels, int))) == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("backend", ["litert", "onnx"])
+@pytest.mark.parametrize("backend", ["litert", "onnx", "numpy"])
 def test_every_backend_reads_the_same_from_drawn_lines(backend):
     if not is_installed(backend):
         pytest.skip(f"{backend} is not installed")
