@@ -242,7 +242,7 @@ def test_a_page_goes_into_json_and_tells_everything():
     doubtful = Digit(3, 0.5, (), Box(1, 2, 3, 4), Status.REJECTED, "low-confidence")
     mark = Digit(None, 0.0, (), Box(5, 6, 7, 8), Status.REJECTED, "separator", None)
     found = Page((doubtful,), 20, 30, (mark,)).to_dict()
-    assert (found["text"], found["digits"]) == ("", [])
+    assert (found["text"], found["digits"]) == ("?", [])
     assert found["rejected"] == [
         {"label": "3", "confidence": 0.5, "box": [1, 2, 3, 4], "row": 0, "reason": "low-confidence"}
     ]
