@@ -59,7 +59,7 @@ def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART
     paths: relative to `root`. batch: files per call of the backend, >= 1; it determines the memory.
     """
     for chunk in _chunks(paths, batch):
-        yield from _rows(chunk, read_files(reader, chunk, WorkerSettings(root, None, "")))
+        yield from _rows(chunk, read_files(reader, chunk, root))
 
 
 def parallel_rows(
@@ -105,12 +105,16 @@ def _rows(paths: list[str], results: list[FileFields]) -> list[Row]:
 
 
 def read_files(
-    reader: Reader, paths: list[str], job: WorkerSettings, tick: Callable[[], None] = lambda: None
+    reader: Reader,
+    paths: list[str],
+    root: str,
+    probabilities: bool = True,
+    tick: Callable[[], None] = lambda: None,
+    part: Part | None = None,
 ) -> list[FileFields]:
     """Read one digit in each page of files, in one call of the backend.
 
-    job: `root`, `part` and `probabilities` count. tick: called regularly as a sign of life. Returns the fields of each
-    file's rows.
+    Returns the fields of each file's rows. tick: called regularly as a sign of life. part: of each image, read alone.
     """
     pages: list[
         tuple[int, int, str, bool]
@@ -122,7 +126,7 @@ def read_files(
         for index, path in enumerate(paths):
             if index % 8 == 0:
                 tick()
-            for gray, page, text in _pages(path, job.root, job.part):
+            for gray, page, text in _pages(path, root, part):
                 pages.append((index, page, text, gray is not None))
                 if text or page > 1:
                     plain = False
@@ -132,7 +136,7 @@ def read_files(
                 del gray  # frees the memory before the next page is decoded
 
     labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
-    tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if job.probabilities else repeat((), len(labels))
+    tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
     found: list[RowFields] = [
         ("", None, status, reason, ()) if label is None else (DIGITS[label], confidence, status, reason, each)
         for label, confidence, status, reason, each in zip(labels, confidences, statuses, reasons, tuples, strict=True)
@@ -152,23 +156,26 @@ def read_files(
 
 
 def read_pages(
-    reader: Reader, paths: list[str], job: WorkerSettings, tick: Callable[[], None] = lambda: None
+    reader: Reader,
+    paths: list[str],
+    root: str,
+    tick: Callable[[], None] = lambda: None,
+    part: Part | None = None,
+    digits_only: bool = False,
 ) -> list[FileFields]:
     """Read all digits of each page of files; the label is the text of the page, its rows joined by a space.
 
-    job: `root`, `part` and `digits_only` count. The confidence is the lowest of all digits. A page with a rejected
-    digit is rejected, with the reason of the first one. A page without digits is rejected with the most frequent reason
-    of its dropped marks, or as blank. Returns the fields of each file's rows.
+    part, digits_only: see WorkerSettings. The confidence is the lowest of all digits. A page with a rejected digit is
+    rejected, with the reason of the first one. A page without digits is rejected with the most frequent reason of its
+    dropped marks, or as blank. Returns the fields of each file's rows.
     """
     results = []
     for path in paths:
         found: list[PageFields] = []
         tick()
-        for gray, page, text in _pages(path, job.root, job.part):
+        for gray, page, text in _pages(path, root, part):
             found.append(
-                (*_failed_row(text), page, "")
-                if gray is None
-                else _read_page(reader, gray, page, text, job.digits_only)
+                (*_failed_row(text), page, "") if gray is None else _read_page(reader, gray, page, text, digits_only)
             )
             del gray  # frees the memory before the next page is decoded
             tick()
@@ -274,8 +281,8 @@ class _Prepare:
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
             if job.expect == "page":
-                return read_pages(reader, paths, job, tick)
-            return read_files(reader, paths, job, tick)
+                return read_pages(reader, paths, job.root, tick, job.part, job.digits_only)
+            return read_files(reader, paths, job.root, job.probabilities, tick, job.part)
 
         return work
 

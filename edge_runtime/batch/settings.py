@@ -66,7 +66,8 @@ class BatchSettings:
             )
         if self.mode == "classify" and self.digits_only:
             raise UsageError("--digits-only is for --mode read")
-        _ = self.part
+        if self.roi:
+            parse_part(self.roi)
         if self.labels and self.labels_from_folders:
             raise UsageError("--labels and --labels-from-folders exclude each other: choose one")
         self._check_targets()

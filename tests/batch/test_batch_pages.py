@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, Reader, Status
-from edge_runtime.batch.rows import WorkerSettings, read_pages
+from edge_runtime.batch.rows import read_pages
 from edge_runtime.errors import DamagedImageError, InputError
 from edge_runtime.images.files import read_images
 from edge_runtime.synthetic.digits import draw_digit
@@ -190,15 +190,13 @@ def test_a_page_of_a_texture_says_why_nothing_was_read(tmp_path):
     cv2.imwrite(str(tmp_path / "texture.png"), textures.dots((1280, 1280), 6, 0.1))
     cv2.imwrite(str(tmp_path / "blank.png"), np.full((200, 200), 235, np.uint8))
     reader = Reader(Classifier())
-    blank, texture = read_pages(reader, ["blank.png", "texture.png"], WorkerSettings(str(tmp_path), None, ""))
+    blank, texture = read_pages(reader, ["blank.png", "texture.png"], str(tmp_path))
     assert blank[2:4] == (Status.REJECTED, "blank")
     assert texture[2:4] == (Status.REJECTED, "texture")
 
 
 def test_a_page_that_is_read_in_part_has_a_note(tmp_path):
     cv2.imwrite(str(tmp_path / "carpet.png"), textures.carpet((1280, 1280), 2.0))
-    ((_, _, status, _, _, _, note),) = read_pages(
-        Reader(Classifier()), ["carpet.png"], WorkerSettings(str(tmp_path), None, "")
-    )[0]
+    ((_, _, status, _, _, _, note),) = read_pages(Reader(Classifier()), ["carpet.png"], str(tmp_path))[0]
     assert status is Status.OK
     assert re.fullmatch(r"not everything was read: \d+ marks were dropped", note)
