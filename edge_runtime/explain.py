@@ -44,18 +44,19 @@ def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     columns = [left, _stack(right)]
     high = max(len(column) for column in columns)
     gap = np.full((high, GAP, 3), 255, np.uint8)
-    padded = [
-        cv2.copyMakeBorder(each, 0, high - len(each), 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3) for each in columns
-    ]
-    return np.hstack([padded[0], gap, padded[1]])
+    return np.hstack([_grow(columns[0], high), gap, _grow(columns[1], high)])
 
 
 def _stack(stages: list[Drawing]) -> Drawing:
     """Return drawings below each other, with white on the right of narrower ones."""
     width = max(stage.shape[1] for stage in stages)
-    return np.vstack(
-        [cv2.copyMakeBorder(s, 0, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3) for s in stages]
-    )
+    return np.vstack([_grow(stage, width=width) for stage in stages])
+
+
+def _grow(drawing: Drawing, height: int = 0, width: int = 0) -> Drawing:
+    """Return a drawing with white below it and on its right, up to a height and width in pixels."""
+    below, right = max(0, height - drawing.shape[0]), max(0, width - drawing.shape[1])
+    return np.asarray(cv2.copyMakeBorder(drawing, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(255,) * 3), np.uint8)
 
 
 def _resize(gray: Gray, size: tuple[int, int]) -> Drawing:
@@ -66,11 +67,7 @@ def _resize(gray: Gray, size: tuple[int, int]) -> Drawing:
 def _add_title(title: str, drawing: Drawing) -> Drawing:
     head = np.full((TITLE, max(drawing.shape[1], 12 + 9 * len(title)), 3), 235, np.uint8)
     cv2.putText(head, title, (8, 20), FONT, 0.5, INK, 1, cv2.LINE_AA)
-    drawing = np.asarray(
-        cv2.copyMakeBorder(drawing, 0, 0, 0, head.shape[1] - drawing.shape[1], cv2.BORDER_CONSTANT, value=(255,) * 3),
-        np.uint8,
-    )
-    return np.vstack([head, drawing])
+    return np.vstack([head, _grow(drawing, width=head.shape[1])])
 
 
 def _draw_candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -> Drawing:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.numbers import UNREADABLE, Number, find_numbers, write_rows
+from edge_runtime.numbers import Number, find_numbers, write_rows
 from edge_runtime.types import Box, Digit, Status
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Page(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """OK if there is text and no digit in it was rejected."""
-        return Status.OK if self.text and UNREADABLE not in self.text else Status.REJECTED
+        """OK if there is a number and no digit of a number was rejected."""
+        return _status(self.numbers)
 
     @property
     def digits_text(self) -> str:
@@ -56,10 +56,11 @@ class Page(NamedTuple):
         `confidence`, `box` and `row`; the `rejected` digits, with a `reason` in addition; the `dropped` candidates,
         with `box` and `reason`; and `image` as [width, height].
         """
+        numbers = self.numbers
         return {
-            "text": self.digits_text if digits_only else self.text,
-            "status": self.status.value,
-            "numbers": [_number(each) for each in self.numbers],
+            "text": self.digits_text if digits_only else write_rows(numbers),
+            "status": _status(numbers).value,
+            "numbers": [_number(each) for each in numbers],
             "digits": [_digit(each) for each in self.digits if each.status is Status.OK],
             "rejected": [_digit(each) for each in self.digits if each.status is not Status.OK],
             "dropped": [{"box": list(each.box), "reason": each.reason} for each in self.dropped],
@@ -83,6 +84,11 @@ def _digit(digit: Digit) -> dict[str, Any]:
     label = None if digit.label is None else str(digit.label)
     record = {"label": label, "confidence": round(digit.confidence, 4), "box": list(digit.box), "row": digit.row}
     return record | ({"reason": digit.reason} if digit.reason else {})
+
+
+def _status(numbers: list[Number]) -> Status:
+    accepted = numbers and all(number.value is not None for number in numbers)
+    return Status.OK if accepted else Status.REJECTED
 
 
 def _number(number: Number) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
 from edge_runtime.images.files import DecodedImage, read_images
 from edge_runtime.images.formats.encoded import FailedPage
-from edge_runtime.images.part import Part, parse_part
+from edge_runtime.images.part import WHOLE, Part, parse_part
 from edge_runtime.overlay import MOST, Drawing, draw_digits
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
@@ -87,26 +87,27 @@ def read(
     print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
     over, why = (_ImageFolder(folder) if folder else None for folder in (annotate, explain))
-    part = parse_part(roi) if roi else None
+    part = parse_part(roi) if roi else WHOLE
     failed = 0
     for path in images:
-        for image, found in _find_pages(reader, path, part):
+        for image, read_part in _find_pages(reader, path, part):
             if isinstance(image, FailedPage):
                 failed += 1
                 click.echo(f"error: {make_printable(path)}: {image.error}", err=True)
                 if as_json:
                     number = {"page": image.page, "pages": image.pages} if image.pages > 1 else {}
                     click.echo(json.dumps({"path": path, **number, "error": str(image.error)}))
-            elif found:
-                box = part.box(*image.gray.shape[::-1]) if part else None
+            elif read_part:
+                gray, box, found = read_part
                 page = reader.decide(found)
                 if why:
-                    why.write(path, image, draw_stages(_crop(image.gray, box), found, page))
-                page = page.move(box, *image.gray.shape[::-1]) if box else page
+                    why.write(path, image, draw_stages(gray, found, page))
+                page = page.move(box, *image.gray.shape[::-1])
                 if over:
                     over.write(path, image, draw_digits(image.gray, page.digits, MOST))
                 _print(path, image, page, _Format(as_json, digits_only, headed=len(images) > 1))
-            del image, found  # frees the memory before the next page is decoded
+                del gray, found
+            del image, read_part  # frees the memory before the next page is decoded
     return FAILED if failed else 0
 
 
@@ -118,25 +119,29 @@ class _Format(NamedTuple):
     headed: bool  # print the name of the file first
 
 
-def _crop(gray: Gray, box: Box | None) -> Gray:
-    return gray if box is None else gray[box.y : box.y + box.height, box.x : box.x + box.width]
+class _ReadPart(NamedTuple):
+    """The part of a page that was read, or all of it."""
+
+    gray: Gray
+    box: Box  # where it is on the page
+    found: Found
 
 
 def _find_pages(
-    reader: Reader, path: str, part: Part | None
-) -> Iterator[tuple[DecodedImage, Found] | tuple[FailedPage, None]]:
-    """Yield the pages of a file in order, each with its candidates in `part`; of a page that failed, the error."""
+    reader: Reader, path: str, part: Part
+) -> Iterator[tuple[DecodedImage, _ReadPart] | tuple[FailedPage, None]]:
+    """Yield the pages of a file in order, each with what was found in `part`; of a page that failed, the error."""
     failed: deque[FailedPage] = deque()
     try:
         for image in read_images(path, failed=failed.append):
             while failed:
                 yield failed.popleft(), None
             try:
-                gray = part.crop(image.gray)[0] if part else image.gray
+                gray, box = part.crop(image.gray)
             except UsageError as error:
                 failed.append(FailedPage(image.page, image.pages, InputError(str(error))))
                 continue
-            yield image, reader.find(gray)
+            yield image, _ReadPart(gray, box, reader.find(gray))
             del image, gray  # frees the memory before the next page is decoded
     except InputError as error:
         failed.append(FailedPage(1, 1, error))

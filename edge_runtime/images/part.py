@@ -24,19 +24,21 @@ class Part(NamedTuple):
 
     def box(self, width: int, height: int) -> Box:
         """Return the rectangle in pixels of an image of this size; raises UsageError if it is not within the image."""
-        lengths = (width, height, width, height)
-        pairs = zip(self.sides, self.shares, lengths, strict=True)
-        x, y, wide, high = (round(side * length / 100) if share else int(side) for side, share, length in pairs)
-        if any(self.shares):  # halves that are rounded up may reach over the edge by a pixel
-            wide, high = max(1, min(wide, width - x)), max(1, min(high, height - y))
-        if x + wide > width or y + high > height:
+        columns = zip(self.sides, self.shares, (width, height, width, height), strict=True)
+        x, y, wide, high = (side * length / 100 if share else side for side, share, length in columns)
+        left, top, right, bottom = round(x), round(y), round(x + wide), round(y + high)
+        box = Box(left, top, max(1, right - left), max(1, bottom - top))
+        if box.x + box.width > width or box.y + box.height > height:
             raise UsageError(f"the part {self.text} (--roi) is not within the image, which is {width} x {height}")
-        return Box(x, y, wide, high)
+        return box
 
     def crop(self, gray: Gray) -> tuple[Gray, Box]:
         """Return this part of an image, uint8 (height, width), and where it is; raises UsageError as `box` does."""
         box = self.box(gray.shape[1], gray.shape[0])
         return np.ascontiguousarray(gray[box.y : box.y + box.height, box.x : box.x + box.width]), box
+
+
+WHOLE = Part((0, 0, 100, 100), (True, True, True, True))
 
 
 def parse_part(text: str) -> Part:

@@ -124,5 +124,12 @@ def test_a_part_that_makes_no_sense_is_one_line(run_cli, form, text):
         parse_part(text)
 
 
+def test_shares_cover_an_image_without_a_gap_and_never_reach_over_its_edge():
+    left, right = (parse_part(text).box(101, 51) for text in ("0%,0%,50%,100%", "50%,0%,50%,100%"))
+    assert (left.x, left.x + left.width, right.x + right.width, left.height) == (0, right.x, 101, 51)
+    with pytest.raises(UsageError, match="the part 90%,0%,50%,100%"):
+        parse_part("90%,0%,50%,100%").box(101, 51)
+
+
 def test_digits_only_needs_pages(run_cli, form):
     assert "--mode read" in run_cli("batch-classify", ".", "--output", "r.csv", "--digits-only", code=2).stderr
