@@ -57,6 +57,21 @@ def spline_through(points: NDArray[np.float64], steps: int) -> NDArray[np.float6
     return np.vstack([*parts, points[-1:]])
 
 
+def parse_strokes(text: str) -> list[tuple[bool, NDArray[np.float64]]]:
+    """Parse strokes: for each, whether it is curved, and its points (n, 2).
+
+    text: strokes separated by ;, each of points x,y separated by spaces. A stroke that begins with ~ is a curve
+    through its points, any other has corners there.
+
+        parse_strokes("0,10 5,0 10,10; ~2,6 8,6")
+    """
+    parts = (part.strip() for part in text.split(";"))
+    return [
+        (part[0] == "~", np.array([[float(value) for value in point.split(",")] for point in part.lstrip("~").split()]))
+        for part in parts
+    ]
+
+
 def _add_flag(image: Images, rng: np.random.Generator) -> None:
     """Add an upstroke from the left to the top of a one."""
     rows, columns = np.nonzero(image > INK)

@@ -13,7 +13,7 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from edge_runtime.types import Gray
-from train.augmentation.strokes import spline_through
+from train.augmentation.strokes import parse_strokes, spline_through
 
 LETTERS = "ACDEFGHJKLMNPQRTUVWXYacdefhijkmnprtuvwxy"
 SIGNS = "&@#%+=*?€$£§<>^~{}"
@@ -24,8 +24,8 @@ GRID = 10  # a capital's height in the units of the table below
 FONT_SIZE = 64  # points at 72 to the inch: pixels
 STEPS = 8  # points of a curved stroke from one of its own to the next
 
-# One letter or sign in each row: strokes separated by ;, points x,y in tenths of a capital's height, y downward, the
-# base line at 10. A stroke that begins with ~ is a curve through its points, any other has corners there.
+# One letter or sign in each row: its strokes as `parse_strokes` reads them, in tenths of a capital's height, y
+# downward, the base line at 10.
 WRITTEN = """
 0,10 5,0 10,10; 2,6 8,6
 ~0,10 1,3 5,0 9,3 9,10; 1,6 9,6
@@ -142,16 +142,7 @@ WRITTEN = """
 
 Points = NDArray[np.float64]
 
-
-def _parse(glyph: str) -> list[tuple[bool, Points]]:
-    parts = (part.strip() for part in glyph.split(";"))
-    return [
-        (part[0] == "~", np.array([[float(value) for value in point.split(",")] for point in part.lstrip("~").split()]))
-        for part in parts
-    ]
-
-
-SIGNS_WRITTEN = [_parse(glyph) for glyph in WRITTEN.strip().splitlines()]
+SIGNS_WRITTEN = [parse_strokes(glyph) for glyph in WRITTEN.strip().splitlines()]
 
 
 def write(random: np.random.Generator) -> Gray:

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from train.augmentation.strokes import spline_through
+from train.augmentation.strokes import parse_strokes, spline_through
 from train.synthetic.scenes import fonts
 from train.synthetic.scenes.layout import Piece
-from train.synthetic.scenes.types import Curve, Points, Random
+from train.synthetic.scenes.types import Points, Random
 
 STEPS = 5  # points of a curved stroke from one of its own to the next
-# Strokes separated by ;, points x,y in tenths of a capital's height, y downward, the base line at 10. A stroke that
-# begins with ~ is a curve through its points, any other has corners there.
-LETTERS = {
+# Strokes as `parse_strokes` reads them, in tenths of a capital's height, y downward, the base line at 10.
+WRITTEN = {
     "A": "0,10 5,0 8,10; 1.5,6 7,6",
     "B": "1,0 1,10; ~1,0 6,1 6,4 1,5; ~1,5 7,6 7,9 1,10",
     "C": "~8,2 5,0 1,3 1,7 5,10 8,8",
@@ -96,6 +95,7 @@ LETTERS = {
     "α": "~7,4 4,10 1,8 2,4 5,6 7,10",
     "✓": "0,6 3,10 8,0",
 }
+LETTERS = {character: parse_strokes(strokes) for character, strokes in WRITTEN.items()}
 WORD_LIST = """
 kWh m³ °C kg EUR Total Name Date Telefon Nr No. Page Summe Menge Preis Betrag Datum Marks Awarded Max Test Roll Class
 Room Order Price Qty Sum Zimmer Haus and the of und der die das to Note Code Pin Liter Meter km mm cm l h min sec Tel
@@ -136,8 +136,7 @@ def write(text: str, random: Random, unsteady: float, slant: float, joined: bool
         if character not in LETTERS:
             continue
         paths = []
-        for part in LETTERS[character].split(";"):
-            curved, points = part.strip().startswith("~"), _parse(part)
+        for curved, points in LETTERS[character]:
             points = points + random.normal(0, unsteady, points.shape)
             if curved and len(points) > 2:
                 points = spline_through(points, STEPS)
@@ -150,10 +149,6 @@ def write(text: str, random: Random, unsteady: float, slant: float, joined: bool
         x = max(float(path[:, 0].max()) for path in paths) + gap
         pieces.append(Piece(character, paths, filled=False))
     return pieces
-
-
-def _parse(part: str) -> Curve:
-    return np.array([[float(value) for value in point.split(",")] for point in part.strip().lstrip("~").split()])
 
 
 def typeset(text: str, font: Path, space: float = 0.0) -> list[Piece]:
