@@ -201,9 +201,9 @@ def draw_accepted(name: str, images: Sequence[Gray], path: Path) -> int:
 
 def _real(folder: Path) -> dict[str, tuple[list[Gray], NDArray[np.integer]]]:
     return {
-        place.name: ([read_gray(place / path) for path in truth], np.array([int(label) for label in truth.values()]))
-        for place, truth in labelled(folder)
-        if truth and all(len(label) == 1 for label in truth.values())
+        each.name: ([read_gray(path) for path in each.paths], np.array([int(label) for label in each.labels.values()]))
+        for each in labelled(folder)
+        if each.labels and all(len(label) == 1 for label in each.labels.values())
     }
 
 

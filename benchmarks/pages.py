@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.labelled import labelled
+from benchmarks.labelled import LabelledSet, labelled
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.bundles.bundle import load_line_bundle
 from edge_runtime.errors import FileError
@@ -52,7 +52,7 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
         def read(path: Path) -> str:
             return reader.read(read_gray(path), "page").digits_text.replace("\n", "|")
 
-        return {each: score(read, *truth, f"{title}: {each}", tell) for each, truth in _sets(folder).items()}
+        return {each.name: score(read, each, title, tell) for each in _sets(folder)}
 
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
@@ -60,8 +60,9 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
         "sets": measured(whole, name),
         "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut"),
         "scenes": {
-            each: score_scenes(lambda path: whole.read(read_gray(path), "page"), *truth, f"{name}: {each}", tell)
-            for each, truth in _scenes(folder).items()
+            each.name: score_scenes(lambda path: whole.read(read_gray(path), "page"), each, name, tell)
+            for each in labelled(folder)
+            if _are_scenes(each)
         },
     }
 
@@ -89,22 +90,22 @@ def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
 
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     figures: dict[str, Any] = {}
-    for each, (paths, truth) in _sets(folder).items():
-        are_pages = any("|" in label for label in truth)
-        figures[each] = score(read if are_pages else read_crop, paths, truth, f"{PEER}: {each}", tell)
+    for each in _sets(folder):
+        are_pages = any("|" in label for label in each.labels.values())
+        figures[each.name] = score(read if are_pages else read_crop, each, PEER, tell)
     return figures
 
 
-def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tell) -> dict[str, Any]:
+def score(read: Read, images: LabelledSet, title: str, tell: Tell) -> dict[str, Any]:
     """Return the metrics of a reader on labelled images.
 
     A digit is right if it has its place in the longest common order of what is read and what is true. Strings that are
     wrong with the right number of digits are mostly misread, the others mostly cut apart or found wrongly.
     """
-    tell(title)
+    tell(f"{title}: {images.name}")
     exact = right = false = total = misread = 0
     seconds = []
-    for path, true in zip(paths, truth, strict=True):
+    for path, true in zip(images.paths, images.labels.values(), strict=True):
         started = time.perf_counter()
         found = read(path)
         seconds.append(time.perf_counter() - started)
@@ -115,28 +116,26 @@ def score(read: Read, paths: list[Path], truth: list[str], title: str, tell: Tel
         total += len(true.replace("|", ""))
         misread += found != true and len(found.replace("|", "")) == len(true.replace("|", ""))
     return {
-        "images": len(paths),
-        "exact": exact / len(paths),
+        "images": len(images.labels),
+        "exact": exact / len(images.labels),
         "digits": total,
         "digits_right": right / total,
-        "false_digits_per_image": false / len(paths),
-        "misread": misread / len(paths),
-        "cut_wrongly": 1 - (exact + misread) / len(paths),
+        "false_digits_per_image": false / len(images.labels),
+        "misread": misread / len(images.labels),
+        "cut_wrongly": 1 - (exact + misread) / len(images.labels),
         "milliseconds": 1000 * median(seconds),
     }
 
 
-def score_scenes(
-    read: Callable[[Path], Page], paths: list[Path], truth: list[str], title: str, tell: Tell
-) -> dict[str, Any]:
+def score_scenes(read: Callable[[Path], Page], images: LabelledSet, title: str, tell: Tell) -> dict[str, Any]:
     """Return the metrics of a reader on photographs of all kinds, some without digits.
 
     `digit_error`: insertions, deletions and substitutions of digits and row ends, over the digits of the truth.
     `silent`: the share of images with digits that are read wrongly without a sign of doubt.
     """
-    tell(title)
+    tell(f"{title}: {images.name}")
     errors = digits = with_digits = silent = blank = blank_with_digits = 0
-    for path, true in zip(paths, truth, strict=True):
+    for path, true in zip(images.paths, images.labels.values(), strict=True):
         page = read(path)
         rows, found = _digit_rows(true), page.digits_text
         if not rows:
@@ -236,30 +235,21 @@ def _peak(name: str, data: bytes) -> float:
     return float(done.stdout)
 
 
-def _sets(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
-    found = {}
-    for place, truth in labelled(folder):
-        if not _are_scenes(truth) and any(len(label) > 1 for label in truth.values()):
-            found[place.name] = ([place / name for name in truth], list(truth.values()))
-    if not found:
+def _sets(folder: Path) -> list[LabelledSet]:
+    """Return the sets whose labels are strings or pages of digits."""
+    sets = [each for each in labelled(folder) if not _are_scenes(each) and any(map(_is_long, each.labels.values()))]
+    if not sets:
         raise FileError(f"below {folder} there is no labels.csv with strings of digits")
-    return found
+    return sets
 
 
-def _scenes(folder: Path) -> dict[str, tuple[list[Path], list[str]]]:
-    return {
-        place.parent.name if place.name == "images" else place.name: (
-            [place / name for name in truth],
-            list(truth.values()),
-        )
-        for place, truth in labelled(folder)
-        if _are_scenes(truth)
-    }
+def _is_long(label: str) -> bool:
+    return len(label) > 1
 
 
-def _are_scenes(truth: dict[str, str]) -> bool:
+def _are_scenes(images: LabelledSet) -> bool:
     """Return whether labels hold more than digits and rows, or are empty."""
-    return any(not label or set(label) - set("0123456789|") for label in truth.values())
+    return any(not label or set(label) - set("0123456789|") for label in images.labels.values())
 
 
 def _peer_text(result: Any) -> str:

@@ -171,14 +171,14 @@ def real(name: str, folder: Path, mnist_c: Path | None, tell: Tell, keras_file: 
     reader = Reader(classifier)
     measured: dict[str, float] = {}
     in_formats = {}
-    for place, truth in labelled(folder):
+    for kind, place, truth in labelled(folder):
         if not truth:
-            raise FileError(f"{place / 'labels.csv'} names no files")
+            raise FileError(f"the labels.csv of {place} names no files")
         if all(len(label) == 1 for label in truth.values()):
-            tell(f"{name}: {place.name}")
-            measured[place.name] = _score(reader, place, truth)
+            tell(f"{name}: {kind}")
+            measured[kind] = _score(reader, place, truth)
             crops, labels = _crops(place, truth)
-            in_formats[place.name] = measure(outputs(classifier.bundle, keras_file, crops), labels)
+            in_formats[kind] = measure(outputs(classifier.bundle, keras_file, crops), labels)
     if mnist_c is not None:
         tell(f"{name}: MNIST-C")
         measured |= _corrupted(reader, mnist_c)
