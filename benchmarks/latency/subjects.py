@@ -195,7 +195,7 @@ KERAS = frozenset(name for name, kind in SUBJECTS.items() if kind.file is None)
 
 
 def why_not(name: str, bundle: Bundle) -> str:
-    """Return why a subject cannot run a bundle, or \"\": a missing file, or operators that NumPy lacks."""
+    """Return why a subject cannot run a bundle: a missing file, or operators that NumPy lacks; empty if it can."""
     file = SUBJECTS[name].file
     if file is not None and file not in bundle.files:
         return f"the bundle has no {file} file"

@@ -116,7 +116,7 @@ def check_shape(shape: Shape) -> Shape:
 
 
 def item(items: list[Item], number: int) -> Item:
-    """Return an item of a list; raises ModelError if there is none with this number."""
+    """Return an item of a list by its number; raises ModelError if the list is too short."""
     if not 0 <= number < len(items):
         raise ModelError("it refers to an item that does not exist")
     return items[number]

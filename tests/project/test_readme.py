@@ -12,6 +12,7 @@ def test_the_tables_hold_the_figures_that_were_written():
     assert shown == set(tables.TABLES)
     for page, text in texts.items():
         assert tables.fill(text) == text, f"{page.name}: python -m benchmarks tables"
+        assert tables.NOT_YET not in text, f"{page.name} has a table without figures: run its benchmark"
 
 
 def test_the_default_model_loses_nothing_in_int8():
