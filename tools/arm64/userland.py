@@ -24,6 +24,10 @@ DEBIAN = ("base-files", "dash", "libstdc++6", "libgcc-s1", "zlib1g", "python{0}-
 # What a Raspberry Pi's system has that the installer uses.
 DEVICE = (*DEBIAN, "coreutils", "grep", "mawk", "tar", "libacl1", "libselinux1", "python3-minimal", "python{0}-venv")
 SECONDS = 600  # time limit of a program of the system
+# If a signal ends a program after one of its threads has ended, proot returns 0. With a shell, it returns an error.
+SHELL = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
+SIGNAL = 128  # a shell's exit code is this plus the signal
+CRASHES = 2  # qemu 7.2 can crash in programs with several threads: a program is given up after so many crashes
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-digits" / "arm64"
 
@@ -133,7 +137,26 @@ class Userland:
         environment: dict[str, str] | None = None,
         network: bool = True,
     ) -> "subprocess.CompletedProcess[bytes]":
-        """Run a program of the system. folders: of this machine, and their paths there. network: allow access."""
+        """Run a program of the system; once more, with a message, if a signal ends it.
+
+        folders: of this machine, and their paths there. network: allow access.
+        """
+        for left in reversed(range(CRASHES)):
+            done = self._run_once(processor, command, folders, cwd, environment or {}, network)
+            if done.returncode <= SIGNAL or not left:
+                break
+            print(f"signal {done.returncode - SIGNAL} ended {' '.join(command[:3])}: trying again", flush=True)
+        return done
+
+    def _run_once(
+        self,
+        processor: Processor,
+        command: Sequence[str],
+        folders: dict[Path, str],
+        cwd: str,
+        environment: dict[str, str],
+        network: bool,
+    ) -> "subprocess.CompletedProcess[bytes]":
         with tempfile.NamedTemporaryFile("w", prefix="cpuinfo-") as file:
             file.write(cpuinfo(processor))
             file.flush()
@@ -144,12 +167,10 @@ class Userland:
             proot += ["proot", "-q", "qemu-aarch64-static", "-r", str(self.root), "-w", cwd]
             proot += [part for bind in binds for part in ("-b", bind)]
             clean = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "QEMU_CPU": processor.qemu}
-            clean |= {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "QEMU_UNAME": "6.12.0"} | (
-                environment or {}
-            )
+            clean |= {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "QEMU_UNAME": "6.12.0"} | environment
             pipe = subprocess.PIPE
             with subprocess.Popen(
-                [*proot, *command], env=clean, stdout=pipe, stderr=pipe, start_new_session=True
+                [*proot, *SHELL, *command], env=clean, stdout=pipe, stderr=pipe, start_new_session=True
             ) as run:
                 try:
                     said, errors = run.communicate(timeout=SECONDS)
