@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from export.errors import RunError
+from train import hourglass
 
 TOLERANCE = 1e-4  # of a probability: from float32 arithmetic in another order
 LINE_TOLERANCE = 1e-2  # of a logit of a line: the same, with values up to thirty
@@ -37,6 +38,10 @@ def logits_model(trained: keras.Sequential, images: NDArray[np.uint8]) -> Logits
     images: uint8 (N, height, width), on which both networks must give the same outputs.
     Raises RunError for a network of another kind.
     """
+    if hourglass.is_hourglass(trained):
+        logits = Logits(hourglass.without_scaling(trained), "softmax")
+        _check_same(outputs(trained, images), _logits(logits.model, images), LINE_TOLERANCE, "logits")
+        return logits
     if not isinstance(trained, keras.Sequential) or trained.input_shape[1:] != images.shape[1:]:
         raise RunError(f"only a Sequential network on {images.shape[1:]} pixels can be exported")
     head = list(takewhile(_is_head, trained.layers))

@@ -49,7 +49,7 @@ def convert_int8(model: bytes, digits: NDArray[np.uint8]) -> bytes:
     with tempfile.TemporaryDirectory() as folder, _quiet("root"):
         source, merged, quantised = (Path(folder, name) for name in ("float.onnx", "merged.onnx", "int8.onnx"))
         source.write_bytes(model)
-        quant_pre_process(source, merged)
+        quant_pre_process(source, merged, skip_symbolic_shape=True)
         quantize_static(
             merged,
             quantised,

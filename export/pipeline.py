@@ -67,7 +67,8 @@ def export_run(
         tell(f"measuring confidence on {len(validation.images):,} {task.validation_name}")
         model = models["tflite_int8"] if other is run else _int8(other, mnist)
         found = task.evidence(partial(parity.logits, "tflite_int8", model), validation)
-        sure = confidence.measure(found.logits, found.labels, logits.activation == "softmax", found.kept)
+        if found is not None:
+            sure = confidence.measure(found.logits, found.labels, logits.activation == "softmax", found.kept)
     manifest, known = _manifest(run, logits, models, measured, sure)
     if not task.generated:
         manifest["validated"] = other.training if other else None

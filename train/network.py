@@ -4,14 +4,15 @@ from typing import Any
 
 import keras
 
-from train.recipes import Columns, Conv, Dense, Layer, Output, Pool, Recipe, Rows
+from train import hourglass
+from train.recipes import Columns, Conv, Dense, Hourglass, Layer, Pool, Recipe, Rows
 from train.tasks import task_of
 
 NORM_MEMORY = 0.98  # of the running mean and variance of batch normalisation, a step
 INITIALIZER = "he_normal"  # of layers that are normalised or convolve; Keras' own for the plain dense ones
 
 
-def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> keras.Sequential:
+def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> keras.Model:
     """Return the untrained network: pixels 0..255 (N, height, width) to the outputs of its last layer, in float32.
 
     A network that ends in `Columns` gives logits (N, columns, units); its width is free.
@@ -22,7 +23,7 @@ def build(recipe: Recipe, precision: str = "float32", logits: bool = False) -> k
     return _build(recipe, policy, logits, task_of(recipe).image)
 
 
-def fix_shape(network: keras.Sequential, recipe: Recipe, image: tuple[int, ...]) -> keras.Sequential:
+def fix_shape(network: keras.Model, recipe: Recipe, image: tuple[int, ...]) -> keras.Model:
     """Return the network, with its weights, for images of one shape, as converters need it."""
     if network.input_shape[1:] == image:
         return network
@@ -31,7 +32,9 @@ def fix_shape(network: keras.Sequential, recipe: Recipe, image: tuple[int, ...])
     return copy
 
 
-def _build(recipe: Recipe, policy: str, logits: bool, image: tuple[int | None, ...]) -> keras.Sequential:
+def _build(recipe: Recipe, policy: str, logits: bool, image: tuple[int | None, ...]) -> keras.Model:
+    if isinstance(recipe.output, Hourglass):
+        return hourglass.build(recipe.output, recipe.name, policy, image)
     first = recipe.layers[0]
     layers: list[keras.Layer] = [keras.layers.Rescaling(1 / 255, name="scale")]
     flat = False  # whether the numbers have lost the shape of an image
@@ -48,7 +51,7 @@ def _build(recipe: Recipe, policy: str, logits: bool, image: tuple[int | None, .
     return keras.Sequential([keras.Input(image, name="image"), *layers], name=recipe.name.replace("-", "_"))
 
 
-def _outputs(last: Output, flat: bool, logits: bool) -> list[keras.Layer]:
+def _outputs(last: Dense | Columns, flat: bool, logits: bool) -> list[keras.Layer]:
     if isinstance(last, Columns):
         return [
             keras.layers.Conv2D(last.units, last.size, padding="same", name="columns", dtype="float32"),

@@ -57,8 +57,20 @@ class Columns:
     size: int | tuple[int, int]  # pixels, high and wide
 
 
+@dataclass(frozen=True)
+class Hourglass:
+    """A whole network that gives logits for each place of an image, from blocks of pixels to coarse levels and back.
+
+    Each tuple has an entry for each level; a level has half of the height and width of the one before.
+    """
+
+    widths: tuple[int, ...]  # channels
+    repeats: tuple[int, ...]  # convolutions on the way down that are added to their input
+    dilations: tuple[int, ...]  # of these
+
+
 Layer = Dense | Conv | Pool | Rows
-Output = Dense | Columns
+Output = Dense | Columns | Hourglass
 
 
 @dataclass(frozen=True)
@@ -114,14 +126,14 @@ class Recipe:
     def output(self) -> Output:
         """The last layer."""
         last = self.layers[-1]
-        if not isinstance(last, Dense | Columns):
-            raise TypeError(f"{self.name}: the last layer must be Dense or Columns, not {type(last).__name__}")
+        if not isinstance(last, Output):
+            raise TypeError(f"{self.name}: the last layer is Dense, Columns or Hourglass, not {type(last).__name__}")
         return last
 
     @property
     def hidden(self) -> tuple[Layer, ...]:
         """All layers except the last one."""
-        return tuple(layer for layer in self.layers[:-1] if not isinstance(layer, Columns))
+        return tuple(layer for layer in self.layers[:-1] if not isinstance(layer, Columns | Hourglass))
 
     @property
     def softmax(self) -> bool:
@@ -136,6 +148,8 @@ class Recipe:
     @property
     def classes(self) -> int:
         """How many classes the network tells apart: ten, or eleven with non-digits."""
+        if isinstance(self.output, Hourglass):
+            raise TypeError(f"{self.name} gives logits of places, not of one set of classes")
         return self.output.units
 
     @property
@@ -335,4 +349,25 @@ _LINES = Recipe(
     max_bytes=400_000,
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_REPRODUCTIONS, *_OURS, _LINES)}
+_PAGES = Recipe(
+    name="pages",
+    summary="an hourglass that separates the strokes of digits from everything else on a page",
+    layers=(Hourglass(widths=(48, 64, 72), repeats=(2, 1, 1), dilations=(1, 1, 2)),),
+    task="pages",
+    optimizer="adamw",
+    loss="pages",
+    batch=16,
+    epochs=200,
+    learning_rate=3e-3,
+    warmup=2,
+    weight_decay=0.01,
+    beta_2=0.99,
+    clip_norm=1.0,
+    average=0.999,
+    validate=True,
+    precision="auto",
+    augmented_epochs=12,
+    max_bytes=300_000,
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*_REPRODUCTIONS, *_OURS, _LINES, _PAGES)}

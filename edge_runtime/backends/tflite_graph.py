@@ -150,10 +150,10 @@ def _dense(file: TfliteFile, operator: Operator, shapes: Shapes) -> Found:
 def _convolution(file: TfliteFile, operator: Operator, shapes: Shapes) -> Found:
     options = _options(operator, CONV_OPTIONS)
     weights, image = _weights(file, operator, 4), _image(shapes)
+    if weights.shape[3] != image[2]:
+        raise UnsupportedModelError(f"it has a convolution of {weights.shape[3]} of {image[2]} channels")
+    weights = _dilate(weights, options.number(5, "i", 1), options.number(4, "i", 1))
     units, high, wide, channels = weights.shape
-    if channels != image[2]:
-        raise UnsupportedModelError(f"it has a convolution of {channels} of {image[2]} channels")
-    _check_dilation(options, 4)
     window = _window(options, (high, wide), image)
     inputs = high * wide * channels
     if window.outputs[1] * inputs > limits.LAYER_VALUES:
@@ -169,10 +169,10 @@ def _convolution(file: TfliteFile, operator: Operator, shapes: Shapes) -> Found:
 def _depthwise(file: TfliteFile, operator: Operator, shapes: Shapes) -> Found:
     options = _options(operator, DEPTHWISE_OPTIONS)
     weights, image = _weights(file, operator, 4), _image(shapes)
+    weights = _dilate(weights, options.number(6, "i", 1), options.number(5, "i", 1))
     one, high, wide, units = weights.shape
     if one != 1 or units % image[2]:
         raise ModelError(f"it has a convolution of {units} units for {image[2]} channels")
-    _check_dilation(options, 5)
     window = _window(options, (high, wide), image)
     sums = _sums(file, operator, units, 3, options.number(4, "b"))
     after = check_shape((*window.outputs, units))
@@ -348,9 +348,16 @@ def _range(activation: int, after: Quantisation) -> Range:
     return Range(int(max(lowest, low)), int(min(highest, high)))
 
 
-def _check_dilation(options: Table, field: int) -> None:
-    if options.number(field, "i", 1) != 1 or options.number(field + 1, "i", 1) != 1:
-        raise UnsupportedModelError("it has a dilated convolution")
+def _dilate(weights: NDArray[np.int8], down: int, right: int) -> NDArray[np.int8]:
+    """Return kernels (n, height, width, channels) with zeros between their rows and columns. down, right: dilations."""
+    if down == right == 1:
+        return weights
+    if down < 1 or right < 1:
+        raise ModelError(f"it has a convolution with dilations {down} and {right}")
+    count, high, wide, channels = weights.shape
+    dilated = np.zeros(check_shape((count, (high - 1) * down + 1, (wide - 1) * right + 1, channels)), np.int8)
+    dilated[:, ::down, ::right] = weights
+    return dilated
 
 
 def _window(options: Table, size: tuple[int, int], image: tuple[int, int, int]) -> Window:

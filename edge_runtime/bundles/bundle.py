@@ -22,19 +22,22 @@ MANIFEST = "manifest.json"
 MODELS = Path(__file__).parent.parent / "models"  # the digit bundles of the package
 DEFAULT = "ann"
 LABELS = [str(digit) for digit in range(10)]
-DIGIT, LINE = (28, 28), (32, 192)  # pixels: height and width of the input of a network
+DIGIT, LINE, PAGE = (28, 28), (32, 192), (256, 256)  # pixels: height and width of the input of a network
 ELEVENTH: dict[Shape, str] = {DIGIT: "non-digit", LINE: "blank"}  # label of the eleventh output
 NON_DIGIT_LABEL = ELEVENTH[DIGIT]
 VERSION_1 = {"label": "none", "threshold": "max_none"}  # names of version 1 for the eleventh label and `max_non_digit`
 ACTIVATIONS = ("softmax", "sigmoid")
 LINES = Path(__file__).parent.parent / "line_model"  # the line bundle of the package
+PAGES = Path(__file__).parent.parent / "page_model"  # the page bundle of the package
+KIND_LABELS = ["background", "other", "mark", "digit"]  # of a page bundle
+PAGE_OUTPUTS: Shape = (5120, 16)  # of a page bundle: see `segmentation.outputs`
 
 
 class Shapes(NamedTuple):
     """Shapes of the input and output of a network, without the batch."""
 
-    image: Shape  # pixels, height and width: (28, 28) for digits, (32, 192) for lines
-    outputs: Shape  # of one image: (10,) or (11,) for digits, (columns, 11) for lines
+    image: Shape  # pixels, height and width: (28, 28) for digits, (32, 192) for lines, (256, 256) for pages
+    outputs: Shape  # of one image: (10,) or (11,) for digits, (columns, 11) for lines, (5120, 16) for pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,11 @@ def load_line_bundle(folder: Path = LINES) -> Bundle:
     return _open(str(folder), folder, LINE)
 
 
+def load_page_bundle(folder: Path = PAGES) -> Bundle:
+    """Load a page bundle, by default the one of the package; raises ModelError."""
+    return _open(str(folder), folder, PAGE)
+
+
 def _open(name: str, folder: Path, image: Shape) -> Bundle:
     path = folder / MANIFEST
     try:
@@ -162,12 +170,13 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
     version = manifest["format_version"]
     if manifest["format"] != FORMAT or version not in (1, FORMAT_VERSION):
         raise ModelError(f"{where} is not {FORMAT!r} version 1 or {FORMAT_VERSION}, which this release reads")
-    eleventh = VERSION_1["label"] if version == 1 else ELEVENTH[image]
-    if manifest["labels"] not in (LABELS, [*LABELS, eleventh]) or tuple(manifest["input"]["shape"]) != image:
-        raise ModelError(f"{where} does not describe a network for {image[0]}x{image[1]} pixels and the digits 0 to 9")
+    labels = manifest["labels"]
+    if labels not in _label_sets(image, version) or tuple(manifest["input"]["shape"]) != image:
+        what = "kinds of ink" if image == PAGE else "the digits 0 to 9"
+        raise ModelError(f"{where} does not describe a network for {image[0]}x{image[1]} pixels and {what}")
     outputs = tuple(int(side) for side in manifest["output"]["shape"])
-    if outputs[-1] != len(manifest["labels"]):
-        raise ModelError(f"{where} names {len(manifest['labels'])} labels for {outputs[-1]} outputs")
+    if outputs != PAGE_OUTPUTS if image == PAGE else outputs[-1] != len(labels):
+        raise ModelError(f"{where} names {len(labels)} labels for outputs of shape {outputs}")
     activation = manifest["output"]["activation"]
     temperature = float(manifest["temperature"])
     min_confidence = float(manifest["thresholds"].get("min_confidence", 0.0))
@@ -184,6 +193,13 @@ def _check(manifest: Any, folder: Path, image: Shape) -> Bundle:
         str(manifest["name"]), folder, files, activation, temperature, min_confidence, max_non_digit,
         thresholds, Shapes(image, outputs), manifest,
     )  # fmt: skip
+
+
+def _label_sets(image: Shape, version: int) -> list[list[str]]:
+    """Return the labels that a manifest may have."""
+    if image == PAGE:
+        return [KIND_LABELS]
+    return [LABELS, [*LABELS, VERSION_1["label"] if version == 1 else ELEVENTH[image]]]
 
 
 def _thresholds(entries: list[dict[str, Any]]) -> tuple[Threshold, ...]:

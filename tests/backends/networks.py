@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.lite.tools import flatbuffer_utils
 
 from export.tflite import convert_int8
+from train.hourglass import Dilated
 
 PAGE = (256, 256)
 MIXED = (40, 36)
@@ -66,6 +67,7 @@ def page_network(channels):
     quarter = convolution(space_to_depth(reshape(*PAGE, 1)(pixels), 4), first)
     eighth = convolution(convolution(quarter, second, strides=2), second)
     sixteenth = convolution(convolution(eighth, third, strides=2), third)
+    sixteenth = Dilated(third, 3, padding="same", dilation_rate=(2, 3))(sixteenth)
     eighth = convolution(join(eighth, convolution(sixteenth, second, size=1)), second)
     quarter = convolution(join(quarter, convolution(eighth, first, size=1)), first)
     return keras.Model(pixels, convolution(quarter, 45, size=1, activation=None))

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import UsageError
+from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.synthetic.digits import draw_digit
 from tests.conftest import skip
 from train.errors import FontError
 from train.synthetic.scenes import fonts
 from train.synthetic.scenes.camera import Light
-from train.synthetic.scenes.canvas import Canvas, Kind, Mapping
+from train.synthetic.scenes.canvas import Canvas, Mapping
 from train.synthetic.scenes.compose import compose
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.numbers import MARKS

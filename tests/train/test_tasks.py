@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from edge_runtime.bundles.bundle import DIGIT, LINE
+from edge_runtime.bundles.bundle import DIGIT, LINE, PAGE
 from tests.conftest import ROOT
 from train import tasks
 from train.network import build
@@ -24,7 +24,7 @@ def test_every_recipe_has_a_task_that_its_network_fits(name):
     assert all(side in (None, exported) for side, exported in zip(task.image, task.exported_image, strict=True))
 
 
-@pytest.mark.parametrize(("image", "metric"), [(DIGIT, "mnist_test"), (LINE, "test_lines")])
+@pytest.mark.parametrize(("image", "metric"), [(DIGIT, "mnist_test"), (LINE, "test_lines"), (PAGE, "test_squares")])
 def test_the_task_of_a_bundle_is_found_by_its_images(image, metric):
     assert task_for_image(image).metric == metric
 

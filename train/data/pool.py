@@ -145,6 +145,23 @@ class ImagePool(Generic[Drawn]):
         self._process = self._errors = None
 
 
+class PoolEpochs(Generic[Drawn]):
+    """The epochs of a training that shows those of a pool in turn."""
+
+    def __init__(self, pool: ImagePool[Drawn], count: int) -> None:
+        """count: epochs in the pool."""
+        self._pool, self._count = pool, count
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent waiting for images."""
+        return self._pool.waited
+
+    def epoch(self, number: int) -> Drawn:
+        """Return the images of an epoch."""
+        return self._pool.epoch(number % self._count)
+
+
 def _draw(drawer: Drawer[Drawn], paths: dict[int, Path], errors: Connection, parent: int) -> None:
     """Draw the epochs in turn, in another process that ends with its parent."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -140,7 +140,7 @@ class Task(Protocol[AnyResult]):
     # Plain attributes, since a task is a set of facts.
     image: tuple[int | None, ...]  # height and width of the network's input; None: free
     exported_image: tuple[int, int]  # the same in a bundle
-    content: str  # of an image, for manifests: a digit, a line
+    content: str  # of an image, for manifests: a digit, a line, a tile
     generated: bool  # whether the images are drawn from single digits, so that a final run has validation images too
     takes_extra: bool  # whether it trains on a user's own digits
     metric: str  # name of the accuracy on test images in manifests
@@ -183,8 +183,8 @@ class Task(Protocol[AnyResult]):
         """Return what a conversion may cost."""
         ...
 
-    def evidence(self, logits_of: Callable[[Images], Logits], sample: Sample) -> Evidence:
-        """Return what the confidence of digits is calibrated on; logits_of: the int8 network."""
+    def evidence(self, logits_of: Callable[[Images], Logits], sample: Sample) -> Evidence | None:
+        """Return what the confidence of digits is calibrated on, or None. logits_of: the int8 network."""
         ...
 
     def golden_images(self) -> tuple[Images, int]:

@@ -43,7 +43,7 @@ class DigitTask:
 
     image: tuple[int | None, ...] = DIGIT
     exported_image = DIGIT
-    content = "a digit"
+    content = "a digit, ink bright on 0"
     generated = False
     takes_extra = True
     metric = "mnist_test"

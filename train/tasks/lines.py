@@ -24,7 +24,7 @@ from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import NON_DIGIT, Images
 from train import card
 from train.data.mnist import Mnist
-from train.data.pool import ImagePool
+from train.data.pool import ImagePool, PoolEpochs
 from train.recipes import Recipe
 from train.results import LIBRARIES, Result
 from train.synthetic.lines import LineDrawer, Lines, draw_lines
@@ -70,7 +70,7 @@ class LineTask:
 
     image: tuple[int | None, ...] = (line.HEIGHT, None)
     exported_image = LINE
-    content = "a line"
+    content = "a line, ink bright on 0"
     generated = True
     takes_extra = False
     metric = "test_lines"
@@ -181,7 +181,7 @@ class LineSession:
         with ExitStack() as stack:
             folder = job.plan.pool or Path(stack.enter_context(TemporaryDirectory()))
             pool = ImagePool(folder, LineDrawer(*self._digits, DRAWN), count, first)
-            yield LineEpochs(stack.enter_context(pool), count)
+            yield PoolEpochs(stack.enter_context(pool), count)
 
     def learn(self, learner: "Learner", drawn: Lines, rng: np.random.Generator) -> dict[str, float]:
         """Train on blocks of lines, in each of them those of similar width together."""
@@ -226,22 +226,6 @@ class LineSession:
             data_sha256=job.mnist.sha256,
             versions=versions(*LIBRARIES),
         )
-
-
-class LineEpochs:
-    """The epochs of a training on lines: those of a pool in turn."""
-
-    def __init__(self, pool: ImagePool[Lines], count: int) -> None:
-        self._pool, self._count = pool, count
-
-    @property
-    def waited(self) -> float:
-        """Seconds spent waiting for images."""
-        return self._pool.waited
-
-    def epoch(self, number: int) -> Lines:
-        """Return the lines of an epoch."""
-        return self._pool.epoch(number % self._count)
 
 
 def measure_accuracy(network: "keras.Model", sample: Sample) -> float:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.segmentation.outputs import Kind
 from train.synthetic.scenes import numbers, surfaces, words
 from train.synthetic.scenes.camera import photograph
-from train.synthetic.scenes.canvas import Canvas, Kind, Mapping
+from train.synthetic.scenes.canvas import Canvas, Mapping
 from train.synthetic.scenes.layout import Piece, extent, move
 from train.synthetic.scenes.scene import Plan, Scene, Token, World, Writing
 from train.synthetic.scenes.types import Box, Level, Random, Shape

@@ -5,12 +5,12 @@ resolution. Drawing has two steps: `path`, `paths` and `polygon` add to the cove
 """
 
 from collections.abc import Sequence
-from enum import IntEnum
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.segmentation.outputs import Kind
 from train.synthetic.scenes.types import Level, Mask, Points
 
 FINE = 3  # drawn pixels along one pixel of the image
@@ -18,15 +18,6 @@ SHIFT = 4  # fractional bits of coordinates in OpenCV's drawing functions
 
 Part = tuple[slice, slice]  # rows and columns of the image
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are exclusive
-
-
-class Kind(IntEnum):
-    """What a pixel shows; where several things meet, the highest."""
-
-    BACKGROUND = 0
-    OTHER = 1  # ink that is neither digit nor mark: words, rules, boxes, scribbles
-    MARK = 2  # point, comma, minus, slash or colon of a number
-    DIGIT = 3
 
 
 class Mapping:

@@ -10,8 +10,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from edge_runtime.segmentation.outputs import Kind
 from train.augmentation.strokes import spline_through
-from train.synthetic.scenes.canvas import Canvas, Kind
+from train.synthetic.scenes.canvas import Canvas
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.types import Box, Curve, Random
 

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from edge_runtime.segmentation.outputs import Kind
 from train.synthetic.scenes import clutter, surfaces, words
 from train.synthetic.scenes.builder import Builder
-from train.synthetic.scenes.canvas import Kind
 from train.synthetic.scenes.layout import move
 from train.synthetic.scenes.layouts import LAYOUTS
 from train.synthetic.scenes.scene import Plan, Scene, World, rotate

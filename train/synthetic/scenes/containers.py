@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge_runtime.segmentation.outputs import Kind
 from train.synthetic.scenes import clutter, words
 from train.synthetic.scenes.builder import Builder, Style
-from train.synthetic.scenes.canvas import Kind
 from train.synthetic.scenes.layout import extent, move
 from train.synthetic.scenes.types import Box
 

@@ -1,0 +1,96 @@
+"""The ink of a page's digits: the gray page where its map shows digits, relative to the paper and the ink around.
+
+The map selects ink and does not replace it: edges come from the gray page. Paper is the mean of the background nearby,
+and full ink the mean of the digits' strokes nearby, so that shadows and white ink on black need no rules of their own.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.find.ink import Ink
+from edge_runtime.images.resize import resize_area
+from edge_runtime.segmentation.maps import PageMap
+from edge_runtime.segmentation.outputs import Kind
+from edge_runtime.types import Gray
+
+SIDE = 40.0  # pixels: height that digits are reduced to, if they are larger
+DIGIT = 0.4  # probability of a digit from which a place may be ink
+PAPER, INK = 0.6, 0.9  # heights of a digit: windows of the means of paper and of ink
+WIDER, LESS = 3, 0.05  # times the window: a second mean, for places without any of the first; and its weight
+FAINTEST = 3.0  # gray levels: the least difference of ink from paper
+WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some part of each stroke has
+
+
+def select_ink(gray: Gray, page: PageMap) -> Ink:
+    """Return the ink of the digits of a page. gray: uint8 (height, width), of which `page` is the map."""
+    digits = page.kinds[..., Kind.DIGIT]
+    inked = digits > DIGIT
+    if not inked.any():
+        blank = np.zeros(gray.shape, np.uint8)
+        return Ink(blank, blank, blank, 256, 1)
+    rows, columns = page.heights.shape
+    cells = inked.reshape(rows, inked.shape[0] // rows, columns, -1).any((1, 3))
+    height = float(np.median(page.heights[cells]))
+    factor = max(1, int(height / SIDE))
+    reduced = (
+        gray if factor == 1 else resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
+    )
+    scale = page.scale * factor  # squares per pixel
+    level = _to_squares(reduced, digits.shape, scale)
+    side = height * page.scale  # squares
+    paper = _enlarge(_mean(level, page.kinds[..., Kind.BACKGROUND] ** 4, PAPER * side), reduced.shape, scale)
+    difference = reduced - paper
+    chance = np.minimum(_enlarge(digits, reduced.shape, scale) / DIGIT, 1)
+    weight = np.abs(difference) * chance
+    full = _mean(
+        _to_squares(difference * weight, digits.shape, scale),
+        inked.astype(np.float32),
+        INK * side,
+        _to_squares(weight, digits.shape, scale),
+    )
+    full = _enlarge(full, reduced.shape, scale)
+    share = np.clip(difference / np.where(np.abs(full) < FAINTEST, np.inf, full), 0, 1) * chance
+    strength = (255 * share).astype(np.uint8)
+    strength[chance < 1] = 0
+    mask, sure = (
+        np.asarray(cv2.compare(strength, np.array(255 * least), cv2.CMP_GE), np.uint8) for least in (WEAK, SURE)
+    )
+    return Ink(strength, mask, sure, round(255 * WEAK), factor)
+
+
+def _mean(
+    values: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    window: float,
+    amounts: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Return the weighted mean around each square, in a window of this side and a little of a wider one.
+
+    amounts: what the values are already multiplied with, by default 1.
+    """
+    given = weights if amounts is None else weights * amounts
+    total = np.zeros_like(values)
+    count = np.full_like(values, 1e-6)
+    for side, share in ((window, 1.0), (WIDER * window, LESS), (max(values.shape), LESS**2)):
+        box = (max(3, int(side) | 1),) * 2
+        total += np.float32(share) * cv2.blur(values * weights, box, borderType=cv2.BORDER_REPLICATE)
+        count += np.float32(share) * cv2.blur(given, box, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(total / count, np.float32)
+
+
+def _to_squares(values: NDArray[np.generic], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Reduce an image to squares. scale: squares per pixel."""
+    size = max(1, round(values.shape[1] * scale)), max(1, round(values.shape[0] * scale))
+    reduced = cv2.resize(values.astype(np.float32, copy=False), size, interpolation=cv2.INTER_AREA)
+    below, beside = max(0, shape[0] - size[1]), max(0, shape[1] - size[0])
+    padded = cv2.copyMakeBorder(reduced, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    return np.asarray(padded[: shape[0], : shape[1]], np.float32)
+
+
+def _enlarge(values: NDArray[np.float32], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Enlarge squares to an image. scale: squares per pixel."""
+    step = 1 / scale
+    matrix = np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2]], np.float64)
+    enlarged = cv2.warpAffine(values, matrix, (shape[1], shape[0]), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(enlarged, np.float32)
