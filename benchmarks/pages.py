@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks import generated
 from benchmarks.labelled import LabelledSet, labelled
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.bundles.bundle import load_line_bundle
@@ -26,6 +27,7 @@ from edge_runtime.images.files import decode_gray
 from edge_runtime.page import Page
 from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Status
+from train.data.mnist import Mnist
 
 SIZES = {
     "1920 x 1080": ((1920, 1080), 60),
@@ -65,6 +67,12 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
             if _are_scenes(each)
         },
     }
+
+
+def measure_generated(name: str, mnist: Mnist, tell: Tell) -> dict[str, Any]:
+    """Measure one model on generated pages and on images without digits."""
+    reader = Reader(Classifier(name))
+    return generated.measure(lambda gray: reader.read(gray, "page"), mnist, name, tell)
 
 
 def has_peer() -> bool:

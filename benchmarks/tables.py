@@ -325,6 +325,22 @@ def _page_scenes() -> str:
     return _table(head, body)
 
 
+def _page_kinds() -> str:
+    """The generated pages by kind, and the images without digits."""
+    found = read("pages.json")["models"][DEFAULT]
+    if "generated" not in found or not _is_shipped(DEFAULT, found["model"]):
+        return NOT_YET
+    kinds, without = found["generated"]["kinds"], found["generated"]["without"]
+    shares = ("exact", "with_marks", "silent")
+    body = [[kind, f"{each['pages']}", *(_percent(each[share]) for share in shares)] for kind, each in kinds.items()]
+    pages = sum(each["pages"] for each in kinds.values())
+    means = (sum(each["pages"] * each[share] for each in kinds.values()) / pages for share in shares)
+    body.append(["all", f"{pages}", *map(_percent, means)])
+    table = _table(["kind", "pages", "digits exact", "text exact", "silently wrong"], body)
+    images, share = f"{without['images']:,}", _percent(without["with_digits"])
+    return f"{table}\nOf {images} images without digits, {share} give a false digit.\n"
+
+
 def _page_speed() -> str:
     models = read("pages.json")["models"]
     body = [
@@ -523,6 +539,7 @@ TABLES = {
     "accepted": _accepted,
     "pages": _pages,
     "page-scenes": _page_scenes,
+    "page-kinds": _page_kinds,
     "page-speed": _page_speed,
     "camera": _camera,
     "throughput": _throughput,

@@ -1,9 +1,19 @@
 """Sets of pages and scenes: which images count, and as what."""
 
+import numpy as np
+
+from benchmarks import generated
+from benchmarks.generated import Generated, score, score_without
 from benchmarks.labelled import labelled
 from benchmarks.pages import score_scenes
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Digit, Status
+from tests.conftest import skip
+from train.errors import FontError
+from train.synthetic.scenes import fonts
+from train.synthetic.scenes.fields import Fields
+from train.synthetic.scenes.scene import World
+from train.synthetic.scenes.writers import load_writers
 
 
 def page(text):
@@ -21,3 +31,29 @@ def test_scenes_are_scored_by_digits_rows_and_images_that_give_digits_without_an
     assert found == {
         "images": 2, "digits": 7, "digit_error": 1 / 7, "silent": 0.5, "blank": 2, "blank_with_digits": 1,
     }  # fmt: skip
+
+
+def test_generated_pages_are_scored_by_digits_marks_and_doubt():
+    pages = [Generated(np.full((1, 1), number, np.uint8), text) for number, text in enumerate(("1.2", "34\n5", "", ""))]
+    found = [page("12"), page("34"), page("7"), page("")]
+    assert score(lambda image: found[int(image[0, 0])], iter(pages)) == {
+        "pages": 4, "exact": 0.5, "with_marks": 0.25, "silent": 0.5,
+    }  # fmt: skip
+    assert score_without(lambda image: found[int(image[0, 0])], (each.image for each in pages[2:])) == {
+        "images": 2, "with_digits": 0.5,
+    }  # fmt: skip
+
+
+def test_generated_pages_repeat_and_have_kinds_without_digits(drawn_digits):
+    try:
+        fonts.print_fonts()
+    except FontError as error:
+        skip(str(error))
+    world = World(load_writers(*drawn_digits), Fields(1))
+    one, again, other = (generated.draw("boxes", number, world) for number in (1, 1, 2))
+    assert np.array_equal(one.image, again.image) and one.text == again.text
+    assert not np.array_equal(one.image, other.image)
+    assert one.image.shape == generated.SHAPE
+    assert generated.digits_of(one.text)
+    assert all(not generated.digits_of(generated.draw(kind, 0, world).text) for kind in generated.BLANK_KINDS)
+    assert generated.draw_without(2, world).shape == generated.SHAPE

@@ -1,0 +1,100 @@
+"""Generated pages of the kinds that users meet, with digits of validation writers, and images without digits.
+
+Their seeds, textures and handwriting fonts are not those of the training. They depend on the fonts that are installed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import nondigits
+from edge_runtime.page import Page
+from edge_runtime.types import Gray, Status
+from train.data import writers
+from train.data.mnist import Mnist
+from train.synthetic.scenes.compose import compose
+from train.synthetic.scenes.fields import Fields
+from train.synthetic.scenes.plans import KINDS, plan_of
+from train.synthetic.scenes.scene import Plan, World
+from train.synthetic.scenes.writers import load_writers
+
+SHAPE = (480, 640)  # pixels: height and width of a page
+HEIGHTS = (26.0, 64.0)  # pixels: range of the digits' height
+PAGES = 30  # of each kind
+WITHOUT = 2_000  # images without digits
+BLANK_KINDS = ("text", "photograph")  # of `KINDS`: those without digits
+SEED, FIELDS = 77, 7  # of the pages and of their textures
+
+Tell = Callable[[str], None]
+Read = Callable[[Gray], Page]
+
+
+class Generated(NamedTuple):
+    """A generated image and what it says."""
+
+    image: Gray
+    text: str  # with marks; rows separated by newlines, numbers of a row by spaces
+
+
+def make_world(mnist: Mnist) -> World:
+    """Return the digits of validation writers, and fonts for words that are not trained on, if they are installed."""
+    known = World(load_writers(*writers.validation_part(mnist)), Fields(FIELDS))
+    hands = sorted(path for fonts in nondigits.HANDS.values() for path in nondigits.FONTS.glob(fonts))
+    return replace(known, script_fonts=hands) if hands else known
+
+
+def measure(
+    read: Read, mnist: Mnist, title: str, tell: Tell, pages: int = PAGES, without: int = WITHOUT
+) -> dict[str, Any]:
+    """Return the metrics of a reader: `kinds`, by kind, and `without`, of images without digits."""
+    tell(f"{title}: preparing the handwriting of generated pages")
+    world = make_world(mnist)
+    kinds = {}
+    for kind in KINDS:
+        tell(f"{title}: generated pages, {kind}")
+        kinds[kind] = score(read, (draw(kind, number, world) for number in range(pages)))
+    tell(f"{title}: {without:,} images without digits")
+    return {"kinds": kinds, "without": score_without(read, (draw_without(number, world) for number in range(without)))}
+
+
+def draw(kind: str, number: int, world: World) -> Generated:
+    """Return a page of a kind; the same for the same number, world and fonts."""
+    random = np.random.default_rng((SEED, sorted(KINDS).index(kind), number))
+    size = float(np.exp(random.uniform(*np.log(HEIGHTS))))
+    scene = compose(plan_of(kind, random), SHAPE, size, world, random)
+    return Generated(scene.image, scene.text)
+
+
+def draw_without(number: int, world: World) -> Gray:
+    """Return an image without digits: printed text, a photograph or texture, or paper with clutter, in turn."""
+    random = np.random.default_rng((SEED, len(KINDS), number))
+    kinds = [plan_of(kind, random) for kind in BLANK_KINDS]
+    plan = [*kinds, Plan(layout="none", stray=1.0, desk=0.4, occluder=0.4, bleed=0.3)][number % 3]
+    return compose(plan, SHAPE, float(np.exp(random.uniform(*np.log(HEIGHTS)))), world, random).image
+
+
+def score(read: Read, pages: Iterator[Generated]) -> dict[str, float]:
+    """Return shares of the pages: all digits and rows right, the whole text right, and silently wrong digits."""
+    exact = whole = silent = count = 0
+    for page in pages:
+        found = read(page.image)
+        right = found.digits_text == digits_of(page.text)
+        exact += right
+        whole += found.text == page.text
+        silent += not right and (found.status is Status.OK or not found.digits)
+        count += 1
+    return {"pages": count, "exact": exact / count, "with_marks": whole / count, "silent": silent / count}
+
+
+def score_without(read: Read, images: Iterator[Gray]) -> dict[str, float]:
+    """Return how many images there are and the share of them with an accepted digit."""
+    found = [bool(read(image).digits_text) for image in images]
+    return {"images": len(found), "with_digits": sum(found) / len(found)}
+
+
+def digits_of(text: str) -> str:
+    """Return the rows of a text that have digits, without anything else."""
+    rows = ("".join(letter for letter in row if letter in "0123456789") for row in text.split("\n"))
+    return "\n".join(filter(None, rows))
