@@ -157,10 +157,11 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
 @benchmarks.command("pages")
 @click.option("--real", type=FOLDER, required=True, help="Folders of pages and strings, each with a labels.csv.")
 @click.option("--peer/--no-peer", default=True, help="Measure RapidOCR as well.  [default: if it is installed]")
+@click.option("--without", type=click.IntRange(1), default=2000, show_default=True, help="Images without digits.")
 @data_option
 @out_option
 @debug_option
-def pages_command(real: Path, peer: bool, data: Path | None, out: Path) -> None:
+def pages_command(real: Path, peer: bool, without: int, data: Path | None, out: Path) -> None:
     """Accuracy, speed and memory on pages and strings of other people's digits, and on generated pages."""
     if peer and is_given("peer") and not pages.has_peer():
         raise MissingLibraryError(f"--peer needs {pages.PEER}, which is not installed: pip install {pages.PEER}")
@@ -168,7 +169,7 @@ def pages_command(real: Path, peer: bool, data: Path | None, out: Path) -> None:
     models = {
         name: pages.measure(name, real, click.echo) | {"speed": pages.speed(name, click.echo)} for name in names()
     }
-    models[DEFAULT]["generated"] = pages.measure_generated(DEFAULT, read_mnist(data), click.echo)
+    models[DEFAULT]["generated"] = pages.measure_generated(DEFAULT, read_mnist(data), click.echo, without)
     others = pages.measure_peer(real, click.echo) if peer else None
     # A peer that is not measured again keeps its results: the images are the same.
     known = tables.read("pages.json")["peers"] if (tables.RESULTS / "pages.json").is_file() else {}
@@ -181,8 +182,8 @@ def pages_command(real: Path, peer: bool, data: Path | None, out: Path) -> None:
             )
     for kind, figures in models[DEFAULT]["generated"]["kinds"].items():
         click.echo(f"{DEFAULT:<11} {kind:<34}{figures['exact']:>8.1%} exact, {figures['silent']:.1%} silently wrong")
-    without = models[DEFAULT]["generated"]["without"]
-    click.echo(f"{DEFAULT:<11} {'images without digits':<34}{without['with_digits']:>8.2%} with a false digit")
+    blank = models[DEFAULT]["generated"]["without"]
+    click.echo(f"{DEFAULT:<11} {'images without digits':<34}{blank['with_digits']:>8.2%} with a false digit")
     for name, found in models.items():
         for size, figures in found["speed"].items():
             click.echo(

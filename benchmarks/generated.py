@@ -23,7 +23,6 @@ from train.synthetic.scenes.writers import load_writers
 SHAPE = (480, 640)  # pixels: height and width of a page
 HEIGHTS = (26.0, 64.0)  # pixels: range of the digits' height
 PAGES = 30  # of each kind
-WITHOUT = 2_000  # images without digits
 BLANK_KINDS = ("text", "photograph")  # of `KINDS`: those without digits
 SEED, FIELDS = 77, 7  # of the pages and of their textures
 
@@ -46,7 +45,7 @@ def make_world(mnist: Mnist) -> World:
 
 
 def measure(
-    read: Read, mnist: Mnist, title: str, tell: Tell, pages: int = PAGES, without: int = WITHOUT
+    read: Read, mnist: Mnist, title: str, tell: Tell, pages: int = PAGES, without: int = 2000
 ) -> dict[str, Any]:
     """Return the metrics of a reader: `kinds`, by kind, and `without`, of images without digits."""
     tell(f"{title}: preparing the handwriting of generated pages")

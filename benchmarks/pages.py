@@ -69,10 +69,10 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     }
 
 
-def measure_generated(name: str, mnist: Mnist, tell: Tell) -> dict[str, Any]:
-    """Measure one model on generated pages and on images without digits."""
+def measure_generated(name: str, mnist: Mnist, tell: Tell, without: int) -> dict[str, Any]:
+    """Measure one model on generated pages and on images without digits, of which there are `without`."""
     reader = Reader(Classifier(name))
-    return generated.measure(lambda gray: reader.read(gray, "page"), mnist, name, tell)
+    return generated.measure(lambda gray: reader.read(gray, "page"), mnist, name, tell, without=without)
 
 
 def has_peer() -> bool:

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too-small"  # too few pixels to tell digits apart
     NOT_A_DIGIT = "not-a-digit"  # probably a non-digit
     LOW_CONFIDENCE = "low-confidence"  # below the threshold
+    UNREAD = "unread"  # there is a digit, but it was not read
 
 
 def decide(

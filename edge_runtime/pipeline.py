@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -11,12 +11,17 @@ from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import MIN_HEIGHT, decide, is_non_digit
 from edge_runtime.errors import UnsupportedModelError, UsageError
+from edge_runtime.find.ink import Ink
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.lines.recognizer import LineReading, LineRecognizer
 from edge_runtime.normalise import normalise_all
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status
+
+if TYPE_CHECKING:
+    from edge_runtime.page_check import Reading
+    from edge_runtime.segmentation.network import PageNetwork
 
 Expect = Literal["digit", "page"]
 
@@ -72,7 +77,11 @@ class Reader:
     """Reads images with one classifier. Thread-safe."""
 
     def __init__(
-        self, classifier: Classifier, max_error: float | None = None, lines: LineRecognizer | bool = True
+        self,
+        classifier: Classifier,
+        max_error: float | None = None,
+        lines: LineRecognizer | bool = True,
+        pages: "PageNetwork | bool" = True,
     ) -> None:
         """Set the target error rate and the line recogniser.
 
@@ -80,14 +89,14 @@ class Reader:
         default of the bundle. Raises UsageError if the bundle has no threshold that strict. lines: the line recogniser.
         True: the one of the package, opened at the first row with low confidence, on the backend of the classifier; if
         that backend cannot run it, a notice says so and rows are only cut. False: rows are only cut, and the confidence
-        of the classifier decides.
+        of the classifier decides. pages: the page network, in the same way; False: pages are not compared with a map.
         """
         bundle = classifier.bundle
         self._classifier = classifier
         self._min_confidence = (
             bundle.min_confidence if max_error is None else bundle.threshold(max_error).min_confidence
         )
-        self._lines, self._max_error = lines, max_error
+        self._lines, self._pages, self._max_error = lines, pages, max_error
         self._opening = threading.Lock()
 
     def read(self, image: ImageLike, expect: Expect = "digit", channels: Channels = "bgr") -> Page:
@@ -136,11 +145,49 @@ class Reader:
         )
 
     def find(self, gray: Gray) -> Found:
-        """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them."""
-        return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None)
+        """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them.
+
+        With a page network, the result is compared with the map of the page, and read again where they differ.
+        """
+        first = self._find(gray, None)
+        network = self._open_pages()
+        if network is None:
+            return first
+        from edge_runtime.page_check import check_page
+
+        return check_page(gray, first, network, self._find, self._decide)
+
+    def compare(self, gray: Gray) -> "list[Reading]":
+        """Return both readings of a page, whichever is better: of the page, and of the ink that its map selects.
+
+        Raises UsageError for a Reader without a page network.
+        """
+        network = self._open_pages()
+        if network is None:
+            raise UsageError("there is no page network to compare with")
+        from edge_runtime.page_check import compare
+        from edge_runtime.segmentation.maps import map_page
+
+        first = self._find(gray, None)
+        page = map_page(gray, network.run, [digit.box for digit in first.digits])
+        return compare(gray, first, page, self._find, self._decide)
+
+    def _find(self, gray: Gray, ink: Ink | None) -> Found:
+        return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink)
 
     def decide(self, found: Found) -> Page:
         """Decide on each digit that was found, and return the Page."""
+        digits, dropped = self._decide(found), found.dropped
+        if found.page_map is not None:
+            from edge_runtime.page_check import apply
+
+            digits, unread = apply(digits, found)
+            dropped = dropped + unread
+        left_out = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
+        return Page(tuple(digits), found.width, found.height, left_out)
+
+    def _decide(self, found: Found) -> list[Digit]:
+        """Decide on each digit of one reading."""
         digits: list[Digit] = []
         if found.digits:
             readings, least, most = zip(*(self._choose(each) for each in found.digits), strict=True)
@@ -152,8 +199,7 @@ class Reader:
             for each, reading, (label, confidence, status, reason) in zip(found.digits, readings, results, strict=True):
                 shares = tuple(reading.probabilities.tolist())
                 digits.append(Digit(label, confidence, shares, each.box, status, reason, each.row))
-        dropped = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in found.dropped)
-        return Page(tuple(digits), found.width, found.height, dropped)
+        return digits
 
     def _choose(self, digit: FoundDigit) -> tuple[Classification, float, float]:
         """Return the classification that counts, and its thresholds.
@@ -177,6 +223,16 @@ class Reader:
             return bundle.threshold(self._max_error).min_confidence, bundle.max_non_digit
         except UsageError:  # line recognition never reaches this error rate
             return 2.0, bundle.max_non_digit
+
+    def _open_pages(self) -> "PageNetwork | None":
+        """Return the page network, which is opened at the first page; None without one."""
+        if self._pages is True:
+            from edge_runtime.page_check import open_page_network
+
+            with self._opening:
+                if self._pages is True:
+                    self._pages = open_page_network(self._classifier.backend) or False
+        return None if isinstance(self._pages, bool) else self._pages
 
     def _read_lines(self, lines: Images) -> list[LineReading] | None:
         if self._lines is True:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_runtime.bundles.bundle import Bundle, ModelFile, load_bundle, load_line_bundle, names
+from edge_runtime.bundles.bundle import Bundle, ModelFile, load_bundle, load_line_bundle, load_page_bundle, names
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.common.files import write_whole
 from edge_runtime.errors import MissingLibraryError, OutputError
@@ -100,11 +100,12 @@ EPILOG = "\b\nExamples:\n  python -m export.floats\n  python -m export.floats an
 def command(bundles: tuple[str, ...], lines: Path | None) -> None:
     """Make the missing float32 files of bundles from their model.keras.
 
-    BUNDLE: the name of a shipped bundle, or a folder. Default: all shipped bundles, including the line recogniser's.
+    BUNDLE: the name of a shipped bundle, or a folder. Default: all shipped bundles, including those of lines
+    and pages.
     """
     chosen = [load_bundle(name) for name in bundles or (() if lines else names())]
     if lines or not bundles:
-        chosen.append(load_line_bundle(lines) if lines else load_line_bundle())
+        chosen += [load_line_bundle(lines)] if lines else [load_line_bundle(), load_page_bundle()]
     for bundle in chosen:
         for path in make_floats(bundle, lambda line: click.echo(line, err=True)):
             click.echo(path)

@@ -13,7 +13,17 @@ from typing import Any
 import click
 import numpy as np
 
-from edge_runtime.bundles.bundle import LINES, MANIFEST, MODELS, Bundle, Shapes, load_bundle, load_line_bundle
+from edge_runtime.bundles.bundle import (
+    LINES,
+    MANIFEST,
+    MODELS,
+    PAGES,
+    Bundle,
+    Shapes,
+    load_bundle,
+    load_line_bundle,
+    load_page_bundle,
+)
 from edge_runtime.bundles.golden import NAME, STEPS, Golden, Outputs, load_golden, pack
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.common.files import write_whole
@@ -85,6 +95,7 @@ def command(folders: tuple[Path, ...], lines: Path | None, shipped: bool) -> Non
     if shipped:
         bundles += [load_bundle(path.parent) for path in sorted(MODELS.glob(f"*/{MANIFEST}"))]
         bundles += [load_line_bundle()] if (LINES / MANIFEST).is_file() else []
+        bundles += [load_page_bundle()] if (PAGES / MANIFEST).is_file() else []
     if not bundles:
         raise click.UsageError("name a bundle, or --shipped")
     for bundle in bundles:

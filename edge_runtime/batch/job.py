@@ -22,6 +22,7 @@ from edge_runtime.common.versions import versions
 from edge_runtime.common.written import CONFUSION
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.images.files import needs_extra
+from edge_runtime.page_check import open_page_network
 from edge_runtime.pipeline import open_line_recognizer
 from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.listing import Listing
@@ -80,21 +81,23 @@ class BatchJob:
         self.bundle = load_bundle(settings.model)
         backend, _ = open_backend(settings.backend, self.bundle)
         reads = settings.mode == "read"
-        lines = (
-            open_line_recognizer(backend) if reads else None
-        )  # here, so that a notice appears once and not in each process
+        # Here, so that a notice appears once and not in each process.
+        lines = open_line_recognizer(backend) if reads else None
+        pages = open_page_network(backend) if reads else None
         self._job = WorkerSettings(
             str(settings.folder) if self._source else "",
             settings.model,
             backend,
             expect="page" if reads else "digit",
             lines=lines is not None,
+            pages=pages is not None,
             probabilities=settings.probabilities,
             max_error=settings.max_error,
             part=settings.part,
             digits_only=settings.digits_only,
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
+            pages_digest=pages.bundle.digest if pages else "",
         )
         self._confusion_image = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
         self.counts = Counts(truth, count_labels=not reads)
@@ -156,6 +159,7 @@ class BatchJob:
         return self.settings.identity() | {
             "the model": self._job.digest,
             "the line model": self._job.lines_digest,
+            "the page model": self._job.pages_digest,
             "the backend": self._job.backend,
             "the version of edge-digits": versions("edge-digits")["edge-digits"],
             "the extra 'formats'": not needs_extra(".pdf"),

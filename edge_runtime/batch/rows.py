@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import cv2
 
 from edge_runtime.batch.paths import find_path
 from edge_runtime.batch.workers import Workers
-from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle
+from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle, load_page_bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, ModelError, UsageError
@@ -21,6 +22,9 @@ from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
 from edge_runtime.types import Gray, Row, Status
+
+if TYPE_CHECKING:
+    from edge_runtime.segmentation.network import PageNetwork
 
 CHUNK_CHARACTERS = 12_000  # of all paths of a chunk: it must fit into the pipe of a process
 DIGITS = tuple("0123456789")
@@ -40,12 +44,14 @@ class WorkerSettings:
     threads: int = 1
     expect: Expect = "digit"  # content of each image
     lines: bool = True  # of pages: low-confidence rows are read again by the line recogniser
+    pages: bool = True  # of pages: they are compared with the map of the page network
     probabilities: bool = True  # without them, less data goes between processes
     max_error: float | None = None  # see Reader
     part: Part | None = None  # of each image, read alone
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
     digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
     lines_digest: str = ""  # the same of the line model
+    pages_digest: str = ""  # the same of the page model
 
 
 RowFields = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row without its path, of a file with one page
@@ -79,7 +85,12 @@ def parallel_rows(
     part = max(1, batch // (AHEAD * jobs))
     ahead = min(AHEAD * jobs, batch // part)
     if not job.digest:
-        job = replace(job, digest=load_bundle(job.model).digest, lines_digest=load_line_bundle().digest)
+        job = replace(
+            job,
+            digest=load_bundle(job.model).digest,
+            lines_digest=load_line_bundle().digest,
+            pages_digest=load_page_bundle().digest,
+        )
     with Workers(_Prepare(job), _failed_row, jobs, ahead, FILE_SECONDS) as workers:
         chunks: deque[list[str]] = deque()
 
@@ -273,11 +284,12 @@ class _Prepare:
             lines: LineRecognizer | bool = False
             if job.lines and job.expect == "page":
                 lines = LineRecognizer(_check_unchanged(load_line_bundle(), job.lines_digest), classifier.backend)
+            pages = _open_pages(job, classifier) if job.pages and job.expect == "page" else False
         except ModelError as error:  # they could be loaded when the job started
             raise ModelError(
                 f"the model has changed since the job started ({error}): restore it and continue with --resume"
             ) from error
-        reader = Reader(classifier, job.max_error, lines)
+        reader = Reader(classifier, job.max_error, lines, pages)
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
             if job.expect == "page":
@@ -285,6 +297,12 @@ class _Prepare:
             return read_files(reader, paths, job.root, job.probabilities, tick, job.part)
 
         return work
+
+
+def _open_pages(job: WorkerSettings, classifier: Classifier) -> "PageNetwork":
+    from edge_runtime.segmentation.network import PageNetwork  # here, since other jobs need none of it
+
+    return PageNetwork(_check_unchanged(load_page_bundle(), job.pages_digest), classifier.backend)
 
 
 def _check_unchanged(bundle: Bundle, digest: str) -> Bundle:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from edge_runtime.backends import KINDS, NUMPY, is_installed
-from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, load_line_bundle, names
+from edge_runtime.bundles.bundle import DEFAULT, Bundle, load_bundle, load_line_bundle, load_page_bundle, names
 from edge_runtime.bundles.golden import load_golden
 from edge_runtime.common import cpu
 from edge_runtime.common.versions import versions
@@ -29,6 +29,7 @@ def examine(self_test: bool = False, report: Callable[[str], None] = lambda line
     bundles: list[Bundle] = []
     models = {name: _model(partial(load_bundle, name), advice, bundles) for name in names()}
     lines = _model(load_line_bundle, advice, bundles)
+    pages = _model(load_page_bundle, advice, bundles)
     if not models:
         advice.append("the package contains no model: install edge-digits again")
     tried = bundles if self_test else [bundle for bundle in bundles if bundle.name == DEFAULT]
@@ -44,7 +45,7 @@ def examine(self_test: bool = False, report: Callable[[str], None] = lambda line
         advice.append(f"the NumPy backend is slower than an interpreter: {_install()}")
     return {
         "ok": bool(auto and backends[auto]["works"] and models)
-        and all(found["ok"] for found in [*models.values(), lines]),
+        and all(found["ok"] for found in [*models.values(), lines, pages]),
         "versions": versions(*PACKAGES),
         "system": {"platform": platform.platform(), "machine": platform.machine(), "executable": sys.executable},
         "cpu_features": cpu.features(),
@@ -52,6 +53,7 @@ def examine(self_test: bool = False, report: Callable[[str], None] = lambda line
         "auto": auto,
         "models": models,
         "lines": lines,
+        "pages": pages,
         "advice": advice,
     }
 

@@ -18,12 +18,17 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_runtime.backends import KINDS, NUMPY, is_installed, notice_numpy, open_backend
-from edge_runtime.bundles.bundle import LINE, Bundle, load_bundle, load_line_bundle
+from edge_runtime.bundles.bundle import LINE, PAGE, Bundle, Shape, load_bundle, load_line_bundle, load_page_bundle
 from edge_runtime.bundles.golden import STEPS, difference_in_steps, load_golden
 from edge_runtime.errors import BackendError, UnsupportedModelError
 from edge_runtime.limits import SELF_TEST_SECONDS
 
-DIGITS, LINES = "digits", "lines"  # kinds of bundles
+LOADERS: dict[str, Callable[[Path], Bundle]] = {
+    "digits": load_bundle,
+    "lines": load_line_bundle,
+    "pages": load_page_bundle,
+}
+KINDS_OF_BUNDLES: dict[Shape, str] = {LINE: "lines", PAGE: "pages"}  # by the image; all others read digits
 MARK = "edge-digits self-test: "  # prefix of the result lines of the child
 FEW = 2  # images that are also run one by one, which backends handle differently
 
@@ -178,14 +183,14 @@ def _fault(code: int, errors: bytes) -> str:
 
 
 def _kind(bundle: Bundle) -> str:
-    return LINES if bundle.shapes.image == LINE else DIGITS
+    return KINDS_OF_BUNDLES.get(bundle.shapes.image, "digits")
 
 
 def main(name: str, *arguments: str) -> None:
     """Run the child: print a line for each bundle as soon as its result is known."""
     for kind, folder in zip(arguments[::2], arguments[1::2], strict=True):
         try:
-            found = check(name, load_line_bundle(Path(folder)) if kind == LINES else load_bundle(folder))
+            found = check(name, LOADERS[kind](Path(folder)))
         except Exception as error:  # report any error of a broken library and continue
             found = Result(name, "", State.FAILED, None, " ".join(f"{type(error).__name__}: {error}".split()))
         print(MARK + json.dumps(found[2:]), flush=True)

@@ -31,6 +31,7 @@ class DropReason(StrEnum):
     TEXTURE = "texture"  # the page has too many marks for writing: nothing on it is read
     SEPARATOR = "separator"
     NON_DIGIT = "non-digit"
+    UNREAD = "unread"  # the page network shows a digit here, on a page without accepted digits
 
 
 UNREAD = (DropReason.CROWDED, DropReason.TEXTURE)  # reasons that leave possible digits unread
@@ -64,11 +65,16 @@ class Blobs(NamedTuple):
     rules: Gray  # (height, width), 255 where printed rules were
 
 
-def find_blobs(ink: Ink) -> Blobs:
-    """Return the blobs that may be digits or parts of digits; none on a texture."""
+def find_blobs(ink: Ink, with_rules: bool = True) -> Blobs:
+    """Return the blobs that may be digits or parts of digits; none on a texture.
+
+    with_rules: whether printed rules may be part of the ink; they are removed.
+    """
     mask, rules = ink.mask, np.zeros_like(ink.mask)
     labels, stats = _label_components(mask)
-    if may_hold_rules(int(stats[:, cv2.CC_STAT_WIDTH].max()), int(stats[:, cv2.CC_STAT_HEIGHT].max()), mask.size):
+    if with_rules and may_hold_rules(
+        int(stats[:, cv2.CC_STAT_WIDTH].max()), int(stats[:, cv2.CC_STAT_HEIGHT].max()), mask.size
+    ):
         mask, rules = remove_rules(mask, ink.strength)
         labels, stats = _label_components(mask)
     reasons = _reasons(stats, np.bincount(labels[ink.sure > 0], minlength=len(stats)), mask.shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,6 +35,9 @@ from edge_runtime.find.rows import BlobRow, find_rows
 from edge_runtime.images.resize import resize_area
 from edge_runtime.lines.recognizer import LineReading
 from edge_runtime.types import Box, Classification, Gray, Images
+
+if TYPE_CHECKING:
+    from edge_runtime.segmentation.maps import PageMap
 
 SIDE = 40  # pixels: higher digits are reduced to this height
 LARGE = 32  # pixels: a page of larger digits is reduced, so that grainy and dry strokes become solid ink
@@ -88,6 +91,9 @@ class Found(NamedTuple):
     ink: Ink
     blobs: Blobs
     rows: list["PieceRow"]
+    page_map: "PageMap | None" = None  # what the page network shows; None without it
+    trust: tuple[float, ...] | None = None  # probability that each digit is right; None: all are trusted
+    missed: tuple[Box, ...] = ()  # places where the map shows digits that were not read: pixels of the page
 
 
 class PieceRow(NamedTuple):
@@ -105,25 +111,27 @@ class PieceRow(NamedTuple):
 
 
 def find_digits(
-    gray: Gray, classify: ClassifyCrops, read_lines: ReadLines | None = None, costs: Costs | None = None
+    gray: Gray,
+    classify: ClassifyCrops,
+    read_lines: ReadLines | None = None,
+    costs: Costs | None = None,
+    ink: Ink | None = None,
 ) -> Found:
     """Find and read the digits of a page.
 
     gray: uint8 (height, width), any size, light and polarity. classify: normalises and classifies crops; called at most
     twice. read_lines: the line recogniser; called at most once. None: rows are only cut, and the confidence of the
-    classifier decides.
+    classifier decides. ink: that of its digits alone, without rules; None to find the ink of the page.
 
     Time and memory are bounded for any image: a page over the limits above is a texture, and the result is one dropped
     candidate that covers it.
     """
-    ink = find_ink(gray)
-    blobs = find_blobs(ink)
-    further = int(typical_height(blobs.kept) / LARGE)
-    if further > 1:
-        ink = find_ink(gray, ink.factor * further)
-        blobs = find_blobs(ink)
+    if ink is None:
+        ink, blobs, is_reduced = _find_blobs(gray)
+    else:
+        blobs, is_reduced = find_blobs(ink, with_rules=False), False
     found = Found([], _scale_dropped(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])
-    if not (blobs.kept or blobs.dropped) and (further > 1 or ink.strength.mean() > BUSY):
+    if not (blobs.kept or blobs.dropped) and (is_reduced or ink.strength.mean() > BUSY):
         return found._replace(dropped=[texture(gray.shape)])
     blob_rows, dropped = find_rows(blobs.kept, ink.strength.shape[1], ink.strength.shape[0])
     area = sum(blob.box.width * blob.box.height for row in blob_rows for blob in row.blobs)
@@ -140,6 +148,17 @@ def find_digits(
     digits, left_out = _read(rows, ink.factor, classify, costs or Costs())
     dropped = found.dropped + _scale_dropped(dropped, ink.factor) + left_out
     return found._replace(digits=digits, dropped=dropped, rows=rows)
+
+
+def _find_blobs(gray: Gray) -> tuple[Ink, Blobs, bool]:
+    """Return the ink and the blobs of a page, and whether it was reduced further because its digits are large."""
+    ink = find_ink(gray)
+    blobs = find_blobs(ink)
+    further = int(typical_height(blobs.kept) / LARGE)
+    if further <= 1:
+        return ink, blobs, False
+    ink = find_ink(gray, ink.factor * further)
+    return ink, find_blobs(ink), True
 
 
 def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> PieceRow:

@@ -4,7 +4,7 @@ The whole page is one tile first. Where its digits are too small for that, and o
 twice the scale, and so on. A page of very large digits is looked at again at half the scale.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,6 +17,7 @@ from edge_runtime.segmentation.outputs import (
     HEIGHT,
     LABELS,
     SMALL,
+    SMALLEST,
     SQUARE,
     TILE,
     TURNS,
@@ -24,7 +25,7 @@ from edge_runtime.segmentation.outputs import (
     Kind,
     Tiles,
 )
-from edge_runtime.types import Gray, Images
+from edge_runtime.types import Box, Gray, Images
 
 MARGIN = 16  # pixels: the edge of a tile, which is taken from the tile beside it
 FINEST = 2048  # pixels: the longer side of the page at the finest scale
@@ -61,14 +62,19 @@ class _Level(NamedTuple):
     cells: NDArray[np.float32]  # (height / 8, width / 8, 16), logits
 
 
-def map_page(gray: Gray, run: Run) -> PageMap:
-    """Return the map of a page. gray: uint8 (height, width), any size, light and polarity. run: the network."""
+def map_page(gray: Gray, run: Run, boxes: Sequence[Box] = ()) -> PageMap:
+    """Return the map of a page.
+
+    gray: uint8 (height, width), any size, light and polarity. run: the network. boxes: of what may be digits, pixels of
+    the page: they are looked at at a scale at which digits of their height can be read.
+    """
     level = _look(gray, TILE, run)
     while _has_large_digits(level) and max(level.image.shape) // 2 >= COARSEST:
         level = _look(gray, max(level.image.shape) // 2, run)
-    wanted = _sigmoid(level.cells[..., SMALL]) > SMALL_SHARE
+    wanted = (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE) | _find_small(level, boxes)
     while wanted.any() and level.scale < 1 and max(level.image.shape) < FINEST:
         level, wanted = _refine(gray, level, wanted, run)
+        wanted |= _find_small(level, boxes)
     return PageMap(
         level.kinds,
         _softmax(level.cells[..., LABELS]),
@@ -76,6 +82,20 @@ def map_page(gray: Gray, run: Run) -> PageMap:
         (USUAL * np.exp2(level.cells[..., HEIGHT]) / level.scale).astype(np.float32),
         level.scale / SQUARE,
     )
+
+
+def _find_small(level: _Level, boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """Return the cells of boxes that are too low for the scale."""
+    small = np.zeros(level.cells.shape[:2], np.bool_)
+    side = level.scale / CELL
+    for box in boxes:
+        if box.height * level.scale < SMALLEST:
+            rows, columns = (
+                slice(int(start * side), int((start + length) * side) + 1)
+                for start, length in ((box.y, box.height), (box.x, box.width))
+            )
+            small[rows, columns] = True
+    return small
 
 
 def _look(gray: Gray, side: int, run: Run) -> _Level:

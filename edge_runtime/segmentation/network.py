@@ -1,16 +1,20 @@
 """The page network: tiles of a gray page to what each square and each cell of them shows."""
 
+import math
 import threading
 
 import numpy as np
 
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundles.bundle import Bundle, load_page_bundle
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.segmentation.check import FEATURES
 from edge_runtime.segmentation.outputs import TILE, Tiles, split
 from edge_runtime.types import Images
 
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
+TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
+READINGS = ("first", "second")  # of a page: as it is, and of the ink that its map selects
 
 
 class PageNetwork:
@@ -23,6 +27,7 @@ class PageNetwork:
         """
         self.bundle = bundle or load_page_bundle()
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
+        self.trust = {name: _weights(self.bundle, name) for name in READINGS}
         self._turn = threading.Lock()
 
     def run(self, tiles: Images) -> Tiles:
@@ -34,3 +39,19 @@ class PageNetwork:
                 [self._backend.run(tiles[start : start + BATCH]) for start in range(0, len(tiles), BATCH)]
             )
         return split((outputs.astype(np.float32) - self._backend.zero_point) * np.float32(self._backend.scale))
+
+
+def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:
+    """Return the weights of `check.find_trust`; without any in the manifest, all digits are trusted."""
+    trust = bundle.manifest.get("trust")
+    if trust is None:
+        return (TRUSTED, *(0.0,) * (len(FEATURES) - 1))
+    try:
+        weights = tuple(float(weight) for weight in trust[reading])
+    except (LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"the entry trust of {bundle.name} is invalid ({error!r}): run python -m export.trust"
+        ) from error
+    if len(weights) != len(FEATURES) or not all(map(math.isfinite, weights)):
+        raise ModelError(f"the entry trust of {bundle.name} has other weights than {len(FEATURES)} numbers")
+    return weights

@@ -10,11 +10,12 @@ from typing import TypeVar
 import cv2
 
 from edge_runtime.backends import AUTO
-from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle, load_page_bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.diagnostics.selftest import find_working_backend
 from edge_runtime.errors import OutputError
 from edge_runtime.limits import LOOK_SECONDS
+from edge_runtime.page_check import open_page_network
 from edge_runtime.pipeline import Reader, open_line_recognizer
 from edge_runtime.sinks import ReadingSink
 from edge_runtime.sinks.group import SinkGroup
@@ -135,9 +136,10 @@ class WatchSession:
         cv2.setNumThreads(settings.threads)  # more threads gain nothing on small images and slow down other programs
         bundle, backend = load_bundle(settings.model), settings.backend
         if backend == AUTO:  # a backend that crashes on this processor would end an unattended watch
-            backend = find_working_backend(bundle, load_line_bundle(), report=warn)
-        # Opened now, so that notices about the line recogniser come before the first frame.
-        reader = Reader(Classifier(bundle, backend, settings.threads), lines=open_line_recognizer(backend) or False)
+            backend = find_working_backend(bundle, load_line_bundle(), load_page_bundle(), report=warn)
+        # Opened now, so that notices come before the first frame.
+        lines, pages = open_line_recognizer(backend) or False, open_page_network(backend) or False
+        reader = Reader(Classifier(bundle, backend, settings.threads), lines=lines, pages=pages)
         self._sinks = SinkGroup(
             settings.targets, replace(settings.sinks, report=self._observer.report), self._own_sinks
         )

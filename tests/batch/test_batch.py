@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.batch.row_formats import Csv, JsonLines
 from edge_runtime.batch.rows import WorkerSettings, parallel_rows
-from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle, load_page_bundle
 from edge_runtime.errors import ModelError
 from edge_runtime.sources import folder as folder_module
 from edge_runtime.sources.folder import Folder
@@ -246,9 +246,10 @@ def test_a_model_that_is_swapped_during_a_run_ends_it_and_it_goes_on_with_the_sa
     assert (tmp_path / "results.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
-@pytest.mark.parametrize("changed", ["digest", "lines_digest"])
+@pytest.mark.parametrize("changed", ["digest", "lines_digest", "pages_digest"])
 def test_a_worker_refuses_another_model_than_the_job_began_with(digits, changed):
-    digests = {"digest": load_bundle().digest, "lines_digest": load_line_bundle().digest}
+    loaders = {"digest": load_bundle, "lines_digest": load_line_bundle, "pages_digest": load_page_bundle}
+    digests = {name: load().digest for name, load in loaders.items()}
     job = WorkerSettings(str(digits[0].parent), None, "litert", expect="page", **digests)
     assert len(list(parallel_rows(job, [digits[0].name], 1))) == 1
     with pytest.raises(ModelError, match="the model has changed since the job started"):

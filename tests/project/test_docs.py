@@ -208,8 +208,8 @@ def test_watch_prints_what_its_schemas_say(run_here):
 
 def test_manifests_are_what_their_schema_says():
     manifests = [*(ROOT / "edge_runtime" / "models").glob("*/manifest.json")]
-    manifests.append(ROOT / "edge_runtime" / "line_model" / "manifest.json")
-    assert len(manifests) == 5
+    manifests += [ROOT / "edge_runtime" / name / "manifest.json" for name in ("line_model", "page_model")]
+    assert len(manifests) == 6
     for path in manifests:
         schema("manifest-v2").validate(json.loads(text(path)))
 

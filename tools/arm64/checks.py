@@ -7,11 +7,12 @@ uint8 (height, width) of any size.
 import sys
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import open_backend
-from edge_runtime.bundles.bundle import load_bundle, load_line_bundle, names
+from edge_runtime.bundles.bundle import PAGE, load_bundle, load_line_bundle, load_page_bundle, names
 from edge_runtime.classifier import Classifier
 from edge_runtime.lines.recognizer import slant_lines
 from edge_runtime.normalise import normalise_all
@@ -32,9 +33,11 @@ def main(source: str, target: str) -> None:
         for backend in BACKENDS:
             found[f"{model} {backend}"] = open_backend(backend, load_bundle(model))[1].run(digits)
     found |= _pages(pages)
+    tiles = np.stack([cv2.resize(page, PAGE, interpolation=cv2.INTER_NEAREST) for page in pages])
     for backend in BACKENDS:
         lines = np.concatenate([found["lines of pages"], slant_lines(found["lines of pages"])])
         found[f"lines {backend}"] = open_backend(backend, load_line_bundle())[1].run(lines)
+        found[f"tiles {backend}"] = open_backend(backend, load_page_bundle())[1].run(tiles)
     np.savez(target, **found)
 
 

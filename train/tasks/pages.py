@@ -30,7 +30,7 @@ from train.data.writers import Handwriting
 from train.recipes import Recipe
 from train.results import LIBRARIES, Result
 from train.synthetic.page_samples import PageDrawer, PageSamples
-from train.synthetic.page_targets import IGNORED, SQUARES, make_targets
+from train.synthetic.page_targets import IGNORED, ONE, SQUARES, make_targets
 from train.tasks import Epochs, Evidence, Exported, Job, Limits, Logits, Sample, Session, Task, Trained
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ CALIBRATION = 200  # samples of training digits
 PREDICT_BATCH = 20  # tiles
 LIMITS = Limits(loss=0.01, agreement=0.95)  # of squares
 SAMPLE, SAMPLE_COLUMNS, SAMPLE_ROWS = "pages.png", 6, 4  # the image of training samples
-GOLDEN_TEXTS, GOLDEN_SIZE = ("31415", "9265"), 28  # a row of each tile; pixels: height of its digits
+GOLDEN_TEXT, GOLDEN_SIZE = "31415", 28  # rows of the tile; pixels: height of its digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +132,9 @@ class PageTask:
         return None
 
     def golden_images(self) -> tuple[Images, int]:
-        """Return tiles of drawn pages, uint8 (N, 256, 256)."""
-        pages = (draw_page([text] * 4, (TILE, TILE), GOLDEN_SIZE, seed) for seed, text in enumerate(GOLDEN_TEXTS))
-        return np.stack([to_gray(page.image) for page in pages]), 1
+        """Return a tile of a drawn page, uint8 (1, 256, 256)."""
+        page = draw_page([GOLDEN_TEXT] * 4, (TILE, TILE), GOLDEN_SIZE, 0)
+        return to_gray(page.image)[np.newaxis], 1
 
     def card(self, exported: Exported) -> dict[str, bytes]:
         """Return the card and the image of training samples."""
@@ -233,7 +233,14 @@ def _draw(digits: Handwriting, count: int, epoch: int) -> Sample:
     pixels = np.s_[:, edge:-edge, edge:-edge]
     cells = np.s_[:, edge // CELL : -edge // CELL, edge // CELL : -edge // CELL]
     parts = PageSamples(drawn.images[pixels], drawn.truth[pixels], drawn.heights[cells], drawn.turns)
-    return Sample(np.ascontiguousarray(parts.images), make_targets(parts)[:, :SQUARES])
+    return Sample(np.ascontiguousarray(parts.images), _kinds(make_targets(parts)))
+
+
+def _kinds(targets: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the kinds of squares in targets, IGNORED without a truth."""
+    kinds = targets[:, :SQUARES].copy()
+    kinds[kinds == ONE] = Kind.DIGIT
+    return kinds
 
 
 def _sheet(images: Images) -> bytes:

@@ -1,7 +1,8 @@
 """The ink of a page's digits: the gray page where its map shows digits, relative to the paper and the ink around.
 
 The map selects ink and does not replace it: edges come from the gray page. Paper is the mean of the background nearby,
-and full ink the mean of the digits' strokes nearby, so that shadows and white ink on black need no rules of their own.
+and full ink the mean of the strokes nearby, so that shadows and white ink on black need no rules of their own.
+Connected ink is kept or left out as a whole where the map is clear about most of it, and otherwise place by place.
 """
 
 import cv2
@@ -15,7 +16,10 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Gray
 
 SIDE = 40.0  # pixels: height that digits are reduced to, if they are larger
-DIGIT = 0.4  # probability of a digit from which a place may be ink
+DIGIT = 0.4  # probability of a digit from which a page has digits
+INKED = 0.4  # probability of ink from which a place may be ink
+CLEAR = 0.7  # share of digits in connected ink from which all of it is kept; below 1 less this, none is
+FOREIGN = 0.6  # probability of other ink less that of a digit, from which a place is cut out of such ink
 PAPER, INK = 0.6, 0.9  # heights of a digit: windows of the means of paper and of ink
 WIDER, LESS = 3, 0.05  # times the window: a second mean, for places without any of the first; and its weight
 FAINTEST = 3.0  # gray levels: the least difference of ink from paper
@@ -24,39 +28,56 @@ WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some 
 
 def select_ink(gray: Gray, page: PageMap) -> Ink:
     """Return the ink of the digits of a page. gray: uint8 (height, width), of which `page` is the map."""
-    digits = page.kinds[..., Kind.DIGIT]
-    inked = digits > DIGIT
-    if not inked.any():
+    digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
+    found = digits > DIGIT
+    if not found.any():
         blank = np.zeros(gray.shape, np.uint8)
         return Ink(blank, blank, blank, 256, 1)
     rows, columns = page.heights.shape
-    cells = inked.reshape(rows, inked.shape[0] // rows, columns, -1).any((1, 3))
+    cells = found.reshape(rows, found.shape[0] // rows, columns, -1).any((1, 3))
     height = float(np.median(page.heights[cells]))
     factor = max(1, int(height / SIDE))
-    reduced = (
-        gray if factor == 1 else resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
-    )
+    reduced = gray
+    if factor > 1:
+        reduced = resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
     scale = page.scale * factor  # squares per pixel
-    level = _to_squares(reduced, digits.shape, scale)
     side = height * page.scale  # squares
-    paper = _enlarge(_mean(level, page.kinds[..., Kind.BACKGROUND] ** 4, PAPER * side), reduced.shape, scale)
+    paper = _enlarge(
+        _mean(_to_squares(reduced, digits.shape, scale), background**4, PAPER * side), reduced.shape, scale
+    )
     difference = reduced - paper
-    chance = np.minimum(_enlarge(digits, reduced.shape, scale) / DIGIT, 1)
+    chance = np.minimum(_enlarge(1 - background, reduced.shape, scale) / INKED, 1)
     weight = np.abs(difference) * chance
     full = _mean(
         _to_squares(difference * weight, digits.shape, scale),
-        inked.astype(np.float32),
+        np.maximum(digits, 0.02),
         INK * side,
         _to_squares(weight, digits.shape, scale),
     )
     full = _enlarge(full, reduced.shape, scale)
-    share = np.clip(difference / np.where(np.abs(full) < FAINTEST, np.inf, full), 0, 1) * chance
+    share = np.clip(difference / np.where(np.abs(full) < FAINTEST, np.inf, full), 0, 1)
     strength = (255 * share).astype(np.uint8)
     strength[chance < 1] = 0
-    mask, sure = (
-        np.asarray(cv2.compare(strength, np.array(255 * least), cv2.CMP_GE), np.uint8) for least in (WEAK, SURE)
-    )
+    mask = _keep_digits(cv2.compare(strength, np.array(255 * WEAK), cv2.CMP_GE), page, scale)
+    strength &= np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), np.uint8)
+    sure = np.asarray(cv2.compare(strength, np.array(255 * SURE), cv2.CMP_GE), np.uint8) & mask
     return Ink(strength, mask, sure, round(255 * WEAK), factor)
+
+
+def _keep_digits(mask: cv2.typing.MatLike, page: PageMap, scale: float) -> Gray:
+    """Return the part of a mask of ink that belongs to digits. scale: squares per pixel of the mask."""
+    count, labels = cv2.connectedComponents(np.asarray(mask, np.uint8))
+    digits = _enlarge(page.kinds[..., Kind.DIGIT], labels.shape, scale)
+    others = _enlarge(page.kinds[..., Kind.OTHER] + page.kinds[..., Kind.MARK], labels.shape, scale)
+    places = np.flatnonzero(mask)
+    mine = labels.ravel()[places]
+    digit, other = digits.ravel()[places], others.ravel()[places]
+    sums = np.bincount(mine, digit, count), np.bincount(mine, other, count)
+    share = (sums[0] / np.maximum(sums[0] + sums[1], 1e-6))[mine]
+    kept = np.where(share > CLEAR, other - digit < FOREIGN, (share > 1 - CLEAR) & (digit > other))
+    result = np.zeros(labels.size, np.uint8)
+    result[places[kept]] = 255
+    return result.reshape(labels.shape)
 
 
 def _mean(

@@ -1,0 +1,159 @@
+"""Compare the digits of a page with its map: how much each can be trusted, and what was missed.
+
+The trust in a digit is the probability that it is right, from a logistic regression on the features below. Its weights
+were fitted on generated pages by `python -m export.trust` and are in the manifest of the page bundle, for the reading
+of the whole page and for the reading of the ink that the map selects.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.decide import Reason
+from edge_runtime.segmentation.maps import PER_CELL, PageMap
+from edge_runtime.segmentation.outputs import Kind
+from edge_runtime.types import Box, Digit, Status
+
+FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
+SUPPORTED = 0.5  # share of digits in the ink of every box from which a page is not read again
+LEAST_TRUST = 0.05  # digits with less are rejected
+FIRST = 2.0  # digits: the second reading must have so many more right ones to be taken
+DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
+TALL = 0.7  # heights of a digit: the least height of a place that is missed
+LOWER = 0.5  # the same of the digits that were read
+AROUND = 0.15  # heights: margin of a box, within which strokes belong to its digit
+SAME = 0.4  # intersection over union of two boxes of the same digit
+
+Features = NDArray[np.float64]  # (N, 7)
+
+
+def is_supported(digits: Sequence[Digit], page: PageMap) -> bool:
+    """Return whether the map shows the accepted digits and no others. digits: of the page, accepted and rejected."""
+    accepted = [digit.box for digit in digits if digit.status is Status.OK]
+    shown = not accepted or find_shares(accepted, page).min() >= SUPPORTED
+    return bool(shown) and not find_missed(digits, page)
+
+
+def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:
+    """Return the features of N digits with labels, (N, 7), in the order of `FEATURES`. others: of the other reading."""
+    boxes = [digit.box for digit in digits]
+    share = np.clip(find_shares(boxes, page), 0.01, 0.99)
+    shown = find_labels(boxes, page)
+    heights: dict[int | None, list[int]] = {}
+    for digit in digits:
+        heights.setdefault(digit.row, []).append(digit.box.height)
+    rows = []
+    for number, digit in enumerate(digits):
+        beside = heights[digit.row]
+        confirmed = any(
+            each.status is Status.OK and each.label == digit.label and overlaps(each.box, digit.box) for each in others
+        )
+        rows.append(
+            (
+                1.0,
+                np.log(share[number] / (1 - share[number])),
+                np.log(shown[number, digit.label or 0] + 0.01),
+                np.log(1 - digit.confidence + 1e-3),
+                float(confirmed),
+                abs(np.log(digit.box.height / np.median(beside))),
+                float(len(beside) == 1),
+            )
+        )
+    return np.array(rows, np.float64).reshape(-1, len(FEATURES))
+
+
+def find_trust(features: Features, weights: Sequence[float]) -> NDArray[np.float64]:
+    """Return the probability that each digit is right, (N,), 0 to 1."""
+    return np.asarray(1 / (1 + np.exp(-features @ np.array(weights))), np.float64)
+
+
+def score(trust: NDArray[np.float64], missed: Sequence[Box]) -> float:
+    """Return the expected number of right digits of a reading less that of wrong and of missed ones."""
+    return float((2 * trust - 1).sum()) - len(missed)
+
+
+def reject(digits: Sequence[Digit], trust: Sequence[float]) -> list[Digit]:
+    """Reject the digits of a reading that cannot be trusted."""
+    return [
+        digit._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value)
+        if digit.status is Status.OK and chance < LEAST_TRUST
+        else digit
+        for digit, chance in zip(digits, trust, strict=True)
+    ]
+
+
+def insert(digits: list[Digit], box: Box) -> list[Digit]:
+    """Return the digits of a page with an unread one in its row, or in a row of its own."""
+    middle = box.y + box.height / 2
+    beside = [each for each in digits if each.box.y <= middle <= each.box.y + each.box.height]
+    if beside:
+        row = beside[0].row or 0
+    else:
+        row = 1 + max(((each.row or 0) for each in digits if each.box.y < box.y), default=-1)
+        digits = [each._replace(row=(each.row or 0) + ((each.row or 0) >= row)) for each in digits]
+    place = sum(((each.row or 0), each.box.x) < (row, box.x) for each in digits)
+    unread = Digit(None, 0.0, (), box, Status.REJECTED, Reason.UNREAD.value, row)
+    return [*digits[:place], unread, *digits[place:]]
+
+
+def find_shares(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
+    """Return the share of digits in the ink of each box, (N,), 0 to 1; 1 for a box without ink."""
+    digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
+    found = []
+    for box in boxes:
+        around = _squares(box, page.scale, digits.shape)
+        ink = float((1 - background[around]).sum())
+        found.append(float(digits[around].sum()) / ink if ink > 0 else 1.0)
+    return np.array(found, np.float64)
+
+
+def find_labels(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
+    """Return the probability of each label that the map shows in each box, (N, 10)."""
+    rows, columns = page.labels.shape[:2]
+    weights = page.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))[..., np.newaxis]
+    logs = np.log(page.labels + 1e-4)
+    found = np.zeros((len(boxes), page.labels.shape[2]))
+    for number, box in enumerate(boxes):
+        around = _squares(box, page.scale / PER_CELL, (rows, columns))
+        here = weights[around] + 1e-4
+        mean = (logs[around] * here).sum((0, 1)) / here.sum()
+        found[number] = np.exp(mean - mean.max())
+    return np.asarray(found / found.sum(1, keepdims=True), np.float64)
+
+
+def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
+    """Return the places where the map shows digits outside of those that were read, pixels of the page."""
+    accepted = [digit.box.height for digit in digits if digit.status is Status.OK]
+    least = LOWER * float(np.median(accepted)) if accepted else 0.0
+    left = (page.kinds[..., Kind.DIGIT] > DIGIT).astype(np.uint8)
+    for digit in digits:
+        left[_squares(digit.box, page.scale, left.shape, AROUND * digit.box.height)] = 0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(left)
+    heights = np.repeat(np.repeat(page.heights, PER_CELL, 0), PER_CELL, 1)
+    missed = []
+    for number in range(1, count):
+        x, y, width, height = (int(side) for side in stats[number, :4])
+        around = np.s_[y : y + height, x : x + width]
+        usual = float(np.median(heights[around][labels[around] == number]))
+        if height / page.scale >= max(TALL * usual, least):
+            missed.append(Box(*(round(side / page.scale) for side in (x, y, width, height))))
+    return missed
+
+
+def overlaps(one: Box, other: Box) -> bool:
+    """Return whether two boxes are those of the same digit."""
+    wide = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    both = max(0, wide) * max(0, high)
+    return both > SAME * (one.width * one.height + other.width * other.height - both)
+
+
+def _squares(box: Box, scale: float, shape: tuple[int, ...], margin: float = 0.0) -> tuple[slice, slice]:
+    """Return the part of a map of this shape, at least one square, that a box with a margin in pixels covers."""
+    starts = (int((side - margin) * scale) for side in (box.y, box.x))
+    stops = (int(np.ceil((side + margin) * scale)) for side in (box.y + box.height, box.x + box.width))
+    firsts = [min(max(0, start), length - 1) for start, length in zip(starts, shape, strict=True)]
+    rows, columns = (slice(first, max(first + 1, stop)) for first, stop in zip(firsts, stops, strict=True))
+    return rows, columns

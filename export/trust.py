@@ -1,0 +1,116 @@
+"""Fits how much the digits of a page can be trusted, and writes it into the bundle of the page network.
+
+Generated pages are read twice, as the runtime does: the whole page, and the ink that the map selects. A logistic
+regression for each reading learns from the features in `edge_runtime.segmentation.check` whether a digit is right.
+"""
+
+import json
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import Classifier, Reader
+from edge_runtime.bundles.bundle import MANIFEST, PAGES, Bundle, load_page_bundle
+from edge_runtime.cli.run import debug_option, run
+from edge_runtime.common.files import write_whole
+from edge_runtime.errors import OutputError
+from edge_runtime.segmentation.network import READINGS, PageNetwork
+from edge_runtime.types import Digit, Gray, Status
+from train.data import writers
+from train.data.mnist import load_mnist
+from train.data.option import data_option
+from train.synthetic.scenes.compose import compose
+from train.synthetic.scenes.fields import Fields
+from train.synthetic.scenes.plans import KINDS, plan_of
+from train.synthetic.scenes.scene import World
+from train.synthetic.scenes.writers import load_writers
+
+SHAPE, HEIGHTS = (480, 640), (26.0, 64.0)  # pixels: of a page; range of the digits' height
+PAGES_EACH = 30  # of each kind
+SEED = 3
+STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
+
+Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 7), and whether each digit is right (N,)
+
+
+def fit(features: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
+    """Return the weights of a logistic regression. features: (N, 7), the first of them 1. right: (N,), 0 or 1."""
+    middle, spread = features.mean(0), features.std(0)
+    middle[0], spread = 0, np.where(spread > 0, spread, 1)
+    scaled, weights = (features - middle) / spread, np.zeros(features.shape[1])
+    for _ in range(STEPS):
+        chance = 1 / (1 + np.exp(-scaled @ weights))
+        weights -= RATE * (scaled.T @ (chance - right) / len(right) + DECAY * weights)
+    plain = weights / spread
+    plain[0] -= (plain * middle).sum()
+    return [round(float(weight), 4) for weight in plain]
+
+
+def is_right(digits: list[Digit], text: str) -> NDArray[np.bool_]:
+    """Return whether each digit has its place in the longest common order with the digits of the true text, (N,)."""
+    found = "".join(str(digit.label) for digit in digits)
+    true = "".join(letter for letter in text if letter.isdigit())
+    right = np.zeros(len(digits), np.bool_)
+    for start, _, length in SequenceMatcher(None, found, true, autojunk=False).get_matching_blocks():
+        right[start : start + length] = True
+    return right
+
+
+def draw_pages(world: World, each: int) -> Iterator[tuple[Gray, str]]:
+    """Yield pages of every kind and their texts."""
+    for kind in KINDS:
+        for number in range(each):
+            random = np.random.default_rng((SEED, sorted(KINDS).index(kind), number))
+            size = float(np.exp(random.uniform(*np.log(HEIGHTS))))
+            scene = compose(plan_of(kind, random), SHAPE, size, world, random)
+            yield scene.image, scene.text
+
+
+def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samples]:
+    """Return the samples of both readings: of the accepted digits."""
+    features: dict[str, list[Any]] = {name: [] for name in READINGS}
+    right: dict[str, list[Any]] = {name: [] for name in READINGS}
+    for gray, text in pages:
+        for name, reading in zip(READINGS, reader.compare(gray), strict=True):
+            kept = [number for number, digit in enumerate(reading.digits) if digit.status is Status.OK]
+            features[name].append(reading.features[kept])
+            right[name].append(is_right([reading.digits[number] for number in kept], text))
+    return {name: (np.concatenate(features[name]), np.concatenate(right[name]).astype(np.float64)) for name in READINGS}
+
+
+def add(bundle: Bundle, weights: dict[str, list[float]], facts: dict[str, Any]) -> None:
+    """Write the weights into the manifest of a bundle; raises OutputError."""
+    text = json.dumps(bundle.manifest | {"trust": weights | {"fitted_on": facts}}, indent=1) + "\n"
+    try:
+        write_whole(bundle.folder / MANIFEST, text.encode())
+    except OSError as error:
+        raise OutputError(f"{bundle.folder} cannot be written: {error.strerror}") from error
+
+
+@click.command(epilog="\b\nExample:\n  python -m export.trust")
+@click.argument("folder", type=click.Path(path_type=Path), default=PAGES, metavar="[BUNDLE_DIR]")
+@data_option
+@debug_option
+def command(folder: Path, data: Path | None) -> None:
+    """Fit how much the digits of a page can be trusted, and write it into a page bundle, by default the shipped one."""
+    bundle = load_page_bundle(folder)
+    click.echo("drawing and reading generated pages", err=True)
+    world = World(load_writers(*writers.fit_part(load_mnist(data))), Fields(SEED))
+    reader = Reader(Classifier(), pages=PageNetwork(bundle))
+    samples = collect(reader, draw_pages(world, PAGES_EACH))
+    weights = {name: fit(*samples[name]) for name in READINGS}
+    counts = {name: {"digits": len(right), "right": float(right.mean())} for name, (_, right) in samples.items()}
+    add(bundle, weights, {"pages": PAGES_EACH * len(KINDS), **counts})
+    for name in READINGS:
+        click.echo(
+            f"{name} reading: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right; {weights[name]}"
+        )
+
+
+if __name__ == "__main__":
+    run(command, "python -m export.trust")

@@ -1,0 +1,145 @@
+"""The page network: maps of pages, and what they change in a reading."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import Classifier, Reader
+from edge_runtime.bundles.bundle import PAGES, load_page_bundle
+from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.find.selected_ink import select_ink
+from edge_runtime.images.files import to_gray
+from edge_runtime.segmentation.maps import FINEST, map_page
+from edge_runtime.segmentation.network import PageNetwork
+from edge_runtime.segmentation.outputs import CELL, HEIGHT, SMALL, SQUARE, TILE, Kind, Tiles
+from edge_runtime.synthetic.pages import draw_page
+from edge_runtime.types import Status
+
+SURE = 12.0  # a logit
+
+
+class Scripted(PageNetwork):
+    """Takes dark pixels for ink of one kind, with the same labels and height everywhere."""
+
+    def __init__(self, kind=Kind.DIGIT, small=False, height=0.0):
+        super().__init__(backend="fake")
+        self.kind, self.small, self.height, self.tiles = kind, small, height, 0
+
+    def run(self, tiles):
+        self.tiles += len(tiles)
+        squares, cells = TILE // SQUARE, TILE // CELL
+        dark = tiles.reshape(len(tiles), squares, SQUARE, squares, SQUARE).min((2, 4)) < 128
+        kinds = np.zeros((len(tiles), squares, squares, len(Kind)), np.float32)
+        kinds[..., Kind.BACKGROUND] = SURE * ~dark
+        kinds[..., self.kind] = SURE * dark
+        found = np.zeros((len(tiles), cells, cells, 16), np.float32)
+        found[..., SMALL] = SURE if self.small else -SURE
+        found[..., HEIGHT] = self.height
+        return Tiles(kinds, found)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """A drawn page of two rows, gray."""
+    return to_gray(draw_page(["2074", "63"], (480, 300), 60, 3).image)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    """The default model."""
+    return Classifier()
+
+
+def read(gray, classifier, pages):
+    return Reader(classifier, pages=pages).read(gray, "page")
+
+
+def test_a_reading_that_the_map_shows_stays_as_it_is(page, classifier):
+    assert read(page, classifier, Scripted()) == read(page, classifier, False)
+
+
+def test_ink_that_the_map_takes_for_something_else_is_not_read(page, classifier):
+    found = read(page, classifier, Scripted(Kind.OTHER))
+    assert [digit for digit in found.digits if digit.status is Status.OK] == []
+    assert found.text == ""
+
+
+def test_a_digit_that_only_the_map_shows_is_marked_and_the_page_is_not_ok(page, classifier):
+    class More(Scripted):
+        def run(self, tiles):
+            tiles = super().run(tiles)
+            tiles.kinds[:, 52:68, 4:12] = np.eye(4)[Kind.DIGIT] * SURE  # left of the second row
+            return tiles
+
+    found = read(page, classifier, More())
+    assert "?" in found.text
+    assert found.status is Status.REJECTED
+    assert {digit.reason for digit in found.digits if digit.label is None} == {"unread"}
+    assert read(page, classifier, Scripted()).status is Status.OK
+
+
+def test_the_map_of_a_page_covers_it_at_every_scale():
+    for height, width in ((10, 10), (28, 28), (200, 3000), (3000, 200), (480, 640), (1080, 1920)):
+        gray = np.full((height, width), 255, np.uint8)
+        cv2.circle(gray, (width // 2, height // 2), max(1, min(height, width) // 4), 0, -1)
+        for small in (False, True):
+            network = Scripted(small=small)
+            found = map_page(gray, network.run)
+            rows, columns = found.digits.shape
+            assert rows >= height * found.scale - 1 and columns >= width * found.scale - 1
+            middle = found.digits[int(height * found.scale / 2), int(width * found.scale / 2)]
+            assert middle > 0.9
+            assert max(found.digits.shape) <= FINEST // SQUARE
+
+
+def test_large_digits_are_looked_at_again_at_a_coarser_scale():
+    gray = np.full((480, 640), 255, np.uint8)
+    cv2.putText(gray, "7", (200, 400), cv2.FONT_HERSHEY_SIMPLEX, 14, 0, 40)
+    coarse, usual = (map_page(gray, Scripted(height=height).run).scale for height in (2.0, 0.0))
+    assert coarse < usual
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_the_ink_of_digits_does_not_depend_on_a_shadow_or_on_polarity(page, negative):
+    network = Scripted()
+    found = map_page(page, network.run)
+    plain = select_ink(page, found)
+    light = np.linspace(0.5, 1.0, page.shape[1])[np.newaxis]
+    other = (page * light).astype(np.uint8)
+    changed = select_ink(255 - other if negative else other, found)
+    assert plain.mask.any()
+    both = ((plain.mask > 0) & (changed.mask > 0)).sum() / ((plain.mask > 0) | (changed.mask > 0)).sum()
+    assert both > 0.9
+
+
+def test_a_page_without_digits_has_no_ink(page):
+    assert not select_ink(page, map_page(page, Scripted(Kind.OTHER).run)).strength.any()
+
+
+def test_wrong_arrays_and_a_reader_without_a_network_are_refused(page, classifier):
+    with pytest.raises(UsageError, match="256"):
+        PageNetwork().run(np.zeros((1, 28, 28), np.uint8))
+    with pytest.raises(UsageError, match="no page network"):
+        Reader(classifier, pages=False).compare(page)
+
+
+@pytest.mark.parametrize("trust", [{}, {"first": [1], "second": [1]}, {"first": ["x"] * 7, "second": None}, 3])
+def test_a_manifest_with_invalid_weights_is_refused(trust, tmp_path):
+    folder = tmp_path / "bundle"
+    shutil.copytree(PAGES, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"trust": trust}))
+    with pytest.raises(ModelError, match="trust"):
+        PageNetwork(load_page_bundle(folder))
+
+
+def test_the_network_keeps_to_its_size():
+    assert load_page_bundle().file("tflite_int8").size <= 300_000
+
+
+def test_a_blank_page_and_a_tiny_one_are_read_as_nothing(classifier):
+    for shape in ((480, 640), (1, 1), (5, 400)):
+        assert read(np.full(shape, 200, np.uint8), classifier, True).text == ""
