@@ -17,9 +17,9 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
-SUPPORTED = 0.5  # share of digits in the ink of every box from which a page is not read again
-LEAST_TRUST = 0.05  # digits with less are rejected
-FIRST = 2.0  # digits: the second reading must have so many more right ones to be taken
+SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
+LEAST_TRUST = 0.01  # digits with less are rejected
+FIRST = 3.0  # digits: the second reading must have so many more right ones to be taken
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
 LOWER = 0.5  # the same of the digits that were read
