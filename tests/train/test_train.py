@@ -26,6 +26,7 @@ from train.data.mnist import Mnist
 from train.learner import Learner, make_optimizer
 from train.network import build
 from train.recipes import RECIPES, Dense, Recipe
+from train.tasks import task_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,9 +105,9 @@ def test_reproductions_are_the_published_networks(name, layers, optimizer, loss,
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_network_scales_its_own_pixels(name: str) -> None:
     model = build(RECIPES[name])
-    image = (32, None) if RECIPES[name].task == "lines" else (28, 28)
-    assert model.input_shape == (None, *image)
-    scaled = model.layers[0](np.full((1, 32, 28), 255, np.uint8))
+    assert model.input_shape == (None, *task_of(RECIPES[name]).image)
+    scaling = next(layer for layer in model.layers if isinstance(layer, keras.layers.Rescaling))
+    scaled = scaling(np.full((1, 32, 28), 255, np.uint8))
     assert np.allclose(scaled, 1)
 
 
