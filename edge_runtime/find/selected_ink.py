@@ -15,6 +15,7 @@ from edge_runtime.segmentation.maps import PageMap
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Gray
 
+WORK = 3_000_000  # pixels: a larger page is first reduced by an integer factor
 SIDE = 40.0  # pixels: height that digits are reduced to, if they are larger
 DIGIT = 0.4  # probability of a digit from which a page has digits
 INKED = 0.4  # probability of ink from which a place may be ink
@@ -28,40 +29,47 @@ WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some 
 
 def select_ink(gray: Gray, page: PageMap) -> Ink:
     """Return the ink of the digits of a page. gray: uint8 (height, width), of which `page` is the map."""
-    digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
-    found = digits > DIGIT
+    found = page.kinds[..., Kind.DIGIT] > DIGIT
     if not found.any():
         blank = np.zeros(gray.shape, np.uint8)
         return Ink(blank, blank, blank, 256, 1)
     rows, columns = page.heights.shape
     cells = found.reshape(rows, found.shape[0] // rows, columns, -1).any((1, 3))
     height = float(np.median(page.heights[cells]))
-    factor = max(1, int(height / SIDE))
+    factor = max(1, int(height / SIDE), int(np.ceil(np.sqrt(gray.size / WORK))))
     reduced = gray
     if factor > 1:
         reduced = resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
     scale = page.scale * factor  # squares per pixel
-    side = height * page.scale  # squares
-    paper = _enlarge(
-        _mean(_to_squares(reduced, digits.shape, scale), background**4, PAPER * side), reduced.shape, scale
-    )
-    difference = reduced - paper
-    chance = np.minimum(_enlarge(1 - background, reduced.shape, scale) / INKED, 1)
-    weight = np.abs(difference) * chance
-    full = _mean(
-        _to_squares(difference * weight, digits.shape, scale),
-        np.maximum(digits, 0.02),
-        INK * side,
-        _to_squares(weight, digits.shape, scale),
-    )
-    full = _enlarge(full, reduced.shape, scale)
-    share = np.clip(difference / np.where(np.abs(full) < FAINTEST, np.inf, full), 0, 1)
+    share, inked = _measure_ink(reduced, page, height * page.scale, scale)
     strength = (255 * share).astype(np.uint8)
-    strength[chance < 1] = 0
+    strength[~inked] = 0
     mask = _keep_digits(cv2.compare(strength, np.array(255 * WEAK), cv2.CMP_GE), page, scale)
     strength &= np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), np.uint8)
     sure = np.asarray(cv2.compare(strength, np.array(255 * SURE), cv2.CMP_GE), np.uint8) & mask
     return Ink(strength, mask, sure, round(255 * WEAK), factor)
+
+
+def _measure_ink(gray: Gray, page: PageMap, side: float, scale: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return each pixel's ink as a share of full ink, 0 to 1, and where the map shows ink at all.
+
+    side: height of the digits, squares. scale: squares per pixel. Arrays are reused, since they may have 3 million
+    pixels.
+    """
+    digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
+    paper = _enlarge(_mean(_to_squares(gray, digits.shape, scale), background**4, PAPER * side), gray.shape, scale)
+    difference = np.subtract(gray, paper, out=paper)
+    chance = _enlarge(1 - background, gray.shape, scale)
+    inked = chance >= INKED
+    chance = np.minimum(chance, INKED, out=chance)
+    weight = np.multiply(chance, np.abs(difference), out=chance)
+    amounts = _to_squares(weight, digits.shape, scale)
+    values = _to_squares(np.multiply(weight, difference, out=weight), digits.shape, scale)
+    del chance, weight
+    full = _enlarge(_mean(values, np.maximum(digits, 0.02), INK * side, amounts), gray.shape, scale)
+    full[(full > -FAINTEST) & (full < FAINTEST)] = np.inf
+    share = np.divide(difference, full, out=difference)
+    return np.clip(share, 0, 1, out=share), inked
 
 
 def _keep_digits(mask: cv2.typing.MatLike, page: PageMap, scale: float) -> Gray:

@@ -17,8 +17,9 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
-SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
-LEAST_TRUST = 0.01  # digits with less are rejected
+SUPPORTED = 0.4  # share of digits in the ink of every box from which a page is not read again
+LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
+TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
 FIRST = 3.0  # digits: the second reading must have so many more right ones to be taken
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
@@ -75,10 +76,14 @@ def score(trust: NDArray[np.float64], missed: Sequence[Box]) -> float:
 
 
 def reject(digits: Sequence[Digit], trust: Sequence[float]) -> list[Digit]:
-    """Reject the digits of a reading that cannot be trusted."""
+    """Reject the digits of a reading that cannot be trusted: less trust is needed beside digits that are trusted."""
+    rows: dict[int | None, list[float]] = {}
+    for digit, chance in zip(digits, trust, strict=True):
+        rows.setdefault(digit.row, []).append(chance)
+    trusted = {row for row, chances in rows.items() if len(chances) > 1 and np.median(chances) >= TRUSTED}
     return [
         digit._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value)
-        if digit.status is Status.OK and chance < LEAST_TRUST
+        if digit.status is Status.OK and chance < (LEAST_TRUST if digit.row in trusted else OUTSIDE)
         else digit
         for digit, chance in zip(digits, trust, strict=True)
     ]
