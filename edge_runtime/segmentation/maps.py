@@ -69,7 +69,7 @@ def map_page(gray: Gray, run: Run, boxes: Sequence[Box] = ()) -> PageMap:
     the page: they are looked at at a scale at which digits of their height can be read.
     """
     level = _look(gray, TILE, run)
-    while _has_large_digits(level) and max(level.image.shape) // 2 >= COARSEST:
+    while (_has_large_digits(level) or _are_large(level, boxes)) and max(level.image.shape) // 2 >= COARSEST:
         level = _look(gray, max(level.image.shape) // 2, run)
     wanted = (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE) | _find_small(level, boxes)
     while wanted.any() and level.scale < 1 and max(level.image.shape) < FINEST:
@@ -128,6 +128,11 @@ def _has_large_digits(level: _Level) -> bool:
     digits = level.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))
     large = USUAL * np.exp2(level.cells[..., HEIGHT]) > LARGE
     return bool(digits.sum() > 1 and digits[large].sum() > 0.5 * digits.sum())
+
+
+def _are_large(level: _Level, boxes: Sequence[Box]) -> bool:
+    """Return whether most boxes are too high for the scale."""
+    return bool(boxes) and float(np.median([box.height for box in boxes])) * level.scale > LARGE
 
 
 def _segment(
