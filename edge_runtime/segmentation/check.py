@@ -17,7 +17,7 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
-SUPPORTED = 0.4  # share of digits in the ink of every box from which a page is not read again
+SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
 LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
 FIRST = 3.0  # digits: the second reading must have so many more right ones to be taken
