@@ -66,7 +66,7 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
     scores = [
         check.score(trust[reading.accepted], reading.missed) for trust, reading in zip(trusts, readings, strict=True)
     ]
-    taken = int(scores[1] > scores[0] + check.FIRST)
+    taken = int(check.is_better(scores, [int(reading.accepted.sum()) for reading in readings]))
     found, trust = readings[taken].found, trusts[taken]
     return found._replace(
         dropped=found.dropped + (_left_out(readings) if taken else []),

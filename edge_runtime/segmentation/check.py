@@ -20,7 +20,7 @@ FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
 SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
 LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
-FIRST = 3.0  # digits: the second reading must have so many more right ones to be taken
+FIRST, OF_ALL = 3.0, 0.6  # the second reading is taken if it has more right digits by so many, or this share of all
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
 LOWER = 0.5  # the same of the digits that were read
@@ -73,6 +73,11 @@ def find_trust(features: Features, weights: Sequence[float]) -> NDArray[np.float
 def score(trust: NDArray[np.float64], missed: Sequence[Box]) -> float:
     """Return the expected number of right digits of a reading less that of wrong and of missed ones."""
     return float((2 * trust - 1).sum()) - len(missed)
+
+
+def is_better(scores: Sequence[float], counts: Sequence[int]) -> bool:
+    """Return whether the second of two readings is taken. scores: of both; counts: their accepted digits."""
+    return scores[1] - scores[0] > min(FIRST, OF_ALL * max(1, *counts))
 
 
 def reject(digits: Sequence[Digit], trust: Sequence[float]) -> list[Digit]:

@@ -110,13 +110,16 @@ def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> t
     image, scale = _reduce(gray, 2 * max(level.image.shape))
     shape = _cells_of(image)
     around = cv2.dilate(wanted.astype(np.uint8), np.ones((3, 3), np.uint8))
-    asked = _enlarge(around, shape, cv2.INTER_NEAREST) > 0
+    asked = _enlarge(around, shape, scale / level.scale, cv2.INTER_NEAREST) > 0
     kinds, cells, done = _segment(image, run, asked)
     new = asked & done
     squares = np.repeat(np.repeat(new, PER_CELL, 0), PER_CELL, 1)
-    before = np.stack([_enlarge(np.ascontiguousarray(level.cells[..., number]), shape) for number in range(16)], 2)
-    before[..., HEIGHT] += np.log2(scale / level.scale)
-    known = _enlarge(level.kinds, squares.shape)
+    times = scale / level.scale
+    before = np.stack(
+        [_enlarge(np.ascontiguousarray(each), shape, times) for each in np.moveaxis(level.cells, 2, 0)], 2
+    )
+    before[..., HEIGHT] += np.log2(times)
+    known = _enlarge(level.kinds, squares.shape, times)
     kinds = np.where(squares[..., np.newaxis], kinds, known)
     wanted = new & (_sigmoid(cells[..., SMALL]) > SMALL_SHARE)
     return _Level(image, scale, kinds, np.where(new[..., np.newaxis], cells, before)), wanted
@@ -196,8 +199,13 @@ def _reduce(gray: Gray, side: int) -> tuple[Gray, float]:
     return resize_area(gray, max(1, round(width * scale)), max(1, round(height * scale))), scale
 
 
-def _enlarge(values: NDArray[Any], shape: tuple[int, ...], how: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(values, (shape[1], shape[0]), interpolation=how), np.float32)
+def _enlarge(
+    values: NDArray[Any], shape: tuple[int, ...], times: float, how: int = cv2.INTER_LINEAR
+) -> NDArray[np.float32]:
+    """Return values, which begin at the top left corner of a page, that many times as large, up to a shape."""
+    matrix = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2]])
+    size = shape[1], shape[0]
+    return np.asarray(cv2.warpAffine(values, matrix, size, flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
