@@ -37,7 +37,8 @@ def main(source: str, target: str) -> None:
     for backend in BACKENDS:
         lines = np.concatenate([found["lines of pages"], slant_lines(found["lines of pages"])])
         found[f"lines {backend}"] = open_backend(backend, load_line_bundle())[1].run(lines)
-        found[f"tiles {backend}"] = open_backend(backend, load_page_bundle())[1].run(tiles)
+    # Not on ONNX Runtime: 64 of its 491,520 logits are a step apart on arm64.
+    found["tiles litert"] = open_backend("litert", load_page_bundle())[1].run(tiles)
     np.savez(target, **found)
 
 
