@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.backends import tflite_graph
-from edge_runtime.bundles.bundle import load_bundle, load_line_bundle
+from edge_runtime.bundles.bundle import load_bundle, load_line_bundle, load_page_bundle
 from edge_runtime.bundles.golden import load_golden
 from edge_runtime.diagnostics import selftest
 from edge_runtime.diagnostics.selftest import State, check, find_working_backend, try_backend
@@ -271,7 +271,7 @@ def test_doctor_tests_all_models_with_all_backends(run_cli):
     found = json.loads(done.stdout)
     assert found["ok"]
     assert "trying onnx" in done.stderr
-    models = {*found["models"], load_line_bundle().name}
+    models = {*found["models"], load_line_bundle().name, load_page_bundle().name}
     for backend in ("litert", "onnx", "numpy"):
         tests = found["backends"][backend]["self_test"]
         assert set(tests) == models
