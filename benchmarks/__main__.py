@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchmarks import keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
+from benchmarks import generated, keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
 from benchmarks.camera.command import camera
 from benchmarks.machine import machine
 from benchmarks.options import (
@@ -157,7 +157,9 @@ def nondigits_command(real: Path | None, data: Path | None, out: Path) -> int:
 @benchmarks.command("pages")
 @click.option("--real", type=FOLDER, required=True, help="Folders of pages and strings, each with a labels.csv.")
 @click.option("--peer/--no-peer", default=True, help="Measure RapidOCR as well.  [default: if it is installed]")
-@click.option("--without", type=click.IntRange(1), default=2000, show_default=True, help="Images without digits.")
+@click.option(
+    "--without", type=click.IntRange(1), default=generated.WITHOUT, show_default=True, help="Images without digits."
+)
 @data_option
 @out_option
 @debug_option

@@ -14,15 +14,14 @@ from edge_runtime.page import Page
 from edge_runtime.types import Gray, Status
 from train.data import writers
 from train.data.mnist import Mnist
-from train.synthetic.scenes.compose import compose
+from train.synthetic.kind_pages import draw_height, draw_kind, draw_plan
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.plans import KINDS, plan_of
 from train.synthetic.scenes.scene import Plan, World
 from train.synthetic.scenes.writers import load_writers
 
-SHAPE = (480, 640)  # pixels: height and width of a page
-HEIGHTS = (26.0, 64.0)  # pixels: range of the digits' height
 PAGES = 30  # of each kind
+WITHOUT = 2_000  # images without digits
 BLANK_KINDS = ("text", "photograph")  # of `KINDS`: those without digits
 SEED, FIELDS = 77, 7  # of the pages and of their textures
 
@@ -45,7 +44,7 @@ def make_world(mnist: Mnist) -> World:
 
 
 def measure(
-    read: Read, mnist: Mnist, title: str, tell: Tell, pages: int = PAGES, without: int = 2000
+    read: Read, mnist: Mnist, title: str, tell: Tell, pages: int = PAGES, without: int = WITHOUT
 ) -> dict[str, Any]:
     """Return the metrics of a reader: `kinds`, by kind, and `without`, of images without digits."""
     tell(f"{title}: preparing the handwriting of generated pages")
@@ -60,9 +59,7 @@ def measure(
 
 def draw(kind: str, number: int, world: World) -> Generated:
     """Return a page of a kind; the same for the same number, world and fonts."""
-    random = np.random.default_rng((SEED, sorted(KINDS).index(kind), number))
-    size = float(np.exp(random.uniform(*np.log(HEIGHTS))))
-    scene = compose(plan_of(kind, random), SHAPE, size, world, random)
+    scene = draw_kind(kind, number, world, SEED)
     return Generated(scene.image, scene.text)
 
 
@@ -71,7 +68,7 @@ def draw_without(number: int, world: World) -> Gray:
     random = np.random.default_rng((SEED, len(KINDS), number))
     kinds = [plan_of(kind, random) for kind in BLANK_KINDS]
     plan = [*kinds, Plan(layout="none", stray=1.0, desk=0.4, occluder=0.4, bleed=0.3)][number % 3]
-    return compose(plan, SHAPE, float(np.exp(random.uniform(*np.log(HEIGHTS)))), world, random).image
+    return draw_plan(plan, draw_height(random), world, random).image
 
 
 def score(read: Read, pages: Iterator[Generated]) -> dict[str, float]:

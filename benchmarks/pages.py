@@ -166,7 +166,7 @@ def score_scenes(read: Callable[[Path], Page], images: LabelledSet, title: str, 
 
 def _digit_rows(label: str) -> str:
     """Return the rows of a label that hold digits, joined by a newline, without marks and spaces."""
-    return "\n".join(filter(None, (_digits(row) for row in label.split("|"))))
+    return generated.digits_of(label.replace("|", "\n"))
 
 
 def count_edits(true: str, found: str) -> int:

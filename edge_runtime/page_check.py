@@ -1,6 +1,6 @@
 """Read a page a second time where its map differs from what was read, and take the better reading.
 
-Only pages need this, so nothing imports it before the first page.
+Only pages need this, so no command imports it before it reads pages.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
     digits = decide(first)
     page = map_page(gray, network.run, [digit.box for digit in digits])
     if check.is_supported(digits, page):
-        return first._replace(page_map=page)
+        return first
     readings = compare(gray, first, page, find, decide)
     trusts = [
         check.find_trust(reading.features, network.trust[name])
@@ -70,7 +70,6 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
     found, trust = readings[taken].found, trusts[taken]
     return found._replace(
         dropped=found.dropped + (_left_out(readings) if taken else []),
-        page_map=page,
         trust=tuple(trust.tolist()),
         missed=readings[taken].missed,
     )
@@ -99,8 +98,7 @@ def _left_out(readings: list[Reading]) -> list[Dropped]:
 
 def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], list[Dropped]]:
     """Reject digits that cannot be trusted and add unread ones; returns the digits, and unread places of no number."""
-    if found.trust is not None:
-        digits = check.reject(digits, found.trust)
+    digits = check.reject(digits, found.trust or ())
     if not any(digit.status is Status.OK for digit in digits):
         return digits, [(box, DropReason.UNREAD) for box in found.missed]
     for box in found.missed:

@@ -178,7 +178,7 @@ class Reader:
     def decide(self, found: Found) -> Page:
         """Decide on each digit that was found, and return the Page."""
         digits, dropped = self._decide(found), found.dropped
-        if found.page_map is not None:
+        if found.trust is not None:
             from edge_runtime.page_check import apply
 
             digits, unread = apply(digits, found)

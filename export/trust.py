@@ -24,13 +24,12 @@ from edge_runtime.types import Digit, Gray, Status
 from train.data import writers
 from train.data.mnist import load_mnist
 from train.data.option import data_option
-from train.synthetic.scenes.compose import compose
+from train.synthetic.kind_pages import draw_kind
 from train.synthetic.scenes.fields import Fields
-from train.synthetic.scenes.plans import KINDS, plan_of
+from train.synthetic.scenes.plans import KINDS
 from train.synthetic.scenes.scene import World
 from train.synthetic.scenes.writers import load_writers
 
-SHAPE, HEIGHTS = (480, 640), (26.0, 64.0)  # pixels: of a page; range of the digits' height
 PAGES_EACH = 30  # of each kind
 SEED = 3
 STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
@@ -65,9 +64,7 @@ def draw_pages(world: World, each: int) -> Iterator[tuple[Gray, str]]:
     """Yield pages of every kind and their texts."""
     for kind in KINDS:
         for number in range(each):
-            random = np.random.default_rng((SEED, sorted(KINDS).index(kind), number))
-            size = float(np.exp(random.uniform(*np.log(HEIGHTS))))
-            scene = compose(plan_of(kind, random), SHAPE, size, world, random)
+            scene = draw_kind(kind, number, world, SEED)
             yield scene.image, scene.text
 
 

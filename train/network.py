@@ -5,10 +5,10 @@ from typing import Any
 import keras
 
 from train import hourglass
+from train.hourglass import NORM_MEMORY
 from train.recipes import Columns, Conv, Dense, Hourglass, Layer, Pool, Recipe, Rows
 from train.tasks import task_of
 
-NORM_MEMORY = 0.98  # of the running mean and variance of batch normalisation, a step
 INITIALIZER = "he_normal"  # of layers that are normalised or convolve; Keras' own for the plain dense ones
 
 

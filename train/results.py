@@ -72,6 +72,13 @@ class Result:
         """Return all metrics, ready for JSON."""
         return self.facts()
 
+    def history_csv(self) -> str:
+        """Return the history as CSV, a row for each epoch."""
+        rows = [",".join(["epoch", *self.history])]
+        for epoch, values in enumerate(zip(*self.history.values(), strict=True), 1):
+            rows.append(",".join([str(epoch), *(f"{value:.6f}" for value in values)]))
+        return "\n".join(rows) + "\n"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DigitResult(Result):

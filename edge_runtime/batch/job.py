@@ -22,7 +22,6 @@ from edge_runtime.common.versions import versions
 from edge_runtime.common.written import CONFUSION
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.images.files import needs_extra
-from edge_runtime.page_check import open_page_network
 from edge_runtime.pipeline import open_line_recognizer
 from edge_runtime.sources.folder import Folder
 from edge_runtime.sources.listing import Listing
@@ -83,7 +82,11 @@ class BatchJob:
         reads = settings.mode == "read"
         # Here, so that a notice appears once and not in each process.
         lines = open_line_recognizer(backend) if reads else None
-        pages = open_page_network(backend) if reads else None
+        pages = None
+        if reads:
+            from edge_runtime.page_check import open_page_network  # other jobs need none of it
+
+            pages = open_page_network(backend)
         self._job = WorkerSettings(
             str(settings.folder) if self._source else "",
             settings.model,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.find.ink import Ink
 from edge_runtime.images.resize import resize_area
-from edge_runtime.segmentation.maps import PageMap
+from edge_runtime.segmentation.maps import PageMap, enlarge
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Gray
 
@@ -57,16 +57,16 @@ def _measure_ink(gray: Gray, page: PageMap, side: float, scale: float) -> tuple[
     pixels.
     """
     digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
-    paper = _enlarge(_mean(_to_squares(gray, digits.shape, scale), background**4, PAPER * side), gray.shape, scale)
+    paper = enlarge(_mean(_to_squares(gray, digits.shape, scale), background**4, PAPER * side), gray.shape, 1 / scale)
     difference = np.subtract(gray, paper, out=paper)
-    chance = _enlarge(1 - background, gray.shape, scale)
+    chance = enlarge(1 - background, gray.shape, 1 / scale)
     inked = chance >= INKED
     chance = np.minimum(chance, INKED, out=chance)
     weight = np.multiply(chance, np.abs(difference), out=chance)
     amounts = _to_squares(weight, digits.shape, scale)
     values = _to_squares(np.multiply(weight, difference, out=weight), digits.shape, scale)
     del chance, weight
-    full = _enlarge(_mean(values, np.maximum(digits, 0.02), INK * side, amounts), gray.shape, scale)
+    full = enlarge(_mean(values, np.maximum(digits, 0.02), INK * side, amounts), gray.shape, 1 / scale)
     full[(full > -FAINTEST) & (full < FAINTEST)] = np.inf
     share = np.divide(difference, full, out=difference)
     return np.clip(share, 0, 1, out=share), inked
@@ -75,8 +75,8 @@ def _measure_ink(gray: Gray, page: PageMap, side: float, scale: float) -> tuple[
 def _keep_digits(mask: cv2.typing.MatLike, page: PageMap, scale: float) -> Gray:
     """Return the part of a mask of ink that belongs to digits. scale: squares per pixel of the mask."""
     count, labels = cv2.connectedComponents(np.asarray(mask, np.uint8))
-    digits = _enlarge(page.kinds[..., Kind.DIGIT], labels.shape, scale)
-    others = _enlarge(page.kinds[..., Kind.OTHER] + page.kinds[..., Kind.MARK], labels.shape, scale)
+    digits = enlarge(page.kinds[..., Kind.DIGIT], labels.shape, 1 / scale)
+    others = enlarge(page.kinds[..., Kind.OTHER] + page.kinds[..., Kind.MARK], labels.shape, 1 / scale)
     places = np.flatnonzero(mask)
     mine = labels.ravel()[places]
     digit, other = digits.ravel()[places], others.ravel()[places]
@@ -115,11 +115,3 @@ def _to_squares(values: NDArray[np.generic], shape: tuple[int, ...], scale: floa
     below, beside = max(0, shape[0] - size[1]), max(0, shape[1] - size[0])
     padded = cv2.copyMakeBorder(reduced, 0, below, 0, beside, cv2.BORDER_REPLICATE)
     return np.asarray(padded[: shape[0], : shape[1]], np.float32)
-
-
-def _enlarge(values: NDArray[np.float32], shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
-    """Enlarge squares to an image. scale: squares per pixel."""
-    step = 1 / scale
-    matrix = np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2]], np.float64)
-    enlarged = cv2.warpAffine(values, matrix, (shape[1], shape[0]), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(enlarged, np.float32)

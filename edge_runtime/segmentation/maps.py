@@ -20,7 +20,6 @@ from edge_runtime.segmentation.outputs import (
     SMALLEST,
     SQUARE,
     TILE,
-    TURNS,
     USUAL,
     Kind,
     Tiles,
@@ -33,7 +32,6 @@ COARSEST = 64  # pixels: the same at the coarsest
 SMALL_SHARE = 0.4  # probability of a small digit from which a cell is looked at again at twice the scale
 LARGE = 64.0  # pixels: a page of higher digits is looked at again at half the scale
 PER_CELL = CELL // SQUARE  # squares along a cell
-BETWEEN = 2 * MARGIN
 
 Run = Callable[[Images], Tiles]
 
@@ -43,7 +41,6 @@ class PageMap(NamedTuple):
 
     kinds: NDArray[np.float32]  # (rows, columns, 4): probability of each `Kind` for each square
     labels: NDArray[np.float32]  # (rows / 4, columns / 4, 10): probability of each label, in the cells of digits
-    turns: NDArray[np.float32]  # the same with (4,): quarter turns, counterclockwise, by which the page is rotated
     heights: NDArray[np.float32]  # (rows / 4, columns / 4): of the digits in a cell, pixels of the page
     scale: float  # squares per pixel of the page, in both directions
 
@@ -78,7 +75,6 @@ def map_page(gray: Gray, run: Run, boxes: Sequence[Box] = ()) -> PageMap:
     return PageMap(
         level.kinds,
         _softmax(level.cells[..., LABELS]),
-        _softmax(level.cells[..., TURNS]),
         (USUAL * np.exp2(level.cells[..., HEIGHT]) / level.scale).astype(np.float32),
         level.scale / SQUARE,
     )
@@ -101,7 +97,7 @@ def _find_small(level: _Level, boxes: Sequence[Box]) -> NDArray[np.bool_]:
 def _look(gray: Gray, side: int, run: Run) -> _Level:
     """Return a page, reduced to a longer side of at most `side` pixels, with all of its tiles."""
     image, scale = _reduce(gray, side)
-    kinds, cells, _ = _segment(image, run, np.ones(_cells_of(image), np.bool_))
+    kinds, cells = _segment(image, run, np.ones(_cells_of(image), np.bool_))
     return _Level(image, scale, kinds, cells)
 
 
@@ -110,16 +106,13 @@ def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> t
     image, scale = _reduce(gray, 2 * max(level.image.shape))
     shape = _cells_of(image)
     around = cv2.dilate(wanted.astype(np.uint8), np.ones((3, 3), np.uint8))
-    asked = _enlarge(around, shape, scale / level.scale, cv2.INTER_NEAREST) > 0
-    kinds, cells, done = _segment(image, run, asked)
-    new = asked & done
-    squares = np.repeat(np.repeat(new, PER_CELL, 0), PER_CELL, 1)
     times = scale / level.scale
-    before = np.stack(
-        [_enlarge(np.ascontiguousarray(each), shape, times) for each in np.moveaxis(level.cells, 2, 0)], 2
-    )
+    new = enlarge(around, shape, times, cv2.INTER_NEAREST) > 0
+    kinds, cells = _segment(image, run, new)
+    squares = np.repeat(np.repeat(new, PER_CELL, 0), PER_CELL, 1)
+    before = np.stack([enlarge(np.ascontiguousarray(each), shape, times) for each in np.moveaxis(level.cells, 2, 0)], 2)
     before[..., HEIGHT] += np.log2(times)
-    known = _enlarge(level.kinds, squares.shape, times)
+    known = enlarge(level.kinds, squares.shape, times)
     kinds = np.where(squares[..., np.newaxis], kinds, known)
     wanted = new & (_sigmoid(cells[..., SMALL]) > SMALL_SHARE)
     return _Level(image, scale, kinds, np.where(new[..., np.newaxis], cells, before)), wanted
@@ -138,10 +131,8 @@ def _are_large(level: _Level, boxes: Sequence[Box]) -> bool:
     return bool(boxes) and float(np.median([box.height for box in boxes])) * level.scale > LARGE
 
 
-def _segment(
-    image: Gray, run: Run, asked: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the kinds of the squares, the logits of the cells, and the cells that were looked at.
+def _segment(image: Gray, run: Run, asked: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the kinds of the squares and the logits of the cells.
 
     asked: the cells that are needed; tiles without any are not run.
     """
@@ -151,7 +142,6 @@ def _segment(
     kinds = np.zeros((tall // SQUARE, wide // SQUARE, len(Kind)), np.float32)
     kinds[..., Kind.BACKGROUND] = 1
     cells = np.full((tall // CELL, wide // CELL, 16), -8, np.float32)
-    done = np.zeros((tall // CELL, wide // CELL), np.bool_)
     places = [
         (top, left, down, right)
         for top, down in _places(tall)
@@ -165,16 +155,15 @@ def _segment(
             for target, source, side in ((kinds, shares, SQUARE), (cells, found.cells, CELL)):
                 inner = _part(down, side, top), _part(right, side, left)
                 target[_part(down, side), _part(right, side)] = source[number][inner]
-            done[_part(down, CELL), _part(right, CELL)] = True
     squares = rows * PER_CELL, columns * PER_CELL
-    return kinds[: squares[0], : squares[1]], cells[:rows, :columns], done[:rows, :columns]
+    return kinds[: squares[0], : squares[1]], cells[:rows, :columns]
 
 
 def _places(length: int) -> list[tuple[int, tuple[int, int]]]:
     """Return where tiles start along a side, and the part of the side that each gives, pixels."""
     if length == TILE:
         return [(0, (0, TILE))]
-    count = -(-(length - BETWEEN) // (TILE - BETWEEN))
+    count = -(-(length - 2 * MARGIN) // (TILE - 2 * MARGIN))
     starts = [round(number * (length - TILE) / (count - 1) / CELL) * CELL for number in range(count)]
     edges = [0, *(start + MARGIN for start in starts[1:]), length]
     return [(start, (edges[number], edges[number + 1])) for number, start in enumerate(starts)]
@@ -199,7 +188,7 @@ def _reduce(gray: Gray, side: int) -> tuple[Gray, float]:
     return resize_area(gray, max(1, round(width * scale)), max(1, round(height * scale))), scale
 
 
-def _enlarge(
+def enlarge(
     values: NDArray[Any], shape: tuple[int, ...], times: float, how: int = cv2.INTER_LINEAR
 ) -> NDArray[np.float32]:
     """Return values, which begin at the top left corner of a page, that many times as large, up to a shape."""

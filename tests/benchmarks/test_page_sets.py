@@ -10,6 +10,7 @@ from edge_runtime.page import Page
 from edge_runtime.types import Box, Digit, Status
 from tests.conftest import skip
 from train.errors import FontError
+from train.synthetic.kind_pages import SHAPE
 from train.synthetic.scenes import fonts
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.scene import World
@@ -53,7 +54,7 @@ def test_generated_pages_repeat_and_have_kinds_without_digits(drawn_digits):
     one, again, other = (generated.draw("boxes", number, world) for number in (1, 1, 2))
     assert np.array_equal(one.image, again.image) and one.text == again.text
     assert not np.array_equal(one.image, other.image)
-    assert one.image.shape == generated.SHAPE
+    assert one.image.shape == SHAPE
     assert generated.digits_of(one.text)
     assert all(not generated.digits_of(generated.draw(kind, 0, world).text) for kind in generated.BLANK_KINDS)
-    assert generated.draw_without(2, world).shape == generated.SHAPE
+    assert generated.draw_without(2, world).shape == SHAPE

@@ -90,10 +90,7 @@ class LineTask:
     def write(self, result: LineResult, mnist: Mnist, folder: Path) -> None:
         """Write metrics and an image of lines into a run folder."""
         (folder / "summary.txt").write_text(result.summary, encoding="utf-8")
-        rows = [",".join(["epoch", *result.history])]
-        for epoch, values in enumerate(zip(*result.history.values(), strict=True), 1):
-            rows.append(",".join([str(epoch), *(f"{value:.6f}" for value in values)]))
-        (folder / "history.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (folder / "history.csv").write_text(result.history_csv(), encoding="utf-8")
         drawn = draw_lines(*mnist.fit_part(), SAMPLE_ROWS * SAMPLE_COLUMNS, result.seed + 2).images
         grid = drawn.reshape(SAMPLE_ROWS, SAMPLE_COLUMNS, *drawn.shape[1:])
         sheet = grid.swapaxes(1, 2).reshape(SAMPLE_ROWS * drawn.shape[1], -1)

@@ -1,6 +1,5 @@
 """Pages: tiles of a gray page, in which strokes of digits are separated from everything else."""
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,11 +91,7 @@ class PageTask:
     def write(self, result: PageResult, mnist: Mnist, folder: Path) -> None:
         """Write metrics and an image of samples into a run folder."""
         (folder / "summary.txt").write_text(result.summary, encoding="utf-8")
-        with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["epoch", *result.history])
-            for epoch, values in enumerate(zip(*result.history.values(), strict=True), 1):
-                rows.writerow([epoch, *(f"{value:.6f}" for value in values)])
+        (folder / "history.csv").write_text(result.history_csv(), encoding="utf-8")
         (folder / SAMPLE).write_bytes(_sheet(_draw(writers.fit_part(mnist), SAMPLE_COLUMNS * SAMPLE_ROWS, 0).images))
         (folder / "metrics.json").write_text(json.dumps(result.metrics(), indent=2) + "\n", encoding="utf-8")
 
@@ -285,7 +280,7 @@ Intersection over union of the true and the predicted squares of the trained net
 | --- | ---: |
 {kinds}
 
-`python -m benchmarks pages` measures what the reader makes of it; the README has the figures.
+`python -m benchmarks pages` measures what the reader makes of it; `docs/figures/pages.md` has the figures.
 
 ## Limits
 
