@@ -58,6 +58,8 @@ class Settings:
     checkpoint_seconds: float
     pool: Path | None
     extra: Path | None
+    start: Path | None
+    processes: int
     list_: bool
 
 
@@ -119,6 +121,20 @@ class Context:
     help="Train on your own digits as well: images in folders 0 to 9, such as those of `edge-digits watch --save-hard`."
     " Reports which images are used, which are left out and why, and the accuracy on them.",
 )
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Begin with the network of a run or a bundle of the same recipe, in place of random weights.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that train, one for each core; for recipes that can share their work.",
+)
 @click.option("--list", "list_", is_flag=True, help="List the recipes and stop.")
 @debug_option
 def command(**options: Any) -> None:
@@ -173,6 +189,8 @@ def _check(settings: Settings, chosen: list[Recipe]) -> None:
         raise UsageError(f"--pool has no effect: {chosen[0].name} trains on MNIST's digits without augmentation")
     if (settings.compare or settings.repeat) and any(task.generated for task in tasks):
         raise UsageError("--compare and --repeat are for recipes that read single digits")
+    if settings.processes > 1 and not all(task.shares for task in tasks):
+        raise UsageError(f"--processes has no effect: one process trains {chosen[0].name}")
     if settings.extra and not all(task.takes_extra for task in tasks):
         raise UsageError("--extra is for recipes that read single digits; lines are drawn with MNIST's digits")
 
@@ -278,6 +296,8 @@ def _train(recipe: Recipe, folder: Path, seed: int, context: Context) -> dict[st
         checkpoint_seconds=settings.checkpoint_seconds,
         pool=context.pool,
         extra=context.extra,
+        start=settings.start,
+        processes=settings.processes,
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)

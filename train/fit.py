@@ -16,6 +16,7 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors; read when TensorFlow is imported
 
 import keras
+import tensorflow as tf
 
 from edge_runtime.common import cpu
 from train import checkpoint
@@ -24,7 +25,7 @@ from train.data.mnist import Mnist
 from train.errors import TrainError
 from train.learner import Learner
 from train.network import build
-from train.plan import Plan
+from train.plan import NETWORK, Plan
 from train.progress import doing
 from train.recipes import Dense, Recipe
 from train.tasks import Job, Session, Trained, task_of
@@ -44,6 +45,8 @@ def train(recipe: Recipe, mnist: Mnist, plan: Plan | None = None) -> tuple[keras
     plan = plan or Plan()
     epochs = recipe.epochs if plan.epochs is None else plan.epochs
     job = Job(recipe, mnist, plan, plan.final or not recipe.validate, epochs, precision_of(recipe))
+    if plan.processes > 1:
+        _use_one_thread()
     keras.utils.clear_session()
     keras.utils.set_random_seed(plan.seed)
     session = task_of(recipe).start(job)
@@ -78,6 +81,8 @@ def _fit(job: Job, session: Session[Any, Any], plain: keras.Model) -> Checkpoint
     """
     recipe, seed = job.recipe, job.plan.seed
     learner = Learner(recipe, task_of(recipe).loss(recipe), job.precision, session.steps, job.epochs)
+    if job.plan.start:
+        _begin_with(learner, job.plan.start)
     course = Course(job, session.facts, learner)
     waited = course.at.waited
     log.info("starting the processes that draw images for %s", recipe.name)
@@ -107,6 +112,7 @@ class Course:
             "number of epochs": job.epochs,
             **facts,
             "precision": job.precision,
+            **job.plan.facts(),
         }
         self.at = _begin(job.plan, facts, learner)
         self._plan, self._learner, self._epochs = job.plan, learner, job.epochs
@@ -147,6 +153,23 @@ def _begin(plan: Plan, facts: dict[str, Any], learner: Learner) -> Checkpoint:
     learner.restore(found.state)
     print(f"going on after epoch {found.epoch}", flush=True)
     return found
+
+
+def _begin_with(learner: Learner, folder: Path) -> None:
+    """Give a learner the weights of `model.keras` in a folder."""
+    path = folder / NETWORK
+    try:
+        learner.begin_with(keras.models.load_model(path, compile=False))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainError(f"{path} cannot be trained on ({error}): give the folder of a run of this recipe") from error
+
+
+def _use_one_thread() -> None:
+    """Leave the other cores to the other processes."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    except RuntimeError:
+        log.info("TensorFlow is in use already: it may take threads of the other processes")
 
 
 def precision_of(recipe: Recipe) -> str:

@@ -59,6 +59,12 @@ class Learner:
         for variable, average in zip(plain.trainable_variables, self._averages, strict=bool(self._averages)):
             variable.assign(average)
 
+    def begin_with(self, network: keras.Model) -> None:
+        """Begin with the weights of a trained network; raises ValueError for another network."""
+        self.network.set_weights(network.get_weights())
+        for average, variable in zip(self._averages, self.network.trainable_variables, strict=bool(self._averages)):
+            average.assign(variable.value)
+
     def state(self) -> list[NDArray[Any]]:
         """Return everything that the next step depends on, as arrays."""
         return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables()]

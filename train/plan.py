@@ -1,10 +1,15 @@
 """The settings of one training, as the command line gives them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from train.data.extra import Extra
+from train.errors import TrainError
+
+NETWORK = "model.keras"  # in a folder to start from
 
 CHECKPOINT_SECONDS = 60.0  # shortest time between two checkpoints
 
@@ -23,3 +28,19 @@ class Plan:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     pool: Path | None = None  # where drawn images are kept; None: in a temporary folder
     extra: Extra | None = None  # the user's own digits, to train on as well
+    start: Path | None = None  # a run or bundle folder with `model.keras`, to begin with its weights; None: random ones
+    processes: int = 1  # that train, where the task can share its work
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a result depends on beside the recipe. Raises TrainError if `start` has no network."""
+        if self.start is None:
+            return {"processes": self.processes, "started_from": None}
+        try:
+            return {
+                "processes": self.processes,
+                "started_from": hashlib.sha256((self.start / NETWORK).read_bytes()).hexdigest(),
+            }
+        except OSError as error:
+            raise TrainError(
+                f"{self.start / NETWORK} cannot be read ({error.strerror}): give the folder of a run or a bundle"
+            ) from error

@@ -358,7 +358,7 @@ _PAGES = Recipe(
     loss="pages",
     batch=16,
     epochs=75,
-    learning_rate=3e-3,
+    learning_rate=2e-3,
     warmup=2,
     weight_decay=0.01,
     beta_2=0.99,
@@ -366,7 +366,7 @@ _PAGES = Recipe(
     average=0.999,
     validate=True,
     precision="auto",
-    augmented_epochs=12,
+    augmented_epochs=16,
     max_bytes=300_000,
 )
 

@@ -1,6 +1,7 @@
 """Pages: how samples are drawn, varied and learnt from, and how the network is exported."""
 
 import dataclasses
+import hashlib
 import json
 
 import keras
@@ -167,7 +168,16 @@ def test_a_training_of_pages_has_its_metrics_and_is_exported(tmp_path, monkeypat
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["samples"] == {"drawn": 32, "judged": 6}
     assert set(metrics["test_iou"]) == {kind.name.lower() for kind in Kind}
+    assert metrics["started_from"] is None
     assert {path.name for path in run.iterdir()} >= {"model.keras", "history.csv", "pages.png", "summary.txt"}
+    more = ["--from", str(run), "--processes", "2", "--out", str(tmp_path / "more"), "--pool", str(tmp_path / "pool")]
+    assert main(["pages", "--epochs", "2", *more]) == 0
+    metrics = json.loads((tmp_path / "more" / "metrics.json").read_text())
+    assert metrics["processes"] == 2
+    assert metrics["started_from"] == hashlib.sha256((run / "model.keras").read_bytes()).hexdigest()
+    trained = [keras.models.load_model(folder / "model.keras").get_weights() for folder in (run, tmp_path / "more")]
+    assert all(np.isfinite(weights).all() for weights in trained[1])
+    assert any(not np.array_equal(one, other) for one, other in zip(*trained, strict=True))
     # The gate is for trained networks.
     monkeypatch.setattr(task, "LIMITS", task.Limits(loss=1.0, agreement=0.0))
     export_run(run, bundle, tell=lambda line: None)
@@ -175,3 +185,9 @@ def test_a_training_of_pages_has_its_metrics_and_is_exported(tmp_path, monkeypat
     assert found.shapes == Shapes(PAGE, PAGE_OUTPUTS)
     assert found.file("tflite_int8").size < 300_000
     assert (bundle / "MODEL_CARD.md").read_text().startswith("# pages")
+
+
+@pytest.mark.usefixtures("little_data")
+def test_a_training_that_cannot_begin_with_a_network_says_so(tmp_path, capsys):
+    assert main(["hidden-100", "--from", str(tmp_path), "--epochs", "1", "--out", str(tmp_path / "run")]) == 1
+    assert "model.keras cannot be" in capsys.readouterr().err

@@ -17,11 +17,12 @@ from train.synthetic.scenes.camera import Light
 from train.synthetic.scenes.canvas import Canvas, Mapping
 from train.synthetic.scenes.compose import compose
 from train.synthetic.scenes.fields import Fields
+from train.synthetic.scenes.legible import legible_strokes
 from train.synthetic.scenes.numbers import MARKS
 from train.synthetic.scenes.plans import KINDS, mixed_plan, plan_of
 from train.synthetic.scenes.scene import Plan, World, rotate
 from train.synthetic.scenes.skeleton import strokes_of
-from train.synthetic.scenes.writers import load_strokes, load_writers
+from train.synthetic.scenes.writers import Writers, load_writers
 
 SHAPE = (240, 360)
 SIZE = 28.0  # pixels: height of a digit
@@ -244,7 +245,7 @@ def test_digits_of_a_hand_are_of_one_writer_or_without_a_table_of_a_random_group
     images[20:, 12:16, 4:24] = 255
     labels, writers = np.arange(40) % 10, np.arange(40) // 20
     seeds = [np.random.default_rng(seed) for seed in range(12)]
-    known = load_writers(images, labels, writers)
+    known = Writers(strokes_of(images), labels, writers)
     assert {tuple(shapes_of(known.hand(random))) for random in seeds} == {(True,), (False,)}
     unknown = load_writers(images, labels)
     assert {True, False} in [shapes_of(unknown.hand(random)) for random in seeds]
@@ -263,17 +264,16 @@ def test_too_few_digits_are_refused(drawn_digits):
         load_writers(images, labels, np.arange(50))
 
 
-def test_strokes_are_kept_in_a_file(drawn_digits, tmp_path):
-    images, _ = drawn_digits
-    cache = tmp_path / "strokes.npz"
-    drawn, read = load_strokes(images, cache), load_strokes(images, cache)
-    for one, other in zip(drawn, read, strict=True):
-        assert one.radius == pytest.approx(other.radius)
-        for a, b in zip(one.paths, other.paths, strict=True):
-            assert a == pytest.approx(b, abs=0.02)
-    written = cache.read_bytes()
-    assert len(load_strokes(images[:20], cache)) == 20
-    assert cache.read_bytes() != written
+def test_digits_whose_strokes_do_not_show_them_are_left_out(drawn_digits):
+    images, labels = drawn_digits
+    full = images.copy()
+    eight = np.flatnonzero(labels == 8)[0]
+    full[eight] = cv2.morphologyEx(
+        images[eight], cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)
+    )  # its loops are full of ink
+    assert legible_strokes(images, labels)[1].mean() > 0.9
+    strokes, legible = legible_strokes(full, labels)
+    assert len(strokes) == len(legible) == len(images)
 
 
 # Fonts

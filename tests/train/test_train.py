@@ -291,6 +291,7 @@ def test_overwriting_leaves_what_it_did_not_write(comparison: Path) -> None:
         (["hidden-100", "--teacher", "runs/teacher"], "error: --teacher has no effect"),
         (["ann", "--final", "--final-teachers"], "error: --final-teachers has no effect"),
         (["teacher", "--final-teachers"], "error: --final-teachers has no effect"),
+        (["hidden-100", "--processes", "2"], "error: --processes has no effect"),
         (["hidden-100", "--pool", "runs/pool"], "error: --pool has no effect"),
     ],
 )

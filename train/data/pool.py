@@ -164,7 +164,7 @@ class PoolEpochs(Generic[Drawn]):
 
 def _draw(drawer: Drawer[Drawn], paths: dict[int, Path], errors: Connection, parent: int) -> None:
     """Draw the epochs in turn, in another process that ends with its parent."""
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     cv2.setNumThreads(1)  # the other cores train
     try:
         for number, path in paths.items():
@@ -180,7 +180,7 @@ def _save(drawer: Drawer[Drawn], drawn: Drawn, file: BinaryIO) -> None:
     drawer.save(file, drawn)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this process when its parent is gone: a training that is killed cannot stop it."""
     while os.getppid() == parent:
         time.sleep(PARENT_SECONDS)

@@ -25,7 +25,7 @@ from train.synthetic.scenes.writers import load_writers
 SIDE = TILE + 4 * CELL  # pixels: height and width of a sample
 # Values of a sample's truth; digits are DIGIT_0 + label.
 BACKGROUND, OTHER, MARK, STRUCK, DIGIT_0 = 0, 1, 2, 3, 10
-NAMED = 0.3  # share of samples of `KINDS`; all others are of random plans
+NAMED = 0.35  # share of samples of `KINDS`; all others are of random plans
 UNNAMED = ("turned", "photograph")  # training rotates samples itself; random plans have photographs
 # Height of a digit: share of the samples, and range in pixels. The smallest only ask for a finer scale.
 HEIGHTS = ((0.72, 12.0, 42.0), (0.18, 4.0, 12.0), (0.1, 42.0, 80.0))

@@ -143,6 +143,7 @@ class Task(Protocol[AnyResult]):
     content: str  # of an image, for manifests: a digit, a line, a tile
     generated: bool  # whether the images are drawn from single digits, so that a final run has validation images too
     takes_extra: bool  # whether it trains on a user's own digits
+    shares: bool  # whether several processes can train one network
     metric: str  # name of the accuracy on test images in manifests
     validation_name: str  # the validation images, for messages
     recorded: tuple[str, ...]  # keys of metrics.json that a manifest repeats, beside those of all tasks

@@ -46,6 +46,7 @@ class DigitTask:
     content = "a digit, ink bright on 0"
     generated = False
     takes_extra = True
+    shares = False
     metric = "mnist_test"
     validation_name = "validation digits"
     recorded: tuple[str, ...] = ("waiting_share", "teachers")

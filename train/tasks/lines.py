@@ -73,6 +73,7 @@ class LineTask:
     content = "a line, ink bright on 0"
     generated = True
     takes_extra = False
+    shares = False
     metric = "test_lines"
     validation_name = "lines of validation digits"
     recorded: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ from train.results import LIBRARIES, Result
 from train.synthetic.page_samples import PageDrawer, PageSamples
 from train.synthetic.page_targets import IGNORED, ONE, SQUARES, make_targets
 from train.tasks import Epochs, Evidence, Exported, Job, Limits, Logits, Sample, Session, Task, Trained
+from train.team import Course, Team
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from train.losses import Loss
 
 DRAWN = 2_000  # samples of an epoch
-BLOCK = 500  # samples that are varied at once
+BLOCK = 125  # samples that are varied at once; processes average their states after each
 JUDGED = 300  # samples of validation digits, and as many of test digits at the end
 JUDGE_EPOCH, TEST_EPOCH, CALIBRATION_EPOCH = 1_000_000, 1_000_001, 1_000_002  # numbers of their epochs
 CALIBRATION = 200  # samples of training digits
@@ -55,12 +56,14 @@ class PageResult(Result):
 
     validation: dict[str, float] | None  # on samples of validation digits; None in a final training
     test: dict[str, float]  # on samples of test digits
+    beginning: dict[str, Any]  # processes and the network that the training began with
 
     def metrics(self) -> dict[str, Any]:
         """Return all metrics, ready for JSON."""
         return {
             **self.facts(),
             "samples": {"drawn": DRAWN * min(self.recipe.augmented_epochs, self.epochs), "judged": JUDGED},
+            **self.beginning,
             "validation_iou": self.validation,
             "test_iou": self.test,
         }
@@ -74,6 +77,7 @@ class PageTask:
     content = "a tile of a gray page"
     generated = True
     takes_extra = False
+    shares = True
     metric = "test_squares"
     validation_name = "samples of validation digits"
     recorded: tuple[str, ...] = ("test_iou",)
@@ -154,7 +158,8 @@ class PageSession:
         self._digits = writers.all_of(mnist) if job.final else writers.fit_part(mnist)
         with doing("drawing the samples to validate on", at_once=not job.final):
             self._validation = None if job.final else TASK.validation(job.recipe, mnist)
-        self.steps = DRAWN // BLOCK * -(-BLOCK // job.recipe.batch)
+        self._team: Team | None = None
+        self.steps = DRAWN // BLOCK // job.plan.processes * -(-BLOCK // job.recipe.batch)
         self.facts = {"training set": f"{len(self._digits.images)} digits of {mnist.sha256}"}
 
     @contextmanager
@@ -165,18 +170,26 @@ class PageSession:
         with ExitStack() as stack:
             folder = job.plan.pool or Path(stack.enter_context(TemporaryDirectory()))
             pool = ImagePool(folder, PageDrawer(*self._digits, DRAWN), count, first)
+            stack.callback(self._end_team)
             yield PoolEpochs(stack.enter_context(pool), count)
 
     def learn(self, learner: "Learner", drawn: PageSamples, rng: np.random.Generator) -> dict[str, float]:
-        """Train on varied tiles of all samples."""
-        order, total = rng.permutation(len(drawn.images)), 0.0
-        blocks = [np.sort(order[start : start + BLOCK]) for start in range(0, len(order), BLOCK)]
-        seeds = rng.integers(0, 1 << 62, len(blocks)).tolist()
-        with ThreadPoolExecutor(1) as pool:  # varies the next block while the network trains on this one
-            for tiles, targets in pool.map(partial(_vary, drawn), blocks, seeds):
-                loss, _ = learner.epoch(tiles, targets, None, rng.permutation(len(tiles)))
-                total += loss * len(tiles)
-        return {"loss": total / len(order)}
+        """Train on varied tiles of all samples, in as many processes as the plan has."""
+        processes = self._job.plan.processes
+        if processes == 1:
+            return {"loss": _train(learner, drawn, rng, lambda: None)}
+        job = self._job
+        if self._team is None:
+            self._team = Team(Course(job.recipe, job.precision, self.steps, job.epochs), _train, learner, processes)
+        count = len(drawn.images) // (BLOCK * processes) * BLOCK
+        order = rng.permutation(len(drawn.images))
+        parts = [np.sort(order[start : start + count]) for start in range(0, count * processes, count)]
+        shares = [PageSamples(*(column[part] for column in drawn)) for part in parts]
+        return {"loss": self._team.epoch(learner, shares, rng)}
+
+    def _end_team(self) -> None:
+        if self._team:
+            self._team.close()
 
     def validate(self, network: "keras.Model") -> dict[str, float]:
         """Return the intersection over union of digits, on samples of validation digits."""
@@ -199,9 +212,23 @@ class PageSession:
             history=trained.history,
             validation=measure_iou(network, self._validation) if self._validation else None,
             test=measure_iou(network, TASK.test(job.recipe, job.mnist)),
+            beginning=job.plan.facts(),
             data_sha256=job.mnist.sha256,
             versions=versions(*LIBRARIES),
         )
+
+
+def _train(learner: "Learner", drawn: PageSamples, rng: np.random.Generator, average: Callable[[], None]) -> float:
+    """Train on varied tiles of all samples, and call `average` after each block; returns the mean loss."""
+    order, total = rng.permutation(len(drawn.images)), 0.0
+    blocks = [np.sort(order[start : start + BLOCK]) for start in range(0, len(order), BLOCK)]
+    seeds = rng.integers(0, 1 << 62, len(blocks)).tolist()
+    with ThreadPoolExecutor(1) as pool:  # varies the next block while the network trains on this one
+        for tiles, targets in pool.map(partial(_vary, drawn), blocks, seeds):
+            loss, _ = learner.epoch(tiles, targets, None, rng.permutation(len(tiles)))
+            total += loss * len(tiles)
+            average()
+    return total / len(order)
 
 
 def _vary(drawn: PageSamples, part: NDArray[np.intp], seed: int) -> tuple[Images, NDArray[np.uint8]]:

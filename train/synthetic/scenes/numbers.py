@@ -52,6 +52,8 @@ def _digits(count: int, random: Random) -> str:
     if random.random() < 0.12:  # zeros at the end, as in amounts
         zeros = min(count - 1, int(random.integers(1, 4)))
         return "".join(map(str, random.integers(0, 10, count - zeros))) + "0" * zeros
+    if random.random() < 0.05:
+        return "1" * count
     if random.random() < 0.08:  # ones and sevens only
         return "".join(map(str, random.choice([1, 7], count)))
     return "".join(map(str, random.integers(0, 10, count)))

@@ -32,8 +32,8 @@ KINDS: dict[str, Plan] = {
     "photograph": Plan(light=CALM, layout="none", surface="photograph"),
 }
 # What random plans choose from, each with its probability.
-LAYOUTS = {"single": 0.3, "rows": 0.2, "columns": 0.06, "table": 0.12, "labelled": 0.12, "equation": 0.1, "text": 0.1}
-SURFACES = {"paper": 0.72, "board": 0.06, "whiteboard": 0.06, "screen": 0.06, "security": 0.08, "photograph": 0.02}
+LAYOUTS = {"single": 0.3, "rows": 0.2, "columns": 0.06, "table": 0.1, "labelled": 0.12, "equation": 0.08, "text": 0.14}
+SURFACES = {"paper": 0.69, "board": 0.06, "whiteboard": 0.06, "screen": 0.06, "security": 0.1, "photograph": 0.03}
 CONTAINERS = {
     "boxes": 0.2,
     "comb": 0.15,
@@ -60,14 +60,14 @@ def mixed_plan(random: Random) -> Plan:
     """Return a random plan that combines the features of all kinds."""
     light = Light(shadow=0.25, negative=0.08)
     kind = random.random()
-    if kind < 0.06:
+    if kind < 0.1:
         return Plan(surface="photograph", layout="none", light=light)
-    if kind < 0.1:  # paper with clutter only
+    if kind < 0.16:  # paper with clutter only
         ruling = str(random.choice(["", *RULINGS]))
         return Plan(layout="none", light=light, stray=0.8, desk=0.4, occluder=0.4, bleed=0.3, ruling=ruling)
     layout, surface = _choose(LAYOUTS, random), _choose(SURFACES, random)
     container = ""
-    if layout in ("single", "rows", "labelled") and _happens(0.45, random):
+    if layout in ("single", "rows", "labelled") and _happens(0.5, random):
         container = _choose(CONTAINERS, random)
     radius = float(np.exp(random.uniform(np.log(0.012), np.log(0.06))))
     gap = random.random()

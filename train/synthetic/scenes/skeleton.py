@@ -15,7 +15,6 @@ from train.synthetic.scenes.types import Mask, Points
 
 ZOOM = 4  # pixels of the enlarged image along one pixel of MNIST's
 SIDE = 28 * ZOOM
-INK = 0.45  # of the brightest pixel: a brighter one is ink
 TILES = 24  # digits along each side of the mosaic that is thinned at once
 SPUR = 1.1  # radii of the ink: a shorter branch with a free end is an artefact of the outline
 STEP = 2  # pixels of the enlarged image between two points of a stroke
@@ -35,22 +34,25 @@ class Strokes(NamedTuple):
     radius: float  # pixels: half of the mean stroke width
 
 
-def strokes_of(images: NDArray[np.uint8]) -> list[Strokes]:
-    """Return the strokes of N digits: uint8 (N, 28, 28), ink bright on 0."""
+def strokes_of(images: NDArray[np.uint8], share: float = 0.45) -> list[Strokes]:
+    """Return the strokes of N digits: uint8 (N, 28, 28), ink bright on 0.
+
+    share: of the brightest pixel; brighter ones are ink.
+    """
     found: list[Strokes] = []
     step = TILES * TILES
     for start in range(0, len(images), step):
         part = images[start : start + step]
-        inked = np.stack([_enlarge(image) for image in part])
+        inked = np.stack([_enlarge(image, share) for image in part])
         found += [_trace(ink, line) for ink, line in zip(inked, _thin(inked), strict=True)]
     return found
 
 
-def _enlarge(image: Mask) -> Mask:
+def _enlarge(image: Mask, share: float) -> Mask:
     """Return the ink of a digit, 1 on 0, enlarged; the outermost pixels are 0."""
     large = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     large = cv2.GaussianBlur(large, (0, 0), 0.6 * ZOOM)
-    ink = np.asarray(large > INK * max(1, int(large.max())), np.uint8)
+    ink = np.asarray(large > share * max(1, int(large.max())), np.uint8)
     ink[[0, -1], :] = 0
     ink[:, [0, -1]] = 0
     return ink

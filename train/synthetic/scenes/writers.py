@@ -4,14 +4,13 @@ Digits are those of MNIST as strokes. Who wrote each of them is in QMNIST's exte
 "Cold case: the lost MNIST digits", NeurIPS 2019). Without that table, writers are random groups of digits.
 """
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from train.synthetic.scenes import families
-from train.synthetic.scenes.skeleton import Strokes, strokes_of
+from train.synthetic.scenes.legible import legible_strokes
+from train.synthetic.scenes.skeleton import Strokes
 from train.synthetic.scenes.types import Points, Random
 
 LEAST = 8  # digits: writers with fewer are not used
@@ -62,7 +61,7 @@ class Hand:
         self.slant = float(random.normal(0.0, 0.12))  # horizontal shift by height; above 0, digits lean to the right
         self.aspect = float(np.exp(random.normal(0.0, 0.14)))  # factor of the width
         self.height_spread = float(random.uniform(0.0, 0.1))  # standard deviation of the logarithm of the height
-        self.wobble = float(random.uniform(0.0, 0.035))  # amplitude of waves along the strokes, heights
+        self.wobble = float(random.uniform(0.0, 0.02))  # amplitude of waves along the strokes, heights
         self.variants = families.choose_variants(random)  # labels that are drawn, not taken from MNIST, and their seeds
 
     def digit(self, label: int) -> list[Points]:
@@ -82,73 +81,38 @@ class Hand:
         paths = [(path - (low[0], high[1])) / np.float32(size) + (0, 1) for path in paths]
         if height < FLAT:
             paths = [path - (0, 0.5 * (FLAT - height)) for path in paths]
-        paths = [self._deform(path) for path in paths]
+        paths = self._deform(paths)
         left = min(float(path[:, 0].min()) for path in paths)
         return [np.asarray(path - (left, 0), np.float32) for path in paths]
 
-    def _deform(self, path: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return a stroke with the hand's slant, aspect and waves, and a small random rotation."""
+    def _deform(self, paths: list[NDArray[np.floating]]) -> list[NDArray[np.floating]]:
+        """Return the strokes of a digit with the hand's slant, aspect and waves, and a small random rotation."""
         random = self._random
         slant = self.slant + random.normal(0, 0.03)
         turn = random.normal(0, 0.04)
-        x, y = path[:, 0] * self.aspect, path[:, 1] - 0.5
-        x = x - slant * y
-        bent = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn) + 0.5], 1)
-        if self.wobble:
-            phase, rate = random.uniform(0, 6.28, 4), random.uniform(3, 9, 4)
+        phase, rate = random.uniform(0, 6.28, 4), random.uniform(3, 9, 4)
+        deformed = []
+        for path in paths:
+            x, y = path[:, 0] * self.aspect, path[:, 1] - 0.5
+            x = x - slant * y
+            bent = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn) + 0.5], 1)
             bent[:, 0] += self.wobble * (np.sin(rate[0] * y + phase[0]) + 0.5 * np.sin(2 * rate[1] * x + phase[1]))
             bent[:, 1] += self.wobble * (np.sin(rate[2] * x + phase[2]) + 0.5 * np.sin(2 * rate[3] * y + phase[3]))
-        return bent
+            deformed.append(bent)
+        return deformed
 
 
 def load_writers(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.integer],
-    writers: NDArray[np.integer] | None = None,
-    cache: Path | None = None,
+    images: NDArray[np.uint8], labels: NDArray[np.integer], writers: NDArray[np.integer] | None = None
 ) -> Writers:
-    """Return the writers of N digits.
+    """Return the writers of N digits, without those whose strokes do not show them.
 
     images: uint8 (N, 28, 28), ink bright on 0. labels: (N,), all of 0 to 9 among them. writers: (N,), equal numbers for
     digits of one writer. Without it, a writer is a random group of about `GROUP` digits, the same for the same N, so
-    the digits of a number differ more in style than those of one person. cache: see `load_strokes`.
+    the digits of a number differ more in style than those of one person.
     """
     if writers is None:
         writers = np.random.default_rng(0).permutation(len(images)) % max(1, len(images) // GROUP)
-    return Writers(load_strokes(images, cache), labels, writers)
-
-
-def load_strokes(images: NDArray[np.uint8], cache: Path | None = None) -> list[Strokes]:
-    """Return the strokes of N digits, uint8 (N, 28, 28), ink bright on 0.
-
-    cache: an npz file that is read if it has N digits, and written otherwise. It is not compared with the images, and
-    has points as float16, so scenes drawn from it may differ in single pixels from those of the call that wrote it.
-    """
-    if cache is not None and cache.exists():
-        with np.load(cache, allow_pickle=False) as arrays:
-            strokes = _unpack(arrays["points"], arrays["ends"], arrays["counts"], arrays["radii"])
-        if len(strokes) == len(images):
-            return strokes
-    strokes = strokes_of(images)
-    if cache is not None:
-        paths = [path for each in strokes for path in each.paths]
-        np.savez(
-            cache,
-            points=np.concatenate(paths).astype(np.float16),
-            ends=np.cumsum([len(path) for path in paths]),
-            counts=np.array([len(each.paths) for each in strokes]),
-            radii=np.array([each.radius for each in strokes], np.float32),
-        )
-    return strokes
-
-
-def _unpack(
-    points: NDArray[np.float16], ends: NDArray[np.integer], counts: NDArray[np.integer], radii: NDArray[np.float32]
-) -> list[Strokes]:
-    """Return the strokes of N digits: points (M, 2) of all paths, their ends (P,), paths (N,) and radii (N,)."""
-    paths = np.split(points.astype(np.float32), ends[:-1])
-    strokes, start = [], 0
-    for count, radius in zip(counts.tolist(), radii.tolist(), strict=True):
-        strokes.append(Strokes(paths[start : start + count], radius))
-        start += count
-    return strokes
+    strokes, legible = legible_strokes(images, labels)
+    kept = np.flatnonzero(legible)
+    return Writers([strokes[place] for place in kept.tolist()], labels[kept], writers[kept])
