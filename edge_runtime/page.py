@@ -19,6 +19,7 @@ class Page(NamedTuple):
     width: int  # pixels
     height: int  # pixels
     dropped: tuple[Digit, ...] = ()  # candidates that were not read as digits: a reason and no label
+    turns: int = 0  # quarter turns, 0 to 3, by which the digits are rotated counterclockwise in the image
 
     @property
     def text(self) -> str:
@@ -28,7 +29,9 @@ class Page(NamedTuple):
     @property
     def numbers(self) -> list[Number]:
         """The numbers of the page in reading order: digits of a row without a wide gap between them."""
-        return find_numbers(self.digits)
+        upright = self.turn(-self.turns)
+        found = find_numbers(upright.digits)
+        return [each._replace(box=each.box.turn(upright.width, upright.height, self.turns)) for each in found]
 
     @property
     def status(self) -> Status:
@@ -46,7 +49,16 @@ class Page(NamedTuple):
 
     def move(self, part: Box, width: int, height: int) -> "Page":
         """Return the page of a part of an image as a page of the whole image, of this width and height in pixels."""
-        return Page(_move(self.digits, part), width, height, _move(self.dropped, part))
+        return Page(_move(self.digits, part), width, height, _move(self.dropped, part), self.turns)
+
+    def turn(self, turns: int) -> "Page":
+        """Return the page of the image rotated counterclockwise by quarter turns, with the same text."""
+        size = (self.width, self.height) if turns % 2 == 0 else (self.height, self.width)
+        digits, dropped = (
+            tuple(each._replace(box=each.box.turn(self.width, self.height, turns)) for each in some)
+            for some in (self.digits, self.dropped)
+        )
+        return Page(digits, *size, dropped, (self.turns + turns) % 4)
 
     def to_dict(self, digits_only: bool = False) -> dict[str, Any]:
         """Return the page for JSON, as `edge-digits read --json` prints it.
@@ -54,7 +66,8 @@ class Page(NamedTuple):
         `text`, which is `digits_text` if `digits_only`; `status`; the `numbers` with `text`, `value` or null,
         `confidence`, `box` as [x, y, width, height] in pixels, and `row`; the accepted `digits` with `label`,
         `confidence`, `box` and `row`; the `rejected` digits, with a `reason` in addition; the `dropped` candidates,
-        with `box` and `reason`; and `image` as [width, height].
+        with `box` and `reason`; `turns`, the quarter turns by which the digits are rotated counterclockwise; and
+        `image` as [width, height].
         """
         numbers = self.numbers
         return {
@@ -64,6 +77,7 @@ class Page(NamedTuple):
             "digits": [_digit(each) for each in self.digits if each.status is Status.OK],
             "rejected": [_digit(each) for each in self.digits if each.status is not Status.OK],
             "dropped": [{"box": list(each.box), "reason": each.reason} for each in self.dropped],
+            "turns": self.turns,
             "image": [self.width, self.height],
         }
 

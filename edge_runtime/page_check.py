@@ -56,8 +56,14 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
         return first
     digits = decide(first)
     page = map_page(gray, network.run, [digit.box for digit in digits])
+    turns = check.find_turns(page)
+    if turns:
+        gray = np.ascontiguousarray(np.rot90(gray, -turns))
+        first = find(gray, None)
+        digits = decide(first)
+        page = map_page(gray, network.run, [digit.box for digit in digits])
     if check.is_supported(digits, page):
-        return first
+        return first._replace(turns=turns)
     readings = compare(gray, first, page, find, decide)
     trusts = [
         check.find_trust(reading.features, network.trust[name])
@@ -72,6 +78,7 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
         dropped=found.dropped + (_left_out(readings) if taken else []),
         trust=tuple(trust.tolist()),
         missed=readings[taken].missed,
+        turns=turns,
     )
 
 

@@ -184,7 +184,7 @@ class Reader:
             digits, unread = apply(digits, found)
             dropped = dropped + unread
         left_out = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
-        return Page(tuple(digits), found.width, found.height, left_out)
+        return Page(tuple(digits), found.width, found.height, left_out).turn(found.turns)
 
     def _decide(self, found: Found) -> list[Digit]:
         """Decide on each digit of one reading."""

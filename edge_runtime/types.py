@@ -36,6 +36,14 @@ class Box(NamedTuple):
     width: int
     height: int
 
+    def turn(self, width: int, height: int, turns: int) -> "Box":
+        """Return the box in the image rotated counterclockwise by quarter turns. width, height: of the image before."""
+        box = self
+        for _ in range(turns % 4):
+            box = Box(box.y, width - box.x - box.width, box.height, box.width)
+            width, height = height, width
+        return box
+
 
 class Digit(NamedTuple):
     """One digit of an image, and the decision on it."""

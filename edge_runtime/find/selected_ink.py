@@ -82,7 +82,7 @@ def _keep_digits(mask: cv2.typing.MatLike, page: PageMap, scale: float) -> Gray:
     digit, other = digits.ravel()[places], others.ravel()[places]
     sums = np.bincount(mine, digit, count), np.bincount(mine, other, count)
     share = (sums[0] / np.maximum(sums[0] + sums[1], 1e-6))[mine]
-    kept = np.where(share > CLEAR, other - digit < FOREIGN, (share > 1 - CLEAR) & (digit > other))
+    kept = digit * share > other * (1 - share)
     result = np.zeros(labels.size, np.uint8)
     result[places[kept]] = 255
     return result.reshape(labels.shape)

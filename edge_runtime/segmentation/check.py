@@ -21,6 +21,8 @@ SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is 
 LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
 FIRST, OF_ALL = 3.0, 0.6  # the second reading is taken if it has more right digits by so many, or this share of all
+CELL_DIGIT = 0.1  # mean probability of a digit from which a cell has a say in the turn of the page
+TURNED = 1.0  # mean logarithm of the odds of another turn against none from which a page is turned
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
 LOWER = 0.5  # the same of the digits that were read
@@ -35,6 +37,18 @@ def is_supported(digits: Sequence[Digit], page: PageMap) -> bool:
     accepted = [digit.box for digit in digits if digit.status is Status.OK]
     shown = not accepted or find_shares(accepted, page).min() >= SUPPORTED
     return bool(shown) and not find_missed(digits, page)
+
+
+def find_turns(page: PageMap) -> int:
+    """Return the quarter turns, counterclockwise, by which the digits of a page are rotated: 0 where that is unsure."""
+    rows, columns = page.heights.shape
+    weights = page.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))
+    weights = np.where(weights > CELL_DIGIT, weights, 0)
+    if not weights.any():
+        return 0
+    logs = np.tensordot(weights, np.log(page.turns + 1e-4), ((0, 1), (0, 1))) / weights.sum()
+    turns = int(logs.argmax())
+    return turns if logs[turns] - logs[0] > TURNED else 0
 
 
 def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:

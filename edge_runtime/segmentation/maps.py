@@ -20,6 +20,7 @@ from edge_runtime.segmentation.outputs import (
     SMALLEST,
     SQUARE,
     TILE,
+    TURNS,
     USUAL,
     Kind,
     Tiles,
@@ -41,6 +42,7 @@ class PageMap(NamedTuple):
 
     kinds: NDArray[np.float32]  # (rows, columns, 4): probability of each `Kind` for each square
     labels: NDArray[np.float32]  # (rows / 4, columns / 4, 10): probability of each label, in the cells of digits
+    turns: NDArray[np.float32]  # (rows / 4, columns / 4, 4): probability of each number of quarter turns, the same
     heights: NDArray[np.float32]  # (rows / 4, columns / 4): of the digits in a cell, pixels of the page
     scale: float  # squares per pixel of the page, in both directions
 
@@ -75,6 +77,7 @@ def map_page(gray: Gray, run: Run, boxes: Sequence[Box] = ()) -> PageMap:
     return PageMap(
         level.kinds,
         _softmax(level.cells[..., LABELS]),
+        _softmax(level.cells[..., TURNS]),
         (USUAL * np.exp2(level.cells[..., HEIGHT]) / level.scale).astype(np.float32),
         level.scale / SQUARE,
     )
