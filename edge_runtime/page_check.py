@@ -17,15 +17,23 @@ from edge_runtime.find.reading import Found
 from edge_runtime.find.selected_ink import select_ink
 from edge_runtime.segmentation import check
 from edge_runtime.segmentation.maps import PageMap, map_page
-from edge_runtime.segmentation.network import READINGS, PageNetwork
+from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.types import Box, Digit, Gray, Status
 
 Find = Callable[[Gray, Ink | None], Found]  # reads a page; from this ink, or its own
 Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading alone
 
 
+class View(NamedTuple):
+    """A page upright, with its map."""
+
+    gray: Gray
+    first: Found  # the reading that does not use the map, with turns and marks
+    page: PageMap  # the map
+
+
 class Reading(NamedTuple):
-    """One of two readings of a page."""
+    """A reading of a page, compared with its map."""
 
     found: Found
     digits: list[Digit]  # accepted and rejected
@@ -50,51 +58,62 @@ def open_page_network(backend: str) -> PageNetwork | None:
         return None
 
 
-def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> Found:
-    """Return the better reading of a page. first: the reading that does not use the map."""
-    if any(reason == DropReason.TEXTURE for _, reason in first.dropped):
-        return first
-    digits = decide(first)
-    page = map_page(gray, network.run, [digit.box for digit in digits])
+def look(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> View:
+    """Return a page upright, with its map and its first reading. first: the reading of the page as it is."""
+    page = map_page(gray, network.run, [digit.box for digit in decide(first)])
     turns = check.find_turns(page)
     if turns:
         gray = np.ascontiguousarray(np.rot90(gray, -turns))
         first = find(gray, None)
-        digits = decide(first)
-        page = map_page(gray, network.run, [digit.box for digit in digits])
-    if check.is_supported(digits, page):
-        return first._replace(turns=turns)
-    readings = compare(gray, first, page, find, decide)
-    trusts = [
-        check.find_trust(reading.features, network.trust[name])
-        for name, reading in zip(READINGS, readings, strict=True)
-    ]
-    scores = [
-        check.score(trust[reading.accepted], reading.missed) for trust, reading in zip(trusts, readings, strict=True)
-    ]
-    taken = int(check.is_better(scores, [int(reading.accepted.sum()) for reading in readings]))
-    found, trust = readings[taken].found, trusts[taken]
+        page = map_page(gray, network.run, [digit.box for digit in decide(first)])
+    return View(gray, first._replace(turns=turns, marks=tuple(check.find_marks(page))), page)
+
+
+def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> Found:
+    """Return the better reading of a page. first: the reading that does not use the map."""
+    if any(reason == DropReason.TEXTURE for _, reason in first.dropped):
+        return first
+    view = look(gray, first, network, find, decide)
+    readings = read_again(view, find, decide)
+    trusts = {name: check.find_trust(reading.features, network.trust[name]) for name, reading in readings.items()}
+    taken = next(iter(readings))
+    if len(readings) > 1:
+        scores = [check.score(trusts[name][reading.accepted], reading.missed) for name, reading in readings.items()]
+        counts = [int(reading.accepted.sum()) for reading in readings.values()]
+        taken = list(readings)[int(check.is_better(scores, counts))]
+    found = readings[taken].found
     return found._replace(
-        dropped=found.dropped + (_left_out(readings) if taken else []),
-        trust=tuple(trust.tolist()),
+        dropped=found.dropped + (_left_out(readings) if taken == "second" else []),
+        trust=tuple(trusts[taken].tolist()),
         missed=readings[taken].missed,
-        turns=turns,
+        marks=view.first.marks,
+        turns=view.first.turns,
     )
 
 
-def compare(gray: Gray, first: Found, page: PageMap, find: Find, decide: Decide) -> list[Reading]:
-    """Return both readings of a page, with their features: the first, and that of the ink that the map selects."""
-    found = [first, find(gray, select_ink(gray, page))]
-    digits = [decide(each) for each in found]
-    return [
-        Reading(each, mine, check.find_features(mine, others, page), tuple(check.find_missed(mine, page)))
-        for each, mine, others in zip(found, digits, reversed(digits), strict=True)
-    ]
+def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
+    """Return the readings of a page with their features, by the names of `READINGS`.
+
+    Where the map supports the first reading, there is no other. Otherwise the page is read again from the ink that the
+    map selects.
+    """
+    digits = decide(view.first)
+    missed = tuple(check.find_missed(digits, view.page))
+    if not missed and check.is_supported(digits, view.page):
+        return {"supported": Reading(view.first, digits, check.find_features(digits, (), view.page), missed)}
+    found = find(view.gray, select_ink(view.gray, view.page))
+    others = decide(found)
+    return {
+        "first": Reading(view.first, digits, check.find_features(digits, others, view.page), missed),
+        "second": Reading(
+            found, others, check.find_features(others, digits, view.page), tuple(check.find_missed(others, view.page))
+        ),
+    }
 
 
-def _left_out(readings: list[Reading]) -> list[Dropped]:
+def _left_out(readings: dict[str, Reading]) -> list[Dropped]:
     """Return what the first reading has and the second one has not."""
-    first, second = readings
+    first, second = readings["first"], readings["second"]
     digits = [
         (digit.box, DropReason.NON_DIGIT)
         for digit in first.digits

@@ -15,6 +15,7 @@ from edge_runtime.find.ink import Ink
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.lines.recognizer import LineReading, LineRecognizer
+from edge_runtime.marks import name_marks
 from edge_runtime.normalise import normalise_all
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status
@@ -157,20 +158,18 @@ class Reader:
 
         return check_page(gray, first, network, self._find, self._decide)
 
-    def compare(self, gray: Gray) -> "list[Reading]":
-        """Return both readings of a page, whichever is better: of the page, and of the ink that its map selects.
+    def compare(self, gray: Gray) -> "dict[str, Reading]":
+        """Return the readings of a page that `find` chooses from, by name.
 
         Raises UsageError for a Reader without a page network.
         """
         network = self._open_pages()
         if network is None:
             raise UsageError("there is no page network to compare with")
-        from edge_runtime.page_check import compare
-        from edge_runtime.segmentation.maps import map_page
+        from edge_runtime.page_check import look, read_again
 
-        first = self._find(gray, None)
-        page = map_page(gray, network.run, [digit.box for digit in first.digits])
-        return compare(gray, first, page, self._find, self._decide)
+        view = look(gray, self._find(gray, None), network, self._find, self._decide)
+        return read_again(view, self._find, self._decide)
 
     def _find(self, gray: Gray, ink: Ink | None) -> Found:
         return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink)
@@ -184,7 +183,8 @@ class Reader:
             digits, unread = apply(digits, found)
             dropped = dropped + unread
         left_out = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
-        return Page(tuple(digits), found.width, found.height, left_out).turn(found.turns)
+        marks = tuple(name_marks(found.marks, digits))
+        return Page(tuple(digits), found.width, found.height, left_out, marks=marks).turn(found.turns)
 
     def _decide(self, found: Found) -> list[Digit]:
         """Decide on each digit of one reading."""

@@ -1,7 +1,8 @@
 """Fits how much the digits of a page can be trusted, and writes it into the bundle of the page network.
 
-Generated pages are read twice, as the runtime does: the whole page, and the ink that the map selects. A logistic
-regression for each reading learns from the features in `edge_runtime.segmentation.check` whether a digit is right.
+Generated pages are read as the runtime does: the whole page and, where the map does not support that reading, the ink
+that the map selects. A logistic regression for each reading learns from the features in
+`edge_runtime.segmentation.check` whether a digit is right.
 """
 
 import json
@@ -69,11 +70,11 @@ def draw_pages(world: World, each: int) -> Iterator[tuple[Gray, str]]:
 
 
 def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samples]:
-    """Return the samples of both readings: of the accepted digits."""
+    """Return the samples of each reading: of the accepted digits."""
     features: dict[str, list[Any]] = {name: [] for name in READINGS}
     right: dict[str, list[Any]] = {name: [] for name in READINGS}
     for gray, text in pages:
-        for name, reading in zip(READINGS, reader.compare(gray), strict=True):
+        for name, reading in reader.compare(gray).items():
             kept = [number for number, digit in enumerate(reading.digits) if digit.status is Status.OK]
             features[name].append(reading.features[kept])
             right[name].append(is_right([reading.digits[number] for number in kept], text))
@@ -104,9 +105,7 @@ def command(folder: Path, data: Path | None) -> None:
     counts = {name: {"digits": len(right), "right": float(right.mean())} for name, (_, right) in samples.items()}
     add(bundle, weights, {"pages": PAGES_EACH * len(KINDS), **counts})
     for name in READINGS:
-        click.echo(
-            f"{name} reading: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right; {weights[name]}"
-        )
+        click.echo(f"{name}: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right; {weights[name]}")
 
 
 if __name__ == "__main__":

@@ -33,10 +33,9 @@ Features = NDArray[np.float64]  # (N, 7)
 
 
 def is_supported(digits: Sequence[Digit], page: PageMap) -> bool:
-    """Return whether the map shows the accepted digits and no others. digits: of the page, accepted and rejected."""
+    """Return whether the map shows the accepted digits. digits: of the page, accepted and rejected."""
     accepted = [digit.box for digit in digits if digit.status is Status.OK]
-    shown = not accepted or find_shares(accepted, page).min() >= SUPPORTED
-    return bool(shown) and not find_missed(digits, page)
+    return not accepted or bool(find_shares(accepted, page).min() >= SUPPORTED)
 
 
 def find_turns(page: PageMap) -> int:
@@ -52,7 +51,9 @@ def find_turns(page: PageMap) -> int:
 
 
 def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:
-    """Return the features of N digits with labels, (N, 7), in the order of `FEATURES`. others: of the other reading."""
+    """Return the features of N digits with labels, (N, 7), in the order of `FEATURES`. others: of the other reading,
+    if there is one.
+    """
     boxes = [digit.box for digit in digits]
     share = np.clip(find_shares(boxes, page), 0.01, 0.99)
     shown = find_labels(boxes, page)
@@ -164,6 +165,13 @@ def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
         if height / page.scale >= max(TALL * usual, least):
             missed.append(Box(*(round(side / page.scale) for side in (x, y, width, height))))
     return missed
+
+
+def find_marks(page: PageMap) -> list[Box]:
+    """Return the places where the map shows marks of numbers, pixels of the page."""
+    shown = (page.kinds.argmax(2) == Kind.MARK).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(shown)
+    return [Box(*(round(int(side) / page.scale) for side in stats[number, :4])) for number in range(1, count)]
 
 
 def overlaps(one: Box, other: Box) -> bool:

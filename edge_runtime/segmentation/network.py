@@ -14,7 +14,8 @@ from edge_runtime.types import Images
 
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
 TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
-READINGS = ("first", "second")  # of a page: as it is, and of the ink that its map selects
+# Of a page: as it is, where the map supports it; as it is, where it does not; of the ink that its map selects.
+READINGS = ("supported", "first", "second")
 
 
 class PageNetwork:
@@ -43,8 +44,8 @@ class PageNetwork:
 
 def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:
     """Return the weights of `check.find_trust`; without any in the manifest, all digits are trusted."""
-    trust = bundle.manifest.get("trust")
-    if trust is None:
+    trust = bundle.manifest.get("trust", {})
+    if reading not in trust:
         return (TRUSTED, *(0.0,) * (len(FEATURES) - 1))
     try:
         weights = tuple(float(weight) for weight in trust[reading])
