@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import generated
 from benchmarks.labelled import LabelledSet, labelled
 from edge_runtime import Classifier, Reader, read_gray
-from edge_runtime.bundles.bundle import load_line_bundle
+from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
 from edge_runtime.errors import FileError
 from edge_runtime.images.files import decode_gray
 from edge_runtime.page import Page
@@ -59,6 +59,7 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
         "lines": load_line_bundle().file("tflite_int8").sha256,
+        "page_network": load_page_bundle().file("tflite_int8").sha256,
         "sets": measured(whole, name),
         "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut"),
         "scenes": {

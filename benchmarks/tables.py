@@ -16,7 +16,7 @@ from benchmarks.footprint import TARGETS
 from benchmarks.latency.subjects import SUBJECTS
 from edge_runtime import Classifier, Reader
 from edge_runtime.batch.rows import rows
-from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_line_bundle, names
+from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_line_bundle, load_page_bundle, names
 from edge_runtime.cli.commands import edge_digits
 from edge_runtime.cli.table import TableRowSink
 
@@ -244,12 +244,13 @@ def _example(*arguments: str) -> str:
 
 def _choose() -> str:
     """What decides between the models, in one table."""
-    accuracy, others, times = (read(name)["models"] for name in ("parity.json", "real.json", "pages.json"))
+    accuracy, others = (read(name)["models"] for name in ("parity.json", "real.json"))
+    times = _page_models()
     body = []
     for model, found in accuracy.items():
         figures = found["formats"]["tflite_int8"]
         sets = others[model]["sets"]
-        page = times[model]["speed"]["1920 x 1080"] if _is_shipped(model, times[model]["model"]) else None
+        page = times[model]["speed"]["1920 x 1080"] if model in times else None
         body.append(
             [
                 f"`{model}`",
@@ -263,14 +264,14 @@ def _choose() -> str:
 
 
 def _headlines() -> str:
-    small, found = _read_footprint(), read("pages.json")
-    ours, peer = found["models"][DEFAULT], found["peers"].get("rapidocr")
+    small = _read_footprint()
+    ours, peer = _page_models().get(DEFAULT), read("pages.json")["peers"].get("rapidocr")
     rates = read("throughput.json")["models"][DEFAULT]["rates"]
     body = []
     if small:
         starts = [f"{_noted(small[side]['start_s'])} s" for side in ("edge_digits", "keras")]
         body.append(["[cold start to the first label](docs/figures/speed.md)", starts[0], f"Keras script: {starts[1]}"])
-    if peer and _is_shipped(DEFAULT, ours["model"]):
+    if peer and ours:
         exact = [_percent(sets["cheque_amounts"]["exact"]) for sets in (ours["sets"], peer)]
         title = "[amounts read without an error, `cheque_amounts`](docs/figures/pages.md)"
         body.append([title, exact[0], f"RapidOCR: {exact[1]}"])
@@ -280,19 +281,23 @@ def _headlines() -> str:
     return _table([f"`{DEFAULT}`", "measured", "for comparison"], body)
 
 
-def _pages() -> str:
-    found = read("pages.json")
-    lines = load_line_bundle().file("tflite_int8").sha256
-    readers = {
-        name: each
-        for name, each in found["models"].items()
-        if _is_shipped(name, each["model"]) and each["lines"] == lines
+def _page_models() -> dict[str, Any]:
+    """Return the figures of pages by model, measured with the networks that ship."""
+    networks = {"lines": load_line_bundle(), "page_network": load_page_bundle()}
+    hashes = {name: bundle.file("tflite_int8").sha256 for name, bundle in networks.items()}
+    return {
+        name: found
+        for name, found in read("pages.json")["models"].items()
+        if _is_shipped(name, found["model"]) and hashes == {each: found.get(each) for each in hashes}
     }
+
+
+def _pages() -> str:
     sets = {}
-    for name, each in readers.items():
+    for name, each in _page_models().items():
         sets[f"`{name}`"] = each["sets"]
         sets[f"`{name}`, all rows cut"] = each["cut"]
-    sets |= found["peers"]
+    sets |= read("pages.json")["peers"]
     body = [
         [
             f"{kind}, {reader}",
@@ -317,8 +322,7 @@ def _page_scenes() -> str:
             *(_percent(figures[of]) for of in ("digit_error", "silent")),
             f"{figures['blank_with_digits']} of {figures['blank']}",
         ]
-        for name, found in read("pages.json")["models"].items()
-        if _is_shipped(name, found["model"])
+        for name, found in _page_models().items()
         for kind, figures in found.get("scenes", {}).items()
     ]
     head = ["set and model", "images", "digits", "digit error", "silently wrong", "blank images with digits"]
@@ -327,8 +331,8 @@ def _page_scenes() -> str:
 
 def _page_kinds() -> str:
     """The generated pages by kind, and the images without digits."""
-    found = read("pages.json")["models"][DEFAULT]
-    if "generated" not in found or not _is_shipped(DEFAULT, found["model"]):
+    found = _page_models().get(DEFAULT, {})
+    if "generated" not in found:
         return NOT_YET
     kinds, without = found["generated"]["kinds"], found["generated"]["without"]
     shares = ("exact", "with_marks", "silent")
@@ -342,15 +346,13 @@ def _page_kinds() -> str:
 
 
 def _page_speed() -> str:
-    models = read("pages.json")["models"]
     body = [
         [
             f"`{name}`, {size}, {figures['digits']} digits",
             *(f"{figures[of]:.0f} ms" for of in ("read_ms", "decode_ms")),
             f"{figures['peak_mib']:.0f} MiB",
         ]
-        for name, found in models.items()
-        if _is_shipped(name, found["model"])
+        for name, found in _page_models().items()
         for size, figures in found["speed"].items()
     ]
     return _table(["page", "read", "decode the JPEG", "peak memory"], body)
