@@ -20,6 +20,8 @@ from edge_runtime.segmentation.maps import PageMap, map_page
 from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.types import Box, Digit, Gray, Status
 
+SIDEWAYS = (1, 3)  # quarter turns of a page that lies on its side
+
 Find = Callable[[Gray, Ink | None], Found]  # reads a page; from this ink, or its own
 Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading alone
 
@@ -61,12 +63,22 @@ def open_page_network(backend: str) -> PageNetwork | None:
 def look(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> View:
     """Return a page upright, with its map and its first reading. first: the reading of the page as it is."""
     page = map_page(gray, network.run, [digit.box for digit in decide(first)])
-    turns = check.find_turns(page)
-    if turns:
-        gray = np.ascontiguousarray(np.rot90(gray, -turns))
-        first = find(gray, None)
+    turns = 0
+    if check.is_sideways(page):
+        gray, first, turns = _turn(gray, find, decide)
         page = map_page(gray, network.run, [digit.box for digit in decide(first)])
     return View(gray, first._replace(turns=turns, marks=tuple(check.find_marks(page))), page)
+
+
+def _turn(gray: Gray, find: Find, decide: Decide) -> tuple[Gray, Found, int]:
+    """Return a sideways page upright, its reading and its turns: the map does not tell which edge is the upper one."""
+    options = []
+    for turns in SIDEWAYS:
+        turned = np.ascontiguousarray(np.rot90(gray, -turns))
+        found = find(turned, None)
+        sure = sum(2 * digit.confidence - 1 for digit in decide(found) if digit.status is Status.OK)
+        options.append((sure, turned, found, turns))
+    return max(options, key=lambda option: option[0])[1:]
 
 
 def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> Found:

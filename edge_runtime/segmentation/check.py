@@ -18,11 +18,12 @@ from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
 SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
-LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
+LEAST_TRUST, OUTSIDE = 0.01, 0.5  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
-FIRST, OF_ALL = 3.0, 0.6  # the second reading is taken if it has more right digits by so many, or this share of all
-CELL_DIGIT = 0.1  # mean probability of a digit from which a cell has a say in the turn of the page
-TURNED = 1.0  # mean logarithm of the odds of another turn against none from which a page is turned
+FIRST, OF_ALL = 3.0, 0.8  # the second reading is taken if it has more right digits by so many, or this share of all
+CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
+SIDEWAYS = 1.0  # mean logarithm of the odds of digits that are rotated by 90 or 270 degrees
+MARKED = 0.7  # probability of a mark that some part of it has
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
 LOWER = 0.5  # the same of the digits that were read
@@ -38,16 +39,16 @@ def is_supported(digits: Sequence[Digit], page: PageMap) -> bool:
     return not accepted or bool(find_shares(accepted, page).min() >= SUPPORTED)
 
 
-def find_turns(page: PageMap) -> int:
-    """Return the quarter turns, counterclockwise, by which the digits of a page are rotated: 0 where that is unsure."""
+def is_sideways(page: PageMap) -> bool:
+    """Return whether the digits of a page are rotated by 90 or 270 degrees."""
     rows, columns = page.heights.shape
     weights = page.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))
     weights = np.where(weights > CELL_DIGIT, weights, 0)
     if not weights.any():
-        return 0
-    logs = np.tensordot(weights, np.log(page.turns + 1e-4), ((0, 1), (0, 1))) / weights.sum()
-    turns = int(logs.argmax())
-    return turns if logs[turns] - logs[0] > TURNED else 0
+        return False
+    sideways = page.turns[..., 1] + page.turns[..., 3]
+    odds = np.log(sideways + 1e-4) - np.log(1 - sideways + 1e-4)
+    return float((weights * odds).sum() / weights.sum()) > SIDEWAYS
 
 
 def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:
@@ -170,8 +171,15 @@ def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
 def find_marks(page: PageMap) -> list[Box]:
     """Return the places where the map shows marks of numbers, pixels of the page."""
     shown = (page.kinds.argmax(2) == Kind.MARK).astype(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(shown)
-    return [Box(*(round(int(side) / page.scale) for side in stats[number, :4])) for number in range(1, count)]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(shown)
+    chances = np.zeros(count, np.float32)
+    places = np.nonzero(shown)
+    np.maximum.at(chances, labels[places], page.kinds[..., Kind.MARK][places])
+    return [
+        Box(*(round(int(side) / page.scale) for side in stats[number, :4]))
+        for number in range(1, count)
+        if chances[number] >= MARKED
+    ]
 
 
 def overlaps(one: Box, other: Box) -> bool:

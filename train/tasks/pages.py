@@ -26,6 +26,7 @@ from train.data import writers
 from train.data.mnist import Mnist
 from train.data.pool import ImagePool, PoolEpochs
 from train.data.writers import Handwriting
+from train.plan import NETWORK
 from train.recipes import Recipe
 from train.results import LIBRARIES, Result
 from train.synthetic.page_samples import PageDrawer, PageSamples
@@ -292,7 +293,7 @@ Burges; CC BY-SA 3.0), SHA-256 `{training["data_sha256"]}`, as strokes, by write
 ## Method
 
 `python -m train {recipe.name}`, seed {training["seed"]}, {training["epochs"]} epochs of {DRAWN:,} samples in batches of
-{recipe.batch}, {recipe.optimizer}, products in {training["precision"]}: {training["seconds"]:.0f} s.
+{recipe.batch}, {recipe.optimizer}, products in {training["precision"]}: {training["seconds"]:.0f} s.{_beginning(training)}
 
 ## Figures
 
@@ -314,6 +315,13 @@ Intersection over union of the true and the predicted squares of the trained net
 It has learned digits of 11 to 80 pixels; the runtime shows it pages at several scales. Not for use where a wrong digit
 can harm somebody and nobody checks it.
 """
+
+
+def _beginning(training: dict[str, Any]) -> str:
+    """Return what the training began with, as a sentence; empty for random weights."""
+    if not training["started_from"]:
+        return ""
+    return f"\nIt began with the weights of a `{NETWORK}` of SHA-256 `{training['started_from']}`."
 
 
 TASK: Task[PageResult] = PageTask()
