@@ -293,7 +293,8 @@ Burges; CC BY-SA 3.0), SHA-256 `{training["data_sha256"]}`, as strokes, by write
 ## Method
 
 `python -m train {recipe.name}`, seed {training["seed"]}, {training["epochs"]} epochs of {DRAWN:,} samples in batches of
-{recipe.batch}, {recipe.optimizer}, products in {training["precision"]}: {training["seconds"]:.0f} s.{_beginning(training)}
+{recipe.batch}, {recipe.optimizer}, products in {training["precision"]}: {training["seconds"]:.0f} s.
+{_beginning(training)}
 
 ## Figures
 
@@ -321,7 +322,7 @@ def _beginning(training: dict[str, Any]) -> str:
     """Return what the training began with, as a sentence; empty for random weights."""
     if not training["started_from"]:
         return ""
-    return f"\nIt began with the weights of a `{NETWORK}` of SHA-256 `{training['started_from']}`."
+    return f"It began with the weights of a `{NETWORK}` of SHA-256 `{training['started_from']}`."
 
 
 TASK: Task[PageResult] = PageTask()
