@@ -1,17 +1,15 @@
 """The result of reading one image: as text, for JSON, and drawn over the image."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.numbers import Number, find_numbers, write_rows
-from edge_runtime.types import Box, Digit, Mark, Status
+from edge_runtime.types import Box, Digit, Status
 
 if TYPE_CHECKING:
     from edge_runtime.images.inputs import Channels, ImageLike
-
-Boxed = TypeVar("Boxed", Digit, Mark)
 
 
 class Page(NamedTuple):
@@ -22,20 +20,17 @@ class Page(NamedTuple):
     height: int  # pixels
     dropped: tuple[Digit, ...] = ()  # candidates that were not read as digits: a reason and no label
     turns: int = 0  # quarter turns, 0 to 3, by which the digits are rotated counterclockwise in the image
-    marks: tuple[Mark, ...] = ()  # of the numbers, by row and place
 
     @property
     def text(self) -> str:
-        """The numbers of the page with their marks: rows joined by a newline, numbers of a row by a space, ? for a
-        rejected digit.
-        """
+        """The numbers of the page: rows joined by a newline, numbers of a row by a space, ? for a rejected digit."""
         return write_rows(self.numbers)
 
     @property
     def numbers(self) -> list[Number]:
         """The numbers of the page in reading order: digits of a row without a wide gap between them."""
         upright = self.turn(-self.turns)
-        found = find_numbers(upright.digits, upright.marks)
+        found = find_numbers(upright.digits)
         return [each._replace(box=each.box.turn(upright.width, upright.height, self.turns)) for each in found]
 
     @property
@@ -54,27 +49,25 @@ class Page(NamedTuple):
 
     def move(self, part: Box, width: int, height: int) -> "Page":
         """Return the page of a part of an image as a page of the whole image, of this width and height in pixels."""
-        return Page(
-            _move(self.digits, part), width, height, _move(self.dropped, part), self.turns, _move(self.marks, part)
-        )
+        return Page(_move(self.digits, part), width, height, _move(self.dropped, part), self.turns)
 
     def turn(self, turns: int) -> "Page":
         """Return the page of the image rotated counterclockwise by quarter turns, with the same text."""
         size = (self.width, self.height) if turns % 2 == 0 else (self.height, self.width)
-        digits, dropped = (self._turned(some, turns) for some in (self.digits, self.dropped))
-        return Page(digits, *size, dropped, (self.turns + turns) % 4, self._turned(self.marks, turns))
-
-    def _turned(self, items: tuple[Boxed, ...], turns: int) -> tuple[Boxed, ...]:
-        return tuple(each._replace(box=each.box.turn(self.width, self.height, turns)) for each in items)
+        digits, dropped = (
+            tuple(each._replace(box=each.box.turn(self.width, self.height, turns)) for each in some)
+            for some in (self.digits, self.dropped)
+        )
+        return Page(digits, *size, dropped, (self.turns + turns) % 4)
 
     def to_dict(self, digits_only: bool = False) -> dict[str, Any]:
         """Return the page for JSON, as `edge-digits read --json` prints it.
 
         `text`, which is `digits_text` if `digits_only`; `status`; the `numbers` with `text`, `value` or null,
         `confidence`, `box` as [x, y, width, height] in pixels, and `row`; the accepted `digits` with `label`,
-        `confidence`, `box` and `row`; the `marks` with `text`, `box` and `row`; the `rejected` digits, with a `reason`
-        in addition; the `dropped` candidates, with `box` and `reason`; `turns`, the quarter turns by which the digits
-        are rotated counterclockwise; and `image` as [width, height].
+        `confidence`, `box` and `row`; the `rejected` digits, with a `reason` in addition; the `dropped` candidates,
+        with `box` and `reason`; `turns`, the quarter turns by which the digits are rotated counterclockwise; and
+        `image` as [width, height].
         """
         numbers = self.numbers
         return {
@@ -82,7 +75,6 @@ class Page(NamedTuple):
             "status": _status(numbers).value,
             "numbers": [_number(each) for each in numbers],
             "digits": [_digit(each) for each in self.digits if each.status is Status.OK],
-            "marks": [{"text": each.text, "box": list(each.box), "row": each.row} for each in self.marks],
             "rejected": [_digit(each) for each in self.digits if each.status is not Status.OK],
             "dropped": [{"box": list(each.box), "reason": each.reason} for each in self.dropped],
             "turns": self.turns,
@@ -109,7 +101,7 @@ def _digit(digit: Digit) -> dict[str, Any]:
 
 
 def _status(numbers: list[Number]) -> Status:
-    accepted = numbers and all(number.is_sure for number in numbers)
+    accepted = numbers and all(number.value is not None for number in numbers)
     return Status.OK if accepted else Status.REJECTED
 
 
@@ -118,6 +110,8 @@ def _number(number: Number) -> dict[str, Any]:
     return record | {"box": list(number.box), "row": number.row}
 
 
-def _move(items: tuple[Boxed, ...], part: Box) -> tuple[Boxed, ...]:
+def _move(digits: tuple[Digit, ...], part: Box) -> tuple[Digit, ...]:
     """Move boxes in a part of an image to the image."""
-    return tuple(each._replace(box=each.box._replace(x=each.box.x + part.x, y=each.box.y + part.y)) for each in items)
+    return tuple(
+        digit._replace(box=digit.box._replace(x=digit.box.x + part.x, y=digit.box.y + part.y)) for digit in digits
+    )

@@ -30,7 +30,7 @@ class View(NamedTuple):
     """A page upright, with its map."""
 
     gray: Gray
-    first: Found  # the reading that does not use the map, with turns and marks
+    first: Found  # the reading that does not use the map, with its turns
     page: PageMap  # the map
 
 
@@ -67,7 +67,7 @@ def look(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Dec
     if check.is_sideways(page):
         gray, first, turns = _turn(gray, find, decide)
         page = map_page(gray, network.run, [digit.box for digit in decide(first)])
-    return View(gray, first._replace(turns=turns, marks=tuple(check.find_marks(page))), page)
+    return View(gray, first._replace(turns=turns), page)
 
 
 def _turn(gray: Gray, find: Find, decide: Decide) -> tuple[Gray, Found, int]:
@@ -98,7 +98,6 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
         dropped=found.dropped + (_left_out(readings) if taken == "second" else []),
         trust=tuple(trusts[taken].tolist()),
         missed=readings[taken].missed,
-        marks=view.first.marks,
         turns=view.first.turns,
     )
 

@@ -15,7 +15,6 @@ from edge_runtime.find.ink import Ink
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.lines.recognizer import LineReading, LineRecognizer
-from edge_runtime.marks import name_marks
 from edge_runtime.normalise import normalise_all
 from edge_runtime.page import Page
 from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status
@@ -183,8 +182,7 @@ class Reader:
             digits, unread = apply(digits, found)
             dropped = dropped + unread
         left_out = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
-        marks = tuple(name_marks(found.marks, digits))
-        return Page(tuple(digits), found.width, found.height, left_out, marks=marks).turn(found.turns)
+        return Page(tuple(digits), found.width, found.height, left_out).turn(found.turns)
 
     def _decide(self, found: Found) -> list[Digit]:
         """Decide on each digit of one reading."""

@@ -57,14 +57,6 @@ class Digit(NamedTuple):
     row: int | None = 0  # number of its row on the page, from 0 at the top; None if it is in no row
 
 
-class Mark(NamedTuple):
-    """A mark of a number: point, comma, minus, slash or colon."""
-
-    text: str  # one of .,-/:
-    box: Box
-    row: int  # number of its row on the page
-
-
 class Decisions(NamedTuple):
     """The decisions on N digits, as columns: building one object per digit would take longer than deciding."""
 

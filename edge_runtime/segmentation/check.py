@@ -18,12 +18,11 @@ from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
 SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
-LEAST_TRUST, OUTSIDE = 0.01, 0.5  # digits with less are rejected: in a trusted row, and elsewhere
+LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
 FIRST, OF_ALL = 3.0, 0.8  # the second reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
 SIDEWAYS = 1.0  # mean logarithm of the odds of digits that are rotated by 90 or 270 degrees
-MARKED = 0.7  # probability of a mark that some part of it has
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
 LOWER = 0.5  # the same of the digits that were read
@@ -166,20 +165,6 @@ def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
         if height / page.scale >= max(TALL * usual, least):
             missed.append(Box(*(round(side / page.scale) for side in (x, y, width, height))))
     return missed
-
-
-def find_marks(page: PageMap) -> list[Box]:
-    """Return the places where the map shows marks of numbers, pixels of the page."""
-    shown = (page.kinds.argmax(2) == Kind.MARK).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(shown)
-    chances = np.zeros(count, np.float32)
-    places = np.nonzero(shown)
-    np.maximum.at(chances, labels[places], page.kinds[..., Kind.MARK][places])
-    return [
-        Box(*(round(int(side) / page.scale) for side in stats[number, :4]))
-        for number in range(1, count)
-        if chances[number] >= MARKED
-    ]
 
 
 def overlaps(one: Box, other: Box) -> bool:

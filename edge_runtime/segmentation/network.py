@@ -44,8 +44,8 @@ class PageNetwork:
 
 def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:
     """Return the weights of `check.find_trust`; without any in the manifest, all digits are trusted."""
-    trust = bundle.manifest.get("trust", {})
-    if reading not in trust:
+    trust = bundle.manifest.get("trust")
+    if trust is None:
         return (TRUSTED, *(0.0,) * (len(FEATURES) - 1))
     try:
         weights = tuple(float(weight) for weight in trust[reading])

@@ -280,6 +280,7 @@ def test_read_tells_everything_as_json(run_cli, note):
         "digits",
         "rejected",
         "dropped",
+        "turns",
         "image",
     ]
     assert (record["path"], record["text"], record["image"]) == ("note.png", note.text, [640, 400])
