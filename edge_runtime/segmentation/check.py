@@ -18,7 +18,7 @@ from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
 SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
-LEAST_TRUST, OUTSIDE = 0.01, 0.3  # digits with less are rejected: in a trusted row, and elsewhere
+LEAST_TRUST, OUTSIDE = 0.01, 0.1  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
 FIRST, OF_ALL = 3.0, 0.8  # the second reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
