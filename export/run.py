@@ -21,11 +21,12 @@ TRAINING = (  # keys of metrics.json that a manifest repeats, in its order
     "precision",
     "teachers",
     "test_iou",
+    "started_from",
     "data_sha256",
     "versions",
 )
 AGAIN = "train it again with python -m train"
-SOME_TASKS = ("waiting_share", "teachers", "test_iou")  # of these, those that only some tasks have
+SOME_TASKS = ("waiting_share", "teachers", "test_iou", "started_from")  # of these, those that only some tasks have
 
 
 class Run(NamedTuple):

@@ -81,7 +81,7 @@ class PageTask:
     shares = True
     metric = "test_squares"
     validation_name = "samples of validation digits"
-    recorded: tuple[str, ...] = ("test_iou",)
+    recorded: tuple[str, ...] = ("test_iou", "started_from")
 
     def loss(self, recipe: Recipe) -> "Loss":
         """Return the loss of the page network."""
