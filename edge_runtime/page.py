@@ -53,6 +53,8 @@ class Page(NamedTuple):
 
     def turn(self, turns: int) -> "Page":
         """Return the page of the image rotated counterclockwise by quarter turns, with the same text."""
+        if turns % 4 == 0:
+            return self
         size = (self.width, self.height) if turns % 2 == 0 else (self.height, self.width)
         digits, dropped = (
             tuple(each._replace(box=each.box.turn(self.width, self.height, turns)) for each in some)

@@ -31,6 +31,7 @@ class View(NamedTuple):
 
     gray: Gray
     first: Found  # the reading that does not use the map, with its turns
+    digits: list[Digit]  # of this reading, accepted and rejected
     page: PageMap  # the map
 
 
@@ -62,23 +63,27 @@ def open_page_network(backend: str) -> PageNetwork | None:
 
 def look(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> View:
     """Return a page upright, with its map and its first reading. first: the reading of the page as it is."""
-    page = map_page(gray, network.run, [digit.box for digit in decide(first)])
-    turns = 0
+    digits = decide(first)
+    page = map_page(gray, network.run, [digit.box for digit in digits])
     if check.is_sideways(page):
-        gray, first, turns = _turn(gray, find, decide)
-        page = map_page(gray, network.run, [digit.box for digit in decide(first)])
-    return View(gray, first._replace(turns=turns), page)
+        gray, first, digits = _turn(gray, find, decide)
+        page = map_page(gray, network.run, [digit.box for digit in digits])
+    return View(gray, first, digits, page)
 
 
-def _turn(gray: Gray, find: Find, decide: Decide) -> tuple[Gray, Found, int]:
-    """Return a sideways page upright, its reading and its turns: the map does not tell which edge is the upper one."""
+def _turn(gray: Gray, find: Find, decide: Decide) -> tuple[Gray, Found, list[Digit]]:
+    """Return a sideways page upright, its reading and digits: the map does not tell which edge is the upper one."""
     options = []
     for turns in SIDEWAYS:
         turned = np.ascontiguousarray(np.rot90(gray, -turns))
-        found = find(turned, None)
-        sure = sum(2 * digit.confidence - 1 for digit in decide(found) if digit.status is Status.OK)
-        options.append((sure, turned, found, turns))
-    return max(options, key=lambda option: option[0])[1:]
+        found = find(turned, None)._replace(turns=turns)
+        options.append((turned, found, decide(found)))
+    return max(options, key=lambda option: _expected(option[2]))
+
+
+def _expected(digits: list[Digit]) -> float:
+    """Return the expected number of right digits less that of wrong ones, by the confidence of the accepted ones."""
+    return sum(2 * digit.confidence - 1 for digit in digits if digit.status is Status.OK)
 
 
 def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> Found:
@@ -108,7 +113,7 @@ def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
     Where the map supports the first reading, there is no other. Otherwise the page is read again from the ink that the
     map selects.
     """
-    digits = decide(view.first)
+    digits = view.digits
     missed = tuple(check.find_missed(digits, view.page))
     if not missed and check.is_supported(digits, view.page):
         return {"supported": Reading(view.first, digits, check.find_features(digits, (), view.page), missed)}

@@ -112,7 +112,7 @@ class Course:
             "number of epochs": job.epochs,
             **facts,
             "precision": job.precision,
-            **job.plan.facts(),
+            **job.plan.facts,
         }
         self.at = _begin(job.plan, facts, learner)
         self._plan, self._learner, self._epochs = job.plan, learner, job.epochs
@@ -160,8 +160,9 @@ def _begin_with(learner: Learner, folder: Path) -> None:
     path = folder / NETWORK
     try:
         learner.begin_with(keras.models.load_model(path, compile=False))
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainError(f"{path} cannot be trained on ({error}): give the folder of a run of this recipe") from error
+    except Exception as error:  # Keras passes on any error of zipfile, json and h5py
+        reason = " ".join(str(error).split())[:200]
+        raise TrainError(f"{path} cannot be trained on ({reason}): give the folder of a run of this recipe") from error
 
 
 def _use_one_thread() -> None:

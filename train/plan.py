@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from train.data.extra import Extra
 from train.errors import TrainError
 
 NETWORK = "model.keras"  # in a folder to start from
-
 CHECKPOINT_SECONDS = 60.0  # shortest time between two checkpoints
 
 
@@ -31,16 +31,16 @@ class Plan:
     start: Path | None = None  # a run or bundle folder with `model.keras`, to begin with its weights; None: random ones
     processes: int = 1  # that train, where the task can share its work
 
+    @cached_property
     def facts(self) -> dict[str, Any]:
-        """Return what a result depends on beside the recipe. Raises TrainError if `start` has no network."""
-        if self.start is None:
-            return {"processes": self.processes, "started_from": None}
-        try:
-            return {
-                "processes": self.processes,
-                "started_from": hashlib.sha256((self.start / NETWORK).read_bytes()).hexdigest(),
-            }
-        except OSError as error:
-            raise TrainError(
-                f"{self.start / NETWORK} cannot be read ({error.strerror}): give the folder of a run or a bundle"
-            ) from error
+        """What a result depends on beside the recipe, read once. Raises TrainError if `start` has no network."""
+        started_from = None
+        if self.start:
+            path = self.start / NETWORK
+            try:
+                started_from = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise TrainError(
+                    f"{path} cannot be read ({error.strerror}): give the folder of a run or a bundle"
+                ) from error
+        return {"processes": self.processes, "started_from": started_from}

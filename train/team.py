@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Work = Callable[["Learner", Any, np.random.Generator, Callable[[], None]], float]
 
 
-class Course(NamedTuple):
+class LearnerSettings(NamedTuple):
     """What the processes need to build the same learner."""
 
     recipe: Recipe
@@ -39,7 +39,7 @@ class Course(NamedTuple):
 class Team:
     """The processes that train beside this one. Use it in a `with` block, or call `close`."""
 
-    def __init__(self, course: Course, work: Work, learner: "Learner", processes: int) -> None:
+    def __init__(self, settings: LearnerSettings, work: Work, learner: "Learner", processes: int) -> None:
         """Start `processes` - 1 processes. work: a function of a module, which each calls for its share."""
         context = multiprocessing.get_context("spawn")  # not fork: a process with TensorFlow's threads in it
         size = sum(array.size for array in learner.state())
@@ -49,7 +49,7 @@ class Team:
         self._pipes: list[Connection] = []
         for number in range(1, processes):
             ours, theirs = context.Pipe()
-            given = (course, work, number, theirs, self._memory, self._barrier, os.getpid())
+            given = (settings, work, number, theirs, self._memory, self._barrier, os.getpid())
             process = context.Process(target=_serve, args=given, daemon=True)
             process.start()
             theirs.close()
@@ -92,7 +92,9 @@ class Team:
             self._barrier.abort()
 
 
-def _serve(course: Course, work: Work, number: int, pipe: Connection, memory: Any, barrier: Any, parent: int) -> None:
+def _serve(
+    settings: LearnerSettings, work: Work, number: int, pipe: Connection, memory: Any, barrier: Any, parent: int
+) -> None:
     """Train on shares until the parent ends."""
     import tensorflow as tf
 
@@ -101,7 +103,8 @@ def _serve(course: Course, work: Work, number: int, pipe: Connection, memory: An
 
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    learner = Learner(course.recipe, task_of(course.recipe).loss(course.recipe), course.precision, *course[2:])
+    recipe, precision, steps, epochs = settings
+    learner = Learner(recipe, task_of(recipe).loss(recipe), precision, steps, epochs)
     states = _view(memory, barrier.parties)
     try:
         while True:

@@ -2,7 +2,7 @@
 
 The map selects ink and does not replace it: edges come from the gray page. Paper is the mean of the background nearby,
 and full ink the mean of the strokes nearby, so that shadows and white ink on black need no rules of their own.
-Connected ink is kept or left out as a whole where the map is clear about most of it, and otherwise place by place.
+A place is kept by the odds that the map gives for it, times the odds of all ink that it is connected with.
 """
 
 import cv2
@@ -19,8 +19,6 @@ WORK = 3_000_000  # pixels: a larger page is first reduced by an integer factor
 SIDE = 40.0  # pixels: height that digits are reduced to, if they are larger
 DIGIT = 0.4  # probability of a digit from which a page has digits
 INKED = 0.4  # probability of ink from which a place may be ink
-CLEAR = 0.7  # share of digits in connected ink from which all of it is kept; below 1 less this, none is
-FOREIGN = 0.6  # probability of other ink less that of a digit, from which a place is cut out of such ink
 PAPER, INK = 0.6, 0.9  # heights of a digit: windows of the means of paper and of ink
 WIDER, LESS = 3, 0.05  # times the window: a second mean, for places without any of the first; and its weight
 FAINTEST = 3.0  # gray levels: the least difference of ink from paper

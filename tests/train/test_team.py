@@ -9,16 +9,16 @@ from train.errors import TrainError
 from train.learner import Learner
 from train.recipes import RECIPES
 from train.tasks import task_of
-from train.team import Course, Team
+from train.team import LearnerSettings, Team
 
 RECIPE = RECIPES["ann-nano"]
-COURSE = Course(RECIPE, "float32", 1, 1)
+SETTINGS = LearnerSettings(RECIPE, "float32", 1, 1)
 
 
 @pytest.fixture
 def learner():
     """A learner of a small network."""
-    return Learner(RECIPE, task_of(RECIPE).loss(RECIPE), *COURSE[1:])
+    return Learner(RECIPE, task_of(RECIPE).loss(RECIPE), *SETTINGS[1:])
 
 
 def add(learner, share, rng, average):
@@ -39,7 +39,7 @@ def die(learner, share, rng, average):
 @pytest.mark.long("starts a process that imports TensorFlow")
 def test_processes_average_their_states_and_losses(learner):
     before = learner.network.get_weights()
-    with Team(COURSE, add, learner, 2) as team:
+    with Team(SETTINGS, add, learner, 2) as team:
         for _ in range(2):
             assert team.epoch(learner, [1.0, 3.0], np.random.default_rng(0)) == 2.0
     for weights, start in zip(learner.network.get_weights(), before, strict=True):
@@ -48,5 +48,5 @@ def test_processes_average_their_states_and_losses(learner):
 
 @pytest.mark.long("starts a process that imports TensorFlow")
 def test_a_process_that_dies_ends_the_training(learner):
-    with Team(COURSE, die, learner, 2) as team, pytest.raises(TrainError, match="died: continue with --resume"):
+    with Team(SETTINGS, die, learner, 2) as team, pytest.raises(TrainError, match="died: continue with --resume"):
         team.epoch(learner, [0, 1], np.random.default_rng(0))

@@ -32,7 +32,7 @@ from train.results import LIBRARIES, Result
 from train.synthetic.page_samples import PageDrawer, PageSamples
 from train.synthetic.page_targets import IGNORED, ONE, SQUARES, make_targets
 from train.tasks import Epochs, Evidence, Exported, Job, Limits, Logits, Sample, Session, Task, Trained
-from train.team import Course, Team
+from train.team import LearnerSettings, Team
 
 if TYPE_CHECKING:
     import keras
@@ -181,7 +181,8 @@ class PageSession:
             return {"loss": _train(learner, drawn, rng, lambda: None)}
         job = self._job
         if self._team is None:
-            self._team = Team(Course(job.recipe, job.precision, self.steps, job.epochs), _train, learner, processes)
+            settings = LearnerSettings(job.recipe, job.precision, self.steps, job.epochs)
+            self._team = Team(settings, _train, learner, processes)
         count = len(drawn.images) // (BLOCK * processes) * BLOCK
         order = rng.permutation(len(drawn.images))
         parts = [np.sort(order[start : start + count]) for start in range(0, count * processes, count)]
@@ -213,7 +214,7 @@ class PageSession:
             history=trained.history,
             validation=measure_iou(network, self._validation) if self._validation else None,
             test=measure_iou(network, TASK.test(job.recipe, job.mnist)),
-            beginning=job.plan.facts(),
+            beginning=job.plan.facts,
             data_sha256=job.mnist.sha256,
             versions=versions(*LIBRARIES),
         )

@@ -4,7 +4,7 @@ The centre line of a thick digit may lose what makes it readable: a small loop t
 strokes are drawn again and classified. A digit whose image is misread as well is kept: it is hard, not damaged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from edge_runtime.normalise import normalise_all
 from edge_runtime.types import Gray
 from train.synthetic.scenes.skeleton import Strokes, strokes_of
 
-INKS = (0.45, 0.65, 0.8)  # shares of full ink that are tried in turn: a higher one opens loops
+HIGHER = (0.65, 0.8)  # shares of full ink that are tried in turn: they open loops
 SIDE = 112  # pixels: height and width of a digit that is drawn again
 EDGE = 16  # pixels: margin around it
 RADIUS = 0.5  # pixels of MNIST: half of the width of a thin pen
@@ -27,19 +27,20 @@ def legible_strokes(images: NDArray[np.uint8], labels: NDArray[np.integer]) -> t
     images: uint8 (N, 28, 28), ink bright on 0. labels: (N,), 0 to 9.
     """
     classifier = Classifier()
-    crops = normalise_all(255 - image for image in images)
-    hard = classifier.classify_normalised(crops).label != labels
-    strokes = strokes_of(images, INKS[0])
-    legible = hard | (classifier.classify_normalised(normalise_all(_draw_all(strokes))).label == labels)
-    for ink in INKS[1:]:
+
+    def are_read(pictures: Iterable[Gray], true: NDArray[np.integer]) -> NDArray[np.bool_]:
+        return np.asarray(classifier.classify_normalised(normalise_all(pictures)).label == true, np.bool_)
+
+    strokes = strokes_of(images)
+    legible = ~are_read((255 - image for image in images), labels) | are_read(_draw_all(strokes), labels)
+    for share in HIGHER:
         places = np.flatnonzero(~legible)
         if not len(places):
             break
-        again = strokes_of(images[places], ink)
-        right = classifier.classify_normalised(normalise_all(_draw_all(again))).label == labels[places]
-        for number in np.flatnonzero(right).tolist():
+        again = strokes_of(images[places], share)
+        legible[places] = are_read(_draw_all(again), labels[places])
+        for number in np.flatnonzero(legible[places]).tolist():
             strokes[int(places[number])] = again[number]
-        legible[places] = right
     return strokes, legible
 
 
