@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.common.processes import start_process
 from train.data.pool import end_with
 from train.errors import TrainError
 from train.recipes import Recipe
@@ -51,7 +52,7 @@ class Team:
             ours, theirs = context.Pipe()
             given = (settings, work, number, theirs, self._memory, self._barrier, os.getpid())
             process = context.Process(target=_serve, args=given, daemon=True)
-            process.start()
+            start_process(process)
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
@@ -113,7 +114,7 @@ def _serve(
             barrier.wait()
             rng = np.random.default_rng(seed)
             pipe.send(work(learner, share, rng, lambda: _average(states, number, learner, barrier)))
-    except (EOFError, KeyboardInterrupt, BrokenBarrierError):
+    except (EOFError, BrokenBarrierError):
         pass  # the parent reports it
 
 

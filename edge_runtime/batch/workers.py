@@ -6,7 +6,6 @@ items of the chunk are tried again one by one; only the item that fails again is
 
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
+from edge_runtime.common.processes import start_process
 from edge_runtime.errors import BackendError, EdgeDigitsError
 
 Item = TypeVar("Item")
@@ -159,7 +159,7 @@ class _Worker(Generic[Item, Result]):
         self.is_ready = False
         self.pipe, theirs = CONTEXT.Pipe()
         self._process = CONTEXT.Process(target=_serve, args=(self._prepare, theirs), daemon=True)
-        self._process.start()
+        start_process(self._process)
         theirs.close()  # so that our read ends when the process dies
 
     def send(self, task: _Task[Item, Result]) -> None:
@@ -202,7 +202,6 @@ class _Worker(Generic[Item, Result]):
 
 def _serve(prepare: Callable[[], Work[Any, Any]], pipe: Connection) -> None:
     """Main loop of a worker; it ends when the pipe is closed or the parent dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
     last = time.monotonic()
 

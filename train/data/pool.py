@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.common.files import write_whole
+from edge_runtime.common.processes import start_process
 from edge_runtime.errors import OutputError
 from train.errors import TrainError
 
@@ -131,7 +132,7 @@ class ImagePool(Generic[Drawn]):
             self._errors, theirs = context.Pipe(duplex=False)
             self._process = context.Process(target=_draw, args=(self._drawer, self._missing, theirs, os.getpid()))
             self._process.daemon = True
-            self._process.start()
+            start_process(self._process)
             theirs.close()  # so that the death of the process ends our read
         return self
 
@@ -172,8 +173,6 @@ def _draw(drawer: Drawer[Drawn], paths: dict[int, Path], errors: Connection, par
             write_whole(path, partial(_save, drawer, drawn), durable=False)
     except OSError as error:
         errors.send_bytes(f"{error.filename or 'the images'} cannot be written: {error.strerror or error}".encode())
-    except KeyboardInterrupt:
-        pass  # the parent reports it
 
 
 def _save(drawer: Drawer[Drawn], drawn: Drawn, file: BinaryIO) -> None:
