@@ -3,9 +3,11 @@
 import cv2
 import numpy as np
 
+from edge_runtime.decide import Reason
 from edge_runtime.find.reading import Found
 from edge_runtime.overlay import FONT, OK, REJECTED, Drawing, corners, draw_boxes, scaled_size
 from edge_runtime.page import Page
+from edge_runtime.segmentation.maps import PageMap, enlarge
 from edge_runtime.types import Digit, Gray, Status
 
 DROPPED, INK = (90, 90, 220), (40, 40, 40)
@@ -13,7 +15,7 @@ PIECES = ((230, 110, 40), (60, 170, 60), (60, 60, 230), (200, 60, 200), (40, 170
 SIDE = 900  # pixels: the largest width of a stage that shows the page; the smallest is half of it
 HIGH = 1600  # pixels: the largest height of the drawing
 TITLE = 30  # pixels: the height of a title
-PAGE_STAGES = 3  # below each other, on the left
+KIND_COLOURS = ((255, 255, 255), (235, 180, 120), (200, 60, 200), (60, 150, 30))  # background, other, mark, digit
 COLUMN = 8  # digits side by side, on the right
 GAP = 16  # pixels between the columns
 TILE = 84  # pixels: the side of a crop in the drawing
@@ -23,19 +25,21 @@ NAMED = 40  # dropped candidates: only the largest are labelled with their reaso
 def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     """Return one drawing with all stages, uint8 (height, width, 3), at most 1,600 pixels high.
 
-    On the left, from top to bottom: the gray page; its ink; the candidates, each piece of ink in its own colour and
-    each dropped candidate with its reason. On the right: the text; the normalised digits with label, confidence and
+    On the left, from top to bottom: the gray page; its map, if there is one; its ink; the candidates, each piece of
+    ink in its own colour and each dropped candidate with its reason. On the right: the text; the normalised digits with label, confidence and
     decision; the rows read by the line recogniser. Of more digits and rows than fit, the first are drawn. A turned page
     is shown upright.
     """
     gray, page = np.ascontiguousarray(np.rot90(gray, -found.turns)), page.turn(-found.turns)
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
-    scale = min(scale, (HIGH // PAGE_STAGES - TITLE) / gray.shape[0])
+    stages = 3 if found.page is None else 4
+    scale = min(scale, (HIGH // stages - TITLE) / gray.shape[0])
     size = scaled_size(gray, scale)
     ink = _resize(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
     left = _stack(
         [
             _add_title(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", _resize(gray, size)),
+            *([] if found.page is None else [_draw_map(found.page, size, scale)]),
             _add_title(f"ink, reduced {found.ink.factor} times" if found.ink.factor > 1 else "ink", ink),
             _add_title("candidates; in red: dropped", _draw_candidates(found, page, size, scale)),
         ]
@@ -70,6 +74,13 @@ def _add_title(title: str, drawing: Drawing) -> Drawing:
     head = np.full((TITLE, max(drawing.shape[1], 12 + 9 * len(title)), 3), 235, np.uint8)
     cv2.putText(head, title, (8, 20), FONT, 0.5, INK, 1, cv2.LINE_AA)
     return np.vstack([head, _grow(drawing, width=head.shape[1])])
+
+
+def _draw_map(page: PageMap, size: tuple[int, int], scale: float) -> Drawing:
+    """Return what the map shows, in the colours of `KIND_COLOURS`."""
+    colours = page.kinds @ np.array(KIND_COLOURS, np.float32)
+    drawing = enlarge(colours, size[::-1], scale / page.scale)
+    return _add_title("map: green digits, violet marks, blue other ink", np.asarray(drawing, np.uint8))
 
 
 def _draw_candidates(found: Found, page: Page, size: tuple[int, int], scale: float) -> Drawing:
@@ -118,16 +129,14 @@ def _draw_lines(found: Found, high: int) -> list[Drawing]:
 
 def _draw_tiles(found: Found, page: Page) -> list[Drawing]:
     """Return the normalised digits in rows, at most two thirds of the drawing high."""
-    rows = max(1, (2 * HIGH // 3) // (TILE + 34))
-    tiles = [
-        _draw_tile(each.image, digit)
-        for each, digit in zip(found.digits[: rows * COLUMN], page.digits[: rows * COLUMN], strict=True)
-    ]
+    most = max(1, (2 * HIGH // 3) // (TILE + 34)) * COLUMN
+    read = [digit for digit in page.digits if digit.reason != Reason.UNREAD]  # an unread one has no image
+    tiles = [_draw_tile(each.image, digit) for each, digit in zip(found.digits[:most], read[:most], strict=True)]
     if not tiles:
         return []
     title = "normalised digits and the decision on each"
-    if len(page.digits) > len(tiles):
-        title = f"the first {len(tiles)} of {len(page.digits):,} normalised digits, and the decision on each"
+    if len(read) > len(tiles):
+        title = f"the first {len(tiles)} of {len(read):,} normalised digits, and the decision on each"
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMN)
     drawn = np.vstack([np.hstack(tiles[at : at + COLUMN]) for at in range(0, len(tiles), COLUMN)])
     return [_add_title(title, drawn)]

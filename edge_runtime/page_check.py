@@ -104,6 +104,7 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
         trust=tuple(trusts[taken].tolist()),
         missed=readings[taken].missed,
         turns=view.first.turns,
+        page=view.page,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,6 +35,9 @@ from edge_runtime.find.rows import BlobRow, find_rows
 from edge_runtime.images.resize import resize_area
 from edge_runtime.lines.recognizer import LineReading
 from edge_runtime.types import Box, Classification, Gray, Images
+
+if TYPE_CHECKING:
+    from edge_runtime.segmentation.maps import PageMap
 
 SIDE = 40  # pixels: higher digits are reduced to this height
 LARGE = 32  # pixels: a page of larger digits is reduced, so that grainy and dry strokes become solid ink
@@ -91,6 +94,7 @@ class Found(NamedTuple):
     trust: tuple[float, ...] | None = None  # probability that each digit is right; None: all are trusted
     turns: int = 0  # quarter turns, counterclockwise, of the digits in the image; all of this is of the upright page
     missed: tuple[Box, ...] = ()  # places where the map shows digits that were not read: pixels of the page
+    page: "PageMap | None" = None  # the map; None without a page network
 
 
 class PieceRow(NamedTuple):

@@ -10,6 +10,7 @@ import pytest
 from edge_runtime import Classifier, Reader
 from edge_runtime.bundles.bundle import PAGES, load_page_bundle
 from edge_runtime.errors import ModelError, UsageError
+from edge_runtime.explain import draw_stages
 from edge_runtime.find.selected_ink import select_ink
 from edge_runtime.images.files import to_gray
 from edge_runtime.segmentation.maps import FINEST, map_page
@@ -67,18 +68,31 @@ def test_ink_that_the_map_takes_for_something_else_is_not_read(page, classifier)
     assert found.text == ""
 
 
-def test_a_digit_that_only_the_map_shows_is_marked_and_the_page_is_not_ok(page, classifier):
-    class More(Scripted):
-        def run(self, tiles):
-            tiles = super().run(tiles)
-            tiles.kinds[:, 52:68, 4:12] = np.eye(4)[Kind.DIGIT] * SURE  # left of the second row
-            return tiles
+class More(Scripted):
+    """Shows one more digit, left of the second row of `page`."""
 
+    def run(self, tiles):
+        tiles = super().run(tiles)
+        tiles.kinds[:, 52:68, 4:12] = np.eye(4)[Kind.DIGIT] * SURE
+        return tiles
+
+
+def test_a_digit_that_only_the_map_shows_is_marked_and_the_page_is_not_ok(page, classifier):
     found = read(page, classifier, More())
     assert "?" in found.text
     assert found.status is Status.REJECTED
     assert {digit.reason for digit in found.digits if digit.label is None} == {"unread"}
     assert read(page, classifier, Scripted()).status is Status.OK
+
+
+def test_the_stages_of_a_page_show_its_map(page, classifier):
+    reader = Reader(classifier, pages=More())
+    found = reader.find(page)
+    drawing = draw_stages(page, found, reader.decide(found))
+    assert max(drawing.shape[:2]) <= 1600
+    green = (drawing == (60, 150, 30)).all(2)
+    without = draw_stages(page, found._replace(page=None), reader.decide(found))
+    assert green.sum() > 1000 > (without == (60, 150, 30)).all(2).sum()
 
 
 def test_the_map_of_a_page_covers_it_at_every_scale():
