@@ -19,9 +19,9 @@ from edge_runtime.segmentation.outputs import (
 from train.synthetic.page_targets import IGNORED, PARTS, SQUARES
 
 BETWEEN = 13.0  # pixels: cells of digits from `SMALLEST` to this height have no truth for `SMALL`
-KIND_WEIGHTS = (1.0, 1.6, 8.0, 2.5, 7.0)  # of the errors of squares, by `Kind` and for `ONE`: rare kinds count more
+KIND_WEIGHTS = (1.0, 1.6, 12.0, 2.5, 7.0)  # of the errors of squares, by `Kind` and for `ONE`: rare kinds count more
 SMALL_WEIGHT = 3.0  # of cells with small digits, against 1 of all others
-SHARES = {"kinds": 1.0, "labels": 0.25, "turns": 0.1, "small": 0.3, "height": 0.1}  # weights of the parts of the loss
+SHARES = {"kinds": 1.0, "labels": 0.25, "turns": 0.2, "small": 0.3, "height": 0.1}  # weights of the parts of the loss
 
 
 def page_loss(targets: tf.Tensor, outputs: tf.Tensor, soft: tf.Tensor | None = None) -> tf.Tensor:

@@ -342,3 +342,10 @@ def test_the_scale_of_a_mapping_is_that_of_small_shapes():
     corners = np.array([[50, 40], [51, 40], [51, 41], [50, 41]], np.float64)
     area = cv2.contourArea(mapping(corners))
     assert mapping.scale((50.5, 40.5)) == pytest.approx(np.sqrt(area), rel=0.01)
+
+
+def test_a_stroke_near_the_horizon_of_the_perspective_is_not_drawn():
+    canvas = Canvas(np.full((40, 40), 200, np.float32), Mapping(np.array([[1, 0, 0], [0, 1, 0], [-0.01, 0, 1]])))
+    canvas.path(np.array([[99.99, 20.0], [10.0, 20.0]]), 2.0, Kind.OTHER)  # ten million pixels wide at its start
+    canvas.ink(0)
+    assert (canvas.gray == 200).all()

@@ -25,10 +25,12 @@ from train.synthetic.scenes.writers import load_writers
 SIDE = TILE + 4 * CELL  # pixels: height and width of a sample
 # Values of a sample's truth; digits are DIGIT_0 + label.
 BACKGROUND, OTHER, MARK, STRUCK, DIGIT_0 = 0, 1, 2, 3, 10
-NAMED = 0.35  # share of samples of `KINDS`; all others are of random plans
+NAMED = 0.5  # share of samples of `KINDS`; all others are of random plans
+HARD = ("boxes", "comb", "ring", "windows", "label", "stray", "marks")  # kinds that are drawn twice as often
 UNNAMED = ("turned", "photograph")  # training rotates samples itself; random plans have photographs
 # Height of a digit: share of the samples, and range in pixels. The smallest only ask for a finer scale.
-HEIGHTS = ((0.72, 12.0, 42.0), (0.18, 4.0, 12.0), (0.1, 42.0, 80.0))
+HEIGHTS = ((0.72, 12.0, 42.0), (0.2, 4.0, 12.0), (0.08, 42.0, 80.0))
+_NAMES = [*(kind for kind in KINDS if kind not in UNNAMED), *HARD]
 LARGER = 0.4  # share of samples that show a part of a larger page
 TIMES = 3.0  # the largest page, sides of a sample
 
@@ -95,10 +97,7 @@ def draw_sample(
     world: World, random: Random
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return one sample: its image, truth, heights and turns, as in `PageSamples`."""
-    if random.random() < NAMED:
-        plan = plan_of(str(random.choice([kind for kind in KINDS if kind not in UNNAMED])), random)
-    else:
-        plan = mixed_plan(random)
+    plan = plan_of(str(random.choice(_NAMES)), random) if random.random() < NAMED else mixed_plan(random)
     shares, *ranges = zip(*HEIGHTS, strict=True)
     low, high = np.log(np.array(ranges)[:, random.choice(len(shares), p=shares)])
     size = float(np.exp(random.uniform(low, high)))

@@ -154,6 +154,8 @@ class Canvas:
         low, high = points.min(0) - radius - 1, points.max(0) + radius + 1
         if min(high) < 0 or low[0] > self.width or low[1] > self.height:
             return None
+        if radius > max(self.width, self.height):  # far outside the page, near the horizon of its perspective
+            return None
         self._drawn.append((low[0], low[1], high[0], high[1]))
         return self._clip(*low, *high)
 

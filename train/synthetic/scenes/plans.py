@@ -32,7 +32,15 @@ KINDS: dict[str, Plan] = {
     "photograph": Plan(light=CALM, layout="none", surface="photograph"),
 }
 # What random plans choose from, each with its probability.
-LAYOUTS = {"single": 0.3, "rows": 0.2, "columns": 0.06, "table": 0.1, "labelled": 0.12, "equation": 0.08, "text": 0.14}
+LAYOUTS = {
+    "single": 0.25,
+    "rows": 0.18,
+    "columns": 0.06,
+    "table": 0.14,
+    "labelled": 0.12,
+    "equation": 0.12,
+    "text": 0.13,
+}
 SURFACES = {"paper": 0.69, "board": 0.06, "whiteboard": 0.06, "screen": 0.06, "security": 0.1, "photograph": 0.03}
 CONTAINERS = {
     "boxes": 0.2,
@@ -65,9 +73,11 @@ def mixed_plan(random: Random) -> Plan:
     if kind < 0.16:  # paper with clutter only
         ruling = str(random.choice(["", *RULINGS]))
         return Plan(layout="none", light=light, stray=0.8, desk=0.4, occluder=0.4, bleed=0.3, ruling=ruling)
+    if kind < 0.22:
+        return _amount_plan(random)
     layout, surface = _choose(LAYOUTS, random), _choose(SURFACES, random)
     container = ""
-    if layout in ("single", "rows", "labelled") and _happens(0.5, random):
+    if layout in ("single", "rows", "labelled") and _happens(0.6, random):
         container = _choose(CONTAINERS, random)
     radius = float(np.exp(random.uniform(np.log(0.012), np.log(0.06))))
     gap = random.random()
@@ -79,7 +89,7 @@ def mixed_plan(random: Random) -> Plan:
         ruling=ruling,
         container=container,
         printed=printed,
-        marks=0.35,
+        marks=0.5,
         pen=(radius, min(0.11, radius * 2)),
         gap=(-0.08, 0.06) if gap < 0.25 else (0.0, 0.3) if gap < 0.7 else (0.2, 0.75),
         contrast=(0.3, 1.0) if _happens(0.7, random) else (0.1, 0.45),
@@ -92,6 +102,21 @@ def mixed_plan(random: Random) -> Plan:
         perspective=float(random.choice([0.01, 0.05, 0.12])),
         light=light,
         turns=int(random.integers(1, 4)) if _happens(0.14, random) else 0,
+    )
+
+
+def _amount_plan(random: Random) -> Plan:
+    """Return a plan of one number that is written fast on security printing, as on a cheque."""
+    radius = random.uniform(0.025, 0.06)
+    return Plan(
+        surface="security",
+        container="underline" if _happens(0.3, random) else "",
+        printed=0.0,
+        marks=0.5,
+        pen=(radius, 1.5 * radius),
+        gap=(-0.1, 0.12),
+        contrast=(0.35, 1.0),
+        tilt=(0.0, 8.0),
     )
 
 

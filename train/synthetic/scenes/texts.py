@@ -6,6 +6,7 @@ from dataclasses import replace
 from train.synthetic.scenes import numbers, words
 from train.synthetic.scenes.builder import Builder, Style
 from train.synthetic.scenes.layout import Piece, extent, move
+from train.synthetic.scenes.types import Random
 
 LETTERS = "xyzabcdnktABCXYK"  # of equations
 WORD_ENDS = ("", "", "", ",", ".", ";", "!")
@@ -45,14 +46,18 @@ def _draw_equation(builder: Builder, x: float, base: float, style: Style, row: i
             found = builder.number(text, x, base, style, row)
             number_last = True
         else:
-            if random.random() < 0.45:
-                text = str(random.choice(list(LETTERS)))
-            else:
-                text = words.SIGNS[int(random.integers(len(words.SIGNS)))]
+            text = _letter_or_sign(random)
             found = builder.word(text, x, base, size * random.uniform(0.75, 1.1), style.pen, True)
             number_last = False
         if found[2] > x:
             x = found[2] + size * random.uniform(0.12, 0.6)
+
+
+def _letter_or_sign(random: Random) -> str:
+    """Return a letter or a sign of equations."""
+    if random.random() < 0.45:
+        return str(random.choice(list(LETTERS)))
+    return words.SIGNS[int(random.integers(len(words.SIGNS)))]
 
 
 def draw_text(builder: Builder) -> None:
@@ -63,12 +68,16 @@ def draw_text(builder: Builder) -> None:
     pen = builder.pen() if by_hand else builder.printer_pen()
     pitch = size * random.uniform(1.3, 2.2)
     write = _word_writer(builder, by_hand)
+    spelled = random.random() < 0.25  # letters and signs apart from each other
     base, full = top + size, random.uniform(0.3, 1)
     while base < bottom:
         x = left + (random.uniform(0, 0.3) * (right - left) if random.random() < 0.2 else 0)
         end = right if random.random() < 0.7 else left + random.uniform(0.2, 1) * (right - left)
         while x < end and random.random() < 0.5 + full / 2:
-            text = words.random_word(random) + str(random.choice(WORD_ENDS))
+            if spelled:
+                text = _letter_or_sign(random)
+            else:
+                text = words.random_word(random) + str(random.choice(WORD_ENDS))
             pieces = write("".join(character for character in text if not character.isdigit()))
             if not pieces:
                 continue
