@@ -173,9 +173,12 @@ def pages_command(real: Path, peer: bool, without: int, data: Path | None, out: 
     }
     models[DEFAULT]["generated"] = pages.measure_generated(DEFAULT, read_mnist(data), click.echo, without)
     others = pages.measure_peer(real, click.echo) if peer else None
+    others_generated = pages.measure_peer_on_generated(read_mnist(data), click.echo) if peer else None
     # A peer that is not measured again keeps its results: the images are the same.
-    known = tables.read("pages.json")["peers"] if (tables.RESULTS / "pages.json").is_file() else {}
-    _write(out / "pages.json", models, peers={pages.PEER: others} if others else known)
+    known = tables.read("pages.json") if (tables.RESULTS / "pages.json").is_file() else {"peers": {}}
+    peers = {pages.PEER: others} if others else known["peers"]
+    generated_by = {pages.PEER: others_generated} if others_generated else known.get("peers_generated", {})
+    _write(out / "pages.json", models, peers=peers, peers_generated=generated_by)
     for reader, sets in [*((name, found["sets"]) for name, found in models.items()), (pages.PEER, others or {})]:
         for name, figures in sets.items():
             click.echo(

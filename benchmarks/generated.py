@@ -72,16 +72,21 @@ def draw_without(number: int, world: World) -> Gray:
 
 
 def score(read: Read, pages: Iterator[Generated]) -> dict[str, float]:
-    """Return shares of the pages: all digits and rows right, the whole text right, and silently wrong digits."""
-    exact = whole = silent = count = 0
+    """Return shares of the pages: all digits and rows right, the whole text right, silently wrong digits, and accepted.
+
+    A page is accepted if its status is ok.
+    """
+    exact = whole = silent = accepted = count = 0
     for page in pages:
         found = read(page.image)
         right = found.digits_text == digits_of(page.text)
         exact += right
         whole += found.text == page.text
         silent += not right and (found.status is Status.OK or not found.digits)
+        accepted += found.status is Status.OK
         count += 1
-    return {"pages": count, "exact": exact / count, "with_marks": whole / count, "silent": silent / count}
+    shares = {"exact": exact, "with_marks": whole, "silent": silent, "accepted": accepted}
+    return {"pages": count} | {name: found / count for name, found in shares.items()}
 
 
 def score_without(read: Read, images: Iterator[Gray]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks import generated
+from benchmarks import beside, generated
 from benchmarks.labelled import LabelledSet, labelled
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
@@ -26,19 +26,22 @@ from edge_runtime.errors import FileError
 from edge_runtime.images.files import decode_gray
 from edge_runtime.page import Page
 from edge_runtime.synthetic.pages import Appearance, draw_page
-from edge_runtime.types import Status
+from edge_runtime.types import Box, Digit, Gray, Status
 from train.data.mnist import Mnist
 
 SIZES = {
-    "1920 x 1080": ((1920, 1080), 60),
-    "4000 x 3000": ((4000, 3000), 125),
-}  # the image, and its digits' height
-ROWS = ["0123456789"] * 6  # on the page that is timed
+    "1920 x 1080": ((1920, 1080), 60, 6),
+    "640 x 480": ((640, 480), 40, 1),
+    "4000 x 3000": ((4000, 3000), 125, 6),
+}  # the image, its digits' height, and its rows
+UNIT = "1920 x 1080"  # its decoding is the unit of time
+ROW = "0123456789"  # on the page that is timed
 ROUNDS = 7
+PEER_WITHOUT = 60  # images without digits that it is measured on: it takes half a second each
 PEER = "rapidocr"
 
 Tell = Callable[[str], None]
-Read = Callable[[Path], str]  # an image file to its digits, rows joined by |
+Read = Callable[[Path], tuple[str, bool]]  # an image file to its digits, rows joined by |, and whether it is accepted
 
 
 def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
@@ -51,8 +54,9 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     whole = Reader(classifier)
 
     def measured(reader: Reader, title: str) -> dict[str, Any]:
-        def read(path: Path) -> str:
-            return reader.read(read_gray(path), "page").digits_text.replace("\n", "|")
+        def read(path: Path) -> tuple[str, bool]:
+            page = reader.read(read_gray(path), "page")
+            return page.digits_text.replace("\n", "|"), page.status is Status.OK
 
         return {each.name: score(read, each, title, tell) for each in _sets(folder)}
 
@@ -73,7 +77,11 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
 def measure_generated(name: str, mnist: Mnist, tell: Tell, without: int) -> dict[str, Any]:
     """Measure one model on generated pages and on images without digits, of which there are `without`."""
     reader = Reader(Classifier(name))
-    return generated.measure(lambda gray: reader.read(gray, "page"), mnist, name, tell, without=without)
+    figures = generated.measure(lambda gray: reader.read(gray, "page"), mnist, name, tell, without=without)
+    tell(f"{name}: a number with something beside it")
+    return figures | {
+        "beside": {"cases": beside.CASES, "changed": beside.measure(lambda gray: reader.read(gray, "page"))}
+    }
 
 
 def has_peer() -> bool:
@@ -91,11 +99,11 @@ def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
         return None
     engine = importlib.import_module(PEER).RapidOCR()
 
-    def read(path: Path) -> str:
-        return _peer_text(engine(str(path)))
+    def read(path: Path) -> tuple[str, bool]:
+        return _peer_text(engine(str(path))), True  # it has no doubt
 
-    def read_crop(path: Path) -> str:
-        return _peer_text(engine(str(path), use_det=False, use_cls=False, use_rec=True))
+    def read_crop(path: Path) -> tuple[str, bool]:
+        return _peer_text(engine(str(path), use_det=False, use_cls=False, use_rec=True)), True
 
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     figures: dict[str, Any] = {}
@@ -112,14 +120,16 @@ def score(read: Read, images: LabelledSet, title: str, tell: Tell) -> dict[str, 
     wrong with the right number of digits are mostly misread, the others mostly cut apart or found wrongly.
     """
     tell(f"{title}: {images.name}")
-    exact = right = false = total = misread = 0
+    exact = right = false = total = misread = silent = accepted = 0
     seconds = []
     for path, true in zip(images.paths, images.labels.values(), strict=True):
         started = time.perf_counter()
-        found = read(path)
+        found, is_accepted = read(path)
         seconds.append(time.perf_counter() - started)
         matched, extra = align(true.replace("|", ""), found.replace("|", ""))
         exact += found == true
+        accepted += is_accepted
+        silent += is_accepted and found != true
         right += matched
         false += extra
         total += len(true.replace("|", ""))
@@ -127,6 +137,8 @@ def score(read: Read, images: LabelledSet, title: str, tell: Tell) -> dict[str, 
     return {
         "images": len(images.labels),
         "exact": exact / len(images.labels),
+        "accepted": accepted / len(images.labels),
+        "silent": silent / len(images.labels),
         "digits": total,
         "digits_right": right / total,
         "false_digits_per_image": false / len(images.labels),
@@ -199,25 +211,42 @@ def _align(true: str, found: str) -> tuple[int, int, int]:
 
 def speed(name: str, tell: Tell) -> dict[str, Any]:
     """Return milliseconds of a page on one core, and peak memory in MiB of a process that reads one, by page size."""
-    figures = {}
+    figures: dict[str, Any] = {}
     reader = Reader(Classifier(name))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    for size, (pixels, height) in SIZES.items():
+    for size, (pixels, height, rows) in SIZES.items():
         tell(f"{name}: {size}")
-        drawn = draw_page(ROWS, pixels, height, 1, Appearance(fall=0.5, noise=4.0, blur=1.0, gap=(0.4, 0.8)))
+        drawn = draw_page([ROW] * rows, pixels, height, 1, Appearance(fall=0.5, noise=4.0, blur=1.0, gap=(0.4, 0.8)))
         data = cv2.imencode(".jpg", drawn.image)[1].tobytes()
         gray = decode_gray(data)
         digits = sum(each is not None for each in reader.read(gray, "page").digits)
-        decode = _milliseconds(partial(decode_gray, data))
+        decode, read = _milliseconds(partial(decode_gray, data)), _milliseconds(partial(reader.read, gray, "page"))
         figures[size] = {
             "digits": digits,
-            "read_ms": _milliseconds(partial(reader.read, gray, "page")),
+            "read_ms": read,
             "decode_ms": decode,
+            "units": read / figures.get(UNIT, {"decode_ms": decode})["decode_ms"],
             "peak_mib": _peak(name, data),
         }
     cv2.setNumThreads(threads)
     return figures
+
+
+def measure_peer_on_generated(mnist: Mnist, tell: Tell) -> dict[str, Any] | None:
+    """Measure RapidOCR on the same generated pages; None where it is not installed."""
+    if not has_peer():
+        return None
+    engine = importlib.import_module(PEER).RapidOCR()
+    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+
+    def read(gray: Gray) -> Page:
+        rows = _peer_text(engine(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))).split("|")
+        box = Box(0, 0, 1, 1)
+        digits = (Digit(int(each), 1.0, (), box, Status.OK, row=row) for row, text in enumerate(rows) for each in text)
+        return Page(tuple(digits), gray.shape[1], gray.shape[0])
+
+    return generated.measure(read, mnist, PEER, tell, without=PEER_WITHOUT)
 
 
 def _milliseconds(act: Callable[[], object]) -> float:

@@ -304,13 +304,14 @@ def _pages() -> str:
             *(_percent(figures[name]) for name in ("digits_right", "exact")),
             f"{figures['false_digits_per_image']:.2f}",
             *(_percent(figures[name]) for name in ("misread", "cut_wrongly")),
+            *(_percent(figures[name]) if name in figures else "" for name in ("accepted", "silent")),
             f"{figures['milliseconds']:.1f} ms",
         ]
         for reader, each in sets.items()
         for kind, figures in each.items()
     ]
-    head = ["set and reader", "digits right", "images exact", "false digits each", "misread", "cut wrongly", "median"]
-    return _table(head, body)
+    head = ["set and reader", "digits right", "images exact", "false digits each", "misread", "cut wrongly"]
+    return _table([*head, "accepted", "silently wrong", "median"], body)
 
 
 def _page_scenes() -> str:
@@ -335,14 +336,34 @@ def _page_kinds() -> str:
     if "generated" not in found:
         return NOT_YET
     kinds, without = found["generated"]["kinds"], found["generated"]["without"]
-    shares = ("exact", "with_marks", "silent")
+    shares = ("exact", "with_marks", "silent", "accepted")
     body = [[kind, f"{each['pages']}", *(_percent(each[share]) for share in shares)] for kind, each in kinds.items()]
     pages = sum(each["pages"] for each in kinds.values())
     means = (sum(each["pages"] * each[share] for each in kinds.values()) / pages for share in shares)
     body.append(["all", f"{pages}", *map(_percent, means)])
-    table = _table(["kind", "pages", "digits exact", "text exact", "silently wrong"], body)
-    images, share = f"{without['images']:,}", _percent(without["with_digits"])
-    return f"{table}\nOf {images} images without digits, {share} give a false digit.\n"
+    peer = read("pages.json").get("peers_generated", {}).get("rapidocr")
+    head = ["kind", "pages", "digits exact", "text exact", "silently wrong", "accepted"]
+    if peer:
+        head.append("digits exact, RapidOCR")
+        for line, each in zip(body, peer["kinds"].values(), strict=False):
+            line.append(_percent(each["exact"]))
+        body[-1].append(_percent(sum(each["pages"] * each["exact"] for each in peer["kinds"].values()) / pages))
+    text = f"{_table(head, body)}\nOf {_without(without)}"
+    return f"{text}; RapidOCR: of {_without(peer['without'])}.\n" if peer else f"{text}.\n"
+
+
+def _without(found: dict[str, Any]) -> str:
+    return f"{found['images']:,} images without digits, {_percent(found['with_digits'])} give a false digit"
+
+
+def _page_beside() -> str:
+    found = _page_models().get(DEFAULT, {}).get("generated", {})
+    if "beside" not in found:
+        return NOT_YET
+    cases, changed = found["beside"]["cases"], found["beside"]["changed"]
+    return _table(
+        ["added", "cases", "digits changed"], [[name, f"{cases}", _percent(changed[name])] for name in changed]
+    )
 
 
 def _page_speed() -> str:
@@ -350,12 +371,13 @@ def _page_speed() -> str:
         [
             f"`{name}`, {size}, {figures['digits']} digits",
             *(f"{figures[of]:.0f} ms" for of in ("read_ms", "decode_ms")),
+            f"{figures['units']:.1f} D",
             f"{figures['peak_mib']:.0f} MiB",
         ]
         for name, found in _page_models().items()
         for size, figures in found["speed"].items()
     ]
-    return _table(["page", "read", "decode the JPEG", "peak memory"], body)
+    return _table(["page", "read", "decode the JPEG", "read, in D", "peak memory"], body)
 
 
 def _camera() -> str:
@@ -542,6 +564,7 @@ TABLES = {
     "pages": _pages,
     "page-scenes": _page_scenes,
     "page-kinds": _page_kinds,
+    "page-beside": _page_beside,
     "page-speed": _page_speed,
     "camera": _camera,
     "throughput": _throughput,

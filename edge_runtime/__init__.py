@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge_runtime.images.files import decode_gray, read_gray
     from edge_runtime.page import Page
     from edge_runtime.pipeline import Reader, classify, read_page
-    from edge_runtime.types import Box, Classification, Digit, Status
+    from edge_runtime.types import Box, Classification, Digit, Mark, Status
 
     __version__: str
 
@@ -23,6 +23,7 @@ _HOMES = {
     "Classifier": "classifier",
     "Digit": "types",
     "EdgeDigitsError": "errors",
+    "Mark": "types",
     "Page": "page",
     "Reader": "pipeline",
     "Status": "types",
@@ -38,6 +39,7 @@ __all__ = [
     "Classifier",
     "Digit",
     "EdgeDigitsError",
+    "Mark",
     "Page",
     "Reader",
     "Status",

@@ -26,9 +26,9 @@ def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     """Return one drawing with all stages, uint8 (height, width, 3), at most 1,600 pixels high.
 
     On the left, from top to bottom: the gray page; its map, if there is one; its ink; the candidates, each piece of
-    ink in its own colour and each dropped candidate with its reason. On the right: the text; the normalised digits with label, confidence and
-    decision; the rows read by the line recogniser. Of more digits and rows than fit, the first are drawn. A turned page
-    is shown upright.
+    ink in its own colour and each dropped candidate with its reason. On the right: the text; the normalised digits with
+    label, confidence and decision; the rows read by the line recogniser. Of more digits and rows than fit, the first
+    are drawn. A turned page is shown upright.
     """
     gray, page = np.ascontiguousarray(np.rot90(gray, -found.turns)), page.turn(-found.turns)
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]

@@ -1,4 +1,4 @@
-"""Read a page a second time where its map differs from what was read, and take the better reading.
+"""Read a page from the ink that its map selects and, where that reading is doubtful, from all of its ink as well.
 
 Only pages need this, so no command imports it before it reads pages.
 """
@@ -10,29 +10,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import KINDS, notice
+from edge_runtime.common.memory import give_back
 from edge_runtime.errors import UnsupportedModelError
 from edge_runtime.find.blobs import Dropped, DropReason
 from edge_runtime.find.ink import Ink
 from edge_runtime.find.reading import Found
 from edge_runtime.find.selected_ink import select_ink
+from edge_runtime.marks import name_marks
 from edge_runtime.segmentation import check
 from edge_runtime.segmentation.maps import PageMap, map_page
 from edge_runtime.segmentation.network import PageNetwork
-from edge_runtime.types import Box, Digit, Gray, Status
+from edge_runtime.types import Box, Digit, Gray, Mark, Status
 
-SIDEWAYS = (1, 3)  # quarter turns of a page that lies on its side
+SIDEWAYS, UPSIDE_DOWN = (1, 3), 2  # quarter turns
+DOUBTFUL = 0.5  # expected right digits of all: with less, a page may be upside down
+UPRIGHT = 1.0  # expected right digits of `ONE_WAY` that a page has to gain by being turned upside down
+ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
+LARGE = 4_000_000  # pixels: memory is returned to the system between two readings of a larger page
 
 Find = Callable[[Gray, Ink | None], Found]  # reads a page; from this ink, or its own
 Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading alone
 
 
 class View(NamedTuple):
-    """A page upright, with its map."""
+    """A page, turned upright, with its map and what was read from the ink that the map selects."""
 
     gray: Gray
-    first: Found  # the reading that does not use the map, with its turns
-    digits: list[Digit]  # of this reading, accepted and rejected
+    turns: int  # quarter turns, counterclockwise, that were undone
     page: PageMap  # the map
+    found: Found
+    digits: list[Digit]  # accepted and rejected
+    missed: tuple[Box, ...]  # places where the map shows digits that were not read
+    trust: NDArray[np.float64]  # of each digit, 0 to 1; 0 of a rejected one
+
+    @property
+    def expected(self) -> float:
+        """Expected number of right digits less that of wrong and missed ones."""
+        return check.score(self.trust[self.trust > 0], self.missed)
+
+    @property
+    def expected_upright(self) -> float:
+        """The same of the digits that cannot be read upside down."""
+        chances = [chance for chance, digit in zip(self.trust, self.digits, strict=True) if digit.label in ONE_WAY]
+        return float(sum(2 * chance - 1 for chance in chances))
+
+    @property
+    def is_texture(self) -> bool:
+        """Whether there is more ink than is read."""
+        return _is_texture(self.found)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the map supports all digits and misses none, or there is nothing to read."""
+        return self.is_texture or (not self.missed and check.is_supported(self.digits, self.page))
 
 
 class Reading(NamedTuple):
@@ -61,37 +91,37 @@ def open_page_network(backend: str) -> PageNetwork | None:
         return None
 
 
-def look(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> View:
-    """Return a page upright, with its map and its first reading. first: the reading of the page as it is."""
-    digits = decide(first)
-    page = map_page(gray, network.run, [digit.box for digit in digits])
-    if check.is_sideways(page):
-        gray, first, digits = _turn(gray, find, decide)
-        page = map_page(gray, network.run, [digit.box for digit in digits])
-    return View(gray, first, digits, page)
+def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> View:
+    """Return a page upright: the map tells whether it lies on its side, and its digits which edge is the upper one."""
+    view = _view(gray, 0, network, find, decide)
+    if view.is_texture:
+        return view
+    if check.is_sideways(view.page):
+        return max((_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.expected)
+    if view.expected < DOUBTFUL * len(view.digits):
+        other = _view(gray, UPSIDE_DOWN, network, find, decide)
+        if other.expected > view.expected and other.expected_upright > view.expected_upright + UPRIGHT:
+            return other
+    return view
 
 
-def _turn(gray: Gray, find: Find, decide: Decide) -> tuple[Gray, Found, list[Digit]]:
-    """Return a sideways page upright, its reading and digits: the map does not tell which edge is the upper one."""
-    options = []
-    for turns in SIDEWAYS:
-        turned = np.ascontiguousarray(np.rot90(gray, -turns))
-        found = find(turned, None)._replace(turns=turns)
-        options.append((turned, found, decide(found)))
-    return max(options, key=lambda option: _expected(option[2]))
+def _view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
+    upright = np.ascontiguousarray(np.rot90(gray, -turns)) if turns else gray
+    page = map_page(upright, network.run)
+    found = find(upright, select_ink(upright, page))
+    digits = decide(found)
+    missed = tuple(check.find_missed(digits, page))
+    trust = check.find_trust(check.find_features(digits, (), page), network.trust["map"])
+    trust *= [digit.status is Status.OK for digit in digits]
+    return View(upright, turns, page, found, digits, missed, trust)
 
 
-def _expected(digits: list[Digit]) -> float:
-    """Return the expected number of right digits less that of wrong ones, by the confidence of the accepted ones."""
-    return sum(2 * digit.confidence - 1 for digit in digits if digit.status is Status.OK)
-
-
-def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decide: Decide) -> Found:
-    """Return the better reading of a page. first: the reading that does not use the map."""
-    if any(reason == DropReason.TEXTURE for _, reason in first.dropped):
-        return first
-    view = look(gray, first, network, find, decide)
+def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> Found:
+    """Return the better reading of a page, with how much each of its digits can be trusted."""
+    view = look(gray, network, find, decide)
     readings = read_again(view, find, decide)
+    if "page" in readings and _is_texture(readings["page"].found):
+        return readings["page"].found._replace(turns=view.turns, page=view.page)
     trusts = {name: check.find_trust(reading.features, network.trust[name]) for name, reading in readings.items()}
     taken = next(iter(readings))
     if len(readings) > 1:
@@ -99,11 +129,17 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
         counts = [int(reading.accepted.sum()) for reading in readings.values()]
         taken = list(readings)[int(check.is_better(scores, counts))]
     found = readings[taken].found
+    left_out: list[Dropped] = []
+    if taken == "map":
+        left_out = _left_out(readings)
+    elif taken == "clear":
+        left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page)]
     return found._replace(
-        dropped=found.dropped + (_left_out(readings) if taken == "second" else []),
+        dropped=found.dropped + left_out,
         trust=tuple(trusts[taken].tolist()),
         missed=readings[taken].missed,
-        turns=view.first.turns,
+        marks=tuple(check.find_marks(view.page)),
+        turns=view.turns,
         page=view.page,
     )
 
@@ -111,39 +147,45 @@ def check_page(gray: Gray, first: Found, network: PageNetwork, find: Find, decid
 def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
     """Return the readings of a page with their features, by the names of `READINGS`.
 
-    Where the map supports the first reading, there is no other. Otherwise the page is read again from the ink that the
-    map selects.
+    Where the map supports the reading of the ink that it selects, there is no other.
     """
-    digits = view.digits
-    missed = tuple(check.find_missed(digits, view.page))
-    if not missed and check.is_supported(digits, view.page):
-        return {"supported": Reading(view.first, digits, check.find_features(digits, (), view.page), missed)}
-    found = find(view.gray, select_ink(view.gray, view.page))
+    digits, missed = view.digits, view.missed
+    if view.is_clear:
+        return {"clear": Reading(view.found, digits, check.find_features(digits, (), view.page), missed)}
+    if view.gray.size > LARGE:
+        give_back()
+    found = find(view.gray, None)
     others = decide(found)
     return {
-        "first": Reading(view.first, digits, check.find_features(digits, others, view.page), missed),
-        "second": Reading(
+        "page": Reading(
             found, others, check.find_features(others, digits, view.page), tuple(check.find_missed(others, view.page))
         ),
+        "map": Reading(view.found, digits, check.find_features(digits, others, view.page), missed),
     }
 
 
+def _is_texture(found: Found) -> bool:
+    return any(reason == DropReason.TEXTURE for _, reason in found.dropped)
+
+
 def _left_out(readings: dict[str, Reading]) -> list[Dropped]:
-    """Return what the first reading has and the second one has not."""
-    first, second = readings["first"], readings["second"]
+    """Return what the reading of all ink has and that of the selected ink has not."""
     digits = [
         (digit.box, DropReason.NON_DIGIT)
-        for digit in first.digits
-        if not any(check.overlaps(digit.box, other.box) for other in second.digits)
+        for digit in readings["page"].digits
+        if not any(check.overlaps(digit.box, other.box) for other in readings["map"].digits)
     ]
-    return first.found.dropped + digits
+    return readings["page"].found.dropped + digits
 
 
-def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], list[Dropped]]:
-    """Reject digits that cannot be trusted and add unread ones; returns the digits, and unread places of no number."""
+def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], tuple[Mark, ...], list[Dropped]]:
+    """Reject digits that cannot be trusted and add unread ones.
+
+    Returns the digits, the marks of their numbers, and unread places of no number.
+    """
     digits = check.reject(digits, found.trust or ())
     if not any(digit.status is Status.OK for digit in digits):
-        return digits, [(box, DropReason.UNREAD) for box in found.missed]
+        return digits, (), [(box, DropReason.UNREAD) for box in found.missed]
     for box in found.missed:
         digits = check.insert(digits, box)
-    return digits, []
+    return digits, tuple(name_marks(found.marks, digits)), []

@@ -17,7 +17,7 @@ from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.lines.recognizer import LineReading, LineRecognizer
 from edge_runtime.normalise import normalise_all
 from edge_runtime.page import Page
-from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Status
+from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Images, Mark, Status
 
 if TYPE_CHECKING:
     from edge_runtime.page_check import Reading
@@ -147,15 +147,15 @@ class Reader:
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them.
 
-        With a page network, the result is compared with the map of the page, and read again where they differ.
+        With a page network, they are read from the ink that the map of the page selects and, where that reading is
+        doubtful, from all of its ink as well.
         """
-        first = self._find(gray, None)
         network = self._open_pages()
         if network is None:
-            return first
-        from edge_runtime.page_check import check_page
+            return self._find(gray, None)
+        from edge_runtime.page_check import read_page
 
-        return check_page(gray, first, network, self._find, self._decide)
+        return read_page(gray, network, self._find, self._decide)
 
     def compare(self, gray: Gray) -> "dict[str, Reading]":
         """Return the readings of a page that `find` chooses from, by name.
@@ -167,22 +167,24 @@ class Reader:
             raise UsageError("there is no page network to compare with")
         from edge_runtime.page_check import look, read_again
 
-        view = look(gray, self._find(gray, None), network, self._find, self._decide)
-        return read_again(view, self._find, self._decide)
+        return read_again(look(gray, network, self._find, self._decide), self._find, self._decide)
 
     def _find(self, gray: Gray, ink: Ink | None) -> Found:
         return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink)
 
     def decide(self, found: Found) -> Page:
         """Decide on each digit that was found, and return the Page."""
-        digits, dropped = self._decide(found), found.dropped
-        if found.trust is not None:
+        digits, dropped, least_trust = self._decide(found), found.dropped, 0.0
+        marks: tuple[Mark, ...] = ()
+        network = self._open_pages()
+        if found.trust is not None and network is not None:
             from edge_runtime.page_check import apply
 
-            digits, unread = apply(digits, found)
-            dropped = dropped + unread
+            digits, marks, unread = apply(digits, found)
+            dropped, least_trust = dropped + unread, network.least_trust(self._max_error)
         left_out = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
-        return Page(tuple(digits), found.width, found.height, left_out).turn(found.turns)
+        page = Page(tuple(digits), found.width, found.height, left_out, marks=marks, least_trust=least_trust)
+        return page.turn(found.turns)
 
     def _decide(self, found: Found) -> list[Digit]:
         """Decide on each digit of one reading."""

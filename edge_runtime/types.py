@@ -55,6 +55,15 @@ class Digit(NamedTuple):
     status: Status  # ok or rejected
     reason: str = ""  # why it was rejected
     row: int | None = 0  # number of its row on the page, from 0 at the top; None if it is in no row
+    trust: float = 1.0  # 0..1, the probability that it is right, from the map of the page; 1 without a map
+
+
+class Mark(NamedTuple):
+    """A mark of a number: point, comma, minus, slash or colon."""
+
+    text: str  # one of .,-/:
+    box: Box
+    row: int  # number of its row on the page
 
 
 class Decisions(NamedTuple):

@@ -1,11 +1,13 @@
-"""Fits how much the digits of a page can be trusted, and writes it into the bundle of the page network.
+"""Fits how much the digits and numbers of a page can be trusted, and writes it into the bundle of the page network.
 
-Generated pages are read as the runtime does: the whole page and, where the map does not support that reading, the ink
-that the map selects. A logistic regression for each reading learns from the features in
-`edge_runtime.segmentation.check` whether a digit is right.
+Generated pages are read as the runtime does: the ink that the map selects and, where that is doubtful, all ink. A
+logistic regression for each reading learns from the features in `edge_runtime.segmentation.check` whether a digit is
+right. On other pages, with digits of validation writers, it is then measured how much trust a number needs so that at
+most a share of the accepted numbers is wrong.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -20,26 +22,28 @@ from edge_runtime.bundles.bundle import MANIFEST, PAGES, Bundle, load_page_bundl
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.common.files import write_whole
 from edge_runtime.errors import OutputError
+from edge_runtime.numbers import UNREADABLE
 from edge_runtime.segmentation.network import READINGS, PageNetwork
 from edge_runtime.types import Digit, Gray, Status
 from train.data import writers
 from train.data.mnist import load_mnist
 from train.data.option import data_option
-from train.synthetic.kind_pages import draw_kind
+from train.synthetic.kind_pages import draw_amount, draw_kind
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.plans import KINDS
 from train.synthetic.scenes.scene import World
 from train.synthetic.scenes.writers import load_writers
 
-PAGES_EACH = 30  # of each kind
-SEED = 3
+PAGES_EACH, AMOUNTS = 30, 150  # pages of each kind, and amounts
+SEED, LIMITS_SEED = 3, 4  # of the pages that the weights and the limits are fitted on
+ERRORS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # of accepted numbers
 STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
 
-Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 7), and whether each digit is right (N,)
+Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 10), and whether each digit is right (N,)
 
 
 def fit(features: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
-    """Return the weights of a logistic regression. features: (N, 7), the first of them 1. right: (N,), 0 or 1."""
+    """Return the weights of a logistic regression. features: (N, 10), the first of them 1. right: (N,), 0 or 1."""
     middle, spread = features.mean(0), features.std(0)
     middle[0], spread = 0, np.where(spread > 0, spread, 1)
     scaled, weights = (features - middle) / spread, np.zeros(features.shape[1])
@@ -61,12 +65,14 @@ def is_right(digits: list[Digit], text: str) -> NDArray[np.bool_]:
     return right
 
 
-def draw_pages(world: World, each: int) -> Iterator[tuple[Gray, str]]:
-    """Yield pages of every kind and their texts."""
+def draw_pages(world: World, each: int, amounts: int, seed: int) -> Iterator[tuple[Gray, str]]:
+    """Yield pages of every kind, and amounts, with their texts."""
     for kind in KINDS:
         for number in range(each):
-            scene = draw_kind(kind, number, world, SEED)
+            scene = draw_kind(kind, number, world, seed)
             yield scene.image, scene.text
+    for number in range(amounts):
+        yield draw_amount(number, world, seed)
 
 
 def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samples]:
@@ -81,9 +87,30 @@ def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samp
     return {name: (np.concatenate(features[name]), np.concatenate(right[name]).astype(np.float64)) for name in READINGS}
 
 
-def add(bundle: Bundle, weights: dict[str, list[float]], facts: dict[str, Any]) -> None:
-    """Write the weights into the manifest of a bundle; raises OutputError."""
-    text = json.dumps(bundle.manifest | {"trust": weights | {"fitted_on": facts}}, indent=1) + "\n"
+def find_limits(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> list[dict[str, float]]:
+    """Return for each of `ERRORS` that can be reached the least trust of accepted numbers, and their share."""
+    judged: list[tuple[float, bool]] = []
+    for gray, text in pages:
+        true = Counter("".join(filter(str.isdigit, number)) for number in text.split())
+        for number in reader.read(gray, "page").numbers:
+            digits = "".join(filter(str.isdigit, number.text))
+            if UNREADABLE not in number.text:
+                judged.append((number.trust, true[digits] > 0))
+                true[digits] -= 1
+    judged.sort(reverse=True)
+    trusts, wrong = np.array([trust for trust, _ in judged]), np.cumsum([not right for _, right in judged])
+    limits = []
+    for error in ERRORS:
+        kept = np.flatnonzero(wrong <= error * np.arange(1, len(judged) + 1))
+        if len(kept):
+            least, share = float(trusts[kept[-1]]), float((kept[-1] + 1) / len(judged))
+            limits.append({"max_error": error, "least_trust": round(least, 4), "coverage": round(share, 4)})
+    return limits
+
+
+def add(bundle: Bundle, trust: dict[str, Any]) -> None:
+    """Write weights, limits and facts into the manifest of a bundle; raises OutputError."""
+    text = json.dumps(bundle.manifest | {"trust": trust}, indent=1) + "\n"
     try:
         write_whole(bundle.folder / MANIFEST, text.encode())
     except OSError as error:
@@ -95,17 +122,29 @@ def add(bundle: Bundle, weights: dict[str, list[float]], facts: dict[str, Any]) 
 @data_option
 @debug_option
 def command(folder: Path, data: Path | None) -> None:
-    """Fit how much the digits of a page can be trusted, and write it into a page bundle, by default the shipped one."""
-    bundle = load_page_bundle(folder)
+    """Fit how much the digits and numbers of a page can be trusted, and write it into a page bundle, by default the
+    shipped one.
+    """
+    bundle, mnist = load_page_bundle(folder), load_mnist(data)
     click.echo("drawing and reading generated pages", err=True)
-    world = World(load_writers(*writers.fit_part(load_mnist(data))), Fields(SEED))
+    world = World(load_writers(*writers.fit_part(mnist)), Fields(SEED))
     reader = Reader(Classifier(), pages=PageNetwork(bundle))
-    samples = collect(reader, draw_pages(world, PAGES_EACH))
-    weights = {name: fit(*samples[name]) for name in READINGS}
+    samples = collect(reader, draw_pages(world, PAGES_EACH, AMOUNTS, SEED))
+    weights: dict[str, Any] = {name: fit(*samples[name]) for name in READINGS}
     counts = {name: {"digits": len(right), "right": float(right.mean())} for name, (_, right) in samples.items()}
-    add(bundle, weights, {"pages": PAGES_EACH * len(KINDS), **counts})
+    trust = weights | {"fitted_on": {"pages": PAGES_EACH * len(KINDS), "amounts": AMOUNTS, **counts}}
+    add(bundle, trust)
+    click.echo("drawing and reading other pages, to find the limits of numbers", err=True)
+    world = World(load_writers(*writers.validation_part(mnist)), Fields(LIMITS_SEED))
+    reader = Reader(Classifier(), pages=PageNetwork(load_page_bundle(folder)))
+    limits = find_limits(reader, draw_pages(world, PAGES_EACH, AMOUNTS, LIMITS_SEED))
+    add(bundle, trust | {"numbers": limits})
     for name in READINGS:
         click.echo(f"{name}: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right; {weights[name]}")
+    for limit in limits:
+        click.echo(
+            f"numbers: at most {limit['max_error']:.1%} wrong from {limit['least_trust']:.4f}, {limit['coverage']:.1%}"
+        )
 
 
 if __name__ == "__main__":

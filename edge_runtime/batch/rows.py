@@ -207,6 +207,8 @@ def _read_page(reader: Reader, gray: Gray, number: int, note: str, digits_only: 
         note = "; ".join(filter(None, (note, f"not everything was read: {unread:,} marks were dropped")))
     label = " ".join((page.digits_text if digits_only else page.text).split("\n"))
     least = min((digit.confidence for digit in page.digits), default=None) if label else None
+    if not reasons and page.status is Status.REJECTED:
+        reasons = [Reason.LOW_CONFIDENCE.value]
     status = Status.REJECTED if reasons else Status.OK
     return label, least, status, reasons[0] if reasons else "", (), number, note
 

@@ -29,6 +29,7 @@ from edge_runtime.find.reading import Found
 from edge_runtime.images.files import DecodedImage, read_images
 from edge_runtime.images.formats.encoded import FailedPage
 from edge_runtime.images.part import WHOLE, Part, parse_part
+from edge_runtime.numbers import UNREADABLE
 from edge_runtime.overlay import MOST, Drawing, draw_digits
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
@@ -79,9 +80,10 @@ def read(
     """Find the digits in each IMAGE and print them row by row.
 
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
-    the first frame of an animation. A gap wider than about 1.5 digits is printed as a space, a rejected digit as ?;
-    --json lists the rejected digits and the dropped marks, with the reasons. A page without digits is not a failure: a
-    warning says what was dropped. Exit code 1 if an image could not be read.
+    the first frame of an animation. A gap wider than about 1.5 digits is printed as a space, a rejected digit as ?; a
+    warning counts the numbers that may be wrong. --json lists the rejected digits and the dropped marks, with the
+    reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if an image could not
+    be read.
     """
     classifier = Classifier(model, backend, threads)
     print_max_error(classifier.bundle, max_error)
@@ -166,6 +168,11 @@ def _print(path: str, image: DecodedImage, page: Page, style: _Format) -> None:
             click.echo(text)
     if warning := _warning(name, page, style.as_json):
         click.echo(warning, err=True)
+    numbers = page.numbers
+    doubtful = sum(number.status is Status.REJECTED and UNREADABLE not in number.text for number in numbers)
+    if doubtful:
+        verb = "is" if doubtful == 1 else "are"
+        click.echo(f"warning: {doubtful:,} of {_numbers(len(numbers))} {verb} doubtful in {name}", err=True)
 
 
 def _warning(name: str, page: Page, as_json: bool) -> str:
@@ -184,6 +191,10 @@ def _warning(name: str, page: Page, as_json: bool) -> str:
         return "" if as_json else f"no digits in {name}"
     what = "not everything was read" if page.digits_text else "no digits"
     return f"warning: {what} in {name}: {', '.join(causes)}"
+
+
+def _numbers(count: int) -> str:
+    return "1 number" if count == 1 else f"{count:,} numbers"
 
 
 def _format_count(count: int, what: str) -> str:

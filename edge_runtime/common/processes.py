@@ -1,7 +1,6 @@
 """Start processes that a Ctrl-C on the terminal does not reach."""
 
 import signal
-from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 
 
@@ -10,6 +9,8 @@ def start_process(process: BaseProcess) -> None:
 
     A handler that the process sets itself comes too late: an interpreter that is still starting prints a traceback.
     """
+    from multiprocessing import resource_tracker  # commands that start no process need not load it
+
     resource_tracker.ensure_running()  # before the mask is set: starting it unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -92,6 +92,7 @@ class Found(NamedTuple):
     blobs: Blobs
     rows: list["PieceRow"]
     trust: tuple[float, ...] | None = None  # probability that each digit is right; None: all are trusted
+    marks: tuple[Box, ...] = ()  # places where the map shows marks of numbers: pixels of the page
     turns: int = 0  # quarter turns, counterclockwise, of the digits in the image; all of this is of the upright page
     missed: tuple[Box, ...] = ()  # places where the map shows digits that were not read: pixels of the page
     page: "PageMap | None" = None  # the map; None without a page network

@@ -15,7 +15,7 @@ from edge_runtime.segmentation.maps import PageMap, enlarge
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Gray
 
-WORK = 3_000_000  # pixels: a larger page is first reduced by an integer factor
+WORK = 1_500_000  # pixels: a larger page is first reduced by an integer factor
 SIDE = 40.0  # pixels: height that digits are reduced to, if they are larger
 DIGIT = 0.4  # probability of a digit from which a page has digits
 INKED = 0.4  # probability of ink from which a place may be ink

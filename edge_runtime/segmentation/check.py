@@ -16,26 +16,30 @@ from edge_runtime.segmentation.maps import PER_CELL, PageMap
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
-FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone")
-SUPPORTED = 0.3  # share of digits in the ink of every box from which a page is not read again
-LEAST_TRUST, OUTSIDE = 0.01, 0.1  # digits with less are rejected: in a trusted row, and elsewhere
-TRUSTED = 0.1  # median trust of a row of digits from which the row is trusted
-FIRST, OF_ALL = 3.0, 0.8  # the second reading is taken if it has more right digits by so many, or this share of all
+FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height")
+SUPPORTED = 0.9  # share of digits in the ink of every box from which a page is not read again
+LEAST_TRUST, OUTSIDE = 0.1, 0.6  # digits with less are rejected: in a trusted row, and elsewhere
+TRUSTED = 0.5  # median trust of a row of digits from which the row is trusted
+MORE, OF_ALL = 1.0, 0.3  # the map's reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
 SIDEWAYS = 1.0  # mean logarithm of the odds of digits that are rotated by 90 or 270 degrees
+CERTAIN = 0.95  # probability of a mark, or of other ink, that some part of it has
+LEAST_MARK = 2  # squares of a mark: specks of dirt are smaller
+OTHERS = 100  # places of other ink that are listed
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
 LOWER = 0.5  # the same of the digits that were read
 AROUND = 0.15  # heights: margin of a box, within which strokes belong to its digit
 SAME = 0.4  # intersection over union of two boxes of the same digit
 
-Features = NDArray[np.float64]  # (N, 7)
+Features = NDArray[np.float64]  # (N, 10)
 
 
 def is_supported(digits: Sequence[Digit], page: PageMap) -> bool:
-    """Return whether the map shows the accepted digits. digits: of the page, accepted and rejected."""
-    accepted = [digit.box for digit in digits if digit.status is Status.OK]
-    return not accepted or bool(find_shares(accepted, page).min() >= SUPPORTED)
+    """Return whether all digits are accepted and shown by the map. digits: of the page, accepted and rejected."""
+    if any(digit.status is not Status.OK for digit in digits):
+        return False
+    return bool(digits) and bool(find_shares([digit.box for digit in digits], page).min() >= SUPPORTED)
 
 
 def is_sideways(page: PageMap) -> bool:
@@ -51,33 +55,41 @@ def is_sideways(page: PageMap) -> bool:
 
 
 def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:
-    """Return the features of N digits with labels, (N, 7), in the order of `FEATURES`. others: of the other reading,
+    """Return the features of N digits with labels, (N, 10), in the order of `FEATURES`. others: of the other reading,
     if there is one.
     """
     boxes = [digit.box for digit in digits]
     share = np.clip(find_shares(boxes, page), 0.01, 0.99)
+    odds = np.log(share / (1 - share))
+    whole = float(odds.mean()) if len(odds) else 0.0
+    height = page.kinds.shape[0] / page.scale
     shown = find_labels(boxes, page)
     heights: dict[int | None, list[int]] = {}
-    for digit in digits:
+    rows: dict[int | None, list[float]] = {}
+    for digit, each in zip(digits, odds.tolist(), strict=True):
         heights.setdefault(digit.row, []).append(digit.box.height)
-    rows = []
+        rows.setdefault(digit.row, []).append(each)
+    found = []
     for number, digit in enumerate(digits):
         beside = heights[digit.row]
         confirmed = any(
             each.status is Status.OK and each.label == digit.label and overlaps(each.box, digit.box) for each in others
         )
-        rows.append(
+        found.append(
             (
                 1.0,
-                np.log(share[number] / (1 - share[number])),
+                odds[number],
                 np.log(shown[number, digit.label or 0] + 0.01),
                 np.log(1 - digit.confidence + 1e-3),
                 float(confirmed),
                 abs(np.log(digit.box.height / np.median(beside))),
                 float(len(beside) == 1),
+                np.mean(rows[digit.row]),
+                whole,
+                np.log(digit.box.height / height),
             )
         )
-    return np.array(rows, np.float64).reshape(-1, len(FEATURES))
+    return np.array(found, np.float64).reshape(-1, len(FEATURES))
 
 
 def find_trust(features: Features, weights: Sequence[float]) -> NDArray[np.float64]:
@@ -92,7 +104,7 @@ def score(trust: NDArray[np.float64], missed: Sequence[Box]) -> float:
 
 def is_better(scores: Sequence[float], counts: Sequence[int]) -> bool:
     """Return whether the second of two readings is taken. scores: of both; counts: their accepted digits."""
-    return scores[1] - scores[0] > min(FIRST, OF_ALL * max(1, *counts))
+    return scores[1] - scores[0] > min(MORE, OF_ALL * max(1, *counts))
 
 
 def reject(digits: Sequence[Digit], trust: Sequence[float]) -> list[Digit]:
@@ -102,9 +114,9 @@ def reject(digits: Sequence[Digit], trust: Sequence[float]) -> list[Digit]:
         rows.setdefault(digit.row, []).append(chance)
     trusted = {row for row, chances in rows.items() if len(chances) > 1 and np.median(chances) >= TRUSTED}
     return [
-        digit._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value)
+        digit._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value, trust=chance)
         if digit.status is Status.OK and chance < (LEAST_TRUST if digit.row in trusted else OUTSIDE)
-        else digit
+        else digit._replace(trust=chance)
         for digit, chance in zip(digits, trust, strict=True)
     ]
 
@@ -165,6 +177,34 @@ def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
         if height / page.scale >= max(TALL * usual, least):
             missed.append(Box(*(round(side / page.scale) for side in (x, y, width, height))))
     return missed
+
+
+def find_marks(page: PageMap) -> list[Box]:
+    """Return the places where the map shows marks of numbers, pixels of the page."""
+    return _find_places(page, Kind.MARK, LEAST_MARK)
+
+
+def find_other_ink(page: PageMap) -> list[Box]:
+    """Return the largest places where the map shows ink that is neither digit nor mark, pixels of the page."""
+    found = _find_places(page, Kind.OTHER)
+    return sorted(found, key=lambda box: -box.width * box.height)[:OTHERS]
+
+
+def _find_places(page: PageMap, kind: Kind, least: int = 1) -> list[Box]:
+    """Return the connected places of a kind that the map is sure about somewhere, pixels of the page.
+
+    least: squares of a place.
+    """
+    shown = (page.kinds.argmax(2) == kind).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(shown)
+    chances = np.zeros(count, np.float32)
+    places = np.nonzero(shown)
+    np.maximum.at(chances, labels[places], page.kinds[..., kind][places])
+    return [
+        Box(*(round(int(side) / page.scale) for side in stats[number, :4]))
+        for number in range(1, count)
+        if chances[number] >= CERTAIN and stats[number, cv2.CC_STAT_AREA] >= least
+    ]
 
 
 def overlaps(one: Box, other: Box) -> bool:

@@ -1,10 +1,10 @@
 """Maps of a page: what each square of it shows, found from a coarse scale to finer ones.
 
-The whole page is one tile first. Where its digits are too small for that, and only there, it is looked at again at
-twice the scale, and so on. A page of very large digits is looked at again at half the scale.
+The page is reduced to one tile first. Where its digits are too low for that, and only there, it is looked at again at
+twice the scale, and so on. A page whose digits are seen as well at half the scale is looked at at that one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,7 +17,6 @@ from edge_runtime.segmentation.outputs import (
     HEIGHT,
     LABELS,
     SMALL,
-    SMALLEST,
     SQUARE,
     TILE,
     TURNS,
@@ -25,13 +24,19 @@ from edge_runtime.segmentation.outputs import (
     Kind,
     Tiles,
 )
-from edge_runtime.types import Box, Gray, Images
+from edge_runtime.types import Gray, Images
 
 MARGIN = 16  # pixels: the edge of a tile, which is taken from the tile beside it
-FINEST = 2048  # pixels: the longer side of the page at the finest scale
-COARSEST = 64  # pixels: the same at the coarsest
-SMALL_SHARE = 0.4  # probability of a small digit from which a cell is looked at again at twice the scale
-LARGE = 64.0  # pixels: a page of higher digits is looked at again at half the scale
+FIRST, FINEST, COARSEST = 256, 2048, 64  # pixels: the longer side of the page at the first, finest and coarsest scale
+SMALL_SHARE = 0.2  # probability of a small digit from which a cell with ink is looked at again at twice the scale
+LOW, HIGH = (
+    24.0,
+    28.0,
+)  # pixels: cells of lower digits are looked at again at twice the scale; higher ones at half of it
+COARSER = 0.8  # a page is looked at at half the scale if that shows this share of the digits, at least `HIGH`
+DIGIT, INK = 0.3, 0.2  # probability of a digit, and of any ink, from which a cell counts for that
+TILES = 8  # that are run at once, which bounds the memory of their outputs
+BESIDE = 4  # cells: ink so far beside lower digits is looked at with them
 PER_CELL = CELL // SQUARE  # squares along a cell
 
 Run = Callable[[Images], Tiles]
@@ -61,40 +66,28 @@ class _Level(NamedTuple):
     cells: NDArray[np.float32]  # (height / 8, width / 8, 16), logits
 
 
-def map_page(gray: Gray, run: Run, boxes: Sequence[Box] = ()) -> PageMap:
+def map_page(gray: Gray, run: Run) -> PageMap:
     """Return the map of a page.
 
-    gray: uint8 (height, width), any size, light and polarity. run: the network. boxes: of what may be digits, pixels of
-    the page: they are looked at at a scale at which digits of their height can be read.
+    gray: uint8 (height, width), any size, light and polarity. run: the network.
     """
-    level = _look(gray, TILE, run)
-    while (_has_large_digits(level) or _are_large(level, boxes)) and max(level.image.shape) // 2 >= COARSEST:
-        level = _look(gray, max(level.image.shape) // 2, run)
-    wanted = (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE) | _find_small(level, boxes)
+    level = _look(gray, FIRST, run)
+    while max(level.image.shape) // 2 >= COARSEST:
+        coarser = _look(gray, max(level.image.shape) // 2, run)
+        if _area_of_digits(coarser, HIGH) < COARSER * _area_of_digits(level):
+            break
+        level = coarser
+    wanted = _find_low_digits(level)
     while wanted.any() and level.scale < 1 and max(level.image.shape) < FINEST:
-        level, wanted = _refine(gray, level, wanted, run)
-        wanted |= _find_small(level, boxes)
+        level = _refine(gray, level, wanted, run)
+        wanted = _find_low_digits(level)
     return PageMap(
         level.kinds,
         _softmax(level.cells[..., LABELS]),
         _softmax(level.cells[..., TURNS]),
-        (USUAL * np.exp2(level.cells[..., HEIGHT]) / level.scale).astype(np.float32),
+        np.minimum(USUAL * np.exp2(level.cells[..., HEIGHT]) / level.scale, max(gray.shape)).astype(np.float32),
         level.scale / SQUARE,
     )
-
-
-def _find_small(level: _Level, boxes: Sequence[Box]) -> NDArray[np.bool_]:
-    """Return the cells of boxes that are too low for the scale."""
-    small = np.zeros(level.cells.shape[:2], np.bool_)
-    side = level.scale / CELL
-    for box in boxes:
-        if box.height * level.scale < SMALLEST:
-            rows, columns = (
-                slice(int(start * side), int((start + length) * side) + 1)
-                for start, length in ((box.y, box.height), (box.x, box.width))
-            )
-            small[rows, columns] = True
-    return small
 
 
 def _look(gray: Gray, side: int, run: Run) -> _Level:
@@ -104,8 +97,8 @@ def _look(gray: Gray, side: int, run: Run) -> _Level:
     return _Level(image, scale, kinds, cells)
 
 
-def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> tuple[_Level, NDArray[np.bool_]]:
-    """Return a page at twice the scale, with new tiles where they are wanted, and the cells wanted at the next one."""
+def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> _Level:
+    """Return a page at twice the scale, with new tiles where they are wanted."""
     image, scale = _reduce(gray, 2 * max(level.image.shape))
     shape = _cells_of(image)
     around = cv2.dilate(wanted.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -117,21 +110,31 @@ def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> t
     before[..., HEIGHT] += np.log2(times)
     known = enlarge(level.kinds, squares.shape, times)
     kinds = np.where(squares[..., np.newaxis], kinds, known)
-    wanted = new & (_sigmoid(cells[..., SMALL]) > SMALL_SHARE)
-    return _Level(image, scale, kinds, np.where(new[..., np.newaxis], cells, before)), wanted
+    return _Level(image, scale, kinds, np.where(new[..., np.newaxis], cells, before))
 
 
-def _has_large_digits(level: _Level) -> bool:
-    """Return whether most of the strokes belong to digits that are too large for the scale."""
-    rows, columns = level.cells.shape[:2]
-    digits = level.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))
-    large = USUAL * np.exp2(level.cells[..., HEIGHT]) > LARGE
-    return bool(digits.sum() > 1 and digits[large].sum() > 0.5 * digits.sum())
+def _area_of_digits(level: _Level, lowest: float = 0.0) -> float:
+    """Return the area of the strokes of digits at least this high in pixels of the level, in pixels of the page."""
+    digits = _by_cell(level.kinds[..., Kind.DIGIT]).sum((1, 3))
+    return float(digits[USUAL * np.exp2(level.cells[..., HEIGHT]) >= lowest].sum()) / level.scale**2
 
 
-def _are_large(level: _Level, boxes: Sequence[Box]) -> bool:
-    """Return whether most boxes are too high for the scale."""
-    return bool(boxes) and float(np.median([box.height for box in boxes])) * level.scale > LARGE
+def _find_low_digits(level: _Level) -> NDArray[np.bool_]:
+    """Return the cells of digits that are too low for the scale, and of ink beside them."""
+    inked = 1 - _by_cell(level.kinds[..., Kind.BACKGROUND]).min((1, 3)) > INK
+    small = inked & (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE)
+    digits = _by_cell(level.kinds[..., Kind.DIGIT]).max((1, 3)) > DIGIT
+    low: NDArray[np.bool_] = small | (digits & (USUAL * np.exp2(level.cells[..., HEIGHT]) < LOW))
+    if not low.any():
+        return low
+    around = cv2.dilate(low.astype(np.uint8), np.ones((2 * BESIDE + 1,) * 2, np.uint8)) > 0
+    return np.asarray(low | (around & inked), np.bool_)
+
+
+def _by_cell(squares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values of squares by the cell that they are in, (rows, 4, columns, 4)."""
+    rows, columns = squares.shape
+    return squares.reshape(rows // PER_CELL, PER_CELL, columns // PER_CELL, PER_CELL)
 
 
 def _segment(image: Gray, run: Run, asked: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -151,10 +154,10 @@ def _segment(image: Gray, run: Run, asked: NDArray[np.bool_]) -> tuple[NDArray[n
         for left, right in _places(wide)
         if asked[_part(down, CELL), _part(right, CELL)].any()
     ]
-    if places:
-        found = run(np.stack([padded[top : top + TILE, left : left + TILE] for top, left, _, _ in places]))
+    for part in (places[start : start + TILES] for start in range(0, len(places), TILES)):
+        found = run(np.stack([padded[top : top + TILE, left : left + TILE] for top, left, _, _ in part]))
         shares = _softmax(found.kinds)
-        for number, (top, left, down, right) in enumerate(places):
+        for number, (top, left, down, right) in enumerate(part):
             for target, source, side in ((kinds, shares, SQUARE), (cells, found.cells, CELL)):
                 inner = _part(down, side, top), _part(right, side, left)
                 target[_part(down, side), _part(right, side)] = source[number][inner]

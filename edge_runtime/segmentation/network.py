@@ -2,6 +2,7 @@
 
 import math
 import threading
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,10 +13,20 @@ from edge_runtime.segmentation.check import FEATURES
 from edge_runtime.segmentation.outputs import TILE, Tiles, split
 from edge_runtime.types import Images
 
+MAX_ERROR = 0.1  # of the accepted numbers, by default
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
 TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
-# Of a page: as it is, where the map supports it; as it is, where it does not; of the ink that its map selects.
-READINGS = ("supported", "first", "second")
+# Of a page: of the ink that its map selects, where the map supports it; where it does not, of all ink, and of the
+# selected ink.
+READINGS = ("clear", "page", "map")
+REPAIR = "run python -m export.trust"
+
+
+class Limit(NamedTuple):
+    """The trust that a number needs, so that at most a share of the accepted numbers of generated pages was wrong."""
+
+    max_error: float  # this share, 0..1
+    least_trust: float  # 0..1
 
 
 class PageNetwork:
@@ -29,7 +40,17 @@ class PageNetwork:
         self.bundle = bundle or load_page_bundle()
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
         self.trust = {name: _weights(self.bundle, name) for name in READINGS}
+        self.limits = _limits(self.bundle)
         self._turn = threading.Lock()
+
+    def least_trust(self, max_error: float | None = None) -> float:
+        """Return the trust that numbers need, so that at most `max_error` of the accepted ones are wrong; None: 10 %.
+
+        No trust is enough for an error rate below those that were measured: the result is over 1.
+        """
+        wanted = MAX_ERROR if max_error is None else max_error
+        kept = [limit.least_trust for limit in self.limits if limit.max_error <= wanted * (1 + 1e-9)]
+        return min(kept, default=2.0 if self.limits else 0.0)
 
     def run(self, tiles: Images) -> Tiles:
         """Return the logits of tiles, uint8 (N, 256, 256), N >= 1; raises UsageError for other arrays."""
@@ -42,6 +63,15 @@ class PageNetwork:
         return split((outputs.astype(np.float32) - self._backend.zero_point) * np.float32(self._backend.scale))
 
 
+def _limits(bundle: Bundle) -> list[Limit]:
+    """Return the limits of numbers; none if there are none in the manifest."""
+    try:
+        entries = bundle.manifest.get("trust", {}).get("numbers", [])
+        return [Limit(float(entry["max_error"]), float(entry["least_trust"])) for entry in entries]
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"the limits of numbers of {bundle.name} are invalid ({error!r}): {REPAIR}") from error
+
+
 def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:
     """Return the weights of `check.find_trust`; without any in the manifest, all digits are trusted."""
     trust = bundle.manifest.get("trust")
@@ -50,9 +80,7 @@ def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:
     try:
         weights = tuple(float(weight) for weight in trust[reading])
     except (LookupError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"the entry trust of {bundle.name} is invalid ({error!r}): run python -m export.trust"
-        ) from error
+        raise ModelError(f"the entry trust of {bundle.name} is invalid ({error!r}): {REPAIR}") from error
     if len(weights) != len(FEATURES) or not all(map(math.isfinite, weights)):
         raise ModelError(f"the entry trust of {bundle.name} has other weights than {len(FEATURES)} numbers")
     return weights

@@ -133,3 +133,14 @@ def test_shares_cover_an_image_without_a_gap_and_never_reach_over_its_edge():
 
 def test_digits_only_needs_pages(run_cli, form):
     assert "--mode read" in run_cli("batch-classify", ".", "--output", "r.csv", "--digits-only", code=2).stderr
+
+
+def test_a_number_with_too_little_trust_is_doubtful_and_so_is_its_page():
+    digits = [digit._replace(trust=0.9) for digit in row("1234")] + row("56", at=1)
+    page = Page(tuple(digits), 400, 200)
+    assert [round(number.trust, 4) for number in page.numbers] == [0.6561, 1.0]
+    assert page.status is Status.OK
+    doubtful = page._replace(least_trust=0.7)
+    assert doubtful.text == page.text == "1234\n56"
+    assert doubtful.status is Status.REJECTED
+    assert [each["status"] for each in doubtful.to_dict()["numbers"]] == ["rejected", "ok"]

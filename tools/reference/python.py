@@ -27,6 +27,7 @@ SECTIONS = {
     "Results": (
         "edge_runtime.page.Page",
         "edge_runtime.types.Digit",
+        "edge_runtime.types.Mark",
         "edge_runtime.types.Box",
         "edge_runtime.types.Status",
         "edge_runtime.decide.Reason",

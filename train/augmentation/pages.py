@@ -47,7 +47,7 @@ def _vary(
 
 def _cut_out(
     image: NDArray[np.uint8], truth: NDArray[np.uint8], heights: NDArray[np.uint8], random: np.random.Generator
-) -> tuple[NDArray[np.uint8], ...]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return a tile of a small image, the part around the digits: the runtime repeats the edges of such images."""
     rows, columns = (np.flatnonzero((heights > 0).any(axis)) for axis in (1, 0))
     margins = random.integers(0, EDGE + 1, 4).tolist()

@@ -74,7 +74,7 @@ def mixed_plan(random: Random) -> Plan:
         ruling = str(random.choice(["", *RULINGS]))
         return Plan(layout="none", light=light, stray=0.8, desk=0.4, occluder=0.4, bleed=0.3, ruling=ruling)
     if kind < 0.22:
-        return _amount_plan(random)
+        return amount_plan(random)
     layout, surface = _choose(LAYOUTS, random), _choose(SURFACES, random)
     container = ""
     if layout in ("single", "rows", "labelled") and _happens(0.6, random):
@@ -105,7 +105,7 @@ def mixed_plan(random: Random) -> Plan:
     )
 
 
-def _amount_plan(random: Random) -> Plan:
+def amount_plan(random: Random) -> Plan:
     """Return a plan of one number that is written fast on security printing, as on a cheque."""
     radius = random.uniform(0.025, 0.06)
     return Plan(

@@ -74,10 +74,7 @@ def draw_text(builder: Builder) -> None:
         x = left + (random.uniform(0, 0.3) * (right - left) if random.random() < 0.2 else 0)
         end = right if random.random() < 0.7 else left + random.uniform(0.2, 1) * (right - left)
         while x < end and random.random() < 0.5 + full / 2:
-            if spelled:
-                text = _letter_or_sign(random)
-            else:
-                text = words.random_word(random) + str(random.choice(WORD_ENDS))
+            text = _letter_or_sign(random) if spelled else words.random_word(random) + str(random.choice(WORD_ENDS))
             pieces = write("".join(character for character in text if not character.isdigit()))
             if not pieces:
                 continue
