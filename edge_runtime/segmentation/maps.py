@@ -1,7 +1,8 @@
 """Maps of a page: what each square of it shows, found from a coarse scale to finer ones.
 
-The page is reduced to one tile first. Where its digits are too low for that, and only there, it is looked at again at
-twice the scale, and so on. A page whose digits are seen as well at half the scale is looked at at that one.
+The page is reduced to one tile first, or at most to an eighth. Where its digits are too low for that, and only there, it
+is looked at again at twice the scale, and so on. A page whose digits are seen as well at half the scale is looked at at
+that one.
 """
 
 from collections.abc import Callable
@@ -29,10 +30,9 @@ from edge_runtime.types import Gray, Images
 MARGIN = 16  # pixels: the edge of a tile, which is taken from the tile beside it
 FIRST, FINEST, COARSEST = 256, 2048, 64  # pixels: the longer side of the page at the first, finest and coarsest scale
 SMALL_SHARE = 0.2  # probability of a small digit from which a cell with ink is looked at again at twice the scale
-LOW, HIGH = (
-    24.0,
-    28.0,
-)  # pixels: cells of lower digits are looked at again at twice the scale; higher ones at half of it
+MOST = 8  # times that a page is reduced at the first scale: small digits would be lost
+LOW = 24.0  # pixels: cells of lower digits are looked at again at twice the scale
+HIGH = 28.0  # pixels: digits at least as high may be looked at at this scale instead of at twice of it
 COARSER = 0.8  # a page is looked at at half the scale if that shows this share of the digits, at least `HIGH`
 DIGIT, INK = 0.3, 0.2  # probability of a digit, and of any ink, from which a cell counts for that
 TILES = 8  # that are run at once, which bounds the memory of their outputs
@@ -71,7 +71,7 @@ def map_page(gray: Gray, run: Run) -> PageMap:
 
     gray: uint8 (height, width), any size, light and polarity. run: the network.
     """
-    level = _look(gray, FIRST, run)
+    level = _look(gray, max(FIRST, max(gray.shape) // MOST), run)
     while max(level.image.shape) // 2 >= COARSEST:
         coarser = _look(gray, max(level.image.shape) // 2, run)
         if _area_of_digits(coarser, HIGH) < COARSER * _area_of_digits(level):
@@ -99,7 +99,7 @@ def _look(gray: Gray, side: int, run: Run) -> _Level:
 
 def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> _Level:
     """Return a page at twice the scale, with new tiles where they are wanted."""
-    image, scale = _reduce(gray, 2 * max(level.image.shape))
+    image, scale = _reduce(gray, min(FINEST, 2 * max(level.image.shape)))
     shape = _cells_of(image)
     around = cv2.dilate(wanted.astype(np.uint8), np.ones((3, 3), np.uint8))
     times = scale / level.scale
