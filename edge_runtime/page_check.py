@@ -26,7 +26,7 @@ SIDEWAYS, UPSIDE_DOWN = (1, 3), 2  # quarter turns
 DOUBTFUL = 0.5  # expected right digits of all: with less, a page may be upside down
 UPRIGHT = 1.0  # expected right digits of `ONE_WAY` that a page has to gain by being turned upside down
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
-LARGE = 4_000_000  # pixels: memory is returned to the system between two readings of a larger page
+LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
 Find = Callable[[Gray, Ink | None], Found]  # reads a page; from this ink, or its own
 Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading alone
@@ -108,6 +108,8 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> View:
 def _view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
     upright = np.ascontiguousarray(np.rot90(gray, -turns)) if turns else gray
     page = map_page(upright, network.run)
+    if gray.size > LARGE:
+        give_back()
     found = find(upright, select_ink(upright, page))
     digits = decide(found)
     missed = tuple(check.find_missed(digits, page))

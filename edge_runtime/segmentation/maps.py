@@ -1,8 +1,8 @@
 """Maps of a page: what each square of it shows, found from a coarse scale to finer ones.
 
-The page is reduced to one tile first, or at most to an eighth. Where its digits are too low for that, and only there, it
-is looked at again at twice the scale, and so on. A page whose digits are seen as well at half the scale is looked at at
-that one.
+The page is reduced to one tile first, or at most to an eighth. Where its digits are too low for that, and only there,
+it is looked at again at twice the scale, and so on. A page whose digits are seen as well at half the scale is looked at
+at that one.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def map_page(gray: Gray, run: Run) -> PageMap:
 
     gray: uint8 (height, width), any size, light and polarity. run: the network.
     """
-    level = _look(gray, max(FIRST, max(gray.shape) // MOST), run)
+    level = _look(gray, min(FINEST, max(FIRST, max(gray.shape) // MOST)), run)
     while max(level.image.shape) // 2 >= COARSEST:
         coarser = _look(gray, max(level.image.shape) // 2, run)
         if _area_of_digits(coarser, HIGH) < COARSER * _area_of_digits(level):
