@@ -62,7 +62,7 @@ def _stack(stages: list[Drawing]) -> Drawing:
 def _grow(drawing: Drawing, height: int = 0, width: int = 0) -> Drawing:
     """Return a drawing with white below it and on its right, up to a height and width in pixels."""
     below, right = max(0, height - drawing.shape[0]), max(0, width - drawing.shape[1])
-    return np.asarray(cv2.copyMakeBorder(drawing, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(255,) * 3), np.uint8)
+    return np.pad(drawing, ((0, below), (0, right), (0, 0)), constant_values=255)
 
 
 def _resize(gray: Gray, size: tuple[int, int]) -> Drawing:

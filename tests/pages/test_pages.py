@@ -324,6 +324,13 @@ def test_read_draws_what_it_saw(run_cli, note, tmp_path):
     assert len(list((tmp_path / "seen").iterdir())) == len(list((tmp_path / "why" / "deep").iterdir())) == 2
 
 
+def test_stages_of_more_rows_than_fit_are_drawn(run_cli, tmp_path):
+    drawn = page(["3652"] * 24, (300, 1440), 40, 3, touching=1.0, gap=(-0.1, 0.0))
+    cv2.imwrite(str(tmp_path / "rows.png"), drawn.image)
+    run_cli("read", "--explain", "why", "rows.png")
+    assert cv2.imread(str(tmp_path / "why" / "rows.png.png")).shape[0] <= 1600
+
+
 def test_read_says_so_when_there_is_nothing(run_cli):
     done = run_cli("read", ROOT / "samples" / "blank-paper.jpg")
     assert done.stdout == ""
