@@ -61,7 +61,7 @@ class View(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Whether the map supports all digits and misses none, or there is nothing to read."""
+        """Whether the map supports all digits and misses none, or there is more ink than is read."""
         return self.is_texture or (not self.missed and check.is_supported(self.digits, self.page))
 
 

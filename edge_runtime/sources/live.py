@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from edge_runtime import limits
@@ -110,7 +111,8 @@ class Live:
         for thread in threads:
             thread.stopped.set()
         for thread in threads:
-            thread.join(max(0.0, ends - time.monotonic()))
+            with suppress(RuntimeError):  # not started: a signal came before that
+                thread.join(max(0.0, ends - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
     @property

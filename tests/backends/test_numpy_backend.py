@@ -179,7 +179,7 @@ def test_a_backend_that_cannot_run_the_line_recogniser_cuts_rows_and_says_so_onc
     classifier = Classifier(backend="numpy")
     reader = Reader(classifier)
     pages = [reader.read(touching, "page") for _ in range(2)]
-    said, more = [record.getMessage() for record in caplog.records]
+    more, said = [record.getMessage() for record in caplog.records]
     assert said.startswith("notice: no line recognition, so touching digits are cut apart: the backend numpy cannot")
     assert more.startswith("notice: other ink beside digits may be read: the backend numpy cannot")
     cut = Reader(classifier, lines=False).read(touching, "page")

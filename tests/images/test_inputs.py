@@ -235,7 +235,7 @@ def test_a_name_is_not_taken_for_several_images():
 def test_a_page_goes_into_json_and_tells_everything():
     page = read_page(BGR)
     found = json.loads(json.dumps(page.to_dict()))
-    assert list(found) == ["text", "status", "numbers", "digits", "rejected", "dropped", "turns", "image"]
+    assert list(found) == ["text", "status", "numbers", "digits", "marks", "rejected", "dropped", "turns", "image"]
     assert (found["text"], found["image"]) == (DRAWN.text, [400, 140])
     assert [each["label"] for each in found["digits"]] == list(DRAWN.text)
     assert [each["box"] for each in found["digits"]] == [list(digit.box) for digit in page.digits]

@@ -564,6 +564,18 @@ def test_a_camera_that_hangs_is_replaced(hasty):
     assert source.close()
 
 
+def test_a_source_closes_if_a_signal_comes_before_its_thread_has_started(monkeypatch):
+    source = Live("camera", lambda: pytest.fail("it is opened"))
+
+    def interrupt(thread):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        next(source.frames())
+    assert source.close()
+
+
 def test_a_camera_that_hangs_forever_ends_the_watch(hasty, monkeypatch):
     monkeypatch.setattr(limits, "HUNG", 3)
     let_go = threading.Event()
