@@ -28,13 +28,14 @@ WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some 
 def select_ink(gray: Gray, page: PageMap) -> Ink:
     """Return the ink of the digits of a page. gray: uint8 (height, width), of which `page` is the map."""
     found = page.kinds[..., Kind.DIGIT] > DIGIT
+    least = max(1, int(np.ceil(np.sqrt(gray.size / WORK))))
     if not found.any():
-        blank = np.zeros(gray.shape, np.uint8)
-        return Ink(blank, blank, blank, 256, 1)
+        blank = np.zeros([max(1, side // least) for side in gray.shape], np.uint8)
+        return Ink(blank, blank, blank, 256, least)
     rows, columns = page.heights.shape
     cells = found.reshape(rows, found.shape[0] // rows, columns, -1).any((1, 3))
     height = float(np.median(page.heights[cells]))
-    factor = max(1, int(height / SIDE), int(np.ceil(np.sqrt(gray.size / WORK))))
+    factor = max(least, int(height / SIDE))
     reduced = gray
     if factor > 1:
         reduced = resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
