@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.find.lattice import bounding_box
 from edge_runtime.images.files import to_gray
 from edge_runtime.page import Page
 from edge_runtime.synthetic.pages import draw_page
@@ -73,17 +74,11 @@ def measure(
         random = np.random.default_rng((11, number))
         text = "".join(map(str, random.integers(0, 10, random.integers(2, 7))))
         drawn = draw_page([text], (640, 480), int(random.integers(30, 61)), number)
-        gray, around = to_gray(drawn.image), _around(drawn.boxes[0])
+        gray, around = to_gray(drawn.image), bounding_box(list(drawn.boxes[0]))
         plain = read(gray).digits_text
         for name in names:
             changed[name] += read(ADDITIONS[name](gray, around, random)).digits_text != plain
     return {name: count / cases for name, count in changed.items()}
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
-    return Box(left, top, right - left, bottom - top)
 
 
 def _round(levels: NDArray[np.floating]) -> Gray:

@@ -89,15 +89,24 @@ def has_peer() -> bool:
     return importlib.util.find_spec(PEER) is not None
 
 
+def _open_peer() -> Any:
+    """Return RapidOCR, without its messages; None where it is not installed."""
+    if not has_peer():
+        return None
+    engine = importlib.import_module(PEER).RapidOCR()
+    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+    return engine
+
+
 def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
     """Measure RapidOCR on the same images, keeping only the digits; None where it is not installed.
 
     Pages go through its detector and recogniser; strings, which are cut out already, through the recogniser alone,
     which reads three times as many of them right and takes a fiftieth of the time.
     """
-    if not has_peer():
+    engine = _open_peer()
+    if engine is None:
         return None
-    engine = importlib.import_module(PEER).RapidOCR()
 
     def read(path: Path) -> tuple[str, bool]:
         return _peer_text(engine(str(path))), True  # it has no doubt
@@ -105,7 +114,6 @@ def measure_peer(folder: Path, tell: Tell) -> dict[str, Any] | None:
     def read_crop(path: Path) -> tuple[str, bool]:
         return _peer_text(engine(str(path), use_det=False, use_cls=False, use_rec=True)), True
 
-    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     figures: dict[str, Any] = {}
     for each in _sets(folder):
         are_pages = any("|" in label for label in each.labels.values())
@@ -235,10 +243,9 @@ def speed(name: str, tell: Tell) -> dict[str, Any]:
 
 def measure_peer_on_generated(mnist: Mnist, tell: Tell) -> dict[str, Any] | None:
     """Measure RapidOCR on the same generated pages; None where it is not installed."""
-    if not has_peer():
+    engine = _open_peer()
+    if engine is None:
         return None
-    engine = importlib.import_module(PEER).RapidOCR()
-    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
 
     def read(gray: Gray) -> Page:
         rows = _peer_text(engine(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))).split("|")

@@ -304,7 +304,8 @@ def _pages() -> str:
             *(_percent(figures[name]) for name in ("digits_right", "exact")),
             f"{figures['false_digits_per_image']:.2f}",
             *(_percent(figures[name]) for name in ("misread", "cut_wrongly")),
-            *(_percent(figures[name]) if name in figures else "" for name in ("accepted", "silent")),
+            _percent(figures.get("accepted", 1.0)),  # a reader without doubt accepts everything
+            _percent(figures.get("silent", 1 - figures["exact"])),
             f"{figures['milliseconds']:.1f} ms",
         ]
         for reader, each in sets.items()
@@ -357,13 +358,9 @@ def _without(found: dict[str, Any]) -> str:
 
 
 def _page_beside() -> str:
-    found = _page_models().get(DEFAULT, {}).get("generated", {})
-    if "beside" not in found:
-        return NOT_YET
-    cases, changed = found["beside"]["cases"], found["beside"]["changed"]
-    return _table(
-        ["added", "cases", "digits changed"], [[name, f"{cases}", _percent(changed[name])] for name in changed]
-    )
+    found = _page_models().get(DEFAULT, {}).get("generated", {}).get("beside", {"cases": 0, "changed": {}})
+    body = [[name, f"{found['cases']}", _percent(share)] for name, share in found["changed"].items()]
+    return _table(["added", "cases", "digits changed"], body)
 
 
 def _page_speed() -> str:

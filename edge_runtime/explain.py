@@ -32,22 +32,21 @@ def draw_stages(gray: Gray, found: Found, page: Page) -> Drawing:
     """
     gray, page = np.ascontiguousarray(np.rot90(gray, -found.turns)), page.turn(-found.turns)
     scale = min(SIDE, max(SIDE // 2, gray.shape[1])) / gray.shape[1]
-    stages = 3 if found.page is None else 4
+    stages = 3 + (found.page is not None)
     scale = min(scale, (HIGH // stages - TITLE) / gray.shape[0])
     size = scaled_size(gray, scale)
     ink = _resize(np.asarray(cv2.bitwise_not(found.ink.strength), np.uint8), size)
-    left = _stack(
-        [
-            _add_title(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", _resize(gray, size)),
-            *([] if found.page is None else [_draw_map(found.page, size, scale)]),
-            _add_title(f"ink, reduced {found.ink.factor} times" if found.ink.factor > 1 else "ink", ink),
-            _add_title("candidates; in red: dropped", _draw_candidates(found, page, size, scale)),
-        ]
-    )
+    left = [_add_title(f"gray, {gray.shape[1]} x {gray.shape[0]} pixels", _resize(gray, size))]
+    if found.page is not None:
+        left.append(_draw_map(found.page, size, scale))
+    left += [
+        _add_title(f"ink, reduced {found.ink.factor} times" if found.ink.factor > 1 else "ink", ink),
+        _add_title("candidates; in red: dropped", _draw_candidates(found, page, size, scale)),
+    ]
     text = _add_title("read: " + (page.text.replace("\n", " / ") or "nothing"), np.full((4, 1, 3), 255, np.uint8))
     right = [text, *_draw_tiles(found, page)]
     right += _draw_lines(found, HIGH - sum(len(each) for each in right))
-    columns = [left, _stack(right)]
+    columns = [_stack(left), _stack(right)]
     high = max(len(column) for column in columns)
     gap = np.full((high, GAP, 3), 255, np.uint8)
     return np.hstack([_grow(columns[0], high), gap, _grow(columns[1], high)])

@@ -41,6 +41,7 @@ class View(NamedTuple):
     found: Found
     digits: list[Digit]  # accepted and rejected
     missed: tuple[Box, ...]  # places where the map shows digits that were not read
+    features: check.Features  # of the digits, without another reading
     trust: NDArray[np.float64]  # of each digit, 0 to 1; 0 of a rejected one
 
     @property
@@ -50,7 +51,7 @@ class View(NamedTuple):
 
     @property
     def expected_upright(self) -> float:
-        """The same of the digits that cannot be read upside down."""
+        """The same of the digits that cannot be read upside down, of which rejected ones count as wrong."""
         chances = [chance for chance, digit in zip(self.trust, self.digits, strict=True) if digit.label in ONE_WAY]
         return float(sum(2 * chance - 1 for chance in chances))
 
@@ -113,9 +114,10 @@ def _view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Deci
     found = find(upright, select_ink(upright, page))
     digits = decide(found)
     missed = tuple(check.find_missed(digits, page))
-    trust = check.find_trust(check.find_features(digits, (), page), network.trust["map"])
+    features = check.find_features(digits, (), page)
+    trust = check.find_trust(features, network.trust["map"])
     trust *= [digit.status is Status.OK for digit in digits]
-    return View(upright, turns, page, found, digits, missed, trust)
+    return View(upright, turns, page, found, digits, missed, features, trust)
 
 
 def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> Found:
@@ -153,7 +155,7 @@ def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
     """
     digits, missed = view.digits, view.missed
     if view.is_clear:
-        return {"clear": Reading(view.found, digits, check.find_features(digits, (), view.page), missed)}
+        return {"clear": Reading(view.found, digits, view.features, missed)}
     if view.gray.size > LARGE:
         give_back()
     found = find(view.gray, None)

@@ -46,10 +46,11 @@ class PageNetwork:
     def least_trust(self, max_error: float | None = None) -> float:
         """Return the trust that numbers need, so that at most `max_error` of the accepted ones are wrong; None: 10 %.
 
+        max_error: over 0 and at most 1.
         No trust is enough for an error rate below those that were measured: the result is over 1.
         """
-        wanted = MAX_ERROR if max_error is None else max_error
-        kept = [limit.least_trust for limit in self.limits if limit.max_error <= wanted * (1 + 1e-9)]
+        most = (max_error or MAX_ERROR) * (1 + 1e-9)
+        kept = [limit.least_trust for limit in self.limits if limit.max_error <= most]
         return min(kept, default=2.0 if self.limits else 0.0)
 
     def run(self, tiles: Images) -> Tiles:
