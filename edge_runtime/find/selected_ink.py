@@ -22,7 +22,10 @@ INKED = 0.4  # probability of ink from which a place may be ink
 PAPER, INK = 0.6, 0.9  # heights of a digit: windows of the means of paper and of ink
 WIDER, LESS = 3, 0.05  # times the window: a second mean, for places without any of the first; and its weight
 FAINTEST = 3.0  # gray levels: the least difference of ink from paper
+AROUND = 1.5  # heights of a digit: margin around the digits of the page, within which paper and ink are measured
 WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some part of each stroke has
+
+Kinds = NDArray[np.float32]
 
 
 def select_ink(gray: Gray, page: PageMap) -> Ink:
@@ -36,26 +39,55 @@ def select_ink(gray: Gray, page: PageMap) -> Ink:
     cells = found.reshape(rows, found.shape[0] // rows, columns, -1).any((1, 3))
     height = float(np.median(page.heights[cells]))
     factor = max(least, int(height / SIDE))
-    reduced = gray
+    part, squares = _part_with_digits(found, AROUND * height * page.scale, page.scale, factor, gray.shape)
+    reduced = gray[part]
     if factor > 1:
-        reduced = resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))
-    scale = page.scale * factor  # squares per pixel
-    share, inked = _measure_ink(reduced, page, height * page.scale, scale)
+        reduced = resize_area(reduced, max(1, reduced.shape[1] // factor), max(1, reduced.shape[0] // factor))
+    scale, kinds = page.scale * factor, page.kinds[squares]  # squares per pixel
+    share, inked = _measure_ink(reduced, kinds, height * page.scale, scale)
     strength = (255 * share).astype(np.uint8)
     strength[~inked] = 0
-    mask = _keep_digits(cv2.compare(strength, np.array(255 * WEAK), cv2.CMP_GE), page, scale)
+    mask = _keep_digits(cv2.compare(strength, np.array(255 * WEAK), cv2.CMP_GE), kinds, scale)
     strength &= np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), np.uint8)
     sure = np.asarray(cv2.compare(strength, np.array(255 * SURE), cv2.CMP_GE), np.uint8) & mask
+    strength, mask, sure = _paste([strength, mask, sure], gray.shape, factor, part)
     return Ink(strength, mask, sure, round(255 * WEAK), factor)
 
 
-def _measure_ink(gray: Gray, page: PageMap, side: float, scale: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _part_with_digits(
+    found: NDArray[np.bool_], margin: float, scale: float, factor: int, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the part of a page of this shape that has digits, in pixels and in squares, whole multiples of a factor.
+
+    found: which squares show digits. margin: around them, squares. scale: squares per pixel.
+    """
+    pixels, squares = [], []
+    for axis, side in enumerate(shape):
+        places = np.flatnonzero(found.any(1 - axis))
+        first = max(0, int(places[0] - margin)) // factor * factor
+        start = round(first / scale) // factor * factor
+        length = min(int((places[-1] + 1 + margin) / scale), side) - start
+        pixels.append(slice(start, start + max(1, length // factor * factor)))
+        squares.append(slice(first, first + int(np.ceil(length * scale)) + 1))
+    return (pixels[0], pixels[1]), (squares[0], squares[1])
+
+
+def _paste(arrays: list[Gray], shape: tuple[int, ...], factor: int, part: tuple[slice, slice]) -> list[Gray]:
+    """Return arrays of a part of a page as those of the whole page, all reduced by a factor."""
+    pasted = [np.zeros([max(1, side // factor) for side in shape], np.uint8) for _ in arrays]
+    top, left = part[0].start // factor, part[1].start // factor
+    for whole, each in zip(pasted, arrays, strict=True):
+        whole[top : top + each.shape[0], left : left + each.shape[1]] = each
+    return pasted
+
+
+def _measure_ink(gray: Gray, kinds: Kinds, side: float, scale: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return each pixel's ink as a share of full ink, 0 to 1, and where the map shows ink at all.
 
-    side: height of the digits, squares. scale: squares per pixel. Arrays are reused, since they may have 3 million
-    pixels.
+    kinds: of the map, (rows, columns, 4). side: height of the digits, squares. scale: squares per pixel. Arrays are
+    reused, since they may have a million pixels.
     """
-    digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
+    digits, background = kinds[..., Kind.DIGIT], kinds[..., Kind.BACKGROUND]
     paper = enlarge(_mean(_to_squares(gray, digits.shape, scale), background**4, PAPER * side), gray.shape, 1 / scale)
     difference = np.subtract(gray, paper, out=paper)
     chance = enlarge(1 - background, gray.shape, 1 / scale)
@@ -71,11 +103,14 @@ def _measure_ink(gray: Gray, page: PageMap, side: float, scale: float) -> tuple[
     return np.clip(share, 0, 1, out=share), inked
 
 
-def _keep_digits(mask: cv2.typing.MatLike, page: PageMap, scale: float) -> Gray:
-    """Return the part of a mask of ink that belongs to digits. scale: squares per pixel of the mask."""
+def _keep_digits(mask: cv2.typing.MatLike, kinds: Kinds, scale: float) -> Gray:
+    """Return the part of a mask of ink that belongs to digits.
+
+    kinds: of the map. scale: squares per pixel of the mask.
+    """
     count, labels = cv2.connectedComponents(np.asarray(mask, np.uint8))
-    digits = enlarge(page.kinds[..., Kind.DIGIT], labels.shape, 1 / scale)
-    others = enlarge(page.kinds[..., Kind.OTHER] + page.kinds[..., Kind.MARK], labels.shape, 1 / scale)
+    digits = enlarge(kinds[..., Kind.DIGIT], labels.shape, 1 / scale)
+    others = enlarge(kinds[..., Kind.OTHER] + kinds[..., Kind.MARK], labels.shape, 1 / scale)
     places = np.flatnonzero(mask)
     mine = labels.ravel()[places]
     digit, other = digits.ravel()[places], others.ravel()[places]

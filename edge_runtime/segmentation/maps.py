@@ -1,8 +1,8 @@
 """Maps of a page: what each square of it shows, found from a coarse scale to finer ones.
 
 The page is reduced to one tile first, or at most to an eighth. Where its digits are too low for that, and only there,
-it is looked at again at twice the scale, and so on. A page whose digits are seen as well at half the scale is looked at
-at that one.
+it is looked at again at the scale at which the map expects them to be of the usual height. A page whose digits are seen
+as well at half the scale is looked at at that one.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,19 @@ from edge_runtime.segmentation.outputs import (
 from edge_runtime.types import Gray, Images
 
 MARGIN = 16  # pixels: the edge of a tile, which is taken from the tile beside it
-FIRST, FINEST, COARSEST = 256, 2048, 64  # pixels: the longer side of the page at the first, finest and coarsest scale
-SMALL_SHARE = 0.2  # probability of a small digit from which a cell with ink is looked at again at twice the scale
+FIRST, FINEST, COARSEST = 256, 2048, 64  # pixels: the longer side of the page at the first, finest, coarsest scale
+SMALL_SHARE = 0.2  # probability of a small digit from which a cell with ink is looked at again at a finer scale
 MOST = 8  # times that a page is reduced at the first scale: small digits would be lost
-LOW = 24.0  # pixels: cells of lower digits are looked at again at twice the scale
+LOW = 20.0  # pixels: cells of lower digits are looked at again at a finer scale
+WANTED = 30.0  # pixels: median height of these digits at that scale
+TIMES = (1.5, float(MOST))  # how much finer it is
 HIGH = 28.0  # pixels: digits at least as high may be looked at at this scale instead of at twice of it
 COARSER = 0.8  # a page is looked at at half the scale if that shows this share of the digits, at least `HIGH`
 DIGIT, INK = 0.3, 0.2  # probability of a digit, and of any ink, from which a cell counts for that
 TILES = 8  # that are run at once, which bounds the memory of their outputs
+NEAR = 1  # cells: the height of a digit is the mean over cells so far around
 BESIDE = 4  # cells: ink so far beside lower digits is looked at with them
+LIMIT = 40.0  # logits: larger ones are no more certain, and their exponentials stay in range
 PER_CELL = CELL // SQUARE  # squares along a cell
 
 Run = Callable[[Images], Tiles]
@@ -65,52 +69,61 @@ class _Level(NamedTuple):
     kinds: NDArray[np.float32]  # (height / 2, width / 2, 4), probabilities
     cells: NDArray[np.float32]  # (height / 8, width / 8, 16), logits
 
+    @property
+    def heights(self) -> NDArray[np.float32]:
+        """Height of the digits in each cell, pixels of the level."""
+        return np.float32(USUAL) * np.exp2(self.cells[..., HEIGHT])
+
 
 def map_page(gray: Gray, run: Run) -> PageMap:
     """Return the map of a page.
 
     gray: uint8 (height, width), any size, light and polarity. run: the network.
     """
-    level = _look(gray, min(FINEST, max(FIRST, max(gray.shape) // MOST)), run)
+    longest = max(gray.shape)
+    finest = min(1.0, FINEST / longest)
+    level = _look(gray, min(finest, max(FIRST / longest, 1 / MOST)), run)
     while max(level.image.shape) // 2 >= COARSEST:
-        coarser = _look(gray, max(level.image.shape) // 2, run)
+        coarser = _look(gray, level.scale / 2, run)
         if _area_of_digits(coarser, HIGH) < COARSER * _area_of_digits(level):
             break
         level = coarser
-    wanted = _find_low_digits(level)
-    while wanted.any() and level.scale < 1 and max(level.image.shape) < FINEST:
-        level = _refine(gray, level, wanted, run)
-        wanted = _find_low_digits(level)
+    low = _find_low_digits(level)
+    while low.any() and level.scale < finest:
+        level = _refine(gray, level, low, finest, run)
+        low = _find_low_digits(level)
     return PageMap(
         level.kinds,
         _softmax(level.cells[..., LABELS]),
         _softmax(level.cells[..., TURNS]),
-        np.minimum(USUAL * np.exp2(level.cells[..., HEIGHT]) / level.scale, max(gray.shape)).astype(np.float32),
+        np.minimum(level.heights / level.scale, longest).astype(np.float32),
         level.scale / SQUARE,
     )
 
 
-def _look(gray: Gray, side: int, run: Run) -> _Level:
-    """Return a page, reduced to a longer side of at most `side` pixels, with all of its tiles."""
-    image, scale = _reduce(gray, side)
+def _look(gray: Gray, scale: float, run: Run) -> _Level:
+    """Return a page at a scale, with all of its tiles."""
+    image = _reduce(gray, scale)
     kinds, cells = _segment(image, run, np.ones(_cells_of(image), np.bool_))
     return _Level(image, scale, kinds, cells)
 
 
-def _refine(gray: Gray, level: _Level, wanted: NDArray[np.bool_], run: Run) -> _Level:
-    """Return a page at twice the scale, with new tiles where they are wanted."""
-    image, scale = _reduce(gray, min(FINEST, 2 * max(level.image.shape)))
+def _refine(gray: Gray, level: _Level, low: NDArray[np.bool_], finest: float, run: Run) -> _Level:
+    """Return a page at a finer scale, with new tiles where its digits are low and beside them."""
+    times = min(max(TIMES[0], WANTED / float(np.median(level.heights[low]))), TIMES[1])
+    scale = min(finest, times * level.scale)
+    image = _reduce(gray, scale)
     shape = _cells_of(image)
-    around = cv2.dilate(wanted.astype(np.uint8), np.ones((3, 3), np.uint8))
     times = scale / level.scale
+    around = cv2.dilate(_with_ink_beside(level, low).astype(np.uint8), np.ones((3, 3), np.uint8))
     new = enlarge(around, shape, times, cv2.INTER_NEAREST) > 0
     kinds, cells = _segment(image, run, new)
     squares = np.repeat(np.repeat(new, PER_CELL, 0), PER_CELL, 1)
     before = np.stack([enlarge(np.ascontiguousarray(each), shape, times) for each in np.moveaxis(level.cells, 2, 0)], 2)
     before[..., HEIGHT] += np.log2(times)
     known = enlarge(level.kinds, squares.shape, times)
-    kinds = np.where(squares[..., np.newaxis], kinds, known)
-    return _Level(image, scale, kinds, np.where(new[..., np.newaxis], cells, before))
+    np.copyto(known, kinds, where=squares[..., np.newaxis])
+    return _Level(image, scale, known, np.where(new[..., np.newaxis], cells, before))
 
 
 def _area_of_digits(level: _Level, lowest: float = 0.0) -> float:
@@ -120,15 +133,24 @@ def _area_of_digits(level: _Level, lowest: float = 0.0) -> float:
 
 
 def _find_low_digits(level: _Level) -> NDArray[np.bool_]:
-    """Return the cells of digits that are too low for the scale, and of ink beside them."""
-    inked = 1 - _by_cell(level.kinds[..., Kind.BACKGROUND]).min((1, 3)) > INK
-    small = inked & (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE)
-    digits = _by_cell(level.kinds[..., Kind.DIGIT]).max((1, 3)) > DIGIT
-    low: NDArray[np.bool_] = small | (digits & (USUAL * np.exp2(level.cells[..., HEIGHT]) < LOW))
-    if not low.any():
-        return low
+    """Return the cells of digits that are too low for the scale."""
+    small = _inked(level) & (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE)
+    weights = _by_cell(level.kinds[..., Kind.DIGIT]).max((1, 3))
+    digits = weights > DIGIT
+    around = (2 * NEAR + 1,) * 2
+    total = cv2.blur(np.maximum(weights, 1e-6) * level.cells[..., HEIGHT], around)
+    mean = np.float32(USUAL) * np.exp2(total / cv2.blur(np.maximum(weights, 1e-6), around))
+    return np.asarray(small | (digits & (mean < LOW)), np.bool_)
+
+
+def _with_ink_beside(level: _Level, low: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells of low digits and of ink beside them."""
     around = cv2.dilate(low.astype(np.uint8), np.ones((2 * BESIDE + 1,) * 2, np.uint8)) > 0
-    return np.asarray(low | (around & inked), np.bool_)
+    return np.asarray(low | (around & _inked(level)), np.bool_)
+
+
+def _inked(level: _Level) -> NDArray[np.bool_]:
+    return np.asarray(1 - _by_cell(level.kinds[..., Kind.BACKGROUND]).min((1, 3)) > INK, np.bool_)
 
 
 def _by_cell(squares: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -185,13 +207,20 @@ def _cells_of(image: Gray) -> tuple[int, int]:
     return -(-height // CELL), -(-width // CELL)
 
 
-def _reduce(gray: Gray, side: int) -> tuple[Gray, float]:
-    """Return a page with a longer side of at most `side` pixels, and its scale."""
+def _reduce(gray: Gray, scale: float) -> Gray:
+    """Return a page at a scale of at most 1; its last pixels may reach over the edge of the page.
+
+    It is reduced by an integer factor first, which is fast.
+    """
     height, width = gray.shape
-    scale = min(1.0, side / max(height, width))
-    if scale == 1:
-        return gray, 1.0
-    return resize_area(gray, max(1, round(width * scale)), max(1, round(height * scale))), scale
+    down, across = (min(int(1 / scale), side) for side in (height, width))
+    if max(down, across) > 1:
+        below, beside = -height % down, -width % across
+        if below or beside:
+            gray = np.asarray(cv2.copyMakeBorder(gray, 0, below, 0, beside, cv2.BORDER_REPLICATE), np.uint8)
+        gray = resize_area(gray, gray.shape[1] // across, gray.shape[0] // down)
+    rows, columns = (max(1, round(side * scale)) for side in (height, width))
+    return resize_area(gray, min(columns, gray.shape[1]), min(rows, gray.shape[0]))
 
 
 def enlarge(
@@ -204,8 +233,10 @@ def enlarge(
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    weights = np.exp(logits - logits.max(-1, keepdims=True))
-    return np.asarray(weights / weights.sum(-1, keepdims=True), np.float32)
+    """Return the probabilities of the classes in the last axis, which is too short for NumPy to add it up fast."""
+    weights = np.exp(np.clip(logits, -LIMIT, LIMIT))
+    total = sum(weights[..., number] for number in range(1, logits.shape[-1])) + weights[..., 0]
+    return np.asarray(weights / total[..., np.newaxis], np.float32)
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
