@@ -26,7 +26,8 @@ SIDE = TILE + 4 * CELL  # pixels: height and width of a sample
 # Values of a sample's truth; digits are DIGIT_0 + label.
 BACKGROUND, OTHER, MARK, STRUCK, DIGIT_0 = 0, 1, 2, 3, 10
 NAMED = 0.5  # share of samples of `KINDS`; all others are of random plans
-HARD = ("boxes", "comb", "ring", "windows", "label", "stray", "marks")  # kinds that are drawn twice as often
+# Kinds that are drawn as often more as they are listed here.
+HARD = ("boxes", "comb", "ring", "windows", "windows", "label", "stray", "marks", "marks", "text", "text")
 UNNAMED = ("turned", "photograph")  # training rotates samples itself; random plans have photographs
 # Height of a digit: share of the samples, and range in pixels. The smallest only ask for a finer scale.
 HEIGHTS = ((0.72, 12.0, 42.0), (0.2, 4.0, 12.0), (0.08, 42.0, 80.0))

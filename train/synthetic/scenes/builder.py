@@ -237,7 +237,7 @@ class Builder:
         by_hand = random.random() < 0.5 if by_hand is None else by_hand
         pieces: list[Piece] = []
         if by_hand and random.random() < 0.65:
-            unsteady, slant, joined = random.uniform(0.1, 0.5), random.normal(0.08, 0.12), random.random() < 0.4
+            unsteady, slant, joined = words.unsteadiness(random), random.normal(0.08, 0.12), random.random() < 0.4
             pieces = words.write(text, random, unsteady, slant, joined)
         if not pieces:
             if by_hand:

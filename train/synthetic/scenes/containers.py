@@ -12,6 +12,7 @@ from train.synthetic.scenes.types import Box
 
 CELLS = ("boxes", "comb", "windows")  # containers with a cell for each digit
 CELL_WIDTH = 1.7  # approximate width of a number in cells, relative to one without cells
+PARTLY_FILLED, MOST_EMPTY = 0.3, 4  # share of numbers in cells that may leave some empty; the most that follow
 
 Cells = list[Box]
 
@@ -25,6 +26,8 @@ def draw_number(builder: Builder, text: str, x: float, base: float, style: Style
     if container in CELLS:
         return _draw_in_cells(builder, text, x, base, style, row, container)
     found = builder.number(text, x, base, style, row)
+    if random.random() < plan.empty:
+        _draw_empty_beside(builder, found)
     if container:
         return _draw_around(builder, found, base, style, container)
     if plan.struck and random.random() < plan.struck:
@@ -42,6 +45,33 @@ def _remove_number(builder: Builder, count: int) -> None:
     builder.canvas.owners[mine] = 0
     builder.tokens[-count:] = [token._replace(character="") for token in gone]
     builder.rows.pop()
+
+
+def _draw_empty_beside(builder: Builder, at: Box) -> None:
+    """Draw one to three empty boxes, or a ring, on one side of the box of a number."""
+    random, size = builder.random, builder.size
+    left, top, right, bottom = at
+    width, height = random.uniform(0.5, 1.6, 2) * size
+    if random.random() < 0.6:  # a square
+        height = width
+    away, step = random.uniform(0.2, 1.5) * size, width + random.choice([0.0, 0.2]) * size
+    count = int(random.integers(1, 4))
+    side = random.random()
+    if side < 0.5:
+        x, y = right + away, (top + bottom - height) / 2
+    elif side < 0.75:
+        x, y = left - away - count * step, (top + bottom - height) / 2
+    else:
+        x, y = left + random.normal(0, 1) * size, bottom + away
+    pen = builder.printer_pen(faint=bool(random.random() < 0.3))
+    radius, by_hand = max(0.4, pen.radius * size), bool(random.random() < 0.3)
+    for number in range(count):
+        cell = (x + number * step, y, x + number * step + width, y + height)
+        if random.random() < 0.12:
+            clutter.ring(builder.canvas, cell, radius, random)
+        else:
+            clutter.box(builder.canvas, cell, radius, random, by_hand)
+    builder.ink(pen)
 
 
 def _draw_around(builder: Builder, at: Box, base: float, style: Style, container: str) -> Box:
@@ -74,14 +104,19 @@ def _draw_around(builder: Builder, at: Box, base: float, style: Style, container
 
 
 def _draw_in_cells(builder: Builder, text: str, x: float, base: float, style: Style, row: int, container: str) -> Box:
-    """Draw a number with each digit in a cell of its own; returns the box of all cells."""
+    """Draw a number with each digit in a cell of its own, some beside it empty; returns the box of all cells."""
     random, size = builder.random, builder.size
     width, height = random.uniform(0.95, 1.4) * size, random.uniform(1.25, 1.7) * size
     gap = random.uniform(0.05, 0.3) * size if container != "comb" else 0.0
     if random.random() < 0.2 and container == "boxes":
         gap = 0.0
     top = base - size / 2 - height / 2
-    lefts = [x + number * (width + gap) for number in range(len(text))]
+    before, after = 0, 0
+    if random.random() < PARTLY_FILLED:
+        room = max(0, int((builder.area()[2] - x) / (width + gap)) - len(text))
+        before = min(room, int(random.integers(2)))
+        after = min(room - before, int(random.integers(MOST_EMPTY + 1)))
+    lefts = [x + number * (width + gap) for number in range(before + len(text) + after)]
     cells = [(left, top, left + width, top + height) for left in lefts]
     outer = (x, top, lefts[-1] + width, top + height)
     dark = builder.dark
@@ -90,7 +125,7 @@ def _draw_in_cells(builder: Builder, text: str, x: float, base: float, style: St
     else:
         _draw_cells(builder, cells, outer, container)
     pieces = []
-    for left, character in zip(lefts, text, strict=True):
+    for left, character in zip(lefts[before:], text, strict=False):
         piece = move(builder.lay_out(character, style), 0, base - size, size)
         start, _, end, _ = extent(piece)
         free = max(0.0, width - (end - start))

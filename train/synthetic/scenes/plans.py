@@ -94,6 +94,7 @@ def mixed_plan(random: Random) -> Plan:
         gap=(-0.08, 0.06) if gap < 0.25 else (0.0, 0.3) if gap < 0.7 else (0.2, 0.75),
         contrast=(0.3, 1.0) if _happens(0.7, random) else (0.1, 0.45),
         words=0.35 if _happens(0.5, random) else 0.0,
+        empty=0.12,
         stray=0.25,
         struck=0.06,
         desk=0.3,

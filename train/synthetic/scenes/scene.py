@@ -65,6 +65,7 @@ class Plan:
     gap: tuple[float, float] = (0.02, 0.5)  # between the digits of a number
     contrast: tuple[float, float] = (0.3, 1.0)  # opacity of ink
     words: float = 0.0  # words beside the numbers
+    empty: float = 0.0  # empty boxes beside a number without cells
     stray: float = 0.0  # holes, scribbles, stains
     struck: float = 0.0  # numbers that are struck out
     desk: float = 0.0  # the sheet lies on a desk

@@ -93,7 +93,7 @@ def _word_writer(builder: Builder, by_hand: bool) -> WriteWord:
     """Return a function that writes words in one hand or font, as pieces from x = 0."""
     random = builder.random
     drawn = random.random() < 0.65
-    slant, unsteady, joined = random.normal(0.08, 0.12), random.uniform(0.1, 0.5), bool(random.random() < 0.4)
+    slant, unsteady, joined = random.normal(0.08, 0.12), words.unsteadiness(random), bool(random.random() < 0.4)
     fonts = builder.world.script_fonts if by_hand else builder.world.print_fonts
     font = fonts[int(random.integers(len(fonts)))]
     if by_hand and drawn:

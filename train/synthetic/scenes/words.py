@@ -118,6 +118,11 @@ def random_word(random: Random) -> str:
     return text.upper() if kind < 0.2 else text.capitalize() if kind < 0.6 else text
 
 
+def unsteadiness(random: Random) -> float:
+    """Return a random value for `write`; 0 for one of eight hands, which is that of a plotter."""
+    return float(random.uniform(0.1, 0.5)) if random.random() < 0.875 else 0.0
+
+
 def write(text: str, random: Random, unsteady: float, slant: float, joined: bool) -> list[Piece]:
     """Return handwritten text as pieces from x = 0, a capital's height 1, the base line at y = 1.
 
