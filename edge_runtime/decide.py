@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edge_runtime.types import Classification, Decisions, Status
 
 MIN_HEIGHT = 6  # pixels: a digit smaller than this in both directions is ambiguous
+LARGER = 48  # pixels: an image of one digit with a longer side has room for something else
 
 
 class Reason(StrEnum):
@@ -17,6 +18,7 @@ class Reason(StrEnum):
     TOO_SMALL = "too-small"  # too few pixels to tell digits apart
     NOT_A_DIGIT = "not-a-digit"  # probably a non-digit
     LOW_CONFIDENCE = "low-confidence"  # below the threshold
+    SEVERAL = "several-digits"  # in an image of one digit
     UNREAD = "unread"  # there is a digit, but it was not read
 
 
@@ -44,7 +46,7 @@ def decide(
         if blank[index]:
             labels[index], confidences[index], reason = None, 0.0, Reason.BLANK
         statuses[index], reasons[index] = Status.REJECTED, reason.value
-    return Decisions(labels, confidences, result.probabilities, statuses, reasons)
+    return Decisions(labels, confidences, result.probabilities, statuses, reasons, {})
 
 
 def is_non_digit(result: Classification, max_non_digit: float | NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -26,44 +26,11 @@ SIDEWAYS, UPSIDE_DOWN = (1, 3), 2  # quarter turns
 DOUBTFUL = 0.5  # expected right digits of all: with less, a page may be upside down
 UPRIGHT = 1.0  # expected right digits of `ONE_WAY` that a page has to gain by being turned upside down
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
+CLEAR = 0.95  # trust of every digit from which a page is not read again
 LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
 Find = Callable[[Gray, Ink | None], Found]  # reads a page; from this ink, or its own
 Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading alone
-
-
-class View(NamedTuple):
-    """A page, turned upright, with its map and what was read from the ink that the map selects."""
-
-    gray: Gray
-    turns: int  # quarter turns, counterclockwise, that were undone
-    page: PageMap  # the map
-    found: Found
-    digits: list[Digit]  # accepted and rejected
-    missed: tuple[Box, ...]  # places where the map shows digits that were not read
-    features: check.Features  # of the digits, without another reading
-    trust: NDArray[np.float64]  # of each digit, 0 to 1; 0 of a rejected one
-
-    @property
-    def expected(self) -> float:
-        """Expected number of right digits less that of wrong and missed ones."""
-        return check.score(self.trust[self.trust > 0], self.missed)
-
-    @property
-    def expected_upright(self) -> float:
-        """The same of the digits that cannot be read upside down, of which rejected ones count as wrong."""
-        chances = [chance for chance, digit in zip(self.trust, self.digits, strict=True) if digit.label in ONE_WAY]
-        return float(sum(2 * chance - 1 for chance in chances))
-
-    @property
-    def is_texture(self) -> bool:
-        """Whether there is more ink than is read."""
-        return _is_texture(self.found)
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the map supports all digits and misses none, or there is more ink than is read."""
-        return self.is_texture or (not self.missed and check.is_supported(self.digits, self.page))
 
 
 class Reading(NamedTuple):
@@ -78,6 +45,39 @@ class Reading(NamedTuple):
     def accepted(self) -> NDArray[np.bool_]:
         """Which digits are accepted, (N,)."""
         return np.array([digit.status is Status.OK for digit in self.digits], np.bool_)
+
+
+class View(NamedTuple):
+    """A page, turned upright, with its map and what was read from the ink that the map selects."""
+
+    gray: Gray
+    turns: int  # quarter turns, counterclockwise, that were undone
+    page: PageMap  # the map
+    reading: Reading  # of that ink alone
+    trust: NDArray[np.float64]  # of each digit, 0 to 1; 0 of a rejected one
+
+    @property
+    def expected(self) -> float:
+        """Expected number of right digits less that of wrong and missed ones."""
+        return check.score(self.trust[self.trust > 0], self.reading.missed)
+
+    @property
+    def expected_upright(self) -> float:
+        """The same of the digits that cannot be read upside down, of which rejected ones count as wrong."""
+        pairs = zip(self.trust, self.reading.digits, strict=True)
+        return float(sum(2 * chance - 1 for chance, digit in pairs if digit.label in ONE_WAY))
+
+    @property
+    def is_texture(self) -> bool:
+        """Whether there is more ink than is read."""
+        return _is_texture(self.reading.found)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether all digits are trusted and none was missed, or there is more ink than is read."""
+        if self.is_texture:
+            return True
+        return bool(len(self.trust)) and not self.reading.missed and bool(self.trust.min() >= CLEAR)
 
 
 def open_page_network(backend: str) -> PageNetwork | None:
@@ -99,7 +99,7 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> View:
         return view
     if check.is_sideways(view.page):
         return max((_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.expected)
-    if view.expected < DOUBTFUL * len(view.digits):
+    if view.expected < DOUBTFUL * len(view.trust):
         other = _view(gray, UPSIDE_DOWN, network, find, decide)
         if other.expected > view.expected and other.expected_upright > view.expected_upright + UPRIGHT:
             return other
@@ -113,17 +113,15 @@ def _view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Deci
         give_back()
     found = find(upright, select_ink(upright, page))
     digits = decide(found)
-    missed = tuple(check.find_missed(digits, page))
-    features = check.find_features(digits, (), page)
-    trust = check.find_trust(features, network.trust["map"])
-    trust *= [digit.status is Status.OK for digit in digits]
-    return View(upright, turns, page, found, digits, missed, features, trust)
+    reading = Reading(found, digits, check.find_features(digits, (), page), tuple(check.find_missed(digits, page)))
+    trust = check.find_trust(reading.features, network.trust["clear"])
+    return View(upright, turns, page, reading, trust * reading.accepted)
 
 
 def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> Found:
     """Return the better reading of a page, with how much each of its digits can be trusted."""
     view = look(gray, network, find, decide)
-    readings = read_again(view, find, decide)
+    readings = {"clear": view.reading} if view.is_clear else read_again(view, find, decide)
     if "page" in readings and _is_texture(readings["page"].found):
         return readings["page"].found._replace(turns=view.turns, page=view.page)
     trusts = {name: check.find_trust(reading.features, network.trust[name]) for name, reading in readings.items()}
@@ -133,38 +131,33 @@ def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> F
         counts = [int(reading.accepted.sum()) for reading in readings.values()]
         taken = list(readings)[int(check.is_better(scores, counts))]
     found = readings[taken].found
+    marks = check.find_marks(view.page)
     left_out: list[Dropped] = []
     if taken == "map":
         left_out = _left_out(readings)
     elif taken == "clear":
-        left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page)]
+        left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page, marks)]
     return found._replace(
         dropped=found.dropped + left_out,
         trust=tuple(trusts[taken].tolist()),
         missed=readings[taken].missed,
-        marks=tuple(check.find_marks(view.page)),
+        marks=tuple(marks),
         turns=view.turns,
         page=view.page,
     )
 
 
 def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
-    """Return the readings of a page with their features, by the names of `READINGS`.
-
-    Where the map supports the reading of the ink that it selects, there is no other.
-    """
-    digits, missed = view.digits, view.missed
-    if view.is_clear:
-        return {"clear": Reading(view.found, digits, view.features, missed)}
+    """Return the readings of all ink of a page and of the ink that the map selects, each with the other's digits."""
     if view.gray.size > LARGE:
         give_back()
     found = find(view.gray, None)
-    others = decide(found)
+    digits, others = view.reading.digits, decide(found)
     return {
         "page": Reading(
             found, others, check.find_features(others, digits, view.page), tuple(check.find_missed(others, view.page))
         ),
-        "map": Reading(view.found, digits, check.find_features(digits, others, view.page), missed),
+        "map": view.reading._replace(features=check.find_features(digits, others, view.page)),
     }
 
 

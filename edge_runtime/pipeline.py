@@ -9,9 +9,9 @@ import numpy as np
 
 from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
-from edge_runtime.decide import MIN_HEIGHT, decide, is_non_digit
+from edge_runtime.decide import LARGER, MIN_HEIGHT, Reason, decide, is_non_digit
 from edge_runtime.errors import UnsupportedModelError, UsageError
-from edge_runtime.find.ink import Ink
+from edge_runtime.find.ink import CROP, Ink
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.lines.recognizer import LineReading, LineRecognizer
@@ -133,7 +133,25 @@ class Reader:
         return pages
 
     def decide_many(self, grays: Iterable[Gray]) -> Decisions:
-        """Decide on gray images of one digit each: `read_many` without Page objects."""
+        """Decide on gray images of one digit each: `read_many` without Page objects.
+
+        The page network looks at each image of more than 48 pixels: whether it shows one digit and nothing beside it.
+        """
+        larger: dict[int, tuple[Decisions, str]] = {}
+
+        def small_ones() -> Iterator[Gray]:
+            for index, gray in enumerate(grays):
+                if max(gray.shape) > LARGER and self._pages is not False:
+                    larger[index] = self._decide_larger(gray)
+                else:
+                    yield gray
+                del gray  # frees it before the next one is loaded
+
+        found = self._decide_directly(small_ones())
+        return _merge(found, larger) if larger else found
+
+    def _decide_directly(self, grays: Iterable[Gray]) -> Decisions:
+        """Decide on images of one digit each, from what the classifier makes of the whole image."""
         sizes: list[tuple[int, int]] = []
         crops = normalise_all(_record_sizes(grays, sizes))
         blank = np.logical_not(crops.any((1, 2)))
@@ -143,6 +161,27 @@ class Reader:
         return decide(
             blank, small, self._classifier.classify_normalised(crops), self._min_confidence, bundle.max_non_digit
         )
+
+    def _decide_larger(self, gray: Gray) -> tuple[Decisions, str]:
+        """Decide on the digit of one image, in which there may be more; returns the decision and a note."""
+        from edge_runtime.one_digit import describe_several, look
+
+        direct = self._decide_directly([gray])
+        network = self._open_pages()
+        if network is None:
+            return direct, ""
+        is_accepted, sight = direct.statuses[0] is Status.OK, look(gray, network)
+        if is_accepted and sight.shows_one:
+            return direct, ""
+        digits = self.decide(self.find(gray)).digits
+        accepted = [digit for digit in digits if digit.status is Status.OK]
+        if len(accepted) > 1 and len(sight.places) > 1:
+            return _reject(direct, Reason.SEVERAL), describe_several(len(digits))
+        if len(digits) == len(accepted) == 1:
+            return _decisions_of(accepted[0]), ""
+        if is_accepted and sight.is_empty and not digits:
+            return _reject(direct, Reason.BLANK), ""
+        return (_reject(direct, Reason.LOW_CONFIDENCE) if is_accepted and sight.shows_other else direct), ""
 
     def find(self, gray: Gray) -> Found:
         """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them.
@@ -155,10 +194,26 @@ class Reader:
             return self._find(gray, None)
         from edge_runtime.page_check import read_page
 
-        return read_page(gray, network, self._find, self._decide)
+        found = read_page(gray, network, self._find, self._decide)
+        may_be_one = len(found.digits) == 1 or (not found.digits and max(gray.shape) <= CROP)
+        return self._find_one(gray, found) if may_be_one and not found.turns else found
+
+    def _find_one(self, gray: Gray, found: Found) -> Found:
+        """Return a page of one digit alone with the digit that the classifier sees in it, as `classify` reads it."""
+        from edge_runtime.one_digit import describe
+
+        sight = describe(found.page) if found.page else None
+        if sight is None or len(sight.places) != 1 or not sight.shows_one:
+            return found
+        images, result = self._classify_crops([gray])
+        direct = self._decide_directly([gray])
+        if direct.statuses[0] is not Status.OK:
+            return found
+        digit = FoundDigit(sight.places[0], 0, images[0], Classification(*(column[0] for column in result)), None)
+        return found._replace(digits=[digit], trust=(direct.confidences[0],), missed=())
 
     def compare(self, gray: Gray) -> "dict[str, Reading]":
-        """Return the readings of a page that `find` chooses from, by name.
+        """Return all readings of a page that `find` may choose from, by the names of `READINGS`.
 
         Raises UsageError for a Reader without a page network.
         """
@@ -167,7 +222,8 @@ class Reader:
             raise UsageError("there is no page network to compare with")
         from edge_runtime.page_check import look, read_again
 
-        return read_again(look(gray, network, self._find, self._decide), self._find, self._decide)
+        view = look(gray, network, self._find, self._decide)
+        return {"clear": view.reading} | read_again(view, self._find, self._decide)
 
     def _find(self, gray: Gray, ink: Ink | None) -> Found:
         return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink)
@@ -244,6 +300,31 @@ class Reader:
     def _classify_crops(self, crops: Iterable[Gray]) -> tuple[Images, Classification]:
         images = normalise_all(crops)
         return images, self._classifier.classify_normalised(images)
+
+
+def _decisions_of(digit: Digit) -> Decisions:
+    shares = np.array([digit.probabilities], np.float32)
+    return Decisions([digit.label], [digit.confidence], shares, [digit.status], [digit.reason], {})
+
+
+def _reject(found: Decisions, reason: Reason) -> Decisions:
+    """Reject the only one of these decisions."""
+    rejected = found._replace(statuses=[Status.REJECTED], reasons=[reason.value])
+    return rejected if reason is Reason.LOW_CONFIDENCE else rejected._replace(labels=[None], confidences=[0.0])
+
+
+def _merge(found: Decisions, others: dict[int, tuple[Decisions, str]]) -> Decisions:
+    """Return decisions with others, of one image each, at their places."""
+    labels, confidences, shares = [*found.labels], [*found.confidences], [*found.probabilities]
+    statuses, reasons = [*found.statuses], [*found.reasons]
+    for index, (decision, _) in sorted(others.items()):
+        labels.insert(index, decision.labels[0])
+        confidences.insert(index, decision.confidences[0])
+        shares.insert(index, decision.probabilities[0])
+        statuses.insert(index, decision.statuses[0])
+        reasons.insert(index, decision.reasons[0])
+    notes = {index: note for index, (_, note) in others.items() if note}
+    return Decisions(labels, confidences, np.stack(shares), statuses, reasons, notes)
 
 
 def _record_sizes(grays: Iterable[Gray], sizes: list[tuple[int, int]]) -> Iterator[Gray]:

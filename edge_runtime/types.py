@@ -74,6 +74,7 @@ class Decisions(NamedTuple):
     probabilities: NDArray[np.float32]  # (N, 10), as in Classification
     statuses: list[Status]  # ok or rejected
     reasons: list[str]  # why it was rejected, else empty
+    notes: dict[int, str]  # what else was found, by index
 
 
 class Frame(NamedTuple):

@@ -16,7 +16,7 @@ from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
 from edge_runtime.batch.row_formats import Csv, Format, JsonLines
 from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.batch.settings import LIST, BatchSettings
-from edge_runtime.bundles.bundle import load_bundle
+from edge_runtime.bundles.bundle import load_bundle, load_page_bundle
 from edge_runtime.common.files import write_whole
 from edge_runtime.common.versions import versions
 from edge_runtime.common.written import CONFUSION
@@ -82,25 +82,25 @@ class BatchJob:
         reads = settings.mode == "read"
         # Here, so that a notice appears once and not in each process.
         lines = open_line_recognizer(backend) if reads else None
-        pages = None
+        pages = not reads  # other jobs open the page network at the first larger image
         if reads:
-            from edge_runtime.page_check import open_page_network  # other jobs need none of it
+            from edge_runtime.page_check import open_page_network
 
-            pages = open_page_network(backend)
+            pages = open_page_network(backend) is not None
         self._job = WorkerSettings(
             str(settings.folder) if self._source else "",
             settings.model,
             backend,
             expect="page" if reads else "digit",
             lines=lines is not None,
-            pages=pages is not None,
+            pages=pages,
             probabilities=settings.probabilities,
             max_error=settings.max_error,
             part=settings.part,
             digits_only=settings.digits_only,
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
-            pages_digest=pages.bundle.digest if pages else "",
+            pages_digest=load_page_bundle().digest,
         )
         self._confusion_image = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
         self.counts = Counts(truth, count_labels=not reads)

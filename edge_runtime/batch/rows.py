@@ -44,7 +44,7 @@ class WorkerSettings:
     threads: int = 1
     expect: Expect = "digit"  # content of each image
     lines: bool = True  # of pages: low-confidence rows are read again by the line recogniser
-    pages: bool = True  # of pages: they are compared with the map of the page network
+    pages: bool = True  # pages, and larger images of one digit, are compared with the map of the page network
     probabilities: bool = True  # without them, less data goes between processes
     max_error: float | None = None  # see Reader
     part: Part | None = None  # of each image, read alone
@@ -146,24 +146,28 @@ def read_files(
                     yield gray
                 del gray  # frees the memory before the next page is decoded
 
-    labels, confidences, shares, statuses, reasons = reader.decide_many(grays())
+    labels, confidences, shares, statuses, reasons, notes = reader.decide_many(grays())
     tuples: Iterable[tuple[float, ...]] = map(tuple, shares.tolist()) if probabilities else repeat((), len(labels))
     found: list[RowFields] = [
         ("", None, status, reason, ()) if label is None else (DIGITS[label], confidence, status, reason, each)
         for label, confidence, status, reason, each in zip(labels, confidences, statuses, reasons, tuples, strict=True)
     ]
-    if plain:
+    if plain and not notes:
         return [*found]
-    decided = iter(found)
+    decided = enumerate(found)
     return [
         _pack(
             [
-                (*next(decided), page, text) if decoded else (*_failed_row(text), page, "")
+                _add_note(*next(decided), page, text, notes) if decoded else (*_failed_row(text), page, "")
                 for _, page, text, decoded in each
             ]
         )
         for _, each in groupby(pages, itemgetter(0))
     ]
+
+
+def _add_note(index: int, fields: RowFields, page: int, text: str, notes: dict[int, str]) -> PageFields:
+    return *fields, page, "; ".join(filter(None, (text, notes.get(index, ""))))
 
 
 def read_pages(
@@ -286,7 +290,11 @@ class _Prepare:
             lines: LineRecognizer | bool = False
             if job.lines and job.expect == "page":
                 lines = LineRecognizer(_check_unchanged(load_line_bundle(), job.lines_digest), classifier.backend)
-            pages = _open_pages(job, classifier) if job.pages and job.expect == "page" else False
+            pages: PageNetwork | bool = job.pages
+            if job.pages and job.expect == "page":
+                pages = _open_pages(job, classifier)
+            elif job.pages:  # opened at the first larger image
+                _check_unchanged(load_page_bundle(), job.pages_digest)
         except ModelError as error:  # they could be loaded when the job started
             raise ModelError(
                 f"the model has changed since the job started ({error}): restore it and continue with --resume"

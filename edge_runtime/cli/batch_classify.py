@@ -88,13 +88,13 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
 def batch_classify(**options: Any) -> int:
     """Read one digit in each image of FOLDER, or in each path on standard input if FOLDER is -.
 
-    Writes one row for each page of each image, sorted by path: path,page,label,confidence,status,error. The status is
-    ok, rejected (the label is a guess; the column error has the reason: blank, too-small, not-a-digit, low-confidence)
-    or failed (the page could not be read). Other files are skipped and counted by kind: files without an image suffix,
-    hidden and system files, links to folders, and files that edge-digits wrote. A job that was stopped at any moment
-    continues with --resume. With true labels, accuracy and a table by digit are printed, and an image of the confusion
-    matrix is written beside the output. Exit code 1 if anything could not be read or copied, or if there was nothing to
-    read.
+    Writes one row for each page of each image, sorted by path: path,page,label,confidence,status,error. The status
+    is ok, rejected (the label is a guess; the column error has the reason: blank, too-small, not-a-digit,
+    low-confidence, several-digits) or failed (the page could not be read). Other files are skipped and counted by
+    kind: files without an image suffix, hidden and system files, links to folders, and files that edge-digits
+    wrote. A job that was stopped at any moment continues with --resume. With true labels, accuracy and a table by
+    digit are printed, and an image of the confusion matrix is written beside the output. Exit code 1 if anything
+    could not be read or copied, or if there was nothing to read.
     """
     listed = options["folder"] == LIST
     job = BatchJob(BatchSettings(**options, listing=sys.stdin.buffer if listed else None))

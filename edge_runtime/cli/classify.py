@@ -37,8 +37,9 @@ def classify(
 ) -> int:
     """Read one digit in each image FILE.
 
-    Any supported format and size, ink dark on light or light on dark. A label that is not reliable is
-    rejected, with a reason: blank, too-small, not-a-digit or low-confidence. Exit code 1 if a file failed.
+    Any supported format and size, ink dark on light or light on dark. A border, a ring or a shadow beside the digit is
+    not read. A label that is not reliable is rejected, with a reason: blank, too-small, not-a-digit, low-confidence or
+    several-digits. Exit code 1 if a file failed.
     """
     classifier = Classifier(model, backend, threads)
     print_max_error(classifier.bundle, max_error)

@@ -1,8 +1,8 @@
 """Compare the digits of a page with its map: how much each can be trusted, and what was missed.
 
 The trust in a digit is the probability that it is right, from a logistic regression on the features below. Its weights
-were fitted on generated pages by `python -m export.trust` and are in the manifest of the page bundle, for the reading
-of the whole page and for the reading of the ink that the map selects.
+were fitted on generated pages by `python -m export.trust` and are in the manifest of the page bundle, for each of the
+readings of a page.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,13 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height")
-SUPPORTED = 0.9  # share of digits in the ink of every box from which a page is not read again
 LEAST_TRUST, OUTSIDE = 0.1, 0.6  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.5  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # the map's reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
 SIDEWAYS = 1.0  # mean logarithm of the odds of digits that are rotated by 90 or 270 degrees
-CERTAIN = 0.95  # probability of a mark, or of other ink, that some part of it has
-LEAST_MARK = 2  # squares of a mark: specks of dirt are smaller
+CERTAIN = 0.95  # probability of a mark that some part of it has
+LEAST_MARK = 2  # squares of a mark or of other ink: specks of dirt are smaller
 OTHERS = 100  # places of other ink that are listed
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
@@ -33,13 +32,6 @@ AROUND = 0.15  # heights: margin of a box, within which strokes belong to its di
 SAME = 0.4  # intersection over union of two boxes of the same digit
 
 Features = NDArray[np.float64]  # (N, 10)
-
-
-def is_supported(digits: Sequence[Digit], page: PageMap) -> bool:
-    """Return whether all digits are accepted and shown by the map. digits: of the page, accepted and rejected."""
-    if any(digit.status is not Status.OK for digit in digits):
-        return False
-    return bool(digits) and bool(find_shares([digit.box for digit in digits], page).min() >= SUPPORTED)
 
 
 def is_sideways(page: PageMap) -> bool:
@@ -181,29 +173,30 @@ def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
 
 def find_marks(page: PageMap) -> list[Box]:
     """Return the places where the map shows marks of numbers, pixels of the page."""
-    return _find_places(page, Kind.MARK, LEAST_MARK)
+    return _find_places(page, (Kind.MARK,), CERTAIN)
 
 
-def find_other_ink(page: PageMap) -> list[Box]:
-    """Return the largest places where the map shows ink that is neither digit nor mark, pixels of the page."""
-    found = _find_places(page, Kind.OTHER)
+def find_other_ink(page: PageMap, marks: Sequence[Box]) -> list[Box]:
+    """Return the largest places where the map shows neither digits nor these marks but ink, pixels of the page."""
+    found = _find_places(page, (Kind.OTHER, Kind.MARK), 0.0)
+    found = [box for box in found if not any(overlaps(box, mark) for mark in marks)]
     return sorted(found, key=lambda box: -box.width * box.height)[:OTHERS]
 
 
-def _find_places(page: PageMap, kind: Kind, least: int = 1) -> list[Box]:
-    """Return the connected places of a kind that the map is sure about somewhere, pixels of the page.
+def _find_places(page: PageMap, kinds: tuple[Kind, ...], certain: float) -> list[Box]:
+    """Return the connected places of some kinds, pixels of the page.
 
-    least: squares of a place.
+    certain: probability of these kinds that each place has somewhere.
     """
-    shown = (page.kinds.argmax(2) == kind).astype(np.uint8)
+    shown = np.isin(page.kinds.argmax(2), kinds).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(shown)
     chances = np.zeros(count, np.float32)
     places = np.nonzero(shown)
-    np.maximum.at(chances, labels[places], page.kinds[..., kind][places])
+    np.maximum.at(chances, np.asarray(labels, np.intp)[places], page.kinds[places][:, kinds].sum(1))
     return [
         Box(*(round(int(side) / page.scale) for side in stats[number, :4]))
         for number in range(1, count)
-        if chances[number] >= CERTAIN and stats[number, cv2.CC_STAT_AREA] >= least
+        if chances[number] >= certain and stats[number, cv2.CC_STAT_AREA] >= LEAST_MARK
     ]
 
 

@@ -16,8 +16,7 @@ from edge_runtime.types import Images
 MAX_ERROR = 0.1  # of the accepted numbers, by default
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
 TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
-# Of a page: of the ink that its map selects, where the map supports it; where it does not, of all ink, and of the
-# selected ink.
+# Of a page: of the ink that its map selects, by itself; of all ink; and of the selected ink beside that reading.
 READINGS = ("clear", "page", "map")
 REPAIR = "run python -m export.trust"
 

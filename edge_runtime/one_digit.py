@@ -1,0 +1,45 @@
+"""What an image of one digit shows: that digit alone, other ink beside it, or several digits."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_runtime.segmentation.check import find_missed
+from edge_runtime.segmentation.maps import PageMap, map_page
+from edge_runtime.segmentation.network import PageNetwork
+from edge_runtime.segmentation.outputs import Kind
+from edge_runtime.types import Box, Gray
+
+DIGIT, CERTAIN = 0.5, 0.9  # probability of a digit, and of other ink, from which squares count
+BESIDE = 0.1  # times the squares of digits: the least other ink
+FAINTEST = 0.1  # probability of a digit that an image of one digit has somewhere
+
+
+class Sight(NamedTuple):
+    """What an image shows."""
+
+    places: tuple[Box, ...]  # of digits, pixels of the image; digits that touch are one place
+    shows_other: bool  # ink beside the digit
+    is_empty: bool  # no trace of a digit
+
+    @property
+    def shows_one(self) -> bool:
+        """Whether nothing speaks against one digit and nothing else: the map may miss a digit."""
+        return len(self.places) <= 1 and not self.shows_other and not self.is_empty
+
+
+def look(gray: Gray, network: PageNetwork) -> Sight:
+    """Return what an image shows. gray: uint8 (height, width)."""
+    return describe(map_page(gray, network.run))
+
+
+def describe(page: PageMap) -> Sight:
+    """Return what a map shows."""
+    others = np.count_nonzero(page.kinds[..., Kind.OTHER] + page.kinds[..., Kind.MARK] > CERTAIN)
+    digits = np.count_nonzero(page.digits > DIGIT)
+    return Sight(tuple(find_missed((), page)), bool(others > BESIDE * digits), bool(page.digits.max() < FAINTEST))
+
+
+def describe_several(count: int) -> str:
+    """Return the note on an image of several digits."""
+    return f"{count} digits found; `edge-digits read` reads them all"
