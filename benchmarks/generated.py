@@ -3,15 +3,18 @@
 Their seeds, textures and handwriting fonts are not those of the training. They depend on the fonts that are installed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks import nondigits
+from benchmarks.trusted import at_limits, count_numbers
 from edge_runtime.page import Page
+from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.types import Gray, Status
+from export.trust import Judged, judge
 from train.data import writers
 from train.data.mnist import Mnist
 from train.synthetic.kind_pages import draw_height, draw_kind, draw_plan
@@ -49,12 +52,18 @@ def measure(
     """Return the metrics of a reader: `kinds`, by kind, and `without`, of images without digits."""
     tell(f"{title}: preparing the handwriting of generated pages")
     world = make_world(mnist)
-    kinds = {}
+    kinds, numbers = {}, 0
+    judged: Judged = []
     for kind in KINDS:
         tell(f"{title}: generated pages, {kind}")
-        kinds[kind] = score(read, (draw(kind, number, world) for number in range(pages)))
+        drawn = [draw(kind, number, world) for number in range(pages)]
+        found = [read(each.image) for each in drawn]
+        kinds[kind] = score(found, [each.text for each in drawn])
+        judged += [one for page, each in zip(found, drawn, strict=True) for one in judge(page, each.text)]
+        numbers += sum(count_numbers(each.text) for each in drawn)
     tell(f"{title}: {without:,} images without digits")
-    return {"kinds": kinds, "without": score_without(read, (draw_without(number, world) for number in range(without)))}
+    blank = score_without(read, (draw_without(number, world) for number in range(without)))
+    return {"kinds": kinds, "without": blank, "numbers": at_limits(judged, numbers, PageNetwork().limits)}
 
 
 def draw(kind: str, number: int, world: World) -> Generated:
@@ -71,22 +80,20 @@ def draw_without(number: int, world: World) -> Gray:
     return draw_plan(plan, draw_height(random), world, random).image
 
 
-def score(read: Read, pages: Iterator[Generated]) -> dict[str, float]:
+def score(found: Sequence[Page], texts: Sequence[str]) -> dict[str, float]:
     """Return shares of the pages: all digits and rows right, the whole text right, silently wrong digits, and accepted.
 
-    A page is accepted if its status is ok.
+    found: what was read. texts: what the pages say. A page is accepted if its status is ok.
     """
-    exact = whole = silent = accepted = count = 0
-    for page in pages:
-        found = read(page.image)
-        right = found.digits_text == digits_of(page.text)
+    exact = whole = silent = accepted = 0
+    for page, text in zip(found, texts, strict=True):
+        right = page.digits_text == digits_of(text)
         exact += right
-        whole += found.text == page.text
-        silent += not right and (found.status is Status.OK or not found.digits)
-        accepted += found.status is Status.OK
-        count += 1
+        whole += page.text == text
+        silent += not right and (page.status is Status.OK or not page.digits)
+        accepted += page.status is Status.OK
     shares = {"exact": exact, "with_marks": whole, "silent": silent, "accepted": accepted}
-    return {"pages": count} | {name: found / count for name, found in shares.items()}
+    return {"pages": len(texts)} | {name: count / len(texts) for name, count in shares.items()}
 
 
 def score_without(read: Read, images: Iterator[Gray]) -> dict[str, float]:

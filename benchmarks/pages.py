@@ -20,13 +20,16 @@ import numpy as np
 
 from benchmarks import beside, generated
 from benchmarks.labelled import LabelledSet, labelled
+from benchmarks.trusted import at_limits, count_numbers
 from edge_runtime import Classifier, Reader, read_gray
 from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
 from edge_runtime.errors import FileError
 from edge_runtime.images.files import decode_gray
 from edge_runtime.page import Page
+from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.synthetic.pages import Appearance, draw_page
 from edge_runtime.types import Box, Digit, Gray, Status
+from export.trust import Judged, judge
 from train.data.mnist import Mnist
 
 SIZES = {
@@ -71,7 +74,17 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
             for each in labelled(folder)
             if _are_scenes(each)
         },
+        "numbers": {each.name: _judge_numbers(whole, each) for each in _sets(folder)},
     }
+
+
+def _judge_numbers(reader: Reader, images: LabelledSet) -> list[dict[str, float]]:
+    """Return how many numbers of a set are accepted at each `--max-error`, and how many of these are wrong."""
+    judged: Judged = []
+    texts = [label.replace("|", " ") for label in images.labels.values()]
+    for path, text in zip(images.paths, texts, strict=True):
+        judged += judge(reader.read(read_gray(path), "page"), text)
+    return at_limits(judged, sum(map(count_numbers, texts)), PageNetwork().limits)
 
 
 def measure_generated(name: str, mnist: Mnist, tell: Tell, without: int) -> dict[str, Any]:

@@ -357,6 +357,20 @@ def _without(found: dict[str, Any]) -> str:
     return f"{found['images']:,} images without digits, {_percent(found['with_digits'])} give a false digit"
 
 
+def _page_numbers() -> str:
+    """The numbers that are accepted at each error rate, of each set."""
+    found = _page_models().get(DEFAULT, {})
+    if "generated" not in found or "numbers" not in found:
+        return NOT_YET
+    sets = {"generated": found["generated"]["numbers"], "cheque_amounts": found["numbers"]["cheque_amounts"]}
+    head = ["`--max-error`", *(f"{name}: {what}" for name in sets for what in ("accepted", "wrong"))]
+    body = [
+        [f"{limits[0]['max_error']:g}", *(_percent(each[what]) for each in limits for what in ("accepted", "wrong"))]
+        for limits in zip(*sets.values(), strict=True)
+    ]
+    return _table(head, body)
+
+
 def _page_beside() -> str:
     found = _page_models().get(DEFAULT, {}).get("generated", {}).get("beside", {"cases": 0, "changed": {}})
     body = [[name, f"{found['cases']}", _percent(share)] for name, share in found["changed"].items()]
@@ -561,6 +575,7 @@ TABLES = {
     "pages": _pages,
     "page-scenes": _page_scenes,
     "page-kinds": _page_kinds,
+    "page-numbers": _page_numbers,
     "page-beside": _page_beside,
     "page-speed": _page_speed,
     "camera": _camera,

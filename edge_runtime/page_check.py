@@ -29,7 +29,7 @@ ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
 CLEAR = 0.95  # trust of every digit from which a page is not read again
 LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
-Find = Callable[[Gray, Ink | None], Found]  # reads a page; from this ink, or its own
+Find = Callable[[Gray, Ink | None, PageMap], Found]  # reads a page with its map, from this ink, or its own
 Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading alone
 
 
@@ -111,7 +111,7 @@ def _view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Deci
     page = map_page(upright, network.run)
     if gray.size > LARGE:
         give_back()
-    found = find(upright, select_ink(upright, page))
+    found = find(upright, select_ink(upright, page), page)
     digits = decide(found)
     reading = Reading(found, digits, check.find_features(digits, (), page), tuple(check.find_missed(digits, page)))
     trust = check.find_trust(reading.features, network.trust["clear"])
@@ -151,7 +151,7 @@ def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
     """Return the readings of all ink of a page and of the ink that the map selects, each with the other's digits."""
     if view.gray.size > LARGE:
         give_back()
-    found = find(view.gray, None)
+    found = find(view.gray, None, view.page)
     digits, others = view.reading.digits, decide(found)
     return {
         "page": Reading(

@@ -21,6 +21,7 @@ from edge_runtime.types import Box, Classification, Decisions, Digit, Gray, Imag
 
 if TYPE_CHECKING:
     from edge_runtime.page_check import Reading
+    from edge_runtime.segmentation.maps import PageMap
     from edge_runtime.segmentation.network import PageNetwork
 
 Expect = Literal["digit", "page"]
@@ -191,7 +192,7 @@ class Reader:
         """
         network = self._open_pages()
         if network is None:
-            return self._find(gray, None)
+            return self._find(gray)
         from edge_runtime.page_check import read_page
 
         found = read_page(gray, network, self._find, self._decide)
@@ -225,8 +226,8 @@ class Reader:
         view = look(gray, network, self._find, self._decide)
         return {"clear": view.reading} | read_again(view, self._find, self._decide)
 
-    def _find(self, gray: Gray, ink: Ink | None) -> Found:
-        return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink)
+    def _find(self, gray: Gray, ink: Ink | None = None, page: "PageMap | None" = None) -> Found:
+        return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink, page=page)
 
     def decide(self, found: Found) -> Page:
         """Decide on each digit that was found, and return the Page."""

@@ -23,6 +23,7 @@ from edge_runtime.cli.run import debug_option, run
 from edge_runtime.common.files import write_whole
 from edge_runtime.errors import OutputError
 from edge_runtime.numbers import UNREADABLE
+from edge_runtime.page import Page
 from edge_runtime.segmentation.network import READINGS, PageNetwork
 from edge_runtime.types import Digit, Gray, Status
 from train.data import writers
@@ -39,6 +40,7 @@ SEED, LIMITS_SEED = 3, 4  # of the pages that the weights and the limits are fit
 ERRORS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # of accepted numbers
 STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
 
+Judged = list[tuple[float, bool]]  # trust of a number, and whether it is right
 Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 10), and whether each digit is right (N,)
 
 
@@ -87,16 +89,23 @@ def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samp
     return {name: (np.concatenate(features[name]), np.concatenate(right[name]).astype(np.float64)) for name in READINGS}
 
 
+def judge(page: Page, text: str) -> Judged:
+    """Return the trust of each number without an unread digit, and whether its digits are a number of the true text."""
+    true = Counter("".join(filter(str.isdigit, number)) for number in text.split())
+    judged = []
+    for number in page.numbers:
+        digits = "".join(filter(str.isdigit, number.text))
+        if UNREADABLE not in number.text:
+            judged.append((number.trust, true[digits] > 0))
+            true[digits] -= 1
+    return judged
+
+
 def find_limits(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> list[dict[str, float]]:
     """Return for each of `ERRORS` that can be reached the least trust of accepted numbers, and their share."""
-    judged: list[tuple[float, bool]] = []
+    judged: Judged = []
     for gray, text in pages:
-        true = Counter("".join(filter(str.isdigit, number)) for number in text.split())
-        for number in reader.read(gray, "page").numbers:
-            digits = "".join(filter(str.isdigit, number.text))
-            if UNREADABLE not in number.text:
-                judged.append((number.trust, true[digits] > 0))
-                true[digits] -= 1
+        judged += judge(reader.read(gray, "page"), text)
     judged.sort(reverse=True)
     trusts, wrong = np.array([trust for trust, _ in judged]), np.cumsum([not right for _, right in judged])
     limits = []

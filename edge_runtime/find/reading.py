@@ -49,6 +49,7 @@ LIKE = 1.5  # standard deviations: the range of a digit's aspect
 WIDE = 1.4  # width over height: the widest shape of a digit
 TALL = 0.7  # share of the row's height: the least height of a digit that is classified by itself
 NARROW = 0.45  # heights: narrower blobs are not cut
+SHOWN = 0.3  # probability of a digit that the map shows somewhere in the box of a blob
 ASIDE = 0.7  # heights: the largest distance of a digit's box from its place according to the line recogniser
 
 BUSY = 20.0  # of 255, mean strength: a page with more, but without any mark, is not blank
@@ -118,18 +119,21 @@ def find_digits(
     read_lines: ReadLines | None = None,
     costs: Costs | None = None,
     ink: Ink | None = None,
+    page: "PageMap | None" = None,
 ) -> Found:
     """Find and read the digits of a page.
 
     gray: uint8 (height, width), any size, light and polarity. classify: normalises and classifies crops; called at most
     twice. read_lines: the line recogniser; called at most once. None: rows are only cut, and the confidence of the
-    classifier decides. ink: that of its digits alone, without rules; None to find the ink of the page.
+    classifier decides. ink: that of its digits alone, without rules; None to find the ink of the page. page: its map;
+    blobs in which it shows no digit are dropped.
 
     Time and memory are bounded for any image: a page over the limits above is a texture, and the result is one dropped
     candidate that covers it.
     """
     if ink is None:
         ink, blobs, is_reduced = _find_blobs(gray)
+        blobs = blobs if page is None else _drop_others(blobs, ink, page)
     else:
         blobs, is_reduced = find_blobs(ink, with_rules=False), False
     found = Found([], _scale_dropped(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])
@@ -161,6 +165,16 @@ def _find_blobs(gray: Gray) -> tuple[Ink, Blobs, bool]:
         return ink, blobs, False
     ink = find_ink(gray, ink.factor * further)
     return ink, find_blobs(ink), True
+
+
+def _drop_others(blobs: Blobs, ink: Ink, page: "PageMap") -> Blobs:
+    """Drop the blobs in whose boxes the map shows no digit."""
+    others = [blob for blob in blobs.kept if page.most(_scale_box(blob.box, ink.factor)) < SHOWN]
+    gone = {blob.label for blob in others}
+    return blobs._replace(
+        kept=[blob for blob in blobs.kept if blob.label not in gone],
+        dropped=blobs.dropped + [(blob.box, DropReason.NON_DIGIT) for blob in others],
+    )
 
 
 def _row(row: BlobRow, ink: Ink, blobs: Blobs) -> PieceRow:
@@ -451,4 +465,8 @@ def to_page_box(box: Box, row: PieceRow, factor: int) -> Box:
 
 
 def _scale_dropped(dropped: list[Dropped], factor: int) -> list[Dropped]:
-    return [(Box(*(side * factor for side in box)), reason) for box, reason in dropped]
+    return [(_scale_box(box, factor), reason) for box, reason in dropped]
+
+
+def _scale_box(box: Box, factor: int) -> Box:
+    return Box(*(side * factor for side in box))

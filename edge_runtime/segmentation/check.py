@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.decide import Reason
-from edge_runtime.segmentation.maps import PER_CELL, PageMap
+from edge_runtime.segmentation.maps import PER_CELL, PageMap, cover
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
@@ -132,7 +132,7 @@ def find_shares(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
     digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
     found = []
     for box in boxes:
-        around = _squares(box, page.scale, digits.shape)
+        around = page.squares(box)
         ink = float((1 - background[around]).sum())
         found.append(float(digits[around].sum()) / ink if ink > 0 else 1.0)
     return np.array(found, np.float64)
@@ -145,7 +145,7 @@ def find_labels(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
     logs = np.log(page.labels + 1e-4)
     found = np.zeros((len(boxes), page.labels.shape[2]))
     for number, box in enumerate(boxes):
-        around = _squares(box, page.scale / PER_CELL, (rows, columns))
+        around = cover(box, page.scale / PER_CELL, (rows, columns))
         here = weights[around] + 1e-4
         mean = (logs[around] * here).sum((0, 1)) / here.sum()
         found[number] = np.exp(mean - mean.max())
@@ -153,12 +153,17 @@ def find_labels(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
 
 
 def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
-    """Return the places where the map shows digits outside of those that were read, pixels of the page."""
+    """Return the places where the map shows digits outside of those that were read, pixels of the page.
+
+    What is as tall as a digit and may be a slash is one of them: a thin 1 looks the same.
+    """
     accepted = [digit.box.height for digit in digits if digit.status is Status.OK]
     least = LOWER * float(np.median(accepted)) if accepted else 0.0
-    left = (page.kinds[..., Kind.DIGIT] > DIGIT).astype(np.uint8)
+    left = (page.digits + page.kinds[..., Kind.MARK] > DIGIT).astype(np.uint8)
+    for mark in find_marks(page):
+        left[page.squares(mark)] = 0
     for digit in digits:
-        left[_squares(digit.box, page.scale, left.shape, AROUND * digit.box.height)] = 0
+        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats(left)
     heights = np.repeat(np.repeat(page.heights, PER_CELL, 0), PER_CELL, 1)
     missed = []
@@ -206,12 +211,3 @@ def overlaps(one: Box, other: Box) -> bool:
     high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
     both = max(0, wide) * max(0, high)
     return both > SAME * (one.width * one.height + other.width * other.height - both)
-
-
-def _squares(box: Box, scale: float, shape: tuple[int, ...], margin: float = 0.0) -> tuple[slice, slice]:
-    """Return the part of a map of this shape, at least one square, that a box with a margin in pixels covers."""
-    starts = (int((side - margin) * scale) for side in (box.y, box.x))
-    stops = (int(np.ceil((side + margin) * scale)) for side in (box.y + box.height, box.x + box.width))
-    firsts = [min(max(0, start), length - 1) for start, length in zip(starts, shape, strict=True)]
-    rows, columns = (slice(first, max(first + 1, stop)) for first, stop in zip(firsts, stops, strict=True))
-    return rows, columns

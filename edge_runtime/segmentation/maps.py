@@ -25,7 +25,7 @@ from edge_runtime.segmentation.outputs import (
     Kind,
     Tiles,
 )
-from edge_runtime.types import Gray, Images
+from edge_runtime.types import Box, Gray, Images
 
 MARGIN = 16  # pixels: the edge of a tile, which is taken from the tile beside it
 FIRST, FINEST, COARSEST = 256, 2048, 64  # pixels: the longer side of the page at the first, finest, coarsest scale
@@ -59,6 +59,14 @@ class PageMap(NamedTuple):
     def digits(self) -> NDArray[np.float32]:
         """Probability of a digit's stroke for each square."""
         return self.kinds[..., Kind.DIGIT]
+
+    def most(self, box: Box) -> float:
+        """Return the highest probability of a digit in a box, pixels of the page."""
+        return float(self.digits[self.squares(box)].max())
+
+    def squares(self, box: Box, margin: float = 0.0) -> tuple[slice, slice]:
+        """Return the squares, at least one, that a box with a margin covers, pixels of the page."""
+        return cover(box, self.scale, self.digits.shape, margin)
 
 
 class _Level(NamedTuple):
@@ -221,6 +229,15 @@ def _reduce(gray: Gray, scale: float) -> Gray:
         gray = resize_area(gray, gray.shape[1] // across, gray.shape[0] // down)
     rows, columns = (max(1, round(side * scale)) for side in (height, width))
     return resize_area(gray, min(columns, gray.shape[1]), min(rows, gray.shape[0]))
+
+
+def cover(box: Box, scale: float, shape: tuple[int, ...], margin: float = 0.0) -> tuple[slice, slice]:
+    """Return the part of a map of this shape, at least one square, that a box with a margin in pixels covers."""
+    starts = (int((side - margin) * scale) for side in (box.y, box.x))
+    stops = (int(np.ceil((side + margin) * scale)) for side in (box.y + box.height, box.x + box.width))
+    firsts = [min(max(0, start), length - 1) for start, length in zip(starts, shape, strict=True)]
+    rows, columns = (slice(first, max(first + 1, stop)) for first, stop in zip(firsts, stops, strict=True))
+    return rows, columns
 
 
 def enlarge(

@@ -3,10 +3,12 @@
 import numpy as np
 
 from benchmarks import generated
-from benchmarks.generated import Generated, score, score_without
+from benchmarks.generated import score, score_without
 from benchmarks.labelled import labelled
 from benchmarks.pages import score_scenes
+from benchmarks.trusted import at_limits, count_numbers
 from edge_runtime.page import Page
+from edge_runtime.segmentation.network import Limit
 from edge_runtime.types import Box, Digit, Status
 from tests.conftest import skip
 from train.errors import FontError
@@ -35,14 +37,21 @@ def test_scenes_are_scored_by_digits_rows_and_images_that_give_digits_without_an
 
 
 def test_generated_pages_are_scored_by_digits_marks_and_doubt():
-    pages = [Generated(np.full((1, 1), number, np.uint8), text) for number, text in enumerate(("1.2", "34\n5", "", ""))]
     found = [page("12"), page("34"), page("7"), page("")]
-    assert score(lambda image: found[int(image[0, 0])], iter(pages)) == {
+    assert score(found, ("1.2", "34\n5", "", "")) == {
         "pages": 4, "exact": 0.5, "with_marks": 0.25, "silent": 0.5, "accepted": 0.75,
     }  # fmt: skip
-    assert score_without(lambda image: found[int(image[0, 0])], (each.image for each in pages[2:])) == {
-        "images": 2, "with_digits": 0.5,
-    }  # fmt: skip
+    images = (np.full((1, 1), number, np.uint8) for number in (2, 3))
+    assert score_without(lambda image: found[int(image[0, 0])], images) == {"images": 2, "with_digits": 0.5}
+
+
+def test_numbers_are_accepted_by_their_trust():
+    assert count_numbers("12 7.5\n- 31") == 3
+    judged = [(0.99, True), (0.9, True), (0.6, False)]
+    limits = [Limit(0.01, 0.95), Limit(0.1, 0.9), Limit(0.5, 0.5)]
+    assert [(each["accepted"], each["wrong"]) for each in at_limits(judged, 4, limits)] == [
+        (0.25, 0.0), (0.5, 0.0), (0.75, 1 / 3),
+    ]  # fmt: skip
 
 
 def test_generated_pages_repeat_and_have_kinds_without_digits(drawn_digits):

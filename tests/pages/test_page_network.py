@@ -75,6 +75,21 @@ def test_ink_that_the_map_takes_for_something_else_is_not_read(page, classifier)
     assert found.text == ""
 
 
+class Unsure(Scripted):
+    """Takes dark pixels for marks, and is not sure of it."""
+
+    def run(self, tiles):
+        found = super().run(tiles)
+        return found._replace(kinds=np.minimum(found.kinds, 2.5))
+
+
+def test_what_may_be_a_slash_or_a_one_is_not_lost(page, classifier):
+    found = read(page, classifier, Unsure(Kind.MARK))
+    seen = {str(digit.reason) for digit in found.dropped} | {digit.reason for digit in found.digits}
+    assert "unread" in seen
+    assert found.status is Status.REJECTED
+
+
 class More(Scripted):
     """Shows one more digit, left of the second row of `page`."""
 
@@ -114,6 +129,14 @@ def test_the_map_of_a_page_covers_it_at_every_scale():
             middle = found.digits[int(height * found.scale / 2), int(width * found.scale / 2)]
             assert middle > 0.9
             assert max(found.digits.shape) <= FINEST // SQUARE
+
+
+def test_low_digits_are_looked_at_again_at_the_scale_that_they_need():
+    network = PageNetwork()
+    for size, height in (((1920, 1080), 60), ((1200, 1600), 100), ((640, 480), 32)):
+        drawn = to_gray(draw_page(["31415926", "2718281"], size, height, 5).image)
+        found = map_page(drawn, network.run)
+        assert 18 <= height * found.scale * SQUARE <= 48
 
 
 def test_large_digits_are_looked_at_again_at_a_coarser_scale():
