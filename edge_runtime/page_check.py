@@ -178,11 +178,13 @@ def _left_out(readings: dict[str, Reading]) -> list[Dropped]:
 def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], tuple[Mark, ...], list[Dropped]]:
     """Reject digits that cannot be trusted and add unread ones.
 
-    Returns the digits, the marks of their numbers, and unread places of no number.
+    Returns the digits, the marks of their numbers, and what else is dropped: what is probably no digit, and unread
+    places of no number.
     """
-    digits = check.reject(digits, found.trust or ())
+    digits, others = check.reject(digits, found.trust or ())
+    dropped = [(digit.box, DropReason.NON_DIGIT) for digit in others]
     if not any(digit.status is Status.OK for digit in digits):
-        return digits, (), [(box, DropReason.UNREAD) for box in found.missed]
+        return digits, (), dropped + [(box, DropReason.UNREAD) for box in found.missed]
     for box in found.missed:
         digits = check.insert(digits, box)
-    return digits, tuple(name_marks(found.marks, digits)), []
+    return digits, tuple(name_marks(found.marks, digits)), dropped

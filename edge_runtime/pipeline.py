@@ -237,10 +237,10 @@ class Reader:
         if found.trust is not None and network is not None:
             from edge_runtime.page_check import apply
 
-            digits, marks, unread = apply(digits, found)
-            dropped, least_trust = dropped + unread, network.least_trust(self._max_error)
-        left_out = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
-        page = Page(tuple(digits), found.width, found.height, left_out, marks=marks, least_trust=least_trust)
+            digits, marks, left_out = apply(digits, found)
+            dropped, least_trust = dropped + left_out, network.least_trust(self._max_error)
+        others = tuple(Digit(None, 0.0, (), box, Status.REJECTED, str(reason), None) for box, reason in dropped)
+        page = Page(tuple(digits), found.width, found.height, others, marks=marks, least_trust=least_trust)
         return page.turn(found.turns)
 
     def _decide(self, found: Found) -> list[Digit]:

@@ -41,11 +41,11 @@ ERRORS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # of accepted numbers
 STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
 
 Judged = list[tuple[float, bool]]  # trust of a number, and whether it is right
-Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 10), and whether each digit is right (N,)
+Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 11), and whether each digit is right (N,)
 
 
 def fit(features: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
-    """Return the weights of a logistic regression. features: (N, 10), the first of them 1. right: (N,), 0 or 1."""
+    """Return the weights of a logistic regression. features: (N, 11), the first of them 1. right: (N,), 0 or 1."""
     middle, spread = features.mean(0), features.std(0)
     middle[0], spread = 0, np.where(spread > 0, spread, 1)
     scaled, weights = (features - middle) / spread, np.zeros(features.shape[1])

@@ -16,8 +16,8 @@ from edge_runtime.segmentation.maps import PER_CELL, PageMap, cover
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
-FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height")
-LEAST_TRUST, OUTSIDE = 0.1, 0.6  # digits with less are rejected: in a trusted row, and elsewhere
+FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height", "beside")
+LEAST_TRUST, OUTSIDE = 0.1, 0.8  # digits with less are rejected: in a trusted row, and elsewhere
 TRUSTED = 0.5  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # the map's reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
@@ -31,7 +31,7 @@ LOWER = 0.5  # the same of the digits that were read
 AROUND = 0.15  # heights: margin of a box, within which strokes belong to its digit
 SAME = 0.4  # intersection over union of two boxes of the same digit
 
-Features = NDArray[np.float64]  # (N, 10)
+Features = NDArray[np.float64]  # (N, 11)
 
 
 def is_sideways(page: PageMap) -> bool:
@@ -47,7 +47,7 @@ def is_sideways(page: PageMap) -> bool:
 
 
 def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:
-    """Return the features of N digits with labels, (N, 10), in the order of `FEATURES`. others: of the other reading,
+    """Return the features of N digits with labels, (N, 11), in the order of `FEATURES`. others: of the other reading,
     if there is one.
     """
     boxes = [digit.box for digit in digits]
@@ -55,6 +55,7 @@ def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMa
     odds = np.log(share / (1 - share))
     whole = float(odds.mean()) if len(odds) else 0.0
     height = page.kinds.shape[0] / page.scale
+    other_ink = float(np.log((page.kinds[..., Kind.OTHER].sum() + 1) / (page.digits.sum() + 1)))
     shown = find_labels(boxes, page)
     heights: dict[int | None, list[int]] = {}
     rows: dict[int | None, list[float]] = {}
@@ -79,6 +80,7 @@ def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMa
                 np.mean(rows[digit.row]),
                 whole,
                 np.log(digit.box.height / height),
+                other_ink,
             )
         )
     return np.array(found, np.float64).reshape(-1, len(FEATURES))
@@ -99,18 +101,23 @@ def is_better(scores: Sequence[float], counts: Sequence[int]) -> bool:
     return scores[1] - scores[0] > min(MORE, OF_ALL * max(1, *counts))
 
 
-def reject(digits: Sequence[Digit], trust: Sequence[float]) -> list[Digit]:
-    """Reject the digits of a reading that cannot be trusted: less trust is needed beside digits that are trusted."""
+def reject(digits: Sequence[Digit], trust: Sequence[float]) -> tuple[list[Digit], list[Digit]]:
+    """Reject the digits of a reading that cannot be trusted: less trust is needed beside digits that are trusted.
+
+    Returns the digits, accepted and rejected, and those that are probably none.
+    """
     rows: dict[int | None, list[float]] = {}
     for digit, chance in zip(digits, trust, strict=True):
         rows.setdefault(digit.row, []).append(chance)
     trusted = {row for row, chances in rows.items() if len(chances) > 1 and np.median(chances) >= TRUSTED}
-    return [
-        digit._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value, trust=chance)
-        if digit.status is Status.OK and chance < (LEAST_TRUST if digit.row in trusted else OUTSIDE)
-        else digit._replace(trust=chance)
-        for digit, chance in zip(digits, trust, strict=True)
-    ]
+    kept: list[Digit] = []
+    others: list[Digit] = []
+    for digit, chance in zip(digits, trust, strict=True):
+        found = digit._replace(trust=chance)
+        if digit.status is Status.OK and chance < (LEAST_TRUST if digit.row in trusted else OUTSIDE):
+            found = found._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value)
+        (others if chance < LEAST_TRUST and digit.row not in trusted else kept).append(found)
+    return kept, others
 
 
 def insert(digits: list[Digit], box: Box) -> list[Digit]:
