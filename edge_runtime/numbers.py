@@ -79,7 +79,7 @@ def _runs(row: list[Digit], marks: list[Mark]) -> list[list[Item]]:
     gaps = [digit.box.x - before.box.x - before.box.width for before, digit in pairwise(items)]
     wide = GAP * height
     if len(gaps) > 1:
-        wide = max(wide, min(FAR * height, EVEN * sorted(gaps)[len(gaps) // 2]))
+        wide = max(wide, min(FAR * height, EVEN * sorted(gaps)[(len(gaps) - 1) // 2]))
     runs = [items[:1]]
     for gap, item in zip(gaps, items[1:], strict=True):
         if gap > wide:

@@ -26,7 +26,7 @@ SIDEWAYS, UPSIDE_DOWN = (1, 3), 2  # quarter turns
 DOUBTFUL = 0.5  # expected right digits of all: with less, a page may be upside down
 UPRIGHT = 1.0  # expected right digits of `ONE_WAY` that a page has to gain by being turned upside down
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
-CLEAR = 0.95  # trust of every digit from which a page is not read again
+CLEAR = 0.94  # trust of every digit from which a page is not read again
 LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
 Find = Callable[[Gray, Ink | None, PageMap], Found]  # reads a page with its map, from this ink, or its own

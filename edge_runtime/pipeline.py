@@ -11,7 +11,7 @@ from edge_runtime.backends import KINDS, notice
 from edge_runtime.classifier import Classifier
 from edge_runtime.decide import LARGER, MIN_HEIGHT, Reason, decide, is_non_digit
 from edge_runtime.errors import UnsupportedModelError, UsageError
-from edge_runtime.find.ink import CROP, Ink
+from edge_runtime.find.ink import Ink, may_be_crop
 from edge_runtime.find.reading import Found, FoundDigit, find_digits
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
 from edge_runtime.lines.recognizer import LineReading, LineRecognizer
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edge_runtime.page_check import Reading
     from edge_runtime.segmentation.maps import PageMap
     from edge_runtime.segmentation.network import PageNetwork
+
+EXPECTED = 0.65  # trust of the only digit that is found in an image of one digit
 
 Expect = Literal["digit", "page"]
 
@@ -174,12 +176,12 @@ class Reader:
         is_accepted, sight = direct.statuses[0] is Status.OK, look(gray, network)
         if is_accepted and sight.shows_one:
             return direct, ""
-        digits = self.decide(self.find(gray)).digits
-        accepted = [digit for digit in digits if digit.status is Status.OK]
-        if len(accepted) > 1 and len(sight.places) > 1:
+        found = self.find(gray)
+        digits, alone = self.decide(found).digits, self._decide(found)
+        if len(sight.places) > 1 and sum(digit.status is Status.OK for digit in digits) > 1:
             return _reject(direct, Reason.SEVERAL), describe_several(len(digits))
-        if len(digits) == len(accepted) == 1:
-            return _decisions_of(accepted[0]), ""
+        if len(alone) == 1 and alone[0].status is Status.OK and (found.trust or (1.0,))[0] >= EXPECTED:
+            return _decisions_of(alone[0]), ""
         if is_accepted and sight.is_empty and not digits:
             return _reject(direct, Reason.BLANK), ""
         return (_reject(direct, Reason.LOW_CONFIDENCE) if is_accepted and sight.shows_other else direct), ""
@@ -196,7 +198,7 @@ class Reader:
         from edge_runtime.page_check import read_page
 
         found = read_page(gray, network, self._find, self._decide)
-        may_be_one = len(found.digits) == 1 or (not found.digits and max(gray.shape) <= CROP)
+        may_be_one = len(found.digits) == 1 or may_be_crop(gray)
         return self._find_one(gray, found) if may_be_one and not found.turns else found
 
     def _find_one(self, gray: Gray, found: Found) -> Found:
@@ -204,13 +206,14 @@ class Reader:
         from edge_runtime.one_digit import describe
 
         sight = describe(found.page) if found.page else None
-        if sight is None or len(sight.places) != 1 or not sight.shows_one:
+        if sight is None or not (sight.shows_one or max(gray.shape) <= LARGER):
             return found
+        boxes = [*sight.places, *(digit.box for digit in found.digits), Box(0, 0, found.width, found.height)]
         images, result = self._classify_crops([gray])
         direct = self._decide_directly([gray])
         if direct.statuses[0] is not Status.OK:
             return found
-        digit = FoundDigit(sight.places[0], 0, images[0], Classification(*(column[0] for column in result)), None)
+        digit = FoundDigit(boxes[0], 0, images[0], Classification(*(column[0] for column in result)), None)
         return found._replace(digits=[digit], trust=(direct.confidences[0],), missed=())
 
     def compare(self, gray: Gray) -> "dict[str, Reading]":

@@ -49,12 +49,18 @@ class Ink(NamedTuple):
     factor: int  # pixels of the page per pixel of these arrays
 
 
+def may_be_crop(gray: Gray) -> bool:
+    """Return whether an image may be the crop of one digit, by its size and shape."""
+    height, width = gray.shape
+    return bool(max(height, width) <= CROP and width <= HIGH * height)
+
+
 def find_ink(gray: Gray, factor: int = 0) -> Ink:
     """Return the ink of a page. gray: uint8 (height, width), any size, light and polarity.
 
     factor: pixels of the page per pixel of the ink map; 0 to choose it by the size of the page.
     """
-    is_crop = max(gray.shape) <= CROP and gray.shape[1] <= HIGH * gray.shape[0]
+    is_crop = may_be_crop(gray)
     factor = factor or max(1, int(np.ceil(np.sqrt(gray.size / WORK))), -(-max(gray.shape) // LONGEST))
     if factor > 1:
         gray = resize_area(gray, max(1, gray.shape[1] // factor), max(1, gray.shape[0] // factor))

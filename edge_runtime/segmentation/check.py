@@ -17,7 +17,8 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height", "beside")
-LEAST_TRUST, OUTSIDE = 0.1, 0.8  # digits with less are rejected: in a trusted row, and elsewhere
+LEAST_TRUST, OUTSIDE = 0.1, 0.85  # digits with less are rejected: in a trusted row, and elsewhere
+PROBABLE = 0.3  # digits with less are probably none, except in a trusted row
 TRUSTED = 0.5  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # the map's reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
@@ -116,7 +117,7 @@ def reject(digits: Sequence[Digit], trust: Sequence[float]) -> tuple[list[Digit]
         found = digit._replace(trust=chance)
         if digit.status is Status.OK and chance < (LEAST_TRUST if digit.row in trusted else OUTSIDE):
             found = found._replace(status=Status.REJECTED, reason=Reason.LOW_CONFIDENCE.value)
-        (others if chance < LEAST_TRUST and digit.row not in trusted else kept).append(found)
+        (others if chance < PROBABLE and digit.row not in trusted else kept).append(found)
     return kept, others
 
 

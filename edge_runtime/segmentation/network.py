@@ -13,7 +13,7 @@ from edge_runtime.segmentation.check import FEATURES
 from edge_runtime.segmentation.outputs import TILE, Tiles, split
 from edge_runtime.types import Images
 
-MAX_ERROR = 0.1  # of the accepted numbers, by default
+MAX_ERROR = 0.07  # of the accepted numbers, by default
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
 TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
 # Of a page: of the ink that its map selects, by itself; of all ink; and of the selected ink beside that reading.
@@ -43,7 +43,7 @@ class PageNetwork:
         self._turn = threading.Lock()
 
     def least_trust(self, max_error: float | None = None) -> float:
-        """Return the trust that numbers need, so that at most `max_error` of the accepted ones are wrong; None: 10 %.
+        """Return the trust that numbers need, so that at most `max_error` of the accepted ones are wrong; None: 7 %.
 
         max_error: over 0 and at most 1.
         No trust is enough for an error rate below those that were measured: the result is over 1.

@@ -39,6 +39,7 @@ def test_digits_that_are_spaced_evenly_are_one_number_unless_they_are_far_apart(
     assert write_rows(find_numbers(row("12345", {index: 66 + index for index in range(4)}))) == "12345"
     assert write_rows(find_numbers(row("123", {0: 110, 1: 110}))) == "1 2 3"
     assert write_rows(find_numbers(row("1234", {0: 66, 1: 104, 2: 66}))) == "12 34"
+    assert write_rows(find_numbers(row("73197", {0: 76, 3: 80}))) == "7 319 7"
 
 
 def test_rows_are_lines_and_rejected_digits_are_question_marks():

@@ -181,7 +181,8 @@ def test_a_manifest_with_invalid_weights_is_refused(trust, tmp_path):
 
 
 def test_the_network_keeps_to_its_size():
-    assert load_page_bundle().file("tflite_int8").size <= 300_000
+    for kind in ("tflite_int8", "onnx_int8"):
+        assert load_page_bundle().file(kind).size <= 300_000
 
 
 def test_a_blank_page_and_a_tiny_one_are_read_as_nothing(classifier):
