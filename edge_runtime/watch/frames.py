@@ -5,6 +5,7 @@ import uuid
 from statistics import median
 from typing import NamedTuple
 
+from edge_runtime.find.reading import SIDE
 from edge_runtime.limits import STABLE_FRAMES
 from edge_runtime.page import Page
 from edge_runtime.pipeline import Reader
@@ -206,8 +207,9 @@ def _drop_objects(tracks: list[Track], shown: list[Track], objects: SceneObjects
 
 
 def _is_cut(box: Box, page: Page) -> bool:
-    """Return whether the edge of the image may cut off a digit."""
-    return box.x <= 1 or box.y <= 1 or box.x + box.width >= page.width - 1 or box.y + box.height >= page.height - 1
+    """Return whether the edge of the image may cut off a digit. Boxes are rounded to a fortieth of the height."""
+    right, bottom = page.width - box.x - box.width, page.height - box.y - box.height
+    return min(box.x, box.y, right, bottom) <= 1 + box.height / SIDE
 
 
 def _has_part(tracks: list[Track], page: Page) -> bool:

@@ -21,7 +21,7 @@ PAUSE = 1.0  # seconds between two frames that are used
 COUNT_SECONDS = 10.0  # between two checks whether a full folder has room again
 MARGIN = 0.15  # of the box's longer side: paper around the digit, on each side
 REMEMBERED = 64  # crops that a new one is compared with
-SAME = 12.0  # mean difference of two normalised crops, 0..255, below which they show the same digit
+SAME = 18.0  # mean difference of two normalised crops, 0..255, below which they show the same digit
 QUALITY = 95  # of a frame's JPEG, 0 to 100
 
 

@@ -202,7 +202,8 @@ def test_a_digit_at_the_edge_of_the_region_is_reported(reader, side):
     for number in range(20):
         picture = np.ascontiguousarray(fake.image(fake.started, number)[part])
         assert watch.process(Frame(picture, number / FPS, number)).reading is None
-    assert watch.votes.problem == "a digit touches the edge of the image: make --roi larger, or move the camera"
+    # Half of a digit may be read as one or not.
+    assert " touches the edge of the image: make --roi larger, or move the camera" in watch.votes.problem
     assert watch.votes.refused == 1
 
 
