@@ -56,34 +56,38 @@ def measure(name: str, folder: Path, tell: Tell) -> dict[str, Any]:
     classifier = Classifier(name)
     whole = Reader(classifier)
 
-    def measured(reader: Reader, title: str) -> dict[str, Any]:
+    def measured(reader: Reader, title: str, kept: dict[Path, Page]) -> dict[str, Any]:
         def read(path: Path) -> tuple[str, bool]:
-            page = reader.read(read_gray(path), "page")
+            kept[path] = page = reader.read(read_gray(path), "page")
             return page.digits_text.replace("\n", "|"), page.status is Status.OK
 
         return {each.name: score(read, each, title, tell) for each in _sets(folder)}
 
+    pages: dict[Path, Page] = {}
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
         "lines": load_line_bundle().file("tflite_int8").sha256,
         "page_network": load_page_bundle().file("tflite_int8").sha256,
-        "sets": measured(whole, name),
-        "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut"),
+        "sets": measured(whole, name, pages),
+        "cut": measured(Reader(classifier, lines=False), f"{name}, all rows cut", {}),
         "scenes": {
             each.name: score_scenes(lambda path: whole.read(read_gray(path), "page"), each, name, tell)
             for each in labelled(folder)
             if _are_scenes(each)
         },
-        "numbers": {each.name: _judge_numbers(whole, each) for each in _sets(folder)},
+        "numbers": {each.name: _judge_numbers(pages, each) for each in _sets(folder)},
     }
 
 
-def _judge_numbers(reader: Reader, images: LabelledSet) -> list[dict[str, float]]:
-    """Return how many numbers of a set are accepted at each `--max-error`, and how many of these are wrong."""
+def _judge_numbers(pages: dict[Path, Page], images: LabelledSet) -> list[dict[str, float]]:
+    """Return how many numbers of a set are accepted at each `--max-error`, and how many of these are wrong.
+
+    pages: what was read, by path.
+    """
     judged: Judged = []
     texts = [label.replace("|", " ") for label in images.labels.values()]
     for path, text in zip(images.paths, texts, strict=True):
-        judged += judge(reader.read(read_gray(path), "page"), text)
+        judged += judge(pages[path], text)
     return at_limits(judged, sum(map(count_numbers, texts)), PageNetwork().limits)
 
 

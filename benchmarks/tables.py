@@ -359,9 +359,7 @@ def _without(found: dict[str, Any]) -> str:
 
 def _page_numbers() -> str:
     """The numbers that are accepted at each error rate, of each set."""
-    found = _page_models().get(DEFAULT, {})
-    if "generated" not in found or "numbers" not in found:
-        return NOT_YET
+    found = _page_models().get(DEFAULT, {"generated": {"numbers": []}, "numbers": {"cheque_amounts": []}})
     sets = {"generated": found["generated"]["numbers"], "cheque_amounts": found["numbers"]["cheque_amounts"]}
     head = ["`--max-error`", *(f"{name}: {what}" for name in sets for what in ("accepted", "wrong"))]
     body = [

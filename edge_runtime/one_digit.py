@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.segmentation.check import find_missed
-from edge_runtime.segmentation.maps import PageMap, map_page
-from edge_runtime.segmentation.network import PageNetwork
+from edge_runtime.segmentation.check import find_marks, find_missed
+from edge_runtime.segmentation.maps import PageMap
 from edge_runtime.segmentation.outputs import Kind
-from edge_runtime.types import Box, Gray
+from edge_runtime.types import Box
 
 DIGIT, CERTAIN = 0.5, 0.9  # probability of a digit, and of other ink, from which squares count
 BESIDE = 0.1  # times the squares of digits: the least other ink
@@ -24,20 +23,16 @@ class Sight(NamedTuple):
 
     @property
     def shows_one(self) -> bool:
-        """Whether nothing speaks against one digit and nothing else: the map may miss a digit."""
+        """Whether the map is consistent with a single digit, which it may miss."""
         return len(self.places) <= 1 and not self.shows_other and not self.is_empty
-
-
-def look(gray: Gray, network: PageNetwork) -> Sight:
-    """Return what an image shows. gray: uint8 (height, width)."""
-    return describe(map_page(gray, network.run))
 
 
 def describe(page: PageMap) -> Sight:
     """Return what a map shows."""
     others = np.count_nonzero(page.kinds[..., Kind.OTHER] + page.kinds[..., Kind.MARK] > CERTAIN)
     digits = np.count_nonzero(page.digits > DIGIT)
-    return Sight(tuple(find_missed((), page)), bool(others > BESIDE * digits), bool(page.digits.max() < FAINTEST))
+    places = find_missed((), page, find_marks(page))
+    return Sight(tuple(places), bool(others > BESIDE * digits), bool(page.digits.max() < FAINTEST))
 
 
 def describe_several(count: int) -> str:

@@ -53,6 +53,7 @@ class View(NamedTuple):
     gray: Gray
     turns: int  # quarter turns, counterclockwise, that were undone
     page: PageMap  # the map
+    marks: tuple[Box, ...]  # of numbers, that the map is sure about
     reading: Reading  # of that ink alone
     trust: NDArray[np.float64]  # of each digit, 0 to 1; 0 of a rejected one
 
@@ -92,35 +93,45 @@ def open_page_network(backend: str) -> PageNetwork | None:
         return None
 
 
-def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> View:
-    """Return a page upright: the map tells whether it lies on its side, and its digits which edge is the upper one."""
-    view = _view(gray, 0, network, find, decide)
+def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: PageMap | None = None) -> View:
+    """Return a page upright: the map tells whether it lies on its side, and its digits which edge is the upper one.
+
+    page: the map of the page as it is, if it is known.
+    """
+    view = _view(gray, page or map_page(gray, network.run), 0, network, find, decide)
     if view.is_texture:
         return view
     if check.is_sideways(view.page):
-        return max((_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.expected)
+        return max(
+            (_turned_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.expected
+        )
     if view.expected < DOUBTFUL * len(view.trust):
-        other = _view(gray, UPSIDE_DOWN, network, find, decide)
+        other = _turned_view(gray, UPSIDE_DOWN, network, find, decide)
         if other.expected > view.expected and other.expected_upright > view.expected_upright + UPRIGHT:
             return other
     return view
 
 
-def _view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
-    upright = np.ascontiguousarray(np.rot90(gray, -turns)) if turns else gray
-    page = map_page(upright, network.run)
-    if gray.size > LARGE:
+def _turned_view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
+    upright = np.ascontiguousarray(np.rot90(gray, -turns))
+    return _view(upright, map_page(upright, network.run), turns, network, find, decide)
+
+
+def _view(upright: Gray, page: PageMap, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
+    if upright.size > LARGE:
         give_back()
+    marks = tuple(check.find_marks(page))
     found = find(upright, select_ink(upright, page), page)
     digits = decide(found)
-    reading = Reading(found, digits, check.find_features(digits, (), page), tuple(check.find_missed(digits, page)))
+    missed = tuple(check.find_missed(digits, page, marks))
+    reading = Reading(found, digits, check.find_features(digits, (), page), missed)
     trust = check.find_trust(reading.features, network.trust["clear"])
-    return View(upright, turns, page, reading, trust * reading.accepted)
+    return View(upright, turns, page, marks, reading, trust * reading.accepted)
 
 
-def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> Found:
-    """Return the better reading of a page, with how much each of its digits can be trusted."""
-    view = look(gray, network, find, decide)
+def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: PageMap | None = None) -> Found:
+    """Return the better reading of a page, with how much each of its digits can be trusted. page: as for `look`."""
+    view = look(gray, network, find, decide, page)
     readings = {"clear": view.reading} if view.is_clear else read_again(view, find, decide)
     if "page" in readings and _is_texture(readings["page"].found):
         return readings["page"].found._replace(turns=view.turns, page=view.page)
@@ -131,17 +142,16 @@ def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> F
         counts = [int(reading.accepted.sum()) for reading in readings.values()]
         taken = list(readings)[int(check.is_better(scores, counts))]
     found = readings[taken].found
-    marks = check.find_marks(view.page)
     left_out: list[Dropped] = []
     if taken == "map":
         left_out = _left_out(readings)
     elif taken == "clear":
-        left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page, marks)]
+        left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page, view.marks)]
     return found._replace(
         dropped=found.dropped + left_out,
         trust=tuple(trusts[taken].tolist()),
         missed=readings[taken].missed,
-        marks=tuple(marks),
+        marks=view.marks,
         turns=view.turns,
         page=view.page,
     )
@@ -153,10 +163,9 @@ def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
         give_back()
     found = find(view.gray, None, view.page)
     digits, others = view.reading.digits, decide(found)
+    missed = tuple(check.find_missed(others, view.page, view.marks))
     return {
-        "page": Reading(
-            found, others, check.find_features(others, digits, view.page), tuple(check.find_missed(others, view.page))
-        ),
+        "page": Reading(found, others, check.find_features(others, digits, view.page), missed),
         "map": view.reading._replace(features=check.find_features(digits, others, view.page)),
     }
 
@@ -178,8 +187,8 @@ def _left_out(readings: dict[str, Reading]) -> list[Dropped]:
 def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], tuple[Mark, ...], list[Dropped]]:
     """Reject digits that cannot be trusted and add unread ones.
 
-    Returns the digits, the marks of their numbers, and what else is dropped: what is probably no digit, and unread
-    places of no number.
+    Returns the digits, the marks of their numbers, and what else is dropped: probable non-digits, and unread places
+    outside of numbers.
     """
     digits, others = check.reject(digits, found.trust or ())
     dropped = [(digit.box, DropReason.NON_DIGIT) for digit in others]

@@ -156,27 +156,29 @@ class Reader:
     def _decide_directly(self, grays: Iterable[Gray]) -> Decisions:
         """Decide on images of one digit each, from what the classifier makes of the whole image."""
         sizes: list[tuple[int, int]] = []
-        crops = normalise_all(_record_sizes(grays, sizes))
+        return self._decide_classified(*self._classify_crops(_record_sizes(grays, sizes)), sizes)
+
+    def _decide_classified(self, crops: Images, result: Classification, sizes: list[tuple[int, int]]) -> Decisions:
+        """Decide on images of one digit each. crops: normalised; sizes: heights and widths of the images."""
         blank = np.logical_not(crops.any((1, 2)))
         # A digit in a larger image may be as small, but only reading pages finds its size.
         small = np.fromiter((max(size) < MIN_HEIGHT for size in sizes), np.bool_, len(sizes))
-        bundle = self._classifier.bundle
-        return decide(
-            blank, small, self._classifier.classify_normalised(crops), self._min_confidence, bundle.max_non_digit
-        )
+        return decide(blank, small, result, self._min_confidence, self._classifier.bundle.max_non_digit)
 
     def _decide_larger(self, gray: Gray) -> tuple[Decisions, str]:
         """Decide on the digit of one image, in which there may be more; returns the decision and a note."""
-        from edge_runtime.one_digit import describe_several, look
+        from edge_runtime.one_digit import describe, describe_several
+        from edge_runtime.segmentation.maps import map_page
 
         direct = self._decide_directly([gray])
         network = self._open_pages()
-        if network is None:
+        if not network:
             return direct, ""
-        is_accepted, sight = direct.statuses[0] is Status.OK, look(gray, network)
+        page = map_page(gray, network.run)
+        is_accepted, sight = direct.statuses[0] is Status.OK, describe(page)
         if is_accepted and sight.shows_one:
             return direct, ""
-        found = self.find(gray)
+        found = self.find(gray, page)
         digits, alone = self.decide(found).digits, self._decide(found)
         if len(sight.places) > 1 and sum(digit.status is Status.OK for digit in digits) > 1:
             return _reject(direct, Reason.SEVERAL), describe_several(len(digits))
@@ -186,18 +188,18 @@ class Reader:
             return _reject(direct, Reason.BLANK), ""
         return (_reject(direct, Reason.LOW_CONFIDENCE) if is_accepted and sight.shows_other else direct), ""
 
-    def find(self, gray: Gray) -> Found:
+    def find(self, gray: Gray, page: "PageMap | None" = None) -> Found:
         """Find and read the digits of a page and keep all intermediate results; `decide` makes a Page of them.
 
         With a page network, they are read from the ink that the map of the page selects and, where that reading is
-        doubtful, from all of its ink as well.
+        doubtful, from all of its ink as well. page: the map, if it is known.
         """
         network = self._open_pages()
-        if network is None:
+        if not network:
             return self._find(gray)
         from edge_runtime.page_check import read_page
 
-        found = read_page(gray, network, self._find, self._decide)
+        found = read_page(gray, network, self._find, self._decide, page)
         may_be_one = len(found.digits) == 1 or may_be_crop(gray)
         return self._find_one(gray, found) if may_be_one and not found.turns else found
 
@@ -205,14 +207,16 @@ class Reader:
         """Return a page of one digit alone with the digit that the classifier sees in it, as `classify` reads it."""
         from edge_runtime.one_digit import describe
 
-        sight = describe(found.page) if found.page else None
-        if sight is None or not (sight.shows_one or max(gray.shape) <= LARGER):
+        if not found.page:
             return found
-        boxes = [*sight.places, *(digit.box for digit in found.digits), Box(0, 0, found.width, found.height)]
+        sight, is_small = describe(found.page), max(gray.shape) <= LARGER
+        if not is_small and not sight.shows_one:
+            return found
         images, result = self._classify_crops([gray])
-        direct = self._decide_directly([gray])
+        direct = self._decide_classified(images, result, [gray.shape])
         if direct.statuses[0] is not Status.OK:
             return found
+        boxes = [*sight.places, *(digit.box for digit in found.digits), Box(0, 0, found.width, found.height)]
         digit = FoundDigit(boxes[0], 0, images[0], Classification(*(column[0] for column in result)), None)
         return found._replace(digits=[digit], trust=(direct.confidences[0],), missed=())
 

@@ -138,7 +138,7 @@ def command(folder: Path, data: Path | None) -> None:
     bundle, mnist = load_page_bundle(folder), load_mnist(data)
     click.echo("drawing and reading generated pages", err=True)
     world = World(load_writers(*writers.fit_part(mnist)), Fields(SEED))
-    plain = {key: value for key, value in bundle.manifest.items() if key != "trust"}  # whatever was fitted before
+    plain = {key: value for key, value in bundle.manifest.items() if key != "trust"}  # no earlier weights
     reader = Reader(Classifier(), pages=PageNetwork(replace(bundle, manifest=plain)))
     samples = collect(reader, draw_pages(world, PAGES_EACH, AMOUNTS, SEED))
     weights: dict[str, Any] = {name: fit(*samples[name]) for name in READINGS}

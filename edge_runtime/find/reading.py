@@ -133,7 +133,8 @@ def find_digits(
     """
     if ink is None:
         ink, blobs, is_reduced = _find_blobs(gray)
-        blobs = blobs if page is None else _drop_others(blobs, ink, page)
+        if page:
+            blobs = _drop_others(blobs, ink, page)
     else:
         blobs, is_reduced = find_blobs(ink, with_rules=False), False
     found = Found([], _scale_dropped(blobs.dropped, ink.factor), gray.shape[1], gray.shape[0], ink, blobs, [])

@@ -18,7 +18,7 @@ from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height", "beside")
 LEAST_TRUST, OUTSIDE = 0.1, 0.85  # digits with less are rejected: in a trusted row, and elsewhere
-PROBABLE = 0.3  # digits with less are probably none, except in a trusted row
+PROBABLE = 0.3  # candidates with less are probably non-digits, except in a trusted row
 TRUSTED = 0.5  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # the map's reading is taken if it has more right digits by so many, or this share of all
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
@@ -105,7 +105,7 @@ def is_better(scores: Sequence[float], counts: Sequence[int]) -> bool:
 def reject(digits: Sequence[Digit], trust: Sequence[float]) -> tuple[list[Digit], list[Digit]]:
     """Reject the digits of a reading that cannot be trusted: less trust is needed beside digits that are trusted.
 
-    Returns the digits, accepted and rejected, and those that are probably none.
+    Returns the digits, accepted and rejected, and the probable non-digits.
     """
     rows: dict[int | None, list[float]] = {}
     for digit, chance in zip(digits, trust, strict=True):
@@ -160,15 +160,16 @@ def find_labels(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
     return np.asarray(found / found.sum(1, keepdims=True), np.float64)
 
 
-def find_missed(digits: Sequence[Digit], page: PageMap) -> list[Box]:
+def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) -> list[Box]:
     """Return the places where the map shows digits outside of those that were read, pixels of the page.
 
-    What is as tall as a digit and may be a slash is one of them: a thin 1 looks the same.
+    marks: those that the map is sure about, see `find_marks`. Any other mark that is as tall as a digit is such a
+    place, since a thin 1 resembles a slash.
     """
     accepted = [digit.box.height for digit in digits if digit.status is Status.OK]
     least = LOWER * float(np.median(accepted)) if accepted else 0.0
     left = (page.digits + page.kinds[..., Kind.MARK] > DIGIT).astype(np.uint8)
-    for mark in find_marks(page):
+    for mark in marks:
         left[page.squares(mark)] = 0
     for digit in digits:
         left[page.squares(digit.box, AROUND * digit.box.height)] = 0

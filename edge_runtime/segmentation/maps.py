@@ -143,12 +143,10 @@ def _area_of_digits(level: _Level, lowest: float = 0.0) -> float:
 def _find_low_digits(level: _Level) -> NDArray[np.bool_]:
     """Return the cells of digits that are too low for the scale."""
     small = _inked(level) & (_sigmoid(level.cells[..., SMALL]) > SMALL_SHARE)
-    weights = _by_cell(level.kinds[..., Kind.DIGIT]).max((1, 3))
-    digits = weights > DIGIT
+    weights = np.maximum(_by_cell(level.kinds[..., Kind.DIGIT]).max((1, 3)), 1e-6)
     around = (2 * NEAR + 1,) * 2
-    total = cv2.blur(np.maximum(weights, 1e-6) * level.cells[..., HEIGHT], around)
-    mean = np.float32(USUAL) * np.exp2(total / cv2.blur(np.maximum(weights, 1e-6), around))
-    return np.asarray(small | (digits & (mean < LOW)), np.bool_)
+    mean = cv2.blur(weights * level.cells[..., HEIGHT], around) / cv2.blur(weights, around)
+    return np.asarray(small | ((weights > DIGIT) & (np.float32(USUAL) * np.exp2(mean) < LOW)), np.bool_)
 
 
 def _with_ink_beside(level: _Level, low: NDArray[np.bool_]) -> NDArray[np.bool_]:

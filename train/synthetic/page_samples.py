@@ -26,7 +26,7 @@ SIDE = TILE + 4 * CELL  # pixels: height and width of a sample
 # Values of a sample's truth; digits are DIGIT_0 + label.
 BACKGROUND, OTHER, MARK, STRUCK, DIGIT_0 = 0, 1, 2, 3, 10
 NAMED = 0.5  # share of samples of `KINDS`; all others are of random plans
-# Kinds that are drawn as often more as they are listed here.
+# Kinds that are drawn more often: once more for each time that they are listed.
 HARD = ("boxes", "comb", "ring", "windows", "windows", "label", "stray", "marks", "marks", "text", "text")
 UNNAMED = ("turned", "photograph")  # training rotates samples itself; random plans have photographs
 # Height of a digit: share of the samples, and range in pixels. The smallest only ask for a finer scale.

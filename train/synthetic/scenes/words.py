@@ -119,7 +119,7 @@ def random_word(random: Random) -> str:
 
 
 def unsteadiness(random: Random) -> float:
-    """Return a random value for `write`; 0 for one of eight hands, which is that of a plotter."""
+    """Return a random value for `write`: 0, as a plotter writes, for one of eight."""
     return float(random.uniform(0.1, 0.5)) if random.random() < 0.875 else 0.0
 
 
