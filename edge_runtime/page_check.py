@@ -75,10 +75,12 @@ class View(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Whether all digits are trusted and none was missed, or there is more ink than is read."""
+        """Whether all digits are trusted and no ink of a row was left out, or there is more ink than is read."""
         if self.is_texture:
             return True
-        return bool(len(self.trust)) and not self.reading.missed and bool(self.trust.min() >= CLEAR)
+        if not len(self.trust) or self.reading.missed or self.trust.min() < CLEAR:
+            return False
+        return not check.find_unread(self.reading.digits, self.page, self.marks)
 
 
 def open_page_network(backend: str) -> PageNetwork | None:

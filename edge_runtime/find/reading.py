@@ -49,7 +49,7 @@ LIKE = 1.5  # standard deviations: the range of a digit's aspect
 WIDE = 1.4  # width over height: the widest shape of a digit
 TALL = 0.7  # share of the row's height: the least height of a digit that is classified by itself
 NARROW = 0.45  # heights: narrower blobs are not cut
-SHOWN = 0.3  # probability of a digit that the map shows somewhere in the box of a blob
+SHOWN = 0.2  # probability of a digit that the map shows somewhere in the box of a blob
 ASIDE = 0.7  # heights: the largest distance of a digit's box from its place according to the line recogniser
 
 BUSY = 20.0  # of 255, mean strength: a page with more, but without any mark, is not blank

@@ -28,6 +28,8 @@ LEAST_MARK = 2  # squares of a mark or of other ink: specks of dirt are smaller
 OTHERS = 100  # places of other ink that are listed
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
+INKED = 0.5  # probability of the background below which a square shows ink
+NEAR = 0.7  # heights: ink beside a digit is at most so far away
 LOWER = 0.5  # the same of the digits that were read
 AROUND = 0.15  # heights: margin of a box, within which strokes belong to its digit
 SAME = 0.4  # intersection over union of two boxes of the same digit
@@ -183,6 +185,33 @@ def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) ->
         if height / page.scale >= max(TALL * usual, least):
             missed.append(Box(*(round(side / page.scale) for side in (x, y, width, height))))
     return missed
+
+
+def find_unread(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) -> list[Box]:
+    """Return the places of ink of any kind beside digits of a row and as tall as they are, pixels of the page.
+
+    marks: those that the map is sure about, which are left out.
+    """
+    left = (page.kinds[..., Kind.BACKGROUND] < INKED).astype(np.uint8)
+    for mark in marks:
+        left[page.squares(mark)] = 0
+    for digit in digits:
+        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
+    boxes = [Box(*(round(int(side) / page.scale) for side in place)) for place in _connected(left)]
+    return [box for box in boxes if any(_is_beside(box, digit.box) for digit in digits)]
+
+
+def _is_beside(box: Box, digit: Box) -> bool:
+    """Return whether ink is in the row of a digit, as tall, and not far from it."""
+    gap = max(box.x - digit.x - digit.width, digit.x - box.x - box.width)
+    in_row = digit.y <= box.y + box.height / 2 <= digit.y + digit.height
+    return in_row and box.height >= TALL * digit.height and gap <= NEAR * digit.height
+
+
+def _connected(shown: NDArray[np.uint8]) -> list[tuple[int, ...]]:
+    """Return left edge, top edge, width and height of the connected places of a mask."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(shown)
+    return [tuple(each) for each in stats[1:, :4].tolist()]
 
 
 def find_marks(page: PageMap) -> list[Box]:
