@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.find.lattice import bounding_box
 from edge_runtime.images.files import to_gray
 from edge_runtime.page import Page
 from edge_runtime.synthetic.pages import draw_page
-from edge_runtime.types import Box, Gray
+from edge_runtime.types import Box, Gray, bounding_box
 
 CASES = 100
 WORDS = ("Total", "kWh", "Name", "Date", "Menge", "Preis", "Room", "Level", "Zimmer", "Unit")

@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from edge_runtime.decide import Reason
-from edge_runtime.types import Box, Digit, Mark, Status
+from edge_runtime.types import Box, Digit, Mark, Status, bounding_box
 
 GAP, FAR = 1.5, 2.5  # heights of a digit: a wider gap separates two numbers of a row, unless the row is spaced evenly
 EVEN = 1.5  # times the median gap of the row: up to this, and up to FAR, a gap belongs to the spacing of the row
@@ -53,7 +53,7 @@ def find_numbers(digits: Iterable[Digit], marks: Sequence[Mark] = (), least_trus
                 accepted = UNREADABLE not in text and trust >= least_trust
                 least = min(digit.confidence for digit in inner)
                 status = Status.OK if accepted else Status.REJECTED
-                numbers.append(Number(text, _around(run), row, least, trust, status))
+                numbers.append(Number(text, bounding_box([item.box for item in run]), row, least, trust, status))
     return numbers
 
 
@@ -102,10 +102,3 @@ def _without_loose_marks(run: list[Item]) -> list[Item]:
 
 def _middle(box: Box) -> float:
     return box.x + box.width / 2
-
-
-def _around(items: list[Item]) -> Box:
-    left, top = min(item.box.x for item in items), min(item.box.y for item in items)
-    right = max(item.box.x + item.box.width for item in items)
-    bottom = max(item.box.y + item.box.height for item in items)
-    return Box(left, top, right - left, bottom - top)

@@ -1,5 +1,6 @@
 """The values that flow between the modules. Imports nothing from the package."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -43,6 +44,13 @@ class Box(NamedTuple):
             box = Box(box.y, width - box.x - box.width, box.height, box.width)
             width, height = height, width
         return box
+
+
+def bounding_box(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around one or more boxes."""
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return Box(left, top, right - left, bottom - top)
 
 
 class Digit(NamedTuple):

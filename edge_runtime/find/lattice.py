@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.types import Box, Classification, Gray
+from edge_runtime.types import Box, Classification, Gray, bounding_box
 
 JOIN = 8  # pieces in one candidate at most, without small ones
 RUN = 24  # pieces in one candidate at most, with small ones
@@ -115,13 +115,6 @@ def joins(pieces: list[Piece], height: float, apart: bool = False) -> Iterator[C
             if rest and not small[first] and not small[last - 1] and len(rest) < last - first:
                 without = tuple(index for index in range(first, last) if small[index])
                 yield Candidate(first, last, without, bounding_box([pieces[index].box for index in rest]))
-
-
-def bounding_box(boxes: list[Box]) -> Box:
-    """Return the smallest box around one or more boxes."""
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
-    return Box(left, top, right - left, bottom - top)
 
 
 def members(candidate: Candidate, pieces: list[Piece]) -> list[Piece]:

@@ -21,7 +21,6 @@ from edge_runtime.find.lattice import (
     Piece,
     aspects,
     best_path,
-    bounding_box,
     crop,
     crop_size,
     join_costs,
@@ -34,7 +33,7 @@ from edge_runtime.find.line import Line, row_lines
 from edge_runtime.find.rows import BlobRow, find_rows
 from edge_runtime.images.resize import resize_area
 from edge_runtime.lines.recognizer import LineReading
-from edge_runtime.types import Box, Classification, Gray, Images
+from edge_runtime.types import Box, Classification, Gray, Images, bounding_box
 
 if TYPE_CHECKING:
     from edge_runtime.segmentation.maps import PageMap
