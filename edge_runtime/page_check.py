@@ -3,7 +3,7 @@
 Only pages need this, so no command imports it before it reads pages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +18,20 @@ from edge_runtime.find.reading import Found
 from edge_runtime.find.selected_ink import select_ink
 from edge_runtime.marks import name_marks
 from edge_runtime.segmentation import check
-from edge_runtime.segmentation.maps import PageMap, map_page
+from edge_runtime.segmentation.maps import PageMap, map_again, map_page
 from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.types import Box, Digit, Gray, Mark, Status
 
 SIDEWAYS, UPSIDE_DOWN = (1, 3), 2  # quarter turns
 DOUBTFUL = 0.5  # expected right digits of all: with less, a page may be upside down
-UPRIGHT = 1.0  # expected right digits of `ONE_WAY` that a page has to gain by being turned upside down
+MAY_BE_TURNED = -1.5  # logarithm of the odds of upside down against upright: with more, a page may be
+BY_TURN = 0.5  # expected right digits that a factor of e in these odds is worth
+UPRIGHT = 1.0  # expected right digits, of all or of `ONE_WAY`, that a page has to gain by being turned upside down
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
-CLEAR = 0.94  # trust of every digit from which a page is not read again
+CLEAR = 0.9  # trust of every digit from which a page is not read again
+SCALES = (1.3, 0.7)  # of the map: a page of which much is doubtful is read again from its maps at these
+MUCH = 0.2  # share of digits with less trust than `CLEAR`
+NO_FEATURES = np.zeros((0, len(check.FEATURES)))
 LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
 Find = Callable[[Gray, Ink | None, PageMap], Found]  # reads a page with its map, from this ink, or its own
@@ -36,10 +41,13 @@ Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading al
 class Reading(NamedTuple):
     """A reading of a page, compared with its map."""
 
+    kind: str  # one of `READINGS`, which says what its features mean
     found: Found
     digits: list[Digit]  # accepted and rejected
-    features: check.Features  # of the digits, see `check.FEATURES`
+    marks: tuple[Box, ...]  # of numbers, that the map is sure about
     missed: tuple[Box, ...]  # places where the map shows digits that were not read
+    page: PageMap  # the map
+    features: check.Features = NO_FEATURES  # of the digits, see `check.FEATURES`
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -52,10 +60,18 @@ class View(NamedTuple):
 
     gray: Gray
     turns: int  # quarter turns, counterclockwise, that were undone
-    page: PageMap  # the map
-    marks: tuple[Box, ...]  # of numbers, that the map is sure about
     reading: Reading  # of that ink alone
     trust: NDArray[np.float64]  # of each digit, 0 to 1; 0 of a rejected one
+
+    @property
+    def page(self) -> PageMap:
+        """The map."""
+        return self.reading.page
+
+    @property
+    def marks(self) -> tuple[Box, ...]:
+        """Marks of numbers that the map is sure about."""
+        return self.reading.marks
 
     @property
     def expected(self) -> float:
@@ -63,8 +79,13 @@ class View(NamedTuple):
         return check.score(self.trust[self.trust > 0], self.reading.missed)
 
     @property
+    def upright(self) -> float:
+        """The same, less what the map says for digits that are upside down."""
+        return self.expected - BY_TURN * check.upside_down(self.page)
+
+    @property
     def expected_upright(self) -> float:
-        """The same of the digits that cannot be read upside down, of which rejected ones count as wrong."""
+        """The expected number of the digits that cannot be read upside down, of which rejected ones count as wrong."""
         pairs = zip(self.trust, self.reading.digits, strict=True)
         return float(sum(2 * chance - 1 for chance, digit in pairs if digit.label in ONE_WAY))
 
@@ -78,9 +99,53 @@ class View(NamedTuple):
         """Whether all digits are trusted and no ink of a row was left out, or there is more ink than is read."""
         if self.is_texture:
             return True
-        if not len(self.trust) or self.reading.missed or self.trust.min() < CLEAR:
-            return False
-        return not check.find_unread(self.reading.digits, self.page, self.marks)
+        return not self.doubtful and not check.find_unread(self.reading.digits, self.page, self.marks)
+
+    @property
+    def doubtful(self) -> float:
+        """Share of the digits that are not trusted; 1 if there are none or some were missed."""
+        return float((self.trust < CLEAR).mean()) if len(self.trust) and not self.reading.missed else 1.0
+
+
+class Readings(NamedTuple):
+    """The readings of a page."""
+
+    view: View
+    all: list[Reading]  # that of all ink first, if there are several
+    trusts: list[NDArray[np.float64]]  # of the digits of each, 0 to 1
+    taken: int  # which of them is the best
+
+    @property
+    def found(self) -> Found:
+        """The best reading, with how much each of its digits can be trusted."""
+        view, reading = self.view, self.all[self.taken]
+        if _is_texture(reading.found):
+            return reading.found._replace(turns=view.turns, page=view.page)
+        left_out: list[Dropped] = []
+        if view.is_clear:
+            left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page, view.marks)]
+        elif self.taken:
+            left_out = _left_out(reading, self.all[0])
+        return reading.found._replace(
+            dropped=reading.found.dropped + left_out,
+            trust=tuple(self.trusts[self.taken].tolist()),
+            missed=reading.missed,
+            marks=reading.marks,
+            turns=view.turns,
+            page=view.page,
+        )
+
+    @property
+    def digits(self) -> list[list[Digit]]:
+        """The digits of each reading with their trust, and those that were missed as unread; the best reading first."""
+        found = []
+        for reading, trust in zip(self.all, self.trusts, strict=True):
+            pairs = zip(reading.digits, trust.tolist(), strict=True)
+            digits = [digit._replace(trust=each) for digit, each in pairs]
+            for box in reading.missed:
+                digits = check.insert(digits, box)
+            found.append(digits)
+        return [found[self.taken], *(each for number, each in enumerate(found) if number != self.taken)]
 
 
 def open_page_network(backend: str) -> PageNetwork | None:
@@ -105,10 +170,14 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: Pag
         return view
     if check.is_sideways(view.page):
         return max(
-            (_turned_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.expected
+            (_turned_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.upright
         )
-    if view.expected < DOUBTFUL * len(view.trust):
+    shows_digits = bool(view.page.digits.max() > check.DIGIT)
+    may_be_turned = shows_digits and check.upside_down(view.page) > MAY_BE_TURNED
+    if may_be_turned or view.expected < DOUBTFUL * len(view.trust):
         other = _turned_view(gray, UPSIDE_DOWN, network, find, decide)
+        if may_be_turned and other.upright > view.upright + UPRIGHT:
+            return other
         if other.expected > view.expected and other.expected_upright > view.expected_upright + UPRIGHT:
             return other
     return view
@@ -122,68 +191,79 @@ def _turned_view(gray: Gray, turns: int, network: PageNetwork, find: Find, decid
 def _view(upright: Gray, page: PageMap, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
     if upright.size > LARGE:
         give_back()
-    marks = tuple(check.find_marks(page))
-    found = find(upright, select_ink(upright, page), page)
-    digits = decide(found)
-    missed = tuple(check.find_missed(digits, page, marks))
-    reading = Reading(found, digits, check.find_features(digits, (), page), missed)
+    reading = _read("clear", upright, select_ink(upright, page), page, find, decide)
+    reading = reading._replace(features=check.find_features(reading.digits, (), page))
     trust = check.find_trust(reading.features, network.trust["clear"])
-    return View(upright, turns, page, marks, reading, trust * reading.accepted)
+    return View(upright, turns, reading, trust * reading.accepted)
 
 
-def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: PageMap | None = None) -> Found:
-    """Return the better reading of a page, with how much each of its digits can be trusted. page: as for `look`."""
+def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: PageMap | None = None) -> Readings:
+    """Return the readings of a page, the best of which is taken. page: as for `look`."""
     view = look(gray, network, find, decide, page)
-    readings = {"clear": view.reading} if view.is_clear else read_again(view, find, decide)
-    if "page" in readings and _is_texture(readings["page"].found):
-        return readings["page"].found._replace(turns=view.turns, page=view.page)
-    trusts = {name: check.find_trust(reading.features, network.trust[name]) for name, reading in readings.items()}
-    taken = next(iter(readings))
-    if len(readings) > 1:
-        scores = [check.score(trusts[name][reading.accepted], reading.missed) for name, reading in readings.items()]
-        counts = [int(reading.accepted.sum()) for reading in readings.values()]
-        taken = list(readings)[int(check.is_better(scores, counts))]
-    found = readings[taken].found
-    left_out: list[Dropped] = []
-    if taken == "map":
-        left_out = _left_out(readings)
-    elif taken == "clear":
-        left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page, view.marks)]
-    return found._replace(
-        dropped=found.dropped + left_out,
-        trust=tuple(trusts[taken].tolist()),
-        missed=readings[taken].missed,
-        marks=view.marks,
-        turns=view.turns,
-        page=view.page,
-    )
+    if view.is_clear:
+        return Readings(view, [view.reading], [check.find_trust(view.reading.features, network.trust["clear"])], 0)
+    readings = read_again(view, network, find, decide, SCALES if view.doubtful >= MUCH else ())
+    trusts = [check.find_trust(each.features, network.trust[each.kind]) for each in readings]
+    scores = [
+        check.score(trust[each.accepted], [*each.missed, *_rejected_alone(each, readings)])
+        for each, trust in zip(readings, trusts, strict=True)
+    ]
+    counts = [int(each.accepted.sum()) for each in readings]
+    return Readings(view, readings, trusts, 0 if _is_texture(readings[0].found) else check.choose(scores, counts))
 
 
-def read_again(view: View, find: Find, decide: Decide) -> dict[str, Reading]:
-    """Return the readings of all ink of a page and of the ink that the map selects, each with the other's digits."""
+def _rejected_alone(reading: Reading, readings: Sequence[Reading]) -> list[Box]:
+    """Return the places of digits that a reading rejects and another one accepts."""
+    rejected = [digit.box for digit in reading.digits if digit.status is not Status.OK]
+    accepted = [digit.box for other in readings for digit in other.digits if digit.status is Status.OK]
+    return [box for box, known in zip(rejected, check.are_among(rejected, accepted), strict=True) if known]
+
+
+def read_again(
+    view: View, network: PageNetwork, find: Find, decide: Decide, scales: Sequence[float] = SCALES
+) -> list[Reading]:
+    """Return the readings of all ink of a page and of the ink that its maps select: the one it has, and others.
+
+    scales: of the other maps, as multiples of the scale of the first. Each reading is compared with the digits of all
+    others.
+    """
     if view.gray.size > LARGE:
         give_back()
-    found = find(view.gray, None, view.page)
-    digits, others = view.reading.digits, decide(found)
-    missed = tuple(check.find_missed(others, view.page, view.marks))
-    return {
-        "page": Reading(found, others, check.find_features(others, digits, view.page), missed),
-        "map": view.reading._replace(features=check.find_features(digits, others, view.page)),
-    }
+    maps = [map_again(view.gray, view.page, times, network.run) for times in scales]
+    readings = [
+        _read("page", view.gray, None, view.page, find, decide),
+        view.reading._replace(kind="map"),
+        *(_read("map", view.gray, select_ink(view.gray, page), page, find, decide) for page in maps if page),
+    ]
+    return with_features(readings)
+
+
+def with_features(readings: Sequence[Reading]) -> list[Reading]:
+    """Return readings of a page with the features of their digits, for which each is compared with all others."""
+    found = []
+    for each in readings:
+        others = [other.digits for other in readings if other is not each]
+        found.append(each._replace(features=check.find_features(each.digits, others, each.page)))
+    return found
+
+
+def _read(kind: str, gray: Gray, ink: Ink | None, page: PageMap, find: Find, decide: Decide) -> Reading:
+    """Return a reading of a page without its features. ink: None for all ink."""
+    found = find(gray, ink, page)
+    digits, marks = decide(found), tuple(check.find_marks(page))
+    return Reading(kind, found, digits, marks, tuple(check.find_missed(digits, page, marks)), page)
 
 
 def _is_texture(found: Found) -> bool:
     return any(reason == DropReason.TEXTURE for _, reason in found.dropped)
 
 
-def _left_out(readings: dict[str, Reading]) -> list[Dropped]:
-    """Return what the reading of all ink has and that of the selected ink has not."""
-    digits = [
-        (digit.box, DropReason.NON_DIGIT)
-        for digit in readings["page"].digits
-        if not any(check.overlaps(digit.box, other.box) for other in readings["map"].digits)
-    ]
-    return readings["page"].found.dropped + digits
+def _left_out(taken: Reading, first: Reading) -> list[Dropped]:
+    """Return what the reading of all ink has and the one that is taken has not."""
+    boxes = [digit.box for digit in first.digits]
+    known = check.are_among(boxes, [digit.box for digit in taken.digits])
+    others = [(box, DropReason.NON_DIGIT) for box, is_known in zip(boxes, known, strict=True) if not is_known]
+    return first.found.dropped + others
 
 
 def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], tuple[Mark, ...], list[Dropped]]:

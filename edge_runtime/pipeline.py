@@ -199,7 +199,10 @@ class Reader:
             return self._find(gray)
         from edge_runtime.page_check import read_page
 
-        found = read_page(gray, network, self._find, self._decide, page)
+        return self._with_one_digit(gray, read_page(gray, network, self._find, self._decide, page).found)
+
+    def _with_one_digit(self, gray: Gray, found: Found) -> Found:
+        """Return what was found; if it may be a single digit, as `classify` reads it."""
         may_be_one = len(found.digits) == 1 or may_be_crop(gray)
         return self._find_one(gray, found) if may_be_one and not found.turns else found
 
@@ -220,18 +223,42 @@ class Reader:
         digit = FoundDigit(boxes[0], 0, images[0], Classification(*(column[0] for column in result)), None)
         return found._replace(digits=[digit], trust=(direct.confidences[0],), missed=())
 
-    def compare(self, gray: Gray) -> "dict[str, Reading]":
-        """Return all readings of a page that `find` may choose from, by the names of `READINGS`.
+    def compare(self, gray: Gray) -> "list[Reading]":
+        """Return all readings of a page that `find` may choose from: alone, and compared with one or all others.
 
         Raises UsageError for a Reader without a page network.
         """
         network = self._open_pages()
         if network is None:
             raise UsageError("there is no page network to compare with")
-        from edge_runtime.page_check import look, read_again
+        from edge_runtime.page_check import look, read_again, with_features
 
         view = look(gray, network, self._find, self._decide)
-        return {"clear": view.reading} | read_again(view, self._find, self._decide)
+        readings = read_again(view, network, self._find, self._decide)
+        return [view.reading, *with_features(readings[:2]), *readings]
+
+    @property
+    def least_trust(self) -> float:
+        """The trust that numbers need for the target error rate, 0 to 1; over 1 if none is enough."""
+        network = self._open_pages()
+        return network.least_trust(self._max_error) if network else self._min_confidence
+
+    def read_all(self, gray: Gray) -> tuple[Page, list[list[Digit]]]:
+        """Return a page, and the digits of each of its readings with their trust, the best reading first.
+
+        Without a page network, the trust of a digit is its confidence.
+        """
+        network = self._open_pages()
+        if not network:
+            page = self.decide(self._find(gray))
+            return page, [[digit._replace(trust=digit.confidence) for digit in page.digits]]
+        from edge_runtime.page_check import read_page
+
+        readings = read_page(gray, network, self._find, self._decide)
+        first = readings.found
+        found = self._with_one_digit(gray, first)
+        page = self.decide(found)
+        return page, readings.digits if found is first else [list(page.digits)]
 
     def _find(self, gray: Gray, ink: Ink | None = None, page: "PageMap | None" = None) -> Found:
         return find_digits(gray, self._classify_crops, self._read_lines if self._lines else None, ink=ink, page=page)

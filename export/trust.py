@@ -83,10 +83,10 @@ def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samp
     features: dict[str, list[Any]] = {name: [] for name in READINGS}
     right: dict[str, list[Any]] = {name: [] for name in READINGS}
     for gray, text in pages:
-        for name, reading in reader.compare(gray).items():
+        for reading in reader.compare(gray):
             kept = [number for number, digit in enumerate(reading.digits) if digit.status is Status.OK]
-            features[name].append(reading.features[kept])
-            right[name].append(is_right([reading.digits[number] for number in kept], text))
+            features[reading.kind].append(reading.features[kept])
+            right[reading.kind].append(is_right([reading.digits[number] for number in kept], text))
     return {name: (np.concatenate(features[name]), np.concatenate(right[name]).astype(np.float64)) for name in READINGS}
 
 

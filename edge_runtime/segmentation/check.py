@@ -17,10 +17,10 @@ from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height", "beside")
-LEAST_TRUST, OUTSIDE = 0.1, 0.85  # digits with less are rejected: in a trusted row, and elsewhere
-PROBABLE = 0.3  # candidates with less are probably non-digits, except in a trusted row
-TRUSTED = 0.5  # median trust of a row of digits from which the row is trusted
-MORE, OF_ALL = 1.0, 0.3  # the map's reading is taken if it has more right digits by so many, or this share of all
+LEAST_TRUST, OUTSIDE = 0.1, 0.9  # digits with less are rejected: in a trusted row, and elsewhere
+PROBABLE = 0.4  # candidates with less are probably non-digits, except in a trusted row
+TRUSTED = 0.6  # median trust of a row of digits from which the row is trusted
+MORE, OF_ALL = 1.0, 0.3  # a reading is taken instead of the first one if it has so many more right digits, or a share
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
 SIDEWAYS = 1.0  # mean logarithm of the odds of digits that are rotated by 90 or 270 degrees
 CERTAIN = 0.95  # probability of a mark that some part of it has
@@ -39,19 +39,29 @@ Features = NDArray[np.float64]  # (N, 11)
 
 def is_sideways(page: PageMap) -> bool:
     """Return whether the digits of a page are rotated by 90 or 270 degrees."""
-    rows, columns = page.heights.shape
+    sideways = page.turns[..., 1] + page.turns[..., 3]
+    odds = _mean_over_digits(np.log(sideways + 1e-4) - np.log(1 - sideways + 1e-4), page)
+    return bool(odds > SIDEWAYS)
+
+
+def upside_down(page: PageMap) -> float:
+    """Return the mean logarithm of the odds that the digits of a page are upside down, not upright; 0 without any."""
+    logs = np.log(page.turns + 1e-4)
+    return _mean_over_digits(logs[..., 2] - logs[..., 0], page)
+
+
+def _mean_over_digits(values: NDArray[np.float32], page: PageMap) -> float:
+    """Return the mean of values of the cells that show digits; 0 if there are none."""
+    rows, columns = values.shape
     weights = page.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))
     weights = np.where(weights > CELL_DIGIT, weights, 0)
-    if not weights.any():
-        return False
-    sideways = page.turns[..., 1] + page.turns[..., 3]
-    odds = np.log(sideways + 1e-4) - np.log(1 - sideways + 1e-4)
-    return float((weights * odds).sum() / weights.sum()) > SIDEWAYS
+    return float((weights * values).sum() / weights.sum()) if weights.any() else 0.0
 
 
-def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMap) -> Features:
-    """Return the features of N digits with labels, (N, 11), in the order of `FEATURES`. others: of the other reading,
-    if there is one.
+def find_features(digits: Sequence[Digit], others: Sequence[Sequence[Digit]], page: PageMap) -> Features:
+    """Return the features of N digits with labels, (N, 11), in the order of `FEATURES`.
+
+    others: the digits of each other reading of the page.
     """
     boxes = [digit.box for digit in digits]
     share = np.clip(find_shares(boxes, page), 0.01, 0.99)
@@ -65,19 +75,17 @@ def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMa
     for digit, each in zip(digits, odds.tolist(), strict=True):
         heights.setdefault(digit.row, []).append(digit.box.height)
         rows.setdefault(digit.row, []).append(each)
+    confirmed = _count_same(digits, others) / max(1, len(others))
     found = []
     for number, digit in enumerate(digits):
         beside = heights[digit.row]
-        confirmed = any(
-            each.status is Status.OK and each.label == digit.label and overlaps(each.box, digit.box) for each in others
-        )
         found.append(
             (
                 1.0,
                 odds[number],
                 np.log(shown[number, digit.label or 0] + 0.01),
                 np.log(1 - digit.confidence + 1e-3),
-                float(confirmed),
+                float(confirmed[number]),
                 abs(np.log(digit.box.height / np.median(beside))),
                 float(len(beside) == 1),
                 np.mean(rows[digit.row]),
@@ -87,6 +95,29 @@ def find_features(digits: Sequence[Digit], others: Sequence[Digit], page: PageMa
             )
         )
     return np.array(found, np.float64).reshape(-1, len(FEATURES))
+
+
+def _count_same(digits: Sequence[Digit], readings: Sequence[Sequence[Digit]]) -> NDArray[np.intp]:
+    """Return how many other readings have the same accepted digit at the place of each of N digits, (N,)."""
+    counts = np.zeros(len(digits), np.intp)
+    for reading in readings:
+        for label in range(10):
+            mine = [number for number, digit in enumerate(digits) if digit.label == label]
+            others = [each.box for each in reading if each.label == label and each.status is Status.OK]
+            if mine:
+                counts[mine] += are_among([digits[number].box for number in mine], others)
+    return counts
+
+
+def are_among(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:
+    """Return whether each of N boxes is that of the same digit as one of the others, (N,)."""
+    if not ones or not others:
+        return np.zeros(len(ones), np.bool_)
+    first, second = np.array(ones, np.float64)[:, np.newaxis], np.array(others, np.float64)
+    ends = np.minimum(first[..., :2] + first[..., 2:], second[..., :2] + second[..., 2:])
+    both = np.maximum(ends - np.maximum(first[..., :2], second[..., :2]), 0).prod(2)
+    either = first[..., 2:].prod(2) + second[..., 2:].prod(1) - both
+    return np.asarray((both > SAME * either).any(1), np.bool_)
 
 
 def find_trust(features: Features, weights: Sequence[float]) -> NDArray[np.float64]:
@@ -99,9 +130,13 @@ def score(trust: NDArray[np.float64], missed: Sequence[Box]) -> float:
     return float((2 * trust - 1).sum()) - len(missed)
 
 
-def is_better(scores: Sequence[float], counts: Sequence[int]) -> bool:
-    """Return whether the second of two readings is taken. scores: of both; counts: their accepted digits."""
-    return scores[1] - scores[0] > min(MORE, OF_ALL * max(1, *counts))
+def choose(scores: Sequence[float], counts: Sequence[int]) -> int:
+    """Return the number of the reading that is taken: the best one, but the first if it is hardly worse.
+
+    scores: of each; counts: their accepted digits.
+    """
+    best = int(np.argmax(scores))
+    return best if scores[best] - scores[0] > min(MORE, OF_ALL * max(1, counts[best])) else 0
 
 
 def reject(digits: Sequence[Digit], trust: Sequence[float]) -> tuple[list[Digit], list[Digit]]:
@@ -222,7 +257,7 @@ def find_marks(page: PageMap) -> list[Box]:
 def find_other_ink(page: PageMap, marks: Sequence[Box]) -> list[Box]:
     """Return the largest places where the map shows neither digits nor these marks but ink, pixels of the page."""
     found = _find_places(page, (Kind.OTHER, Kind.MARK), 0.0)
-    found = [box for box in found if not any(overlaps(box, mark) for mark in marks)]
+    found = [box for box, known in zip(found, are_among(found, marks), strict=True) if not known]
     return sorted(found, key=lambda box: -box.width * box.height)[:OTHERS]
 
 
@@ -241,11 +276,3 @@ def _find_places(page: PageMap, kinds: tuple[Kind, ...], certain: float) -> list
         for number in range(1, count)
         if chances[number] >= certain and stats[number, cv2.CC_STAT_AREA] >= LEAST_MARK
     ]
-
-
-def overlaps(one: Box, other: Box) -> bool:
-    """Return whether two boxes are those of the same digit."""
-    wide = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    both = max(0, wide) * max(0, high)
-    return both > SAME * (one.width * one.height + other.width * other.height - both)

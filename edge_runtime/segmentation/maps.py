@@ -34,6 +34,8 @@ MOST = 8  # times that a page is reduced at the first scale: small digits would 
 LOW = 20.0  # pixels: cells of lower digits are looked at again at a finer scale
 WANTED = 30.0  # pixels: median height of these digits at that scale
 TIMES = (1.5, float(MOST))  # how much finer it is
+LARGEST = 1.5  # times that a page is enlarged at most, where it is looked at again
+ANOTHER = 0.1  # logarithm of the least change of the scale, for another look
 HIGH = 28.0  # pixels: digits at least as high may be looked at at this scale instead of at twice of it
 COARSER = 0.8  # a page is looked at at half the scale if that shows this share of the digits, at least `HIGH`
 DIGIT, INK = 0.3, 0.2  # probability of a digit, and of any ink, from which a cell counts for that
@@ -100,6 +102,28 @@ def map_page(gray: Gray, run: Run) -> PageMap:
     while low.any() and level.scale < finest:
         level = _refine(gray, level, low, finest, run)
         low = _find_low_digits(level)
+    return _page_map(level, longest)
+
+
+def map_again(gray: Gray, page: PageMap, times: float, run: Run) -> PageMap | None:
+    """Return the map of the parts of a page that show digits, at another scale; None without digits or another scale.
+
+    page: the map of the page. times: its scale is multiplied with this.
+    """
+    scale = min(times * page.scale * SQUARE, max(FINEST / max(gray.shape), 1 / MOST), LARGEST)
+    change = scale / (page.scale * SQUARE)
+    digits = (_by_cell(page.digits).max((1, 3)) > DIGIT).astype(np.uint8)
+    if abs(np.log(change)) < ANOTHER or not digits.any():
+        return None
+    image = _scale(gray, scale)
+    shape = _cells_of(image)
+    around = cv2.dilate(digits, np.ones((2 * BESIDE + 1,) * 2, np.uint8))
+    kinds, cells = _segment(image, run, enlarge(around, shape, change, cv2.INTER_NEAREST) > 0)
+    return _page_map(_Level(image, scale, kinds, cells), max(gray.shape))
+
+
+def _page_map(level: _Level, longest: int) -> PageMap:
+    """Return the map of a level. longest: side of the page, pixels."""
     return PageMap(
         level.kinds,
         _softmax(level.cells[..., LABELS]),
@@ -107,6 +131,13 @@ def map_page(gray: Gray, run: Run) -> PageMap:
         np.minimum(level.heights / level.scale, longest).astype(np.float32),
         level.scale / SQUARE,
     )
+
+
+def _scale(gray: Gray, scale: float) -> Gray:
+    """Return a page at any scale."""
+    if scale <= 1:
+        return _reduce(gray, scale)
+    return np.asarray(cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _look(gray: Gray, scale: float, run: Run) -> _Level:

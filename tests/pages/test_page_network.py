@@ -13,8 +13,7 @@ from edge_runtime.errors import ModelError, UsageError
 from edge_runtime.explain import draw_stages
 from edge_runtime.find.selected_ink import select_ink
 from edge_runtime.images.files import to_gray
-from edge_runtime.segmentation.check import FEATURES
-from edge_runtime.segmentation.maps import FINEST, map_page
+from edge_runtime.segmentation.maps import FINEST, map_again, map_page
 from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.segmentation.outputs import CELL, HEIGHT, SMALL, SQUARE, TILE, Kind, Tiles
 from edge_runtime.synthetic.pages import draw_page
@@ -29,7 +28,7 @@ class Scripted(PageNetwork):
     def __init__(self, kind=Kind.DIGIT, small=False, height=0.0):
         super().__init__(backend="fake")
         self.kind, self.small, self.height, self.tiles = kind, small, height, 0
-        self.trust = dict.fromkeys(self.trust, (4.0, *(0.0,) * (len(FEATURES) - 1)))
+        self.trust = {name: (4.0, *(0.0,) * (len(weights) - 1)) for name, weights in self.trust.items()}
         self.limits = []
 
     def run(self, tiles):
@@ -105,6 +104,27 @@ def test_a_digit_that_only_the_map_shows_is_marked_and_the_page_is_not_ok(page, 
     assert found.status is Status.REJECTED
     assert {digit.reason for digit in found.digits if digit.label is None} == {"unread"}
     assert read(page, classifier, Scripted()).status is Status.OK
+
+
+def test_a_doubtful_page_is_read_from_all_of_its_ink_and_at_other_scales(page, classifier):
+    sure, unsure = Scripted(), Scripted()
+    unsure.trust["clear"] = (-4.0, *unsure.trust["clear"][1:])
+    (once,), again = (Reader(classifier, pages=each).read_all(page)[1] for each in (sure, unsure))
+    assert len(again) == 4
+    for digits in (once, *again):
+        assert [digit.label for digit in digits] == [2, 0, 7, 4, 6, 3]
+    assert unsure.tiles > sure.tiles
+
+
+def test_the_map_of_another_scale_shows_the_same_digits(page):
+    network = Scripted()
+    first = map_page(page, network.run)
+    for times in (0.7, 1.3):
+        other = map_again(page, first, times, network.run)
+        assert other.scale / first.scale == pytest.approx(times, rel=0.1)
+        assert other.digits.sum() / other.scale**2 == pytest.approx(first.digits.sum() / first.scale**2, rel=0.15)
+    assert map_again(page, first, 1.0, network.run) is None
+    assert map_again(np.full_like(page, 255), map_page(np.full_like(page, 255), network.run), 1.3, network.run) is None
 
 
 def test_the_stages_of_a_page_show_its_map(page, classifier):

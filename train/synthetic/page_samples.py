@@ -27,10 +27,14 @@ SIDE = TILE + 4 * CELL  # pixels: height and width of a sample
 BACKGROUND, OTHER, MARK, STRUCK, DIGIT_0 = 0, 1, 2, 3, 10
 NAMED = 0.5  # share of samples of `KINDS`; all others are of random plans
 # Kinds that are drawn more often: once more for each time that they are listed.
-HARD = ("boxes", "comb", "ring", "windows", "windows", "label", "stray", "marks", "marks", "text", "text")
+HARD = (
+    *("boxes", "comb", "ring", "windows") * 3,
+    *("label", "stray", "marks", "text") * 2,
+)
 UNNAMED = ("turned", "photograph")  # training rotates samples itself; random plans have photographs
-# Height of a digit: share of the samples, and range in pixels. The smallest only ask for a finer scale.
-HEIGHTS = ((0.72, 12.0, 42.0), (0.2, 4.0, 12.0), (0.08, 42.0, 80.0))
+# Height of a digit: share of the samples, and range in pixels. The runtime aims at 30; the smallest only ask for a
+# finer scale.
+HEIGHTS = ((0.6, 20.0, 42.0), (0.17, 12.0, 20.0), (0.15, 4.0, 12.0), (0.08, 42.0, 80.0))
 _NAMES = [*(kind for kind in KINDS if kind not in UNNAMED), *HARD]
 LARGER = 0.4  # share of samples that show a part of a larger page
 TIMES = 3.0  # the largest page, sides of a sample
