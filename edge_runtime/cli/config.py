@@ -1,15 +1,13 @@
 """Options from a TOML file: same names and checks as on the command line, which takes precedence."""
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge_runtime.common.text import read_text
-from edge_runtime.errors import FileError, UsageError
-from edge_runtime.limits import CONFIG_BYTES
+from edge_runtime.common.toml import read_toml
+from edge_runtime.errors import UsageError
 
 META = frozenset({"config", "debug", "help", "version"})  # options that a file may not set
 
@@ -44,7 +42,7 @@ def read_config(context: click.Context, path: Path) -> dict[str, Any]:
     known = {_key(each): each for each in context.command.params}
     known = {key: each for key, each in known.items() if key not in META}
     found: dict[str, Any] = {}
-    for key, value in _read(path).items():
+    for key, value in read_toml(path).items():
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             raise UsageError(
@@ -60,17 +58,6 @@ def _key(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Argument):
         return str(parameter.name).replace("_", "-")
     return max(parameter.opts, key=len).lstrip("-")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read_text(path, CONFIG_BYTES))
-    except FileError as error:
-        if isinstance(error.__cause__, OSError):
-            raise
-        raise UsageError(str(error)) from None  # the file was read, but its content is invalid
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
 def _check(context: click.Context, parameter: click.Parameter, value: Any, where: str) -> Any:

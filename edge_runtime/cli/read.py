@@ -1,8 +1,9 @@
 """`edge-digits read`: read whole pages of digits, as text, JSON lines and annotated images."""
 
 import json
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ import click
 import cv2
 
 from edge_runtime.classifier import Classifier
+from edge_runtime.cli.each_page import each_page, name_page, print_failed, print_note
+from edge_runtime.cli.fields import fields_option, print_fields, refuse_with_fields
 from edge_runtime.cli.options import (
     backend_option,
     digits_only_option,
@@ -21,12 +24,12 @@ from edge_runtime.cli.options import (
     threads_option,
 )
 from edge_runtime.cli.run import debug_option
-from edge_runtime.common.text import make_printable
 from edge_runtime.errors import FAILED, InputError, OutputError, UsageError
 from edge_runtime.explain import draw_stages
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.find.reading import Found
-from edge_runtime.images.files import DecodedImage, read_images
+from edge_runtime.forms.form import read_form
+from edge_runtime.images.files import DecodedImage
 from edge_runtime.images.formats.encoded import FailedPage
 from edge_runtime.images.part import WHOLE, Part, parse_part
 from edge_runtime.numbers import UNREADABLE
@@ -41,6 +44,7 @@ Examples:
   edge-digits read --json note.jpg form.png scan.tif
   edge-digits read --max-error 0.001 note.jpg
   edge-digits read --roi 10%,20%,50%,15% form.png
+  edge-digits read --fields form.toml scan.png
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
@@ -58,6 +62,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--explain", type=FOLDER, metavar="DIR", help="Write an image of all processing stages of each page.")
 @digits_only_option
 @roi_option
+@fields_option
 @model_option
 @backend_option
 @threads_option
@@ -71,6 +76,7 @@ def read(
     explain: Path | None,
     digits_only: bool,
     roi: str | None,
+    fields: Path | None,
     model: str | None,
     backend: str,
     threads: int,
@@ -82,23 +88,23 @@ def read(
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
     the first frame of an animation. A gap wider than about 1.5 digits is printed as a space, a rejected digit as ?; a
     warning counts the numbers that may be wrong. --json lists the rejected digits and the dropped marks, with the
-    reasons. A page without digits is not a failure: a warning says what was dropped. Exit code 1 if an image could not
-    be read.
+    reasons. With --fields, each field of the form is a line: its name, its text, and in brackets why it is rejected. A
+    page without digits is not a failure: a warning says what was dropped. Exit code 1 if an image could not be read.
     """
     classifier = Classifier(model, backend, threads)
     print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
+    if fields:
+        refuse_with_fields(annotate=annotate, explain=explain, digits_only=digits_only, roi=roi)
+        return print_fields(images, read_form(fields), reader, as_json)
     over, why = (_ImageFolder(folder) if folder else None for folder in (annotate, explain))
     part = parse_part(roi) if roi else WHOLE
     failed = 0
     for path in images:
-        for image, read_part in _find_pages(reader, path, part):
+        for image, read_part in each_page(path, partial(_find, reader, part)):
             if isinstance(image, FailedPage):
                 failed += 1
-                click.echo(f"error: {make_printable(path)}: {image.error}", err=True)
-                if as_json:
-                    number = {"page": image.page, "pages": image.pages} if image.pages > 1 else {}
-                    click.echo(json.dumps({"path": path, **number, "error": str(image.error)}))
+                print_failed(path, image, as_json)
             elif read_part:
                 gray, box, found = read_part
                 page = reader.decide(found)
@@ -129,35 +135,19 @@ class _ReadPart(NamedTuple):
     found: Found
 
 
-def _find_pages(
-    reader: Reader, path: str, part: Part
-) -> Iterator[tuple[DecodedImage, _ReadPart] | tuple[FailedPage, None]]:
-    """Yield the pages of a file in order, each with what was found in `part`; of a page that failed, the error."""
-    failed: deque[FailedPage] = deque()
+def _find(reader: Reader, part: Part, image: DecodedImage) -> _ReadPart:
+    """Return what was found in a part of an image; raises InputError if it is not within the image."""
     try:
-        for image in read_images(path, failed=failed.append):
-            while failed:
-                yield failed.popleft(), None
-            try:
-                gray, box = part.crop(image.gray)
-            except UsageError as error:
-                failed.append(FailedPage(image.page, image.pages, InputError(str(error))))
-                continue
-            yield image, _ReadPart(gray, box, reader.find(gray))
-            del image, gray  # frees the memory before the next page is decoded
-    except InputError as error:
-        failed.append(FailedPage(1, 1, error))
-    except MemoryError:
-        failed.append(FailedPage(1, 1, InputError("there is not enough memory for the image")))
-    for each in failed:
-        yield each, None
+        gray, box = part.crop(image.gray)
+    except UsageError as error:
+        raise InputError(str(error)) from None
+    return _ReadPart(gray, box, reader.find(gray))
 
 
 def _print(path: str, image: DecodedImage, page: Page, style: _Format) -> None:
     """Print what was read in a page."""
-    name = make_printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
-    if image.note:
-        click.echo(f"note: {name}: {image.note}", err=True)
+    name = name_page(path, image)
+    print_note(path, image)
     if style.as_json:
         record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict(style.digits_only)
         click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))

@@ -1,0 +1,61 @@
+"""The pages of the files of a command, each with what was made of it."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import click
+
+from edge_runtime.common.text import make_printable
+from edge_runtime.errors import InputError
+from edge_runtime.images.files import DecodedImage, read_images
+from edge_runtime.images.formats.encoded import FailedPage
+
+Result = TypeVar("Result")
+
+
+def each_page(
+    path: str, work: Callable[[DecodedImage], Result]
+) -> Iterator[tuple[DecodedImage, Result] | tuple[FailedPage, None]]:
+    """Yield the pages of a file in order, each with the result of `work`; of a page that failed, the error.
+
+    work: may raise InputError for a page that it cannot take.
+    """
+    failed: deque[FailedPage] = deque()
+    try:
+        for image in read_images(path, failed=failed.append):
+            while failed:
+                yield failed.popleft(), None
+            try:
+                result = work(image)
+            except InputError as error:
+                failed.append(FailedPage(image.page, image.pages, error))
+                continue
+            yield image, result
+            del image, result  # frees the memory before the next page is decoded
+    except InputError as error:
+        failed.append(FailedPage(1, 1, error))
+    except MemoryError:
+        failed.append(FailedPage(1, 1, InputError("there is not enough memory for the image")))
+    for each in failed:
+        yield each, None
+
+
+def print_failed(path: str, page: FailedPage, as_json: bool) -> None:
+    """Print why a page failed; as JSON, also to standard output."""
+    click.echo(f"error: {make_printable(path)}: {page.error}", err=True)
+    if as_json:
+        number = {"page": page.page, "pages": page.pages} if page.pages > 1 else {}
+        click.echo(json.dumps({"path": path, **number, "error": str(page.error)}))
+
+
+def name_page(path: str, image: DecodedImage) -> str:
+    """Return the name of a page for messages."""
+    return make_printable(path) + (f", page {image.page} of {image.pages}" if image.pages > 1 else "")
+
+
+def print_note(path: str, image: DecodedImage) -> None:
+    """Print what of the file of a page was left out, if anything was."""
+    if image.note:
+        click.echo(f"note: {name_page(path, image)}: {image.note}", err=True)

@@ -1,0 +1,69 @@
+"""The fields of forms for `edge-digits read --fields`: as lines of text or JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from edge_runtime.cli.each_page import each_page, name_page, print_failed, print_note
+from edge_runtime.errors import FAILED, UsageError
+from edge_runtime.forms.form import Form
+from edge_runtime.forms.reading import FieldReading, read_fields
+from edge_runtime.images.files import DecodedImage
+from edge_runtime.images.formats.encoded import FailedPage
+from edge_runtime.pipeline import Reader
+from edge_runtime.types import Status
+
+fields_option = click.option(
+    "--fields",
+    type=click.Path(path_type=Path),
+    metavar="FORM",
+    help="TOML file of a form: read its fields, each by its name.",
+)
+
+
+def refuse_with_fields(**options: object) -> None:
+    """Raise UsageError if an option is set that does not go with --fields."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name.replace('_', '-')} cannot be used with --fields")
+
+
+def print_fields(images: Sequence[str], form: Form, reader: Reader, as_json: bool) -> int:
+    """Read the fields of each page of the files and print them; returns the exit code."""
+    failed = 0
+
+    def read(image: DecodedImage) -> list[FieldReading]:
+        return read_fields(reader, image.gray, form)
+
+    for path in images:
+        for image, fields in each_page(path, read):
+            if isinstance(image, FailedPage):
+                failed += 1
+                print_failed(path, image, as_json)
+            elif fields:
+                print_note(path, image)
+                if as_json:
+                    record = {"path": path, "page": image.page, "pages": image.pages, "status": _status(fields)}
+                    note = {"note": image.note} if image.note else {}
+                    click.echo(json.dumps(record | {"fields": [each.to_dict() for each in fields]} | note))
+                else:
+                    if len(images) > 1 or image.pages > 1:
+                        click.echo(f"==> {name_page(path, image)} <==")
+                    _print_lines(fields)
+            del image, fields  # frees the memory before the next page is decoded
+    return FAILED if failed else 0
+
+
+def _status(fields: Sequence[FieldReading]) -> str:
+    accepted = all(each.status is Status.OK for each in fields)
+    return (Status.OK if accepted else Status.REJECTED).value
+
+
+def _print_lines(fields: Sequence[FieldReading]) -> None:
+    """Print a line for each field: its name, its text, and why it was rejected."""
+    width = max(len(each.name) for each in fields)
+    for each in fields:
+        reason = f"({each.reason})" if each.reason else ""
+        click.echo("  ".join(filter(None, (each.name.ljust(width), each.text, reason))).rstrip())
