@@ -1,6 +1,7 @@
 """The pages of the files of a command, each with what was made of it."""
 
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -9,10 +10,11 @@ import click
 
 from edge_runtime.common.text import make_printable
 from edge_runtime.errors import InputError
-from edge_runtime.images.files import DecodedImage, read_images
-from edge_runtime.images.formats.encoded import FailedPage
+from edge_runtime.images.files import DecodedImage, decode_images, read_images, read_stream
+from edge_runtime.images.formats.encoded import Failed, FailedPage
 
 Result = TypeVar("Result")
+STDIN = "-"  # the path that stands for standard input
 
 
 def each_page(
@@ -20,11 +22,11 @@ def each_page(
 ) -> Iterator[tuple[DecodedImage, Result] | tuple[FailedPage, None]]:
     """Yield the pages of a file in order, each with the result of `work`; of a page that failed, the error.
 
-    work: may raise InputError for a page that it cannot take.
+    path: - for standard input. work: may raise InputError for a page that it cannot take.
     """
     failed: deque[FailedPage] = deque()
     try:
-        for image in read_images(path, failed=failed.append):
+        for image in _images(path, failed.append):
             while failed:
                 yield failed.popleft(), None
             try:
@@ -40,6 +42,14 @@ def each_page(
         failed.append(FailedPage(1, 1, InputError("there is not enough memory for the image")))
     for each in failed:
         yield each, None
+
+
+def _images(path: str, failed: Failed) -> Iterator[DecodedImage]:
+    """Yield the pages of a file, or of standard input."""
+    if path == STDIN:
+        yield from decode_images(read_stream(sys.stdin.buffer), failed=failed)
+    else:
+        yield from read_images(path, failed=failed)
 
 
 def print_failed(path: str, page: FailedPage, as_json: bool) -> None:

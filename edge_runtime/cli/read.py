@@ -11,7 +11,7 @@ import click
 import cv2
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.each_page import each_page, name_page, print_failed, print_note
+from edge_runtime.cli.each_page import STDIN, each_page, name_page, print_failed, print_note
 from edge_runtime.cli.fields import fields_option, print_fields, refuse_with_fields
 from edge_runtime.cli.options import (
     backend_option,
@@ -45,6 +45,7 @@ Examples:
   edge-digits read --max-error 0.001 note.jpg
   edge-digits read --roi 10%,20%,50%,15% form.png
   edge-digits read --fields form.toml scan.png
+  scanimage --format=png | edge-digits read -
   edge-digits read --annotate seen --explain why note.jpg
 """
 FOLDER = click.Path(path_type=Path)
@@ -83,7 +84,7 @@ def read(
     lines: bool,
     max_error: float | None,
 ) -> int:
-    """Find the digits in each IMAGE and print them row by row.
+    """Find the digits in each IMAGE and print them row by row; - is standard input.
 
     Photographs and scans of any size and light, ink dark on light or light on dark; every page of a TIFF or PDF, and
     the first frame of an animation. A gap wider than about 1.5 digits is printed as a space, a rejected digit as ?; a
@@ -208,7 +209,7 @@ class _ImageFolder:
 
     def write(self, path: str, image: DecodedImage, picture: Drawing) -> None:
         """Write an image. Images of the same name from different folders are numbered."""
-        name, number = Path(path).name, 1
+        name, number = Path(path).name if path != STDIN else "stdin", 1
         if image.pages > 1:
             name += f".page{image.page}"
         while (taken := f"{name}.png" if number == 1 else f"{name}-{number}.png") in self._names:

@@ -5,9 +5,11 @@ image is placed on white or black, whichever contrasts with its ink; other depth
 """
 
 import os
+import re
 import stat
 import struct
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from edge_runtime import limits
 from edge_runtime.errors import (
@@ -27,6 +29,8 @@ from edge_runtime.images.formats.encoded import FailedPage as FailedPage
 from edge_runtime.images.gray import rotate_upright, stretch
 from edge_runtime.images.gray import to_gray as to_gray
 from edge_runtime.types import Gray
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")  # how an address on the web begins
 
 
 def read_gray(
@@ -78,7 +82,9 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) 
         finally:
             os.close(handle)
     except FileNotFoundError:
-        raise FileError("there is no such file") from None
+        is_url = URL.match(os.fsdecode(path))
+        hint = ": an image from the web has to be downloaded first" if is_url else ""
+        raise FileError(f"there is no such file{hint}") from None
     except ValueError as error:
         if isinstance(error, (FileError, TooLargeError)):
             raise
@@ -89,6 +95,19 @@ def read_file(path: str | os.PathLike[str], max_bytes: int = limits.FILE_BYTES) 
         raise FileError("the file is empty")
     if len(data) > status.st_size:
         raise DamagedImageError("the file grows while it is read: it is not complete yet")
+    return data
+
+
+def read_stream(stream: BinaryIO, max_bytes: int = limits.FILE_BYTES) -> bytes:
+    """Return all bytes of a stream, such as standard input, never more than `max_bytes`; raises as `read_file` does."""
+    try:
+        data = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise FileError(f"the stream cannot be read: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise TooLargeError(f"the stream has over {max_bytes:,} bytes, the most that is read")
+    if not data:
+        raise FileError("the stream is empty")
     return data
 
 
