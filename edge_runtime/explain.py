@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 
-from edge_runtime.decide import Reason
 from edge_runtime.find.reading import Found
 from edge_runtime.overlay import FONT, OK, REJECTED, Drawing, corners, draw_boxes, scaled_size
 from edge_runtime.page import Page
@@ -129,8 +128,9 @@ def _draw_lines(found: Found, high: int) -> list[Drawing]:
 def _draw_tiles(found: Found, page: Page) -> list[Drawing]:
     """Return the normalised digits in rows, at most two thirds of the drawing high."""
     most = max(1, (2 * HIGH // 3) // (TILE + 34)) * COLUMN
-    read = [digit for digit in page.digits if digit.reason != Reason.UNREAD]  # an unread one has no image
-    tiles = [_draw_tile(each.image, digit) for each, digit in zip(found.digits[:most], read[:most], strict=True)]
+    images = {each.box: each.image for each in found.digits}
+    read = [digit for digit in page.digits if digit.box in images]  # an unread one has no image
+    tiles = [_draw_tile(images[digit.box], digit) for digit in read[:most]]
     if not tiles:
         return []
     title = "normalised digits and the decision on each"

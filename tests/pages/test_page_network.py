@@ -137,6 +137,16 @@ def test_the_stages_of_a_page_show_its_map(page, classifier):
     assert green.sum() > 1000 > (without == (60, 150, 30)).all(2).sum()
 
 
+def test_the_stages_of_a_page_whose_digits_are_all_dropped_are_drawn(page, classifier):
+    network = Scripted()
+    network.trust = {name: (-1.0, *weights[1:]) for name, weights in network.trust.items()}
+    reader = Reader(classifier, pages=network)
+    found = reader.find(page)
+    assert len(found.digits) == 6
+    assert reader.decide(found).digits == ()
+    assert draw_stages(page, found, reader.decide(found)).shape[0] <= 1600
+
+
 def test_the_map_of_a_page_covers_it_at_every_scale():
     for height, width in ((10, 10), (28, 28), (200, 3000), (3000, 200), (480, 640), (1080, 1920)):
         gray = np.full((height, width), 255, np.uint8)
