@@ -99,12 +99,14 @@ class View(NamedTuple):
         """Whether all digits are trusted and no ink of a row was left out, or there is more ink than is read."""
         if self.is_texture:
             return True
-        return not self.doubtful and not check.find_unread(self.reading.digits, self.page, self.marks)
+        return self.doubtful == 0 and not check.find_unread(self.reading.digits, self.page, self.marks)
 
     @property
     def doubtful(self) -> float:
-        """Share of the digits that are not trusted; 1 if there are none or some were missed."""
-        return float((self.trust < CLEAR).mean()) if len(self.trust) and not self.reading.missed else 1.0
+        """Share of the digits, read or missed, that are not trusted; 1 if there are none."""
+        missed = len(self.reading.missed)
+        count = len(self.trust) + missed
+        return (int((self.trust < CLEAR).sum()) + missed) / count if count else 1.0
 
 
 class Readings(NamedTuple):
