@@ -35,6 +35,7 @@ LOW = 20.0  # pixels: cells of lower digits are looked at again at a finer scale
 WANTED = 30.0  # pixels: median height of these digits at that scale
 TIMES = (1.5, float(MOST))  # how much finer it is
 LARGEST = 1.5  # times that a page is enlarged at most, where it is looked at again
+AGAIN = 1_500_000  # pixels of the page at most, where it is looked at again, which bounds memory and time
 ANOTHER = 0.1  # logarithm of the least change of the scale, for another look
 HIGH = 28.0  # pixels: digits at least as high may be looked at at this scale instead of at twice of it
 COARSER = 0.8  # a page is looked at at half the scale if that shows this share of the digits, at least `HIGH`
@@ -110,7 +111,8 @@ def map_again(gray: Gray, page: PageMap, times: float, run: Run) -> PageMap | No
 
     page: the map of the page. times: its scale is multiplied with this.
     """
-    scale = min(times * page.scale * SQUARE, max(FINEST / max(gray.shape), 1 / MOST), LARGEST)
+    most = min(max(FINEST / max(gray.shape), 1 / MOST), float(np.sqrt(AGAIN / gray.size)), LARGEST)
+    scale = min(times * page.scale * SQUARE, most)
     change = scale / (page.scale * SQUARE)
     digits = (_by_cell(page.digits).max((1, 3)) > DIGIT).astype(np.uint8)
     if abs(np.log(change)) < ANOTHER or not digits.any():
