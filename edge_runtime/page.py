@@ -116,8 +116,7 @@ class Page(NamedTuple):
 
 
 def _digit(digit: Digit) -> dict[str, Any]:
-    label = None if digit.label is None else str(digit.label)
-    record = {"label": label, "confidence": round(digit.confidence, 4), "box": list(digit.box), "row": digit.row}
+    record = {"label": digit.text, "confidence": round(digit.confidence, 4), "box": list(digit.box), "row": digit.row}
     return record | ({"reason": digit.reason} if digit.reason else {})
 
 

@@ -113,7 +113,7 @@ class Readings(NamedTuple):
     """The readings of a page."""
 
     view: View
-    all: list[Reading]  # that of all ink first, if there are several
+    all: list[Reading]  # that of the view alone if it is clear; else several, that of all ink first
     trusts: list[NDArray[np.float64]]  # of the digits of each, 0 to 1
     taken: int  # which of them is the best
 
@@ -124,7 +124,7 @@ class Readings(NamedTuple):
         if _is_texture(reading.found):
             return reading.found._replace(turns=view.turns, page=view.page)
         left_out: list[Dropped] = []
-        if view.is_clear:
+        if len(self.all) == 1:
             left_out = [(box, DropReason.NON_DIGIT) for box in check.find_other_ink(view.page, view.marks)]
         elif self.taken:
             left_out = _left_out(reading, self.all[0])
@@ -203,7 +203,7 @@ def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page
     """Return the readings of a page, the best of which is taken. page: as for `look`."""
     view = look(gray, network, find, decide, page)
     if view.is_clear:
-        return Readings(view, [view.reading], [check.find_trust(view.reading.features, network.trust["clear"])], 0)
+        return Readings(view, [view.reading], [view.trust], 0)
     readings = read_again(view, network, find, decide, SCALES if view.doubtful >= MUCH else ())
     trusts = [check.find_trust(each.features, network.trust[each.kind]) for each in readings]
     scores = [

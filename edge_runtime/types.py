@@ -65,6 +65,11 @@ class Digit(NamedTuple):
     row: int | None = 0  # number of its row on the page, from 0 at the top; None if it is in no row
     trust: float = 1.0  # 0..1, the probability that it is right, from the map of the page; 1 without a map
 
+    @property
+    def text(self) -> str | None:
+        """The label as JSON has it; None without one."""
+        return str(self.label) if self.label is not None else None
+
 
 class Mark(NamedTuple):
     """A mark of a number: point, comma, minus, slash or colon."""

@@ -4,7 +4,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -58,6 +58,18 @@ def print_failed(path: str, page: FailedPage, as_json: bool) -> None:
     if as_json:
         number = {"page": page.page, "pages": page.pages} if page.pages > 1 else {}
         click.echo(json.dumps({"path": path, **number, "error": str(page.error)}))
+
+
+def print_heading(path: str, image: DecodedImage, headed: bool) -> None:
+    """Print the name of a page above its text, if there may be other pages. headed: print it in any case."""
+    if headed or image.pages > 1:
+        click.echo(f"==> {name_page(path, image)} <==")
+
+
+def print_json(path: str, image: DecodedImage, content: dict[str, Any]) -> None:
+    """Print what was read in a page as a line of JSON, with where it is and a note on its file."""
+    record = {"path": path, "page": image.page, "pages": image.pages} | content
+    click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))
 
 
 def name_page(path: str, image: DecodedImage) -> str:

@@ -1,12 +1,11 @@
 """The fields of forms for `edge-digits read --fields`: as lines of text or JSON."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from edge_runtime.cli.each_page import each_page, name_page, print_failed, print_note
+from edge_runtime.cli.each_page import each_page, print_failed, print_heading, print_json, print_note
 from edge_runtime.errors import FAILED, UsageError
 from edge_runtime.forms.form import Form
 from edge_runtime.forms.reading import FieldReading, read_fields
@@ -45,12 +44,10 @@ def print_fields(images: Sequence[str], form: Form, reader: Reader, as_json: boo
             elif fields:
                 print_note(path, image)
                 if as_json:
-                    record = {"path": path, "page": image.page, "pages": image.pages, "status": _status(fields)}
-                    note = {"note": image.note} if image.note else {}
-                    click.echo(json.dumps(record | {"fields": [each.to_dict() for each in fields]} | note))
+                    content = {"status": _status(fields), "fields": [each.to_dict() for each in fields]}
+                    print_json(path, image, content)
                 else:
-                    if len(images) > 1 or image.pages > 1:
-                        click.echo(f"==> {name_page(path, image)} <==")
+                    print_heading(path, image, headed=len(images) > 1)
                     _print_lines(fields)
             del image, fields  # frees the memory before the next page is decoded
     return FAILED if failed else 0

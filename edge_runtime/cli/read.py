@@ -1,6 +1,5 @@
 """`edge-digits read`: read whole pages of digits, as text, JSON lines and annotated images."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -11,7 +10,7 @@ import click
 import cv2
 
 from edge_runtime.classifier import Classifier
-from edge_runtime.cli.each_page import STDIN, each_page, name_page, print_failed, print_note
+from edge_runtime.cli.each_page import STDIN, each_page, name_page, print_failed, print_heading, print_json, print_note
 from edge_runtime.cli.fields import fields_option, print_fields, refuse_with_fields
 from edge_runtime.cli.options import (
     backend_option,
@@ -150,11 +149,9 @@ def _print(path: str, image: DecodedImage, page: Page, style: _Format) -> None:
     name = name_page(path, image)
     print_note(path, image)
     if style.as_json:
-        record = {"path": path, "page": image.page, "pages": image.pages} | page.to_dict(style.digits_only)
-        click.echo(json.dumps(record | ({"note": image.note} if image.note else {})))
+        print_json(path, image, page.to_dict(style.digits_only))
     else:
-        if style.headed or image.pages > 1:
-            click.echo(f"==> {name} <==")
+        print_heading(path, image, style.headed)
         if text := page.digits_text if style.digits_only else page.text:
             click.echo(text)
     if warning := _warning(name, page, style.as_json):

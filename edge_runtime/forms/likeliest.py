@@ -111,11 +111,11 @@ def _in_order(columns: Sequence[Column]) -> Iterator[tuple[float, str]]:
 
 def _column(digit: Digit) -> Column:
     """Return what a digit may be."""
-    if digit.label is None:
+    if not digit.text:
         return [(1 - NON_DIGIT, UNREAD), (NON_DIGIT, "")]
     trust = digit.trust if digit.status is Status.OK else 0.0
     shares = np.array(digit.probabilities, np.float64) + FLOOR / 10
     shares *= (1 - NON_DIGIT) * (1 - trust) / shares.sum()
-    shares[digit.label] += trust
+    shares[int(digit.text)] += trust
     found = [*zip(shares.tolist(), "0123456789", strict=True), (NON_DIGIT * (1 - trust), "")]
     return sorted((each for each in found if each[0] > 0), reverse=True)

@@ -33,7 +33,7 @@ class FieldReading(NamedTuple):
         """Return the reading for JSON, boxes as [x, y, width, height]; of each digit `label`, `trust` and `box`."""
         record = {"name": self.name, "text": self.text, "value": self.value, "trust": round(self.trust, 4)}
         reason = {"reason": self.reason} if self.reason else {}
-        digits = [_digit(each) for each in self.digits]
+        digits = [{"label": each.text, "trust": round(each.trust, 4), "box": list(each.box)} for each in self.digits]
         return record | {"status": self.status.value} | reason | {"box": list(self.box), "digits": digits}
 
 
@@ -87,9 +87,3 @@ def find_value(field: Field, digits: str) -> float | int | None:
     if not digits or field.pattern:
         return None
     return int(digits) / 10**field.decimals if field.decimals else int(digits)
-
-
-def _digit(digit: Digit) -> dict[str, Any]:
-    if digit.label is None:
-        return {"label": None, "trust": 0.0, "box": list(digit.box)}
-    return {"label": str(digit.label), "trust": round(digit.trust, 4), "box": list(digit.box)}

@@ -168,7 +168,7 @@ def insert(digits: list[Digit], box: Box) -> list[Digit]:
         row = 1 + max(((each.row or 0) for each in digits if each.box.y < box.y), default=-1)
         digits = [each._replace(row=(each.row or 0) + ((each.row or 0) >= row)) for each in digits]
     place = sum(((each.row or 0), each.box.x) < (row, box.x) for each in digits)
-    unread = Digit(None, 0.0, (), box, Status.REJECTED, Reason.UNREAD.value, row)
+    unread = Digit(None, 0.0, (), box, Status.REJECTED, Reason.UNREAD.value, row, trust=0.0)
     return [*digits[:place], unread, *digits[place:]]
 
 
@@ -205,11 +205,7 @@ def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) ->
     """
     accepted = [digit.box.height for digit in digits if digit.status is Status.OK]
     least = LOWER * float(np.median(accepted)) if accepted else 0.0
-    left = (page.digits + page.kinds[..., Kind.MARK] > DIGIT).astype(np.uint8)
-    for mark in marks:
-        left[page.squares(mark)] = 0
-    for digit in digits:
-        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
+    left = _without_known(page.digits + page.kinds[..., Kind.MARK] > DIGIT, digits, page, marks)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(left)
     heights = np.repeat(np.repeat(page.heights, PER_CELL, 0), PER_CELL, 1)
     missed = []
@@ -222,17 +218,26 @@ def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) ->
     return missed
 
 
+def _without_known(
+    shown: NDArray[np.bool_], digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]
+) -> NDArray[np.uint8]:
+    """Return a mask of squares, 0 or 1, without those of marks and, with a margin, of digits."""
+    left = shown.astype(np.uint8)
+    for mark in marks:
+        left[page.squares(mark)] = 0
+    for digit in digits:
+        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
+    return left
+
+
 def find_unread(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) -> list[Box]:
     """Return the places of ink of any kind beside digits of a row and as tall as they are, pixels of the page.
 
     marks: those that the map is sure about, which are left out.
     """
-    left = (page.kinds[..., Kind.BACKGROUND] < INKED).astype(np.uint8)
-    for mark in marks:
-        left[page.squares(mark)] = 0
-    for digit in digits:
-        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
-    boxes = [Box(*(round(int(side) / page.scale) for side in place)) for place in _connected(left)]
+    left = _without_known(page.kinds[..., Kind.BACKGROUND] < INKED, digits, page, marks)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(left)
+    boxes = [Box(*(round(side / page.scale) for side in place)) for place in stats[1:, :4].tolist()]
     return [box for box in boxes if any(_is_beside(box, digit.box) for digit in digits)]
 
 
@@ -241,12 +246,6 @@ def _is_beside(box: Box, digit: Box) -> bool:
     gap = max(box.x - digit.x - digit.width, digit.x - box.x - box.width)
     in_row = digit.y <= box.y + box.height / 2 <= digit.y + digit.height
     return in_row and box.height >= TALL * digit.height and gap <= NEAR * digit.height
-
-
-def _connected(shown: NDArray[np.uint8]) -> list[tuple[int, ...]]:
-    """Return left edge, top edge, width and height of the connected places of a mask."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(shown)
-    return [tuple(each) for each in stats[1:, :4].tolist()]
 
 
 def find_marks(page: PageMap) -> list[Box]:
