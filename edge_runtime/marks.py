@@ -6,6 +6,7 @@ import numpy as np
 
 from edge_runtime.types import Box, Digit, Mark, Status
 
+SLASH = "/"
 # All relative to the median height of the digits of a row, from the top of the row, y downward.
 ABOVE, BELOW = 0.35, 0.5  # a mark may reach so far over and under its row
 ASIDE = 1.0  # the largest distance of a mark from the nearest digit
@@ -58,7 +59,7 @@ def _shape(box: Box, beside: list[Box]) -> str:
     height, top, _ = _near(box, beside)
     middle, bottom = (box.y + box.height / 2 - top) / height, (box.y + box.height - top) / height
     if box.height > TALL * height:
-        return "/"
+        return SLASH
     if box.width > WIDE * height and box.width > FLAT * box.height:
         return "-" if 1 - LOW < middle < LOW + 0.1 else ""
     if middle > LOW:

@@ -16,7 +16,7 @@ from edge_runtime.find.blobs import Dropped, DropReason
 from edge_runtime.find.ink import Ink
 from edge_runtime.find.reading import Found
 from edge_runtime.find.selected_ink import select_ink
-from edge_runtime.marks import name_marks
+from edge_runtime.marks import SLASH, name_marks
 from edge_runtime.segmentation import check
 from edge_runtime.segmentation.maps import PageMap, map_again, map_page
 from edge_runtime.segmentation.network import PageNetwork
@@ -139,13 +139,19 @@ class Readings(NamedTuple):
 
     @property
     def digits(self) -> list[list[Digit]]:
-        """The digits of each reading with their trust, and those that were missed as unread; the best reading first."""
+        """The digits of each reading with their trust, the best reading first.
+
+        Those that were missed are unread, and a slash is a rejected 1: the two look alike.
+        """
         found = []
         for reading, trust in zip(self.all, self.trusts, strict=True):
             pairs = zip(reading.digits, trust.tolist(), strict=True)
             digits = [digit._replace(trust=each) for digit, each in pairs]
+            slashes = [mark.box for mark in name_marks(reading.marks, digits) if mark.text == SLASH]
             for box in reading.missed:
                 digits = check.insert(digits, box)
+            for box in slashes:
+                digits = check.insert(digits, box, label=1)
             found.append(digits)
         return [found[self.taken], *(each for number, each in enumerate(found) if number != self.taken)]
 

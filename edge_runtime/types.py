@@ -131,6 +131,19 @@ class Command(StrEnum):
     ACCEPT = "accept"  # accept the next reading even if it breaks the meter's rules: the meter was replaced
 
 
+class FieldReading(NamedTuple):
+    """The reading of one field of a form."""
+
+    name: str
+    text: str  # as the pattern writes it, else digits; empty if nothing fits
+    value: float | int | None  # the number; None without one, or with a pattern
+    trust: float  # 0..1, the probability that the text is right
+    status: Status  # ok or rejected
+    reason: str  # why it was rejected; empty if it was not
+    box: Box  # of the field, pixels of the page
+    digits: tuple[Digit, ...]  # of the first reading, pixels of the page; the text may have others
+
+
 class Row(NamedTuple):
     """One line of output: the result for one page of one file; the pages of a file are consecutive."""
 
@@ -142,3 +155,5 @@ class Row(NamedTuple):
     probabilities: tuple[float, ...] = ()  # ten, as in Classification; empty without a label
     page: int = 1  # number in the file, from 1
     note: str = ""  # what was not read, such as the later frames of an animation
+    fields: tuple[FieldReading, ...] = ()  # of a form, in its order; empty without one, and of a page that failed
+    alignment: float | None = None  # 0..1, the share of the template's print that the page shows; None without one

@@ -13,7 +13,7 @@ from edge_runtime.batch.copies import Copies
 from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.journal import Convert, Journal
 from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
-from edge_runtime.batch.row_formats import Csv, Format, JsonLines
+from edge_runtime.batch.row_formats import Csv, Format, JsonLines, check_field_names
 from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.batch.settings import LIST, BatchSettings
 from edge_runtime.bundles.bundle import load_bundle, load_page_bundle
@@ -21,6 +21,8 @@ from edge_runtime.common.files import write_whole
 from edge_runtime.common.versions import versions
 from edge_runtime.common.written import CONFUSION
 from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.forms.form import Form, find_digest, read_form
+from edge_runtime.forms.reading import open_template
 from edge_runtime.images.files import needs_extra
 from edge_runtime.pipeline import open_line_recognizer
 from edge_runtime.sources.folder import Folder
@@ -74,7 +76,9 @@ class BatchJob:
         """
         settings.check()
         self.settings = settings
-        self._format, self._convert = _format(settings.output, settings.probabilities)
+        self._form = _open_form(settings)
+        names = [field.name for field in self._form.fields] if self._form else []
+        self._format, self._convert = _format(settings.output, settings.probabilities, names)
         truth = _truth(settings)
         self._source = _folder(settings)
         self.bundle = load_bundle(settings.model)
@@ -98,6 +102,8 @@ class BatchJob:
             max_error=settings.max_error,
             part=settings.part,
             digits_only=settings.digits_only,
+            form=self._form,
+            form_digest=find_digest(self._form) if self._form else "",
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
             pages_digest=load_page_bundle().digest,
@@ -163,6 +169,7 @@ class BatchJob:
             "the model": self._job.digest,
             "the line model": self._job.lines_digest,
             "the page model": self._job.pages_digest,
+            "the form of --fields": self._job.form_digest,
             "the backend": self._job.backend,
             "the version of edge-digits": versions("edge-digits")["edge-digits"],
             "the extra 'formats'": not needs_extra(".pdf"),
@@ -193,16 +200,26 @@ def _folder(settings: BatchSettings) -> Folder | None:
     return Folder(settings.folder, settings.recursive, settings.include, settings.exclude, settings.hidden)
 
 
-def _format(output: Path, probabilities: bool) -> tuple[Format, Convert | None]:
+def _open_form(settings: BatchSettings) -> Form | None:
+    """Read and check the form of --fields; raises UsageError or FileError."""
+    if not settings.fields:
+        return None
+    form = read_form(settings.fields)
+    check_field_names([field.name for field in form.fields])
+    open_template(form)
+    return form
+
+
+def _format(output: Path, probabilities: bool, names: Sequence[str]) -> tuple[Format, Convert | None]:
     """Return the format of rows while the job runs, and the conversion at the end if the output has another one."""
     suffix = output.suffix.lower()
     if suffix == ".csv":
-        return Csv(probabilities), None
+        return Csv(probabilities, names), None
     if suffix == ".jsonl":
         return JsonLines(probabilities), None
     if suffix == ".parquet":
         parquet.require_pyarrow()
-        return JsonLines(probabilities), lambda lines, target: parquet.convert(lines, target, probabilities)
+        return JsonLines(probabilities), lambda lines, target: parquet.convert(lines, target, probabilities, names)
     raise UsageError(f"--output must end in .csv, .jsonl or .parquet, not {output.suffix or 'nothing'!r}")
 
 

@@ -3,12 +3,12 @@
 Parquet files cannot be appended to. So a job writes JSON lines, which are converted when all rows are written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edge_runtime.batch.row_formats import JsonLines
+from edge_runtime.batch.row_formats import JsonLines, field_columns
 from edge_runtime.common.versions import import_failure
 from edge_runtime.errors import OutputError
 from edge_runtime.types import Row
@@ -25,8 +25,8 @@ def require_pyarrow() -> None:
         raise import_failure("Parquet", "pyarrow", "pyarrow", install, error) from error
 
 
-def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
-    """Write the rows of a file of JSON lines as Parquet; returns the number of rows.
+def convert(lines: Path, target: BinaryIO, probabilities: bool, names: Sequence[str] = ()) -> int:
+    """Write the rows of a file of JSON lines as Parquet; returns the number of rows. names: of the fields of a form.
 
     Parquet strings are UTF-8: in a path, an invalid byte becomes \\xNN, and each backslash is doubled.
     """
@@ -37,6 +37,11 @@ def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
     fields += [("confidence", pyarrow.float32()), ("status", pyarrow.string()), ("error", pyarrow.string())]
     if probabilities:
         fields += [(f"p{digit}", pyarrow.float32()) for digit in range(10)]
+    if names:
+        fields.append(("alignment", pyarrow.float32()))
+    for name in names:
+        kinds = (pyarrow.string(), pyarrow.float32(), pyarrow.string())
+        fields += list(zip(field_columns(name), kinds, strict=True))
     schema = pyarrow.schema(fields)
     try:
         with lines.open("rb") as file, pyarrow.parquet.ParquetWriter(target, schema) as writer:
@@ -44,13 +49,13 @@ def convert(lines: Path, target: BinaryIO, probabilities: bool) -> int:
             count = 0
             while group := list(islice(rows, GROUP)):
                 count += len(group)
-                writer.write_table(pyarrow.Table.from_pydict(_columns(group, probabilities), schema=schema))
+                writer.write_table(pyarrow.Table.from_pydict(_columns(group, probabilities, names), schema=schema))
             return count
     except pyarrow.ArrowException as error:
         raise OutputError(f"the Parquet file cannot be written: {error}") from error
 
 
-def _columns(group: list[Row], probabilities: bool) -> dict[str, list[Any]]:
+def _columns(group: list[Row], probabilities: bool, names: Sequence[str]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         "path": [_utf8(row.path) for row in group],
         "page": [row.page for row in group],
@@ -62,6 +67,12 @@ def _columns(group: list[Row], probabilities: bool) -> dict[str, list[Any]]:
     if probabilities:
         shares: Iterator[list[float | None]] = (list(row.probabilities) or [None] * 10 for row in group)
         columns |= {f"p{digit}": list(column) for digit, column in enumerate(zip(*shares, strict=True))}
+    if names:
+        columns["alignment"] = [row.alignment for row in group]
+    for place, name in enumerate(names):
+        found = [row.fields[place] if row.fields else None for row in group]
+        cells = [(each.text, each.trust, each.reason) if each else (None, None, None) for each in found]
+        columns |= dict(zip(field_columns(name), map(list, zip(*cells, strict=True)), strict=True))
     return columns
 
 

@@ -6,13 +6,17 @@ A resumed job reads its own unfinished output back.
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from edge_runtime.common.csv_cells import escape_formula, format_csv_row, unescape_formula
-from edge_runtime.types import Row, Status
+from edge_runtime.errors import UsageError
+from edge_runtime.forms.records import to_dict
+from edge_runtime.types import Box, FieldReading, Row, Status
 
 COLUMNS = ("path", "page", "label", "confidence", "status", "error")
+FIELD_CELLS, FIELD_KEYS = 3, ("name", "text", "trust", "reason")  # columns of a field, and what a resumed job needs
 PROBABILITIES = tuple(f"p{digit}" for digit in range(10))
 csv.field_size_limit(1 << 20)  # characters: more than the longest path from a list
 
@@ -38,8 +42,11 @@ class Csv:
     with an apostrophe, gets an extra apostrophe in front; reading removes it.
     """
 
-    def __init__(self, probabilities: bool = False) -> None:
-        self._columns = COLUMNS + (PROBABILITIES if probabilities else ())
+    def __init__(self, probabilities: bool = False, fields: Sequence[str] = ()) -> None:
+        """fields: names of the fields of a form, each of which has three columns, after one for the alignment."""
+        self._fields = tuple(fields)
+        own = form_columns(fields) if fields else ()
+        self._columns = COLUMNS + (PROBABILITIES if probabilities else ()) + own
         self.head = format_csv_row(self._columns).encode()
 
     def lines(self, rows: Sequence[Row]) -> bytes:
@@ -53,9 +60,11 @@ class Csv:
                 status,
                 error and escape_formula(error),
             )
-            for path, label, confidence, status, error, _, page, _ in rows
+            for path, label, confidence, status, error, _, page, *_ in rows
         ]
-        if len(self._columns) > len(COLUMNS):
+        if self._fields:
+            table = [cells + self._field_cells(row) for cells, row in zip(table, rows, strict=True)]
+        elif len(self._columns) > len(COLUMNS):
             table = [cells + _shares(row) for cells, row in zip(table, rows, strict=True)]
         # Nearly all batches need no quotes, and joining the cells takes half the time of checking each one.
         text = "".join([",".join(cells) + "\n" for cells in table])
@@ -69,24 +78,43 @@ class Csv:
         reader = csv.reader((line.decode("utf-8", "surrogateescape") for line in file), strict=True)
         try:
             next(reader, None)
-            for path, page, label, confidence, status, error, *shares in reader:
+            for path, page, label, confidence, status, error, *rest in reader:
                 yield Row(
                     unescape_formula(path),
                     label,
                     float(confidence) if confidence else None,
                     Status(status),
                     unescape_formula(error),
-                    tuple(float(share) for share in shares if share),
+                    tuple(float(share) for share in rest if share) if not self._fields else (),
                     int(page),
+                    fields=self._read_fields(rest[1:]),
+                    alignment=float(rest[0]) if self._fields and rest[0] else None,
                 )
         except (csv.Error, ValueError):
             return
+
+    def _field_cells(self, row: Row) -> tuple[str, ...]:
+        cells = [(escape_formula(each.text), f"{each.trust:.4f}", each.reason) for each in row.fields]
+        if not cells:
+            return ("",) * (1 + FIELD_CELLS * len(self._fields))
+        alignment = "" if row.alignment is None else f"{row.alignment:.4f}"
+        return alignment, *(cell for three in cells for cell in three)
+
+    def _read_fields(self, cells: Sequence[str]) -> tuple[FieldReading, ...]:
+        """Return what the cells of a row have of its fields; empty for a page that failed."""
+        if not any(cells[1::FIELD_CELLS]):
+            return ()
+        columns = (cells[start::FIELD_CELLS] for start in range(FIELD_CELLS))
+        return tuple(
+            _field(name, unescape_formula(text), float(trust), reason)
+            for name, text, trust, reason in zip(self._fields, *columns, strict=True)
+        )
 
 
 class JsonLines:
     """One object per line, ASCII; invalid UTF-8 bytes of a name are escaped as lone surrogates.
 
-    `note` is present only if it is not empty.
+    `note`, `fields` and `alignment` are present only if they are not empty.
     """
 
     head = b""
@@ -109,6 +137,10 @@ class JsonLines:
         }
         if self._probabilities:
             found["probabilities"] = [round(share, 6) for share in row.probabilities]
+        if row.alignment is not None:
+            found["alignment"] = round(row.alignment, 4)
+        if row.fields:
+            found["fields"] = [to_dict(field) for field in row.fields]
         if row.note:
             found["note"] = row.note
         return json.dumps(found) + "\n"
@@ -127,10 +159,36 @@ class JsonLines:
                     tuple(found.get("probabilities", ())),
                     found["page"],
                     found.get("note", ""),
+                    tuple(_field(**{key: each.get(key, "") for key in FIELD_KEYS}) for each in found.get("fields", ())),
+                    found.get("alignment"),
                 )
             except (ValueError, LookupError, TypeError):
                 return
             yield row
+
+
+def form_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns of a form: its alignment, and those of its fields."""
+    return "alignment", *(each for name in names for each in field_columns(name))
+
+
+def field_columns(name: str) -> tuple[str, str, str]:
+    """Return the names of the columns of a field: its text, its trust and why it was rejected."""
+    return name, f"{name}_trust", f"{name}_reason"
+
+
+def check_field_names(names: Sequence[str]) -> None:
+    """Raise UsageError if the columns of fields and others have the same name."""
+    columns = [*COLUMNS, *form_columns(names)]
+    for name, count in Counter(columns).items():
+        if count > 1:
+            raise UsageError(f"two columns of the output have the name {name!r}: give the field another name")
+
+
+def _field(name: str, text: str, trust: float, reason: str) -> FieldReading:
+    """Return what a table has of the reading of a field."""
+    status = Status.REJECTED if reason else Status.OK
+    return FieldReading(name, text, None, trust, status, reason, Box(0, 0, 0, 0), ())
 
 
 def _shares(row: Row) -> tuple[str, ...]:

@@ -16,12 +16,14 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, ModelError, UsageError
 from edge_runtime.find.blobs import UNREAD
+from edge_runtime.forms.form import Form, find_digest
+from edge_runtime.forms.reading import FormReader
 from edge_runtime.images.files import FailedPage, decode_images, decode_small, read_file
 from edge_runtime.images.part import Part
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
-from edge_runtime.types import Gray, Row, Status
+from edge_runtime.types import FieldReading, Gray, Row, Status
 
 if TYPE_CHECKING:
     from edge_runtime.segmentation.network import PageNetwork
@@ -49,13 +51,16 @@ class WorkerSettings:
     max_error: float | None = None  # see Reader
     part: Part | None = None  # of each image, read alone
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
+    form: Form | None = None  # of pages: its fields are read
+    form_digest: str = ""  # of the form when the job started
     digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
     lines_digest: str = ""  # the same of the line model
     pages_digest: str = ""  # the same of the page model
 
 
 RowFields = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row without its path, of a file with one page
-PageFields = tuple[str, float | None, Status, str, tuple[float, ...], int, str]  # the same with page and note
+# The same with page, note, the fields of a form and its alignment.
+PageFields = tuple[str, float | None, Status, str, tuple[float, ...], int, str, tuple[FieldReading, ...], float | None]
 FileFields = RowFields | list[PageFields]  # of one file
 
 
@@ -158,7 +163,7 @@ def read_files(
     return [
         _pack(
             [
-                _add_note(*next(decided), page, text, notes) if decoded else (*_failed_row(text), page, "")
+                _add_note(*next(decided), page, text, notes) if decoded else (*_failed_row(text), page, "", (), None)
                 for _, page, text, decoded in each
             ]
         )
@@ -167,7 +172,7 @@ def read_files(
 
 
 def _add_note(index: int, fields: RowFields, page: int, text: str, notes: dict[int, str]) -> PageFields:
-    return *fields, page, "; ".join(filter(None, (text, notes.get(index, ""))))
+    return *fields, page, "; ".join(filter(None, (text, notes.get(index, "")))), (), None
 
 
 def read_pages(
@@ -177,21 +182,28 @@ def read_pages(
     tick: Callable[[], None] = lambda: None,
     part: Part | None = None,
     digits_only: bool = False,
+    form: FormReader | None = None,
 ) -> list[FileFields]:
     """Read all digits of each page of files; the label is the text of the page, its rows joined by a space.
 
     part, digits_only: see WorkerSettings. The confidence is the lowest of all digits. A page with a rejected digit is
     rejected, with the reason of the first one. A page without digits is rejected with the most frequent reason of its
     dropped marks, or as blank. Returns the fields of each file's rows.
+
+    form: reads the fields of a form instead. The label is their texts, joined by a space, the confidence the lowest
+    trust, and the reason that of the first rejected field, after its name.
     """
     results = []
     for path in paths:
         found: list[PageFields] = []
         tick()
         for gray, page, text in _pages(path, root, part):
-            found.append(
-                (*_failed_row(text), page, "") if gray is None else _read_page(reader, gray, page, text, digits_only)
-            )
+            if gray is None:
+                found.append((*_failed_row(text), page, "", (), None))
+            elif form:
+                found.append(_read_form(form, gray, page, text))
+            else:
+                found.append(_read_page(reader, gray, page, text, digits_only))
             del gray  # frees the memory before the next page is decoded
             tick()
         results.append(_pack(found))
@@ -202,7 +214,7 @@ def _read_page(reader: Reader, gray: Gray, number: int, note: str, digits_only: 
     try:
         page = reader.read(gray, "page")
     except MemoryError:
-        return *_failed_row(NO_MEMORY), number, ""
+        return *_failed_row(NO_MEMORY), number, "", (), None
     reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
     dropped = Counter(each.reason for each in page.dropped)
     if not page.digits:
@@ -214,7 +226,28 @@ def _read_page(reader: Reader, gray: Gray, number: int, note: str, digits_only: 
     if not reasons and page.status is Status.REJECTED:
         reasons = [Reason.LOW_CONFIDENCE.value]
     status = Status.REJECTED if reasons else Status.OK
-    return label, least, status, reasons[0] if reasons else "", (), number, note
+    return label, least, status, reasons[0] if reasons else "", (), number, note, (), None
+
+
+def _read_form(form: FormReader, gray: Gray, number: int, note: str) -> PageFields:
+    try:
+        sheet = form.read(gray)
+    except (InputError, MemoryError) as error:
+        return *_failed_row(_describe_error(error)), number, "", (), None
+    label = " ".join(field.text for field in sheet.fields if field.text)
+    least = min(field.trust for field in sheet.fields)
+    reasons = [f"{field.name}: {field.reason}" for field in sheet.fields if field.reason]
+    return (
+        label,
+        least,
+        sheet.status,
+        reasons[0] if reasons else "",
+        (),
+        number,
+        note,
+        tuple(sheet.fields),
+        sheet.alignment,
+    )
 
 
 def _pages(path: str, root: str, part: Part | None = None) -> Iterable[tuple[Gray | None, int, str]]:
@@ -268,8 +301,8 @@ def _describe_error(error: Exception) -> str:
 
 def _pack(found: list[PageFields]) -> FileFields:
     """Return the shorter form for a file of one page without a note."""
-    label, confidence, status, reason, shares, page, note = found[0]
-    return found if len(found) > 1 or note or page > 1 else (label, confidence, status, reason, shares)
+    label, confidence, status, reason, shares, page, note, fields, _ = found[0]
+    return found if len(found) > 1 or note or page > 1 or fields else (label, confidence, status, reason, shares)
 
 
 def _failed_row(reason: str) -> RowFields:
@@ -300,13 +333,22 @@ class _Prepare:
                 f"the model has changed since the job started ({error}): restore it and continue with --resume"
             ) from error
         reader = Reader(classifier, job.max_error, lines, pages)
+        form = _open_form(reader, job)
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
             if job.expect == "page":
-                return read_pages(reader, paths, job.root, tick, job.part, job.digits_only)
+                return read_pages(reader, paths, job.root, tick, job.part, job.digits_only, form)
             return read_files(reader, paths, job.root, job.probabilities, tick, job.part)
 
         return work
+
+
+def _open_form(reader: Reader, job: WorkerSettings) -> FormReader | None:
+    if not job.form:
+        return None
+    if find_digest(job.form) != job.form_digest:
+        raise ModelError("the template has changed since the job started: restore it and continue with --resume")
+    return FormReader(reader, job.form)
 
 
 def _open_pages(job: WorkerSettings, classifier: Classifier) -> "PageNetwork":

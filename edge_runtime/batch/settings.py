@@ -43,6 +43,7 @@ class BatchSettings:
     backend: str = AUTO
     max_error: float | None = None  # see Reader
     roi: str | None = None  # part of each image: X,Y,WIDTH,HEIGHT in pixels, or each with %
+    fields: Path | None = None  # of pages: a form, whose fields are read
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
 
     @property
@@ -66,6 +67,8 @@ class BatchSettings:
             )
         if self.mode == "classify" and self.digits_only:
             raise UsageError("--digits-only is for --mode read")
+        if self.fields and (self.mode != "read" or self.roi or self.digits_only):
+            raise UsageError("--fields is for --mode read, without --roi and --digits-only")
         if self.roi:
             parse_part(self.roi)
         if self.labels and self.labels_from_folders:

@@ -10,6 +10,7 @@ from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
 from edge_runtime.batch.settings import CORES, LIST, BatchSettings
 from edge_runtime.cli.batch_report import BatchTerminal, print_result
+from edge_runtime.cli.fields import fields_option
 from edge_runtime.cli.options import (
     backend_option,
     digits_only_option,
@@ -28,6 +29,7 @@ Examples:
   edge-digits batch-classify scans --output results.jsonl --exclude '*.tmp.png' --copy-to sorted
   edge-digits batch-classify notes --mode read --output texts.csv
   edge-digits batch-classify forms --mode read --roi 10%,20%,50%,15% --output texts.csv
+  edge-digits batch-classify forms --mode read --fields form.toml --output fields.csv
   edge-digits batch-classify digits --output results.csv --labels-from-folders
   find . -name '*.png' -print0 | edge-digits batch-classify - -0 --output results.parquet
 
@@ -81,6 +83,7 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
 @click.option("--labels-from-folders", is_flag=True, help="The folder of each image is its true label.")
 @digits_only_option
 @roi_option
+@fields_option
 @model_option
 @backend_option
 @max_error_option

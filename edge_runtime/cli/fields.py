@@ -8,11 +8,11 @@ import click
 from edge_runtime.cli.each_page import each_page, print_failed, print_heading, print_json, print_note
 from edge_runtime.errors import FAILED, UsageError
 from edge_runtime.forms.form import Form
-from edge_runtime.forms.reading import FieldReading, read_fields
+from edge_runtime.forms.reading import FormReader, SheetReading
 from edge_runtime.images.files import DecodedImage
 from edge_runtime.images.formats.encoded import FailedPage
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Status
+from edge_runtime.types import FieldReading
 
 fields_option = click.option(
     "--fields",
@@ -33,29 +33,25 @@ def print_fields(images: Sequence[str], form: Form, reader: Reader, as_json: boo
     """Read the fields of each page of the files and print them; returns the exit code."""
     failed = 0
 
-    def read(image: DecodedImage) -> list[FieldReading]:
-        return read_fields(reader, image.gray, form)
+    form_reader = FormReader(reader, form)
+
+    def read(image: DecodedImage) -> SheetReading:
+        return form_reader.read(image.gray)
 
     for path in images:
-        for image, fields in each_page(path, read):
+        for image, sheet in each_page(path, read):
             if isinstance(image, FailedPage):
                 failed += 1
                 print_failed(path, image, as_json)
-            elif fields:
+            elif sheet:
                 print_note(path, image)
                 if as_json:
-                    content = {"status": _status(fields), "fields": [each.to_dict() for each in fields]}
-                    print_json(path, image, content)
+                    print_json(path, image, sheet.to_dict())
                 else:
                     print_heading(path, image, headed=len(images) > 1)
-                    _print_lines(fields)
-            del image, fields  # frees the memory before the next page is decoded
+                    _print_lines(sheet.fields)
+            del image, sheet  # frees the memory before the next page is decoded
     return FAILED if failed else 0
-
-
-def _status(fields: Sequence[FieldReading]) -> str:
-    accepted = all(each.status is Status.OK for each in fields)
-    return (Status.OK if accepted else Status.REJECTED).value
 
 
 def _print_lines(fields: Sequence[FieldReading]) -> None:

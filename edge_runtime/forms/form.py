@@ -1,5 +1,7 @@
 """A form: the names and places of its fields and what is known of each, from a TOML file.
 
+template = "blank.png"
+
 [[field]]
 name = "amount"
 box = ["10%", "20%", "30%", "5%"]
@@ -7,6 +9,7 @@ decimals = 2
 """
 
 import difflib
+import hashlib
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +17,7 @@ from typing import Any, NamedTuple
 from edge_runtime.common.toml import read_toml
 from edge_runtime.errors import UsageError
 from edge_runtime.forms.checksums import CHECKSUMS
+from edge_runtime.images.files import read_file
 from edge_runtime.images.part import Part, parse_part
 from edge_runtime.limits import FIELD_DIGITS, FIELDS
 
@@ -44,16 +48,20 @@ class Field(NamedTuple):
 
 
 class Form(NamedTuple):
-    """The fields of a form, in the order of the file."""
+    """The fields of a form, in the order of the file, and its image."""
 
     fields: tuple[Field, ...]
+    template: Path | None = None  # image of the blank form, to which pages are aligned
 
 
 def read_form(path: Path) -> Form:
     """Read a form; raises FileError for a file that cannot be read and UsageError, with its name, for a wrong one."""
     content = read_toml(path)
-    if other := sorted(content.keys() - {"field"}):
-        raise UsageError(f"{path}: there is no key {other[0]!r}: a form has tables [[field]]")
+    if other := sorted(content.keys() - {"field", "template"}):
+        raise UsageError(f"{path}: there is no key {other[0]!r}: a form has a template and tables [[field]]")
+    template = content.get("template")
+    if template is not None and not (isinstance(template, str) and template.strip()):
+        raise UsageError(f'{path}: the template must be the name of an image file, such as template = "blank.png"')
     tables = content.get("field")
     if not isinstance(tables, list) or not tables:
         raise UsageError(f"{path}: there is no table [[field]]")
@@ -61,7 +69,13 @@ def read_form(path: Path) -> Form:
         raise UsageError(f"{path}: {len(tables):,} fields are more than {FIELDS:,}: divide the form")
     fields = tuple(_field(table, f"{path}: field {number}") for number, table in enumerate(tables, 1))
     _check_together(fields, path)
-    return Form(fields)
+    return Form(fields, path.parent / template if template else None)
+
+
+def find_digest(form: Form) -> str:
+    """Return a hash of what a form says and of its template; raises InputError for one that cannot be read."""
+    template = read_file(form.template) if form.template else b""
+    return hashlib.sha256(repr(form.fields).encode() + template).hexdigest()
 
 
 def _field(table: Any, where: str) -> Field:

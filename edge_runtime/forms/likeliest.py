@@ -9,6 +9,7 @@ what is known counts little, and one that fits a checksum by chance is rare; the
 import heapq
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from math import prod
 
 import numpy as np
 
@@ -53,6 +54,11 @@ def choose(field: Field, readings: Sequence[Sequence[Digit]]) -> tuple[str, floa
     broken = (sum(probabilities.values()) - sum(fitting.values())) * BROKEN * by_chance / (1 - BROKEN)
     unknown = max(0.0, 1 - sum(probabilities.values())) * by_chance
     return best, fitting[best] / (sum(fitting.values()) + broken + unknown), ""
+
+
+def find_emptiness(digits: Sequence[Digit]) -> float:
+    """Return the probability that a reading has no digit, 0 to 1; one that was not accepted may be a non-digit."""
+    return prod(1 - (digit.trust if digit.status is Status.OK else 1 - NON_DIGIT) for digit in digits)
 
 
 def find_misfit(field: Field, text: str) -> str:

@@ -1,49 +1,86 @@
 """Read the fields of a form on a page."""
 
-from math import prod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.find.blobs import DropReason
+from edge_runtime.forms.align import Template
+from edge_runtime.forms.cut import Cut, cut_aligned, cut_box
 from edge_runtime.forms.form import PLACE, Field, Form
-from edge_runtime.forms.likeliest import Misfit, choose
+from edge_runtime.forms.likeliest import Misfit, choose, find_emptiness
+from edge_runtime.forms.records import to_dict
+from edge_runtime.images.files import read_gray
 from edge_runtime.pipeline import Reader
-from edge_runtime.types import Box, Digit, Gray, Status
+from edge_runtime.types import Box, FieldReading, Gray, Status
 
 EMPTY = "empty"  # reason of a required field in which nothing is written
+OUTSIDE, LEAST_INSIDE = "outside-page", 0.95  # reason of a field of which less is on the page
 UNREAD = (DropReason.UNREAD, DropReason.CROWDED, DropReason.TEXTURE)  # what was dropped may be digits
 
 
-class FieldReading(NamedTuple):
-    """The reading of one field."""
+class SheetReading(NamedTuple):
+    """The readings of all fields of a page."""
 
-    name: str
-    text: str  # as the pattern writes it, else digits; empty if nothing fits
-    value: float | int | None  # the number; None without one, or with a pattern
-    trust: float  # 0..1, the probability that the text is right
-    status: Status
-    reason: str  # why it was rejected; empty if it was not
-    box: Box  # of the field, pixels of the page
-    digits: tuple[Digit, ...]  # of the first reading, pixels of the page; the text may have others
+    fields: list[FieldReading]  # in the order of the form
+    alignment: float | None = None  # 0..1, the share of the template's print that the page shows; None without one
+
+    @property
+    def status(self) -> Status:
+        """Rejected if any field is."""
+        accepted = all(each.status is Status.OK for each in self.fields)
+        return Status.OK if accepted else Status.REJECTED
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the reading for JSON, boxes as [x, y, width, height]; of each digit `label`, `trust` and `box`."""
-        record = {"name": self.name, "text": self.text, "value": self.value, "trust": round(self.trust, 4)}
-        reason = {"reason": self.reason} if self.reason else {}
-        digits = [{"label": each.text, "trust": round(each.trust, 4), "box": list(each.box)} for each in self.digits]
-        return record | {"status": self.status.value} | reason | {"box": list(self.box), "digits": digits}
+        """Return the readings for JSON."""
+        alignment = {} if self.alignment is None else {"alignment": round(self.alignment, 4)}
+        return {"status": self.status.value} | alignment | {"fields": [to_dict(each) for each in self.fields]}
 
 
-def read_fields(reader: Reader, gray: Gray, form: Form) -> list[FieldReading]:
-    """Read the fields of a form on a page, uint8 (height, width); raises InputError for a field outside of the page."""
-    boxes = [_place(field, gray.shape[1], gray.shape[0]) for field in form.fields]
-    return [_read(reader, gray, field, box) for field, box in zip(form.fields, boxes, strict=True)]
+class FormReader:
+    """Reads the fields of a form on pages.
+
+    read = FormReader(Reader(Classifier()), read_form(Path("form.toml"))).read
+    print([field.text for field in read(read_gray("scan.png")).fields])
+    """
+
+    def __init__(self, reader: Reader, form: Form) -> None:
+        """Open the template, if the form has one; raises UsageError if that fails or a box is outside of it."""
+        self._reader, self._form = reader, form
+        self._template = open_template(form)
+
+    def read(self, gray: Gray) -> SheetReading:
+        """Read the fields on a page, uint8 (height, width), of any size and turn if the form has a template.
+
+        Raises InputError for a page that does not match the template or, without one, a field outside of the page.
+        """
+        if self._template is None:
+            cuts: Sequence[Cut] = [cut_box(gray, place(field, *gray.shape[::-1])) for field in self._form.fields]
+            return SheetReading(self._read_all(cuts))
+        alignment = self._template.align(gray)
+        boxes = [place(field, *self._template.size) for field in self._form.fields]
+        cuts = [cut_aligned(gray, box, alignment, self._template.printed) for box in boxes]
+        return SheetReading(self._read_all(cuts), alignment.found)
+
+    def _read_all(self, cuts: Sequence[Cut]) -> list[FieldReading]:
+        return [_read(self._reader, field, cut) for field, cut in zip(self._form.fields, cuts, strict=True)]
 
 
-def _place(field: Field, width: int, height: int) -> Box:
+def open_template(form: Form) -> Template | None:
+    """Return the template of a form, None without one; raises UsageError."""
+    if form.template is None:
+        return None
+    try:
+        template = Template(read_gray(form.template))
+        for field in form.fields:
+            place(field, *template.size)
+    except InputError as error:
+        raise UsageError(f"{form.template}: {error}") from error
+    return template
+
+
+def place(field: Field, width: int, height: int) -> Box:
     """Return where a field is on a page of this size; raises InputError."""
     try:
         return field.part.box(width, height)
@@ -52,21 +89,23 @@ def _place(field: Field, width: int, height: int) -> Box:
         raise InputError(f"{where}, which is {width} x {height}") from None
 
 
-def _read(reader: Reader, gray: Gray, field: Field, box: Box) -> FieldReading:
-    part = np.ascontiguousarray(gray[box.y : box.y + box.height, box.x : box.x + box.width])
-    page, readings = reader.read_all(part)
-    digits = page.move(box, gray.shape[1], gray.shape[0]).digits
+def _read(reader: Reader, field: Field, cut: Cut) -> FieldReading:
+    if cut.inside < LEAST_INSIDE:
+        return FieldReading(field.name, "", None, 0.0, Status.REJECTED, OUTSIDE, cut.box, ())
+    page, readings = reader.read_all(cut.gray)
+    digits = tuple(digit._replace(box=cut.place(digit.box)) for digit in page.digits)
     if digits:
         text, trust, reason = choose(field, readings)
     elif any(each.reason in UNREAD for each in page.dropped):
         text, trust, reason = "", 0.0, Misfit.UNREAD.value
     else:
-        text, trust = "", prod(1 - digit.trust for digit in readings[0])
+        text, trust = "", min(map(find_emptiness, readings))
         reason = EMPTY if field.required else ""
     if not reason and trust < reader.least_trust:
         reason = Reason.LOW_CONFIDENCE.value
     status = Status.REJECTED if reason else Status.OK
-    return FieldReading(field.name, write(field, text), find_value(field, text), trust, status, reason, box, digits)
+    value = find_value(field, text)
+    return FieldReading(field.name, write(field, text), value, trust, status, reason, cut.box, digits)
 
 
 def write(field: Field, digits: str) -> str:

@@ -158,8 +158,11 @@ def reject(digits: Sequence[Digit], trust: Sequence[float]) -> tuple[list[Digit]
     return kept, others
 
 
-def insert(digits: list[Digit], box: Box) -> list[Digit]:
-    """Return the digits of a page with an unread one in its row, or in a row of its own."""
+def insert(digits: list[Digit], box: Box, label: int | None = None) -> list[Digit]:
+    """Return the digits of a page with another one, which is rejected, in its row, or in a row of its own.
+
+    label: what it may be; None if it is unread.
+    """
     middle = box.y + box.height / 2
     beside = [each for each in digits if each.box.y <= middle <= each.box.y + each.box.height]
     if beside:
@@ -168,8 +171,9 @@ def insert(digits: list[Digit], box: Box) -> list[Digit]:
         row = 1 + max(((each.row or 0) for each in digits if each.box.y < box.y), default=-1)
         digits = [each._replace(row=(each.row or 0) + ((each.row or 0) >= row)) for each in digits]
     place = sum(((each.row or 0), each.box.x) < (row, box.x) for each in digits)
-    unread = Digit(None, 0.0, (), box, Status.REJECTED, Reason.UNREAD.value, row, trust=0.0)
-    return [*digits[:place], unread, *digits[place:]]
+    shares = () if label is None else tuple(float(each == label) for each in range(10))
+    found = Digit(label, 0.0, shares, box, Status.REJECTED, Reason.UNREAD.value, row, trust=0.0)
+    return [*digits[:place], found, *digits[place:]]
 
 
 def find_shares(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
