@@ -10,7 +10,6 @@ from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
 from edge_runtime.batch.settings import CORES, LIST, BatchSettings
 from edge_runtime.cli.batch_report import BatchTerminal, print_result
-from edge_runtime.cli.fields import fields_option
 from edge_runtime.cli.options import (
     backend_option,
     digits_only_option,
@@ -19,6 +18,7 @@ from edge_runtime.cli.options import (
     print_max_error,
     roi_option,
 )
+from edge_runtime.cli.read_fields import fields_option
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import FAILED, INTERRUPTED
 

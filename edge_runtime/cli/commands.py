@@ -12,12 +12,13 @@ Examples:
   edge-digits watch rtsp://camera.local/stream
   edge-digits classify seven.png
   edge-digits batch-classify scans --output results.csv
+  edge-digits fields blank.png
   edge-digits models
   edge-digits doctor
   edge-digits bench
   sudo edge-digits service install
 """
-COMMANDS = ("read", "watch", "classify", "batch-classify", "models", "doctor", "bench", "service")
+COMMANDS = ("read", "watch", "classify", "batch-classify", "fields", "models", "doctor", "bench", "service")
 
 
 class _Commands(click.Group):

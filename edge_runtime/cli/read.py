@@ -11,7 +11,6 @@ import cv2
 
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli.each_page import STDIN, each_page, name_page, print_failed, print_heading, print_json, print_note
-from edge_runtime.cli.fields import fields_option, print_fields, refuse_with_fields
 from edge_runtime.cli.options import (
     backend_option,
     digits_only_option,
@@ -22,6 +21,7 @@ from edge_runtime.cli.options import (
     roi_option,
     threads_option,
 )
+from edge_runtime.cli.read_fields import fields_option, print_fields, refuse_with_fields
 from edge_runtime.cli.run import debug_option
 from edge_runtime.errors import FAILED, InputError, OutputError, UsageError
 from edge_runtime.explain import draw_stages
