@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchmarks import generated, keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
+from benchmarks import forms, generated, keras_model, many_names, nondigits, pages, parity, speed, tables, throughput
 from benchmarks.camera.command import camera
 from benchmarks.machine import machine
 from benchmarks.options import (
@@ -40,6 +40,7 @@ Examples:
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks nondigits --real ~/digits
   python -m benchmarks pages --real ~/digits
+  python -m benchmarks forms
   python -m benchmarks camera
   python -m benchmarks throughput
   python -m benchmarks names
@@ -195,6 +196,33 @@ def pages_command(real: Path, peer: bool, without: int, data: Path | None, out: 
                 f"{name:<11} {size:<34}{figures['read_ms']:>8.1f} ms and {figures['decode_ms']:.1f} ms to decode it, "
                 f"{figures['peak_mib']:.0f} MiB"
             )
+
+
+@benchmarks.command("forms")
+@click.option(
+    "--layouts", type=click.IntRange(1), default=forms.LAYOUTS, show_default=True, help="Forms, three sheets of each."
+)
+@data_option
+@out_option
+@debug_option
+def forms_command(layouts: int, data: Path | None, out: Path) -> None:
+    """Alignment and fields of generated forms: scans, turned scans and photographs of filled sheets."""
+    results_folder(out)
+    found = forms.measure(DEFAULT, read_mnist(data), lambda line: click.echo(line, err=True), layouts)
+    _write(out / "forms.json", {DEFAULT: found})
+    for way, sheets in found["sheets"].items():
+        click.echo(
+            f"{way:<11}{sheets['close']:>8.1%} of {sheets['sheets']} sheets within {forms.CLOSE:g} px, "
+            f"{sheets['refused']:.1%} refused, median {sheets['median']:.2f} px"
+        )
+    for known, kinds in found["fields"].items():
+        for kind, each in kinds.items():
+            click.echo(
+                f"{known:<8} {kind:<11}{each['exact']:>8.1%} of {each['fields']:,} fields exact, "
+                f"{each['accepted']:.1%} accepted, {each['silent']:.1%} silently wrong"
+            )
+    timed = found["speed"]
+    click.echo(f"{timed['fields']} fields: {timed['read_ms']:.0f} ms, {timed['align_ms']:.0f} ms of these to align")
 
 
 @benchmarks.command("throughput")

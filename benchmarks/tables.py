@@ -389,6 +389,46 @@ def _page_speed() -> str:
     return _table(["page", "read", "decode the JPEG", "read, in D", "peak memory"], body)
 
 
+def _forms() -> dict[str, Any]:
+    """Return the figures of forms of the default model, measured with the networks that ship."""
+    found: dict[str, Any] = read("forms.json")["models"][DEFAULT]
+    networks = {"lines": load_line_bundle(), "page_network": load_page_bundle()}
+    known = all(found[name] == bundle.file("tflite_int8").sha256 for name, bundle in networks.items())
+    return found if known and _is_shipped(DEFAULT, found["model"]) else {"sheets": {}, "fields": {}}
+
+
+def _form_sheets() -> str:
+    found = _forms()
+    body = [
+        [way, f"{each['sheets']}", _percent(each["close"]), f"{each['median']:.2f} px", _percent(each["refused"])]
+        for way, each in found["sheets"].items()
+    ]
+    if "other_forms" in found:
+        others = found["other_forms"]
+        body.append(["of another form", f"{others['sheets']}", "", "", _percent(others["refused"])])
+    return _table(["sheets", "count", "error of at most 3 px", "median error", "refused"], body)
+
+
+def _form_fields() -> str:
+    """The fields with what is known of them, and without."""
+    fields = _forms()["fields"]
+    names = {"known": "count, pattern and checksum", "unknown": "nothing"}
+    shares = ("exact", "accepted", "silent")
+    body = [
+        [kind, names[known], f"{each['fields']:,}", *(_percent(each[share]) for share in shares)]
+        for known, kinds in fields.items()
+        for kind, each in kinds.items()
+    ]
+    return _table(["fields", "what is known", "count", "exact", "accepted", "silently wrong"], body)
+
+
+def _form_speed() -> str:
+    found = _forms().get("speed", {})
+    times = [f"{found[f'{part}_ms']:.0f} ms" for part in ("read", "align", "decode") if found]
+    head = ["fields", "read a page", "of which to align it", "decode its JPEG"]
+    return _table(head, [[f"{found['fields']}", *times]] if found else [])
+
+
 def _camera() -> str:
     found = read("camera.json") if (RESULTS / "camera.json").is_file() else None
     if found is None or not _is_shipped(found["model"]["name"], found["model"]["sha256"]):
@@ -576,6 +616,9 @@ TABLES = {
     "page-numbers": _page_numbers,
     "page-beside": _page_beside,
     "page-speed": _page_speed,
+    "form-sheets": _form_sheets,
+    "form-fields": _form_fields,
+    "form-speed": _form_speed,
     "camera": _camera,
     "throughput": _throughput,
     "promises": _targets,

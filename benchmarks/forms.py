@@ -1,0 +1,176 @@
+"""Generated forms: how well pages are aligned to their template, and how well their fields are read.
+
+The layouts, the sheets and the digits, which are those of validation writers, are not used for anything else.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks.generated import make_world
+from edge_runtime import Classifier, Reader, decode_gray
+from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
+from edge_runtime.errors import InputError
+from edge_runtime.forms.align import Template
+from edge_runtime.forms.form import Field, Form
+from edge_runtime.forms.reading import FormReader
+from edge_runtime.images.part import Part
+from edge_runtime.types import Status
+from train.data.mnist import Mnist
+from train.synthetic.forms.draw import Sheet, draw_blank, draw_sheet
+from train.synthetic.forms.layouts import Layout, PrintedField, draw_layout
+from train.synthetic.scenes.scene import World
+
+LAYOUTS, FIRST = 40, 1_000  # how many, and the number of the first
+WAYS = ("scan", "turned", "photograph")
+MARGIN = 8  # pixels around a printed field that a person draws
+CLOSE = 3.0  # pixels at 200 dpi: of a sheet that is aligned well
+TIMED_FIELDS, ROUNDS = 20, 7  # fields of the sheet that is timed; of which the shortest time counts
+
+Tell = Callable[[str], None]
+
+
+def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict[str, Any]:
+    """Return the figures of one model: `sheets` by way, `fields` by knowledge and by way or kind, and `speed`."""
+    tell("preparing the handwriting of generated forms")
+    world = make_world(mnist)
+    classifier = Classifier(name)
+    reader = Reader(classifier)
+    errors: dict[str, list[float]] = defaultdict(list)
+    fields: dict[str, dict[str, Counter[str]]] = {known: defaultdict(Counter) for known in ("known", "unknown")}
+    others: list[bool] = []
+    blanks = []
+    for number in range(FIRST, FIRST + layouts):
+        tell(f"form {number - FIRST + 1} of {layouts}")
+        layout = draw_layout(number, world)
+        blanks.append(Template(draw_blank(layout)))
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "blank.png"
+            cv2.imwrite(str(path), draw_blank(layout))
+            readers = {known: FormReader(reader, _form(layout, path, known == "known")) for known in fields}
+        for way in WAYS:
+            sheet = draw_sheet(layout, number, world, way)
+            errors[way].append(_error(blanks[-1], sheet, layout))
+            if len(blanks) > 1:
+                others.append(_is_refused(blanks[-2], sheet))
+            for known, each in readers.items():
+                for counts, found in _judge(each, sheet, layout):
+                    for key in ("all", way, found):
+                        fields[known][key] += counts
+    return {
+        "model": classifier.bundle.file("tflite_int8").sha256,
+        "lines": load_line_bundle().file("tflite_int8").sha256,
+        "page_network": load_page_bundle().file("tflite_int8").sha256,
+        "sheets": {way: _describe_errors(found) for way, found in errors.items()},
+        "other_forms": {"sheets": len(others), "refused": sum(others) / max(1, len(others))},
+        "fields": {known: {key: _shares(count) for key, count in found.items()} for known, found in fields.items()},
+        "speed": speed(reader, world),
+    }
+
+
+def _form(layout: Layout, template: Path, known: bool) -> Form:
+    """Return the form of a layout, with or without what is known of its fields."""
+    fields = []
+    for each in layout.fields:
+        left, top, right, bottom = (round(side) for side in each.box)
+        box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
+        field = Field(each.name, Part(box))
+        fields.append(_with_knowledge(field, each) if known else field)
+    return Form(tuple(fields), template)
+
+
+def _with_knowledge(field: Field, printed: PrintedField) -> Field:
+    if printed.pattern:
+        return field._replace(pattern=printed.pattern)
+    return field._replace(digits=printed.cells, checksum=printed.checksum)
+
+
+def _error(template: Template, sheet: Sheet, layout: Layout) -> float:
+    """Return how far a corner of a field is from where the alignment places it, at most, pixels; inf if refused."""
+    try:
+        matrix = template.align(sheet.image).matrix
+    except InputError:
+        return float("inf")
+    sides = [each.box for each in layout.fields]
+    corners = np.array([[(x, y) for box in sides for x in box[::2] for y in box[1::2]]], np.float64)
+    true = cv2.perspectiveTransform(corners + 0.5, sheet.matrix) - 0.5  # the generator's pixels have their centre there
+    return float(np.linalg.norm(cv2.perspectiveTransform(corners, matrix) - true, axis=2).max())
+
+
+def _is_refused(template: Template, sheet: Sheet) -> bool:
+    try:
+        template.align(sheet.image)
+    except InputError:
+        return True
+    return False
+
+
+def _judge(reader: FormReader, sheet: Sheet, layout: Layout) -> Iterator[tuple[Counter[str], str]]:
+    """Yield for each field its counts and its kind; the fields of a sheet that is refused are rejected."""
+    try:
+        found = reader.read(sheet.image).fields
+    except InputError:
+        found = []
+    for place, (printed, true) in enumerate(zip(layout.fields, sheet.values, strict=True)):
+        text = "".join(filter(str.isdigit, found[place].text)) if found else "?"
+        accepted = bool(found) and found[place].status is Status.OK
+        counts = Counter(fields=1, exact=text == true, accepted=accepted, silent=accepted and text != true)
+        yield counts, printed.kind
+
+
+def _shares(counts: Counter[str]) -> dict[str, float]:
+    return {"fields": counts["fields"]} | {
+        name: counts[name] / counts["fields"] for name in ("exact", "accepted", "silent")
+    }
+
+
+def _describe_errors(errors: list[float]) -> dict[str, float]:
+    aligned = [error for error in errors if np.isfinite(error)]
+    return {
+        "sheets": len(errors),
+        "refused": 1 - len(aligned) / len(errors),
+        "median": median(aligned) if aligned else 0.0,
+        "close": sum(error <= CLOSE for error in aligned) / len(errors),
+    }
+
+
+def speed(reader: Reader, world: World) -> dict[str, float]:
+    """Return milliseconds of an A4 page with some fields on one core, of its parts, and of decoding its JPEG."""
+    numbers = range(FIRST, FIRST + 1000)
+    layout = next(each for number in numbers if len((each := draw_layout(number, world)).fields) >= TIMED_FIELDS)
+    layout = layout._replace(fields=layout.fields[:TIMED_FIELDS])
+    sheet = draw_sheet(layout, FIRST, world, "scan")
+    data = cv2.imencode(".jpg", sheet.image)[1].tobytes()
+    gray = decode_gray(data)
+    blank = draw_blank(layout)
+    template = Template(blank)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "blank.png"
+        cv2.imwrite(str(path), blank)
+        form = FormReader(reader, _form(layout, path, known=True))
+    times = {
+        "read_ms": _milliseconds(lambda: form.read(gray)),
+        "align_ms": _milliseconds(lambda: template.align(gray)),
+        "decode_ms": _milliseconds(lambda: decode_gray(data)),
+    }
+    cv2.setNumThreads(threads)
+    return {"fields": len(layout.fields), **times}
+
+
+def _milliseconds(act: Callable[[], object]) -> float:
+    """Return the shortest of some rounds: other work on the machine only adds to it."""
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        act()
+        times.append(time.perf_counter() - started)
+    return 1000 * min(times)
