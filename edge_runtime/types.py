@@ -142,6 +142,7 @@ class FieldReading(NamedTuple):
     reason: str  # why it was rejected; empty if it was not
     box: Box  # of the field, pixels of the page
     digits: tuple[Digit, ...]  # of the first reading, pixels of the page; the text may have others
+    crop: bytes = b""  # JPEG image of a rejected field for a report; empty without one
 
 
 class Row(NamedTuple):

@@ -25,15 +25,20 @@ class Copies:
     """
 
     def __init__(
-        self, root: str, by_label: Path | None, failed: Path | None, warn: Callable[[str], None] = lambda line: None
+        self,
+        root: str,
+        by_label: Path | None,
+        failed: Path | None,
+        warn: Callable[[str], None] = lambda line: None,
+        pages: bool = False,
     ) -> None:
         """Create and mark the folders; raises OutputError if that fails.
 
         root: folder that the paths of rows are relative to. by_label: folder for copies in subfolders 0 to 9 and
-        `rejected`. failed: folder for copies of failed files. warn: called with a line for each file that could not be
-        copied.
+        `rejected`, or of pages `ok` and `rejected`. failed: folder for copies of failed files. warn: called with a line
+        for each file that could not be copied. pages: the rows are those of pages, not of single digits.
         """
-        self._root, self._by_label, self._failed, self._warn = root, by_label, failed, warn
+        self._root, self._by_label, self._failed, self._warn, self._pages = root, by_label, failed, warn, pages
         self.missed = 0  # files that could not be copied
         self._folders: set[Path] = set()  # folders that the file of the last row was copied to
         for folder in filter(None, (by_label, failed)):
@@ -48,7 +53,7 @@ class Copies:
         if row.status is Status.FAILED:
             folder = self._failed
         elif folder:
-            folder = folder / (row.label if row.status is Status.OK else row.status.value)
+            folder = folder / (row.label if row.status is Status.OK and not self._pages else row.status.value)
         if row.page == 1:
             self._folders.clear()
         if folder and folder not in self._folders:

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 
 from edge_runtime.batch.confusion import ConfusionMatrix
 from edge_runtime.batch.labels import Truth
+from edge_runtime.batch.text_accuracy import TextAccuracy
 from edge_runtime.types import Row, Status
 
 
 class Counts:
     """Counts rows, and keeps an example of each kind of problem."""
 
-    def __init__(self, truth: Truth | None, count_labels: bool) -> None:
-        """truth: the true labels. count_labels: labels are single digits and are counted."""
-        self.truth, self.count_labels = truth, count_labels
+    def __init__(self, truth: Truth | None, count_labels: bool, texts: TextAccuracy | None = None) -> None:
+        """truth: the true labels. count_labels: labels are single digits and are counted. texts: for pages."""
+        self.truth, self.count_labels, self.texts = truth, count_labels, texts
+        self.fields: dict[str, Counter[str]] = {}  # of each field: reasons of rejection, empty for accepted ones
         self.statuses: Counter[str] = Counter()
         self.files = 0
         self.earlier = 0  # files of an earlier run
@@ -44,6 +46,11 @@ class Counts:
         if noted := [row for row in rows if row.note]:
             self.noted = self.noted or noted[0]
             self.notes += len(noted)
+        for row in rows:
+            for field in row.fields:
+                self.fields.setdefault(field.name, Counter())[field.reason] += 1
+            if self.texts:
+                self.texts.add(row)
         if self.truth is None:
             return
         for row in rows:

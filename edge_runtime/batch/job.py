@@ -1,5 +1,6 @@
 """A batch job: reads a folder or list with several processes, writes the output, counts and copies."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,16 +11,19 @@ from edge_runtime.backends import open_backend
 from edge_runtime.batch import parquet
 from edge_runtime.batch.chart import confusion_png
 from edge_runtime.batch.copies import Copies
+from edge_runtime.batch.corrections import Corrections
 from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.journal import Convert, Journal
 from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
+from edge_runtime.batch.report import Report
 from edge_runtime.batch.row_formats import Csv, Format, JsonLines, check_field_names
 from edge_runtime.batch.rows import WorkerSettings, parallel_rows
 from edge_runtime.batch.settings import LIST, BatchSettings
+from edge_runtime.batch.text_accuracy import TextAccuracy
 from edge_runtime.bundles.bundle import load_bundle, load_page_bundle
 from edge_runtime.common.files import write_whole
 from edge_runtime.common.versions import versions
-from edge_runtime.common.written import CONFUSION
+from edge_runtime.common.written import ACCURACY, CONFUSION
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.forms.form import Form, find_digest, read_form
 from edge_runtime.forms.reading import open_template
@@ -52,7 +56,9 @@ class BatchResult:
     complete_before: bool = False  # an earlier run finished the output
     skipped: Counter[str] = field(default_factory=Counter)  # skipped files by kind, see sources.folder
     errors: tuple[str, ...] = ()  # errors other than failed pages, one line each
-    confusion_image: Path | None = None  # image of the confusion matrix; None without true labels
+    companion: Path | None = None  # image of the confusion matrix, or accuracy of texts; None without true labels
+    corrections: Corrections | None = None  # that were merged
+    reported: int | None = None  # fields and pages in the report; None without one
 
     @property
     def ok(self) -> bool:
@@ -77,13 +83,15 @@ class BatchJob:
         settings.check()
         self.settings = settings
         self._form = _open_form(settings)
-        names = [field.name for field in self._form.fields] if self._form else []
-        self._format, self._convert = _format(settings.output, settings.probabilities, names)
-        truth = _truth(settings)
+        self._names = [field.name for field in self._form.fields] if self._form else []
+        self._format, self._convert = _format(settings.output, settings.probabilities, self._names)
+        self._corrections = Corrections(settings.corrections, self._names) if settings.corrections else None
+        reads = settings.mode == "read"
+        truth = None if reads else _truth(settings)
+        texts = _texts(settings, self._names) if reads else None
         self._source = _folder(settings)
         self.bundle = load_bundle(settings.model)
         backend, _ = open_backend(settings.backend, self.bundle)
-        reads = settings.mode == "read"
         # Here, so that a notice appears once and not in each process.
         lines = open_line_recognizer(backend) if reads else None
         pages = not reads  # other jobs open the page network at the first larger image
@@ -103,13 +111,15 @@ class BatchJob:
             part=settings.part,
             digits_only=settings.digits_only,
             form=self._form,
+            crops=settings.report is not None,
             form_digest=find_digest(self._form) if self._form else "",
             digest=self.bundle.digest,
             lines_digest=lines.bundle.digest if lines else "",
             pages_digest=load_page_bundle().digest,
         )
-        self._confusion_image = settings.output.with_name(settings.output.stem + CONFUSION) if truth else None
-        self.counts = Counts(truth, count_labels=not reads)
+        named = CONFUSION if truth else ACCURACY if texts else ""
+        self._companion = settings.output.with_name(settings.output.stem + named) if named else None
+        self.counts = Counts(truth, not reads, texts)
 
     def run(self, observer: BatchObserver | None = None) -> BatchResult:
         """Read all files and finish the output; to be called once.
@@ -121,37 +131,53 @@ class BatchJob:
         observer = observer or BatchObserver()
         began, settings = time.monotonic(), self.settings
         journal = Journal(
-            settings.output, self._format, self._identity(), convert=self._convert, companion=self._confusion_image
+            settings.output, self._format, self._identity(), convert=self._convert, companion=self._companion
         )
+        if self._corrections and not settings.overwrite and journal.is_complete:
+            self._corrections.merge(settings.output, self._names)
+            return BatchResult(self.counts, 0.0, complete_before=True, corrections=self._corrections)
+        report = None
         try:
             done = journal.resume() if settings.resume else journal.begin(settings.overwrite)
             if done is None:
                 return BatchResult(self.counts, 0.0, complete_before=True)
-            copies = self._read(journal, done, observer)
+            report = Report(settings.report, settings.resume) if settings.report else None
+            copies = self._read(journal, done, observer, report)
             journal.finish()
         finally:
             journal.close()
-        errors = self._errors(copies)
-        image = self._confusion_image if self.counts.confusion.count else None
-        if image:
-            self._write_confusion_image(image)
-        skipped = self._source.skipped if self._source else Counter[str]()
-        return BatchResult(self.counts, time.monotonic() - began, False, skipped, errors, image)
+            if report:
+                report.close()
+        shown = report.finish(self.counts, settings.output) if report else None
+        return BatchResult(
+            self.counts,
+            time.monotonic() - began,
+            skipped=self._source.skipped if self._source else Counter[str](),
+            errors=self._errors(copies),
+            companion=self._write_companion(),
+            corrections=self._corrections,
+            reported=shown,
+        )
 
-    def _read(self, journal: Journal, done: Iterable[Row], observer: BatchObserver) -> Copies:
+    def _read(self, journal: Journal, done: Iterable[Row], observer: BatchObserver, report: Report | None) -> Copies:
         settings, source = self.settings, self._source
         if source:
-            source.own = _own_files(journal.files, source.root.resolve())
+            source.own = _own_files((*journal.files, *(report.files if report else ())), source.root.resolve())
             source.on_listed, source.warn = journal.note_folder, observer.warn
-        copies = Copies(self._job.root, settings.copy_to, settings.quarantine, observer.warn)
+        pages = settings.mode == "read"
+        copies = Copies(self._job.root, settings.copy_to, settings.quarantine, observer.warn, pages)
         paths = self._paths()
         _count_earlier_rows(done, paths, self.counts)
         ahead = _folder(settings)
         observer.begin(self.counts.earlier, ahead.count if ahead else None)
         copying = settings.copy_to or settings.quarantine
         for rows in parallel_rows(self._job, paths, settings.jobs, settings.batch):
+            if self._corrections:
+                rows = [self._corrections.apply(row) for row in rows]
             for row in rows if copying else ():
                 copies.write(row)
+            if report:
+                report.add(rows)
             journal.write(rows)
             self.counts.add(rows)
             observer.rows(rows, self.counts)
@@ -186,12 +212,20 @@ class BatchJob:
             errors.append(f"nothing was read: {why}")
         return tuple(errors)
 
-    def _write_confusion_image(self, path: Path) -> None:
-        matrix = self.counts.confusion
+    def _write_companion(self) -> Path | None:
+        """Write what the true labels give, beside the output, and return its path; None without any."""
+        path, matrix, texts = self._companion, self.counts.confusion, self.counts.texts
+        if not path or not (matrix.count or texts):
+            return None
+        if texts:
+            content = f"{json.dumps(texts.to_dict(), indent=1)}\n".encode()
+        else:
+            content = confusion_png(matrix.counts, f"{matrix.accuracy:.2%} of {matrix.count:,} right")
         try:
-            write_whole(path, confusion_png(matrix.counts, f"{matrix.accuracy:.2%} of {matrix.count:,} right"))
+            write_whole(path, content)
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+        return path
 
 
 def _folder(settings: BatchSettings) -> Folder | None:
@@ -237,6 +271,12 @@ def _count_earlier_rows(done: Iterable[Row], paths: Iterator[str | None], counts
         page = row.page
         counts.add([row])
     counts.earlier = counts.files
+
+
+def _texts(settings: BatchSettings, names: list[str]) -> TextAccuracy | None:
+    """Return what compares texts of pages, or of fields, with true ones; None without these."""
+    folder = "" if settings.folder == LIST else str(settings.folder)
+    return TextAccuracy(settings.labels, folder, names) if settings.labels else None
 
 
 def _truth(settings: BatchSettings) -> Truth | None:

@@ -108,6 +108,11 @@ class Journal:
             return None
         return self.begin(overwrite=False)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the output is finished."""
+        return not self._is_begun() and not self._map_errors(self._part.exists) and self._map_errors(self.path.exists)
+
     def note_folder(self, prefix: str, modified: int) -> None:
         """Log a folder's modification time in ns; raises OutputError if it differs from the one logged before."""
         before = self._folders.get(prefix)

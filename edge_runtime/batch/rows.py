@@ -52,6 +52,7 @@ class WorkerSettings:
     part: Part | None = None  # of each image, read alone
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
     form: Form | None = None  # of pages: its fields are read
+    crops: bool = False  # rejected fields have an image
     form_digest: str = ""  # of the form when the job started
     digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
     lines_digest: str = ""  # the same of the line model
@@ -348,7 +349,7 @@ def _open_form(reader: Reader, job: WorkerSettings) -> FormReader | None:
         return None
     if find_digest(job.form) != job.form_digest:
         raise ModelError("the template has changed since the job started: restore it and continue with --resume")
-    return FormReader(reader, job.form)
+    return FormReader(reader, job.form, job.crops)
 
 
 def _open_pages(job: WorkerSettings, classifier: Classifier) -> "PageNetwork":

@@ -37,13 +37,15 @@ class BatchSettings:
     probabilities: bool = False  # write the columns p0 to p9
     copy_to: Path | None = None  # folder for copies of images, sorted by label
     quarantine: Path | None = None  # folder for copies of files that failed
-    labels: Path | None = None  # table of true labels
+    labels: Path | None = None  # table of true labels; of pages, of their texts or those of their fields
     labels_from_folders: bool = False  # the folder of each image is its true label
     model: str | None = None  # a shipped model or a bundle's folder; None: the default model
     backend: str = AUTO
     max_error: float | None = None  # see Reader
     roi: str | None = None  # part of each image: X,Y,WIDTH,HEIGHT in pixels, or each with %
     fields: Path | None = None  # of pages: a form, whose fields are read
+    report: Path | None = None  # with fields: an HTML page that shows the rejected ones
+    corrections: Path | None = None  # with fields: a table of values that a person has corrected
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
 
     @property
@@ -61,14 +63,14 @@ class BatchSettings:
             raise UsageError(f"the mode must be classify or read, not {self.mode!r}")
         if self.resume and self.overwrite:
             raise UsageError("--resume continues an output and --overwrite replaces it: choose one")
-        if self.mode == "read" and (self.probabilities or self.copy_to or self.labels or self.labels_from_folders):
-            raise UsageError(
-                "--probabilities, --copy-to and true labels are for one digit per image, not for --mode read"
-            )
+        if self.mode == "read" and (self.probabilities or self.labels_from_folders):
+            raise UsageError("--probabilities and --labels-from-folders are not for --mode read")
         if self.mode == "classify" and self.digits_only:
             raise UsageError("--digits-only is for --mode read")
         if self.fields and (self.mode != "read" or self.roi or self.digits_only):
             raise UsageError("--fields is for --mode read, without --roi and --digits-only")
+        if (self.report or self.corrections) and not self.fields:
+            raise UsageError("--report and --corrections need --fields")
         if self.roi:
             parse_part(self.roi)
         if self.labels and self.labels_from_folders:

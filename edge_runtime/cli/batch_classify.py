@@ -9,7 +9,7 @@ import click
 from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
 from edge_runtime.batch.settings import CORES, LIST, BatchSettings
-from edge_runtime.cli.batch_report import BatchTerminal, print_result
+from edge_runtime.cli.batch_report import BatchTerminal, print_corrections, print_result
 from edge_runtime.cli.options import (
     backend_option,
     digits_only_option,
@@ -30,6 +30,8 @@ Examples:
   edge-digits batch-classify notes --mode read --output texts.csv
   edge-digits batch-classify forms --mode read --roi 10%,20%,50%,15% --output texts.csv
   edge-digits batch-classify forms --mode read --fields form.toml --output fields.csv
+  edge-digits batch-classify forms --mode read --fields form.toml --output fields.csv --report report.html
+  edge-digits batch-classify forms --mode read --fields form.toml --output fields.csv --corrections corrections.csv
   edge-digits batch-classify digits --output results.csv --labels-from-folders
   find . -name '*.png' -print0 | edge-digits batch-classify - -0 --output results.parquet
 
@@ -69,7 +71,10 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
 @click.option("--null", "-0", is_flag=True, help="Paths on standard input end with NUL, not with a newline.")
 @click.option("--probabilities", is_flag=True, help="Add the columns p0 to p9.")
 @click.option(
-    "--copy-to", type=click.Path(path_type=Path), metavar="DIR", help="Copy images into folders named by label."
+    "--copy-to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Copy images into folders named by label, or pages by status.",
 )
 @click.option(
     "--quarantine", type=click.Path(path_type=Path), metavar="DIR", help="Copy files that failed to this folder."
@@ -78,7 +83,19 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
     "--labels",
     type=click.Path(path_type=Path),
     metavar="CSV",
-    help="True labels: columns filename,label and, if pages differ, page.",
+    help="True labels: columns filename,label and, if pages differ, page; with --fields a column for each field.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="HTML",
+    help="With --fields: write a page that shows the rejected fields and takes corrections.",
+)
+@click.option(
+    "--corrections",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="With --fields: values that the report has exported; merged into a finished output, or while it is written.",
 )
 @click.option("--labels-from-folders", is_flag=True, help="The folder of each image is its true label.")
 @digits_only_option
@@ -108,10 +125,15 @@ def batch_classify(**options: Any) -> int:
     except KeyboardInterrupt:
         click.echo(f"interrupted: {job.counts.rows:,} rows are kept; continue with --resume", err=True)
         return INTERRUPTED
+    if result.complete_before and result.corrections:
+        print_corrections(result.corrections)
+        return 0
     if result.complete_before:
         click.echo(f"{options['output']} is complete: nothing to do")
         return 0
     print_result(result, listed)
+    if result.reported is not None:
+        click.echo(f"{result.reported:,} rejected fields and failed pages are in {options['report']}")
     for error in result.errors:
         click.echo(f"error: {error}", err=True)
     return 0 if result.ok else FAILED

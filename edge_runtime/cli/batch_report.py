@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from edge_runtime.batch.corrections import Corrections
 from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.job import BatchObserver, BatchResult
+from edge_runtime.batch.text_accuracy import TextAccuracy
 from edge_runtime.cli.progress import Progress
 from edge_runtime.common.text import make_printable
 from edge_runtime.images.formats import advice, needs_extra
@@ -17,6 +19,7 @@ from edge_runtime.types import Row, Status
 
 WARNINGS = 20  # warnings that are shown; one line says that there are more
 KINDS = 12  # kinds of skipped files that are listed
+FIELDS, CONFUSED = 40, 8  # fields, and pairs of digits, that are listed
 MAX_CHARACTERS = 300  # of a path in a message
 SKIPPED_KINDS = {
     kinds.HIDDEN: "hidden or system (--hidden reads them)",
@@ -76,8 +79,60 @@ def print_result(result: BatchResult, listed: bool) -> None:
         click.echo(f"kept {counts.statuses[Status.OK] / read:.2%} of the images that could be read")
     if counts.count_labels and counts.rows:
         click.echo("labels: " + ", ".join(f"{digit}: {counts.labels[str(digit)]:,}" for digit in range(10)))
+    if counts.fields:
+        _print_fields(counts)
+    if result.corrections:
+        print_corrections(result.corrections)
     if counts.truth:
         _print_accuracy(result)
+    if counts.texts:
+        _print_texts(counts.texts, result.companion)
+
+
+def _print_fields(counts: Counts) -> None:
+    """Print how often each field was accepted, and why it was rejected."""
+    width = max(len("field"), *map(len, counts.fields))
+    click.echo(f"{'field':<{width}}{'accepted':>10}  rejected")
+    for name, reasons in list(counts.fields.items())[:FIELDS]:
+        rejected = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common() if reason)
+        click.echo(f"{name:<{width}}{reasons[''] / reasons.total():>10.2%}  {rejected}".rstrip())
+    if len(counts.fields) > FIELDS:
+        click.echo(f"and {len(counts.fields) - FIELDS:,} more fields")
+
+
+def print_corrections(corrections: Corrections) -> None:
+    """Print how many corrections were merged, and a path that no row has."""
+    click.echo(f"{corrections.count:,} corrections were merged")
+    if unused := corrections.unused:
+        click.echo(f"warning: {len(unused):,} corrected files are not in the output, for example: {shorten(unused[0])}")
+
+
+def _print_texts(texts: TextAccuracy, companion: Path | None) -> None:
+    """Print the accuracy of texts, what rejecting buys, and the digits that are confused."""
+    if unused := texts.unused():
+        click.echo(f"{len(unused):,} true texts match no image, for example: {shorten(unused[0])}")
+    if texts.without:
+        click.echo(f"{texts.without:,} rows have no true text")
+    counts = {name: each for name, each in texts.counts.items() if each.texts}
+    if not counts:
+        click.echo("no accuracy: there is no true text for any row")
+        return
+    width = max(len("text"), *map(len, counts))
+    click.echo(
+        f"{'text':<{width}}{'count':>9}{'exact':>9}{'character errors':>18}{'accepted':>10}{'right of these':>16}"
+    )
+    for name, each in list(counts.items())[:FIELDS]:
+        right = f"{each.accepted_exact / each.accepted:.2%}" if each.accepted else "-"
+        click.echo(
+            f"{name:<{width}}{each.texts:>9,}{each.exact / each.texts:>9.2%}{each.error_rate:>18.2%}"
+            f"{each.accepted / each.texts:>10.2%}{right:>16}"
+        )
+    click.echo(f"{'trust from':>10}{'accepted':>10}{'wrong of these':>16}")
+    for step in texts.total().coverages():
+        click.echo(f"{step.trust:>10.2f}{step.coverage:>10.2%}{step.error:>16.2%}")
+    if confused := texts.confused.most_common(CONFUSED):
+        click.echo("confused: " + ", ".join(f"{true} read as {read}: {count:,}" for (true, read), count in confused))
+    click.echo(f"the figures of each are in {companion}")
 
 
 def _print_accuracy(result: BatchResult) -> None:
@@ -100,7 +155,7 @@ def _print_accuracy(result: BatchResult) -> None:
     for digit, count, *shares in confusion.digit_metrics():
         precision, recall, f1 = ("-" if share != share else f"{share:.2%}" for share in shares)
         click.echo(f"{digit:>5}{count:>9,}{precision:>11}{recall:>9}{f1:>9}")
-    click.echo(f"the confusion matrix is in {result.confusion_image}")
+    click.echo(f"the confusion matrix is in {result.companion}")
 
 
 def describe_skipped(counts: Counter[str]) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 MARK = ".edge-digits-output"  # marker file in each folder of copies
 MARK_TEXT = "edge-digits wrote this folder. A folder with this file is read only if it is named explicitly.\n"
+ACCURACY = ".accuracy.json"  # suffix of the file name of the accuracy of texts
 CONFUSION = ".confusion.png"  # suffix of the file name of a confusion matrix
 
 

@@ -19,6 +19,7 @@ class Cut(NamedTuple):
     """The image of a field."""
 
     gray: Gray
+    shown: Gray  # the same with the print of the form
     box: Box  # of the field, pixels of the page
     place: Callable[[Box], Box]  # from boxes of the image to those of the page
     inside: float = 1.0  # share of the field that is on the page, 0 to 1
@@ -30,7 +31,8 @@ def cut_box(gray: Gray, box: Box) -> Cut:
     def on_page(part: Box) -> Box:
         return part._replace(x=box.x + part.x, y=box.y + part.y)
 
-    return Cut(np.ascontiguousarray(gray[box.y : box.y + box.height, box.x : box.x + box.width]), box, on_page)
+    part = np.ascontiguousarray(gray[box.y : box.y + box.height, box.x : box.x + box.width])
+    return Cut(part, part, box, on_page)
 
 
 def cut_aligned(gray: Gray, box: Box, alignment: Alignment, printed: NDArray[np.uint8]) -> Cut:
@@ -42,20 +44,21 @@ def cut_aligned(gray: Gray, box: Box, alignment: Alignment, printed: NDArray[np.
     size = max(1, round(box.width * finer)), max(1, round(box.height * finer))
     matrix = alignment.matrix @ _to_form(box, size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpPerspective(gray, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    shown = cv2.warpPerspective(gray, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     seen = cv2.warpPerspective(np.ones_like(gray), matrix, size, flags=flags)
+    cut = shown
     there = printed[box.y : box.y + box.height, box.x : box.x + box.width]
     if there.any():
         wider = cv2.dilate(there, np.ones((SPREAD, SPREAD), np.uint8))
         mask = cv2.resize(wider, size, interpolation=cv2.INTER_NEAREST)
-        cut = cv2.inpaint(cut, mask, REPAIR, cv2.INPAINT_TELEA)
+        cut = cv2.inpaint(shown, mask, REPAIR, cv2.INPAINT_TELEA)
 
     def on_page(part: Box) -> Box:
         left, top = part.x / finer + box.x, part.y / finer + box.y
         right, bottom = (part.x + part.width) / finer + box.x, (part.y + part.height) / finer + box.y
         return alignment.box(Box(round(left), round(top), round(right - left), round(bottom - top)))
 
-    return Cut(np.asarray(cut, np.uint8), alignment.box(box), on_page, float(seen.mean()))
+    return Cut(np.asarray(cut, np.uint8), np.asarray(shown, np.uint8), alignment.box(box), on_page, float(seen.mean()))
 
 
 def _to_form(box: Box, size: tuple[int, int]) -> NDArray[np.float64]:

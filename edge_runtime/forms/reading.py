@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import cv2
+
 from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.find.blobs import DropReason
@@ -15,6 +17,7 @@ from edge_runtime.images.files import read_gray
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Box, FieldReading, Gray, Status
 
+CROP, QUALITY = 90, 65  # of the image of a rejected field: height in pixels, and of its JPEG
 EMPTY = "empty"  # reason of a required field in which nothing is written
 OUTSIDE, LEAST_INSIDE = "outside-page", 0.95  # reason of a field of which less is on the page
 UNREAD = (DropReason.UNREAD, DropReason.CROWDED, DropReason.TEXTURE)  # what was dropped may be digits
@@ -45,9 +48,12 @@ class FormReader:
     print([field.text for field in read(read_gray("scan.png")).fields])
     """
 
-    def __init__(self, reader: Reader, form: Form) -> None:
-        """Open the template, if the form has one; raises UsageError if that fails or a box is outside of it."""
-        self._reader, self._form = reader, form
+    def __init__(self, reader: Reader, form: Form, crops: bool = False) -> None:
+        """Open the template, if the form has one; raises UsageError if that fails or a box is outside of it.
+
+        crops: rejected fields have an image.
+        """
+        self._reader, self._form, self._crops = reader, form, crops
         self._template = open_template(form)
 
     def read(self, gray: Gray) -> SheetReading:
@@ -64,7 +70,20 @@ class FormReader:
         return SheetReading(self._read_all(cuts), alignment.found)
 
     def _read_all(self, cuts: Sequence[Cut]) -> list[FieldReading]:
-        return [_read(self._reader, field, cut) for field, cut in zip(self._form.fields, cuts, strict=True)]
+        found = []
+        for field, cut in zip(self._form.fields, cuts, strict=True):
+            reading = _read(self._reader, field, cut)
+            rejected = reading.status is Status.REJECTED
+            found.append(reading._replace(crop=_encode(cut.shown)) if self._crops and rejected else reading)
+        return found
+
+
+def _encode(gray: Gray) -> bytes:
+    """Return an image of at most `CROP` pixels high as a JPEG file."""
+    scale = min(1.0, CROP / gray.shape[0])
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
 
 
 def open_template(form: Form) -> Template | None:
