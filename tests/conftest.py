@@ -27,6 +27,7 @@ PROGRAMS = {  # by Debian package; any one of them will do
     "ffmpeg": ("ffmpeg",),
     "imagemagick": ("magick", "convert-im6.q16"),
     "mosquitto": ("mosquitto", "/usr/sbin/mosquitto"),  # which a user's PATH may lack
+    "chromium": ("chromium",),
     "openssl": ("openssl",),
     "shellcheck": ("shellcheck",),
     "systemd": ("systemd-analyze",),

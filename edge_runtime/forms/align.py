@@ -8,7 +8,7 @@ E. Rublee and others: "ORB: an efficient alternative to SIFT or SURF", 2011. G. 
 image alignment using enhanced correlation coefficient maximization", 2008.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,8 +18,9 @@ from edge_runtime.errors import InputError
 from edge_runtime.types import Box, Gray
 
 WORK = 1200  # pixels: longer side of the images that are compared
-COARSE = 300  # pixels: the same of those that are correlated
-BLURS, SMOOTHED = (5.0, 1.7), 1  # pixels: of those, coarse to fine; of OpenCV's own blur
+STEPS = ((300, 5.0), (300, 1.7), (600, 1.2))  # longer sides of those that are correlated, and their blur, pixels
+ALIKE = 0.2  # correlation from which a turn is followed to the next step
+MOTION, UNTIL = cv2.MOTION_HOMOGRAPHY, (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-4)  # of ECC
 KEYPOINTS = 1_200
 LEVELS = 12  # of the pyramid of keypoints: the patches of the coarsest ones show how fields are laid out
 RATIO = 0.8  # of the distances of the best and the second match (Lowe's test)
@@ -132,22 +133,21 @@ class Template:
 
     def _correlate(self, page: _Work) -> list[Matrix]:
         """Return the homographies of the four turns that correlate the ink of the form and of a page."""
-        ours, own_scale = _coarse(self._work)
-        theirs, scale = _coarse(page)
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 60, 1e-4)
-        everywhere = np.ones(theirs.shape, np.uint8)
-        pairs = [[cv2.GaussianBlur(image, (0, 0), sigma) for image in (ours, theirs)] for sigma in BLURS]
         found = []
+        steps = [(_blur(self._work, *step), _blur(page, *step)) for step in STEPS]
         for turns in range(4):
-            begin: Any = _fit(ours.shape, theirs.shape, turns).astype(np.float32)
-            for own, other in pairs:
+            matrix = _fit(self._work.ink.shape, page.ink.shape, turns)
+            for (own, own_scale), (other, scale) in steps:
+                begin = (scale @ matrix @ np.linalg.inv(own_scale)).astype(np.float32)
+                everywhere = np.ones(other.shape, np.uint8)
                 try:
-                    _, begin = cv2.findTransformECC(
-                        own, other, begin, cv2.MOTION_HOMOGRAPHY, criteria, everywhere, SMOOTHED
-                    )
+                    likeness, better = cv2.findTransformECC(own, other, begin, MOTION, UNTIL, everywhere, 1)
                 except cv2.error:  # it does not converge
                     break
-            found.append(np.linalg.inv(scale) @ np.asarray(begin, np.float64) @ own_scale)
+                matrix = np.linalg.inv(scale) @ np.asarray(better, np.float64) @ own_scale
+                if likeness < ALIKE:
+                    break
+            found.append(matrix)
         return found
 
     def _refine(self, page: _Work, matrix: Matrix | None) -> Alignment:
@@ -206,11 +206,11 @@ def _prepare(gray: Gray) -> _Work:
     return _Work(np.asarray(flat, np.uint8), ink, _scaling(gray.shape, small.shape))
 
 
-def _coarse(work: _Work) -> tuple[NDArray[np.float32], Matrix]:
-    """Return the ink of a work image at the size that is correlated, and the scale."""
-    scale = COARSE / max(work.ink.shape)
+def _blur(work: _Work, side: int, sigma: float) -> tuple[NDArray[np.float32], Matrix]:
+    """Return the ink of a work image as it is correlated, `side` pixels long and blurred, and the scale."""
+    scale = side / max(work.ink.shape)
     small = cv2.resize(work.ink.astype(np.float32), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32), _scaling(work.ink.shape, small.shape)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), sigma), np.float32), _scaling(work.ink.shape, small.shape)
 
 
 def _scaling(before: tuple[int, ...], after: tuple[int, ...]) -> Matrix:

@@ -18,6 +18,8 @@ from edge_runtime.types import Box, Gray, bounding_box
 LEAST_CELL, LARGEST_CELL = 0.008, 0.06  # height of a cell
 BASE = 0.014  # length of the line of a comb
 LONG, LONGEST = 0.02, 0.7  # of a line to write on: length, and the longest as a share of the form's width
+LEAST_STEP = 0.0145  # between the lines of a comb: letters are narrower
+THIN = 0.006  # height of what is connected with a line to write on, at most
 TICK = 0.004  # height of the lines of a comb
 WRITTEN = 0.024  # height of the space above a line
 FULL = 0.85  # of the area of a cell, in its bounding box: it is a rectangle
@@ -25,6 +27,7 @@ BESIDE = 0.35  # gap between cells of a field, widths of a cell
 LIKE = 0.15  # difference of heights of such cells, shares of the height
 WIDE = 1.6  # times its height: a wider cell has room for more than one digit
 EVEN = 0.15  # deviation of the distances of a comb's lines, shares of their median
+PRINTED = 0.03  # of the area of a field, at most, in which other things than lines are printed
 MARGIN = 0.003  # around a field
 
 Mask = NDArray[np.uint8]
@@ -45,10 +48,12 @@ def propose_fields(gray: Gray) -> list[Proposal]:
     down = _open(printed, 1, max(6, round(TICK * side)))
     cells = _find_cells(across | down, side)
     found = _group(cells)
+    text = np.where(cv2.dilate(across | down, np.ones((3, 3), np.uint8)) > 0, 0, printed).astype(np.uint8)
+    heights = _heights(printed)
     lines = [line for line in _boxes(across) if not _is_near(line, found, side)]
     for line in lines:
-        proposal = _comb(line, down, side) or _line(line, gray.shape[1], side)
-        if proposal and not any(_overlap(proposal.box, each.box) for each in found):
+        proposal = _comb(line, down, side) or _line(line, heights, side)
+        if proposal and _is_free(proposal.box, text) and not any(_overlap(proposal.box, each.box) for each in found):
             found.append(proposal)
     found = [_without_printed(each, printed) for each in found]
     return _in_order([_widen(each, found, gray.shape, side) for each in found])[:FIELDS]
@@ -109,7 +114,7 @@ def _comb(line: Box, down: Mask, side: int) -> Proposal | None:
     if len(steps) < 1 or not 1 <= len(steps) <= FIELD_DIGITS:
         return None
     step = float(np.median(steps))
-    if step < LEAST_CELL * side or np.abs(steps - step).max() > EVEN * step:
+    if step < LEAST_STEP * side or np.abs(steps - step).max() > EVEN * step:
         return None
     high = max(*(box.height for box in rising), round(1.2 * step))
     high = min(high, line.y + line.height)
@@ -117,12 +122,28 @@ def _comb(line: Box, down: Mask, side: int) -> Proposal | None:
     return Proposal(Box(line.x + start, line.y + line.height - high, stop - start, high), len(steps))
 
 
-def _line(line: Box, width: int, side: int) -> Proposal | None:
-    """Return the field above a line; None for a rule of the form, or at the upper edge."""
+def _line(line: Box, heights: NDArray[np.int32], side: int) -> Proposal | None:
+    """Return the field above a line; None for a rule of the form, a stroke of a letter, or at the upper edge."""
     high = round(WRITTEN * side)
-    if not LONG * side <= line.width <= LONGEST * width or line.y < high or line.height > LEAST_CELL * side:
+    if not LONG * side <= line.width <= LONGEST * heights.shape[1] or line.y < high:
+        return None
+    if heights[line.y + line.height // 2, line.x + line.width // 2] > THIN * side:
         return None
     return Proposal(Box(line.x, line.y + line.height - high, line.width, high), None)
+
+
+def _heights(printed: Mask) -> NDArray[np.int32]:
+    """Return the height of the connected print at each pixel, 0 without any."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(printed)
+    tall = stats[:, cv2.CC_STAT_HEIGHT].astype(np.int32)
+    tall[0] = 0
+    return np.asarray(tall[labels], np.int32)
+
+
+def _is_free(box: Box, text: Mask) -> bool:
+    """Return whether hardly anything but lines is printed in a box."""
+    x, y, width, height = box
+    return float(text[y : y + height, x : x + width].mean()) < PRINTED
 
 
 def _without_printed(proposal: Proposal, printed: Mask) -> Proposal:
