@@ -127,7 +127,7 @@ def _line(line: Box, heights: NDArray[np.int32], side: int) -> Proposal | None:
     high = round(WRITTEN * side)
     if not LONG * side <= line.width <= LONGEST * heights.shape[1] or line.y < high:
         return None
-    if heights[line.y + line.height // 2, line.x + line.width // 2] > THIN * side:
+    if heights[line.y : line.y + line.height, line.x : line.x + line.width].max() > THIN * side:
         return None
     return Proposal(Box(line.x, line.y + line.height - high, line.width, high), None)
 
