@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import UsageError
 from edge_runtime.images.inputs import Channels, ImageLike, as_gray
-from edge_runtime.types import Box, Digit, Gray, Status
+from edge_runtime.types import Box, Digit, FieldReading, Gray, Status
 
 Drawing = NDArray[np.uint8]  # (height, width, 3): blue, green, red
 
@@ -40,6 +40,23 @@ def draw_digits(gray: Gray, digits: Sequence[Digit], most: int | None = None) ->
         gray = np.asarray(cv2.resize(gray, scaled_size(gray, scale), interpolation=cv2.INTER_AREA), np.uint8)
     drawing = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
     draw_boxes(drawing, digits, scale)
+    return drawing
+
+
+def draw_fields(gray: Gray, fields: Sequence[FieldReading], most: int | None = None) -> Drawing:
+    """Return an image with a box and the text of each field of a form, as `draw_digits` does for digits."""
+    digits = [each._replace(status=field.status) for field in fields for each in field.digits]
+    drawing = draw_digits(gray, (), most)
+    scale = drawing.shape[1] / gray.shape[1]
+    draw_boxes(drawing, digits, scale, named=False)
+    line = max(1, round(max(drawing.shape) / 700))
+    for field in fields:
+        colour = OK if field.status is Status.OK else REJECTED
+        corner, other = corners(field.box, scale)
+        cv2.rectangle(drawing, corner, other, colour, line)
+        text = f"{field.name}: {field.text}{' ' + field.reason if field.reason else ''}"
+        above = (corner[0], max(12 * line, corner[1] - 3 * line))
+        cv2.putText(drawing, text, above, FONT, 0.3 * line, colour, line, cv2.LINE_AA)
     return drawing
 
 

@@ -1,6 +1,7 @@
 """A batch job: reads a folder or list with several processes, writes the output, counts and copies."""
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +19,13 @@ from edge_runtime.batch.labels import FolderLabels, TableLabels, Truth
 from edge_runtime.batch.report import Report
 from edge_runtime.batch.row_formats import Csv, Format, JsonLines, check_field_names
 from edge_runtime.batch.rows import WorkerSettings, parallel_rows
-from edge_runtime.batch.settings import LIST, BatchSettings
+from edge_runtime.batch.settings import LIST, STDOUT, BatchSettings
+from edge_runtime.batch.stream import StreamOutput
 from edge_runtime.batch.text_accuracy import TextAccuracy
 from edge_runtime.bundles.bundle import load_bundle, load_page_bundle
 from edge_runtime.common.files import write_whole
 from edge_runtime.common.versions import versions
-from edge_runtime.common.written import ACCURACY, CONFUSION
+from edge_runtime.common.written import ACCURACY, CONFUSION, mark_folder
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.forms.form import Form, find_digest, read_form
 from edge_runtime.forms.reading import open_template
@@ -90,6 +92,7 @@ class BatchJob:
         truth = None if reads else _truth(settings)
         texts = _texts(settings, self._names) if reads else None
         self._source = _folder(settings)
+        self._stream = StreamOutput(sys.stdout.buffer, self._format) if settings.output == STDOUT else None
         self.bundle = load_bundle(settings.model)
         backend, _ = open_backend(settings.backend, self.bundle)
         # Here, so that a notice appears once and not in each process.
@@ -111,6 +114,7 @@ class BatchJob:
             part=settings.part,
             digits_only=settings.digits_only,
             form=self._form,
+            annotate=settings.annotate,
             crops=settings.report is not None,
             form_digest=find_digest(self._form) if self._form else "",
             digest=self.bundle.digest,
@@ -130,9 +134,11 @@ class BatchJob:
         """
         observer = observer or BatchObserver()
         began, settings = time.monotonic(), self.settings
-        journal = Journal(
+        journal = self._stream or Journal(
             settings.output, self._format, self._identity(), convert=self._convert, companion=self._companion
         )
+        if settings.annotate:
+            _make_folder(settings.annotate)
         if self._corrections and not settings.overwrite and journal.is_complete:
             self._corrections.merge(settings.output, self._names)
             return BatchResult(self.counts, 0.0, complete_before=True, corrections=self._corrections)
@@ -159,7 +165,9 @@ class BatchJob:
             reported=shown,
         )
 
-    def _read(self, journal: Journal, done: Iterable[Row], observer: BatchObserver, report: Report | None) -> Copies:
+    def _read(
+        self, journal: Journal | StreamOutput, done: Iterable[Row], observer: BatchObserver, report: Report | None
+    ) -> Copies:
         settings, source = self.settings, self._source
         if source:
             source.own = _own_files((*journal.files, *(report.files if report else ())), source.root.resolve())
@@ -228,6 +236,14 @@ class BatchJob:
         return path
 
 
+def _make_folder(folder: Path) -> None:
+    """Make and mark a folder that is not read as input; raises OutputError."""
+    try:
+        mark_folder(folder)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
+
+
 def _folder(settings: BatchSettings) -> Folder | None:
     if settings.folder == LIST:
         return None
@@ -247,7 +263,7 @@ def _open_form(settings: BatchSettings) -> Form | None:
 def _format(output: Path, probabilities: bool, names: Sequence[str]) -> tuple[Format, Convert | None]:
     """Return the format of rows while the job runs, and the conversion at the end if the output has another one."""
     suffix = output.suffix.lower()
-    if suffix == ".csv":
+    if suffix == ".csv" or output == STDOUT:
         return Csv(probabilities, names), None
     if suffix == ".jsonl":
         return JsonLines(probabilities), None

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, repeat
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 
+from edge_runtime.batch.annotated import AnnotatedPages
 from edge_runtime.batch.paths import find_path
 from edge_runtime.batch.workers import Workers
 from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle, load_page_bundle
@@ -23,7 +25,7 @@ from edge_runtime.images.part import Part
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
-from edge_runtime.types import FieldReading, Gray, Row, Status
+from edge_runtime.types import Digit, FieldReading, Gray, Row, Status
 
 if TYPE_CHECKING:
     from edge_runtime.segmentation.network import PageNetwork
@@ -52,6 +54,7 @@ class WorkerSettings:
     part: Part | None = None  # of each image, read alone
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
     form: Form | None = None  # of pages: its fields are read
+    annotate: Path | None = None  # folder for images of the pages with the readings drawn over
     crops: bool = False  # rejected fields have an image
     form_digest: str = ""  # of the form when the job started
     digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
@@ -184,6 +187,7 @@ def read_pages(
     part: Part | None = None,
     digits_only: bool = False,
     form: FormReader | None = None,
+    annotated: AnnotatedPages | None = None,
 ) -> list[FileFields]:
     """Read all digits of each page of files; the label is the text of the page, its rows joined by a space.
 
@@ -192,7 +196,7 @@ def read_pages(
     dropped marks, or as blank. Returns the fields of each file's rows.
 
     form: reads the fields of a form instead. The label is their texts, joined by a space, the confidence the lowest
-    trust, and the reason that of the first rejected field, after its name.
+    trust, and the reason that of the first rejected field, after its name. annotated: takes each page.
     """
     results = []
     for path in paths:
@@ -203,19 +207,30 @@ def read_pages(
                 found.append((*_failed_row(text), page, "", (), None))
             elif form:
                 found.append(_read_form(form, gray, page, text))
+                if annotated and (fields := found[-1][7]):
+                    found[-1] = _with_note(found[-1], annotated.write_fields(path, page, gray, fields))
             else:
-                found.append(_read_page(reader, gray, page, text, digits_only))
+                fields_of_page, digits = _read_page(reader, gray, page, text, digits_only)
+                found.append(fields_of_page)
+                if annotated:
+                    found[-1] = _with_note(found[-1], annotated.write_digits(path, page, gray, digits))
             del gray  # frees the memory before the next page is decoded
             tick()
         results.append(_pack(found))
     return results
 
 
-def _read_page(reader: Reader, gray: Gray, number: int, note: str, digits_only: bool) -> PageFields:
+def _with_note(fields: PageFields, note: str) -> PageFields:
+    return (*fields[:6], "; ".join(filter(None, (fields[6], note))), *fields[7:]) if note else fields
+
+
+def _read_page(
+    reader: Reader, gray: Gray, number: int, note: str, digits_only: bool
+) -> tuple[PageFields, tuple[Digit, ...]]:
     try:
         page = reader.read(gray, "page")
     except MemoryError:
-        return *_failed_row(NO_MEMORY), number, "", (), None
+        return (*_failed_row(NO_MEMORY), number, "", (), None), ()
     reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
     dropped = Counter(each.reason for each in page.dropped)
     if not page.digits:
@@ -227,7 +242,8 @@ def _read_page(reader: Reader, gray: Gray, number: int, note: str, digits_only: 
     if not reasons and page.status is Status.REJECTED:
         reasons = [Reason.LOW_CONFIDENCE.value]
     status = Status.REJECTED if reasons else Status.OK
-    return label, least, status, reasons[0] if reasons else "", (), number, note, (), None
+    reason = reasons[0] if reasons else ""
+    return (label, least, status, reason, (), number, note, (), None), page.digits
 
 
 def _read_form(form: FormReader, gray: Gray, number: int, note: str) -> PageFields:
@@ -335,10 +351,11 @@ class _Prepare:
             ) from error
         reader = Reader(classifier, job.max_error, lines, pages)
         form = _open_form(reader, job)
+        annotated = AnnotatedPages(job.annotate) if job.annotate else None
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
             if job.expect == "page":
-                return read_pages(reader, paths, job.root, tick, job.part, job.digits_only, form)
+                return read_pages(reader, paths, job.root, tick, job.part, job.digits_only, form, annotated)
             return read_files(reader, paths, job.root, job.probabilities, tick, job.part)
 
         return work

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -12,6 +13,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.images.part import Part, parse_part
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+STDOUT = Path("-")  # as the output: CSV on standard output
 LIST = "-"  # as the folder: paths come from a list
 
 Mode = Literal["classify", "read"]
@@ -22,7 +24,7 @@ class BatchSettings:
     """Settings of a batch job; the options of `edge-digits batch-classify` have the same names and meanings."""
 
     folder: str | Path  # folder to read; "-": read the paths of `listing`
-    output: Path  # ends in .csv, .jsonl or .parquet
+    output: Path  # ends in .csv, .jsonl or .parquet; "-": CSV on standard output
     listing: BinaryIO | None = None  # paths in bytes, one per line, relative to the current folder
     mode: Mode = "classify"  # one digit per image, or all digits of pages
     resume: bool = False  # continue an unfinished output; start if there is none
@@ -36,6 +38,7 @@ class BatchSettings:
     null: bool = False  # paths of `listing` end with NUL, not with a newline
     probabilities: bool = False  # write the columns p0 to p9
     copy_to: Path | None = None  # folder for copies of images, sorted by label
+    annotate: Path | None = None  # of pages: folder for images of them with the readings drawn over
     quarantine: Path | None = None  # folder for copies of files that failed
     labels: Path | None = None  # table of true labels; of pages, of their texts or those of their fields
     labels_from_folders: bool = False  # the folder of each image is its true label
@@ -63,6 +66,10 @@ class BatchSettings:
             raise UsageError(f"the mode must be classify or read, not {self.mode!r}")
         if self.resume and self.overwrite:
             raise UsageError("--resume continues an output and --overwrite replaces it: choose one")
+        if self.mode == "classify" and self.annotate:
+            raise UsageError("--annotate is for --mode read")
+        if self.output == STDOUT and (self.resume or self.overwrite or self.labels or self.labels_from_folders):
+            raise UsageError("standard output takes no --resume, --overwrite or true labels: name a file with --output")
         if self.mode == "read" and (self.probabilities or self.labels_from_folders):
             raise UsageError("--probabilities and --labels-from-folders are not for --mode read")
         if self.mode == "classify" and self.digits_only:
@@ -92,20 +99,23 @@ class BatchSettings:
             "the option --null": self.null,
             "the option --probabilities": self.probabilities,
             "the option --copy-to": str(self.copy_to.resolve()) if self.copy_to else None,
+            "the option --annotate": str(self.annotate.resolve()) if self.annotate else None,
             "the option --quarantine": str(self.quarantine.resolve()) if self.quarantine else None,
         }
 
     def _check_targets(self) -> None:
         """Check that copies do not go into the folder that is read, into each other or among other files."""
-        for target in filter(None, (self.copy_to, self.quarantine)):
+        for target in filter(None, (self.copy_to, self.quarantine, self.annotate)):
             if self.folder != LIST and _overlap(Path(self.folder), target):
                 raise UsageError(f"{target} and the folder that is read overlap: name a folder outside it")
             if self.resume or self.overwrite or not target.exists():
                 continue
             if not target.is_dir() or any(file.name != MARK for file in target.iterdir()):
                 raise UsageError(f"{target} is not empty: name another folder, or use --overwrite")
-        if self.copy_to and self.quarantine and _overlap(self.copy_to, self.quarantine):
-            raise UsageError("the folders of --copy-to and --quarantine overlap: name two separate folders")
+        options = {"copy-to": self.copy_to, "quarantine": self.quarantine, "annotate": self.annotate}
+        for (one, first), (other, second) in combinations(options.items(), 2):
+            if first and second and _overlap(first, second):
+                raise UsageError(f"the folders of --{one} and --{other} overlap: name two separate folders")
 
 
 def _overlap(one: Path, other: Path) -> bool:

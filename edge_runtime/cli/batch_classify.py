@@ -1,6 +1,7 @@
 """`edge-digits batch-classify`: read a folder of any size into one output file."""
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import click
 
 from edge_runtime.batch.job import BatchJob
 from edge_runtime.batch.rows import BATCH
-from edge_runtime.batch.settings import CORES, LIST, BatchSettings
+from edge_runtime.batch.settings import CORES, LIST, STDOUT, BatchSettings
 from edge_runtime.cli.batch_report import BatchTerminal, print_corrections, print_result
 from edge_runtime.cli.options import (
     backend_option,
@@ -52,7 +53,12 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
     show_default=True,
     help="Read one digit per image, or all digits of whole pages, with rows joined by a space.",
 )
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Output file: .csv, .jsonl or .parquet.")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Output file: .csv, .jsonl or .parquet; - for CSV on standard output.",
+)
 @click.option("--resume", is_flag=True, help="Continue an unfinished output; start if there is none.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists or is unfinished.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=CORES, show_default="cores", help="Number of processes.")
@@ -75,6 +81,12 @@ are not UTF-8: CSV keeps their bytes, JSON lines writes the bytes as \\udc80 to 
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Copy images into folders named by label, or pages by status.",
+)
+@click.option(
+    "--annotate",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write each page with the readings drawn over it, with --mode read.",
 )
 @click.option(
     "--quarantine", type=click.Path(path_type=Path), metavar="DIR", help="Copy files that failed to this folder."
@@ -118,6 +130,14 @@ def batch_classify(**options: Any) -> int:
     """
     listed = options["folder"] == LIST
     job = BatchJob(BatchSettings(**options, listing=sys.stdin.buffer if listed else None))
+    if options["output"] == STDOUT:
+        with redirect_stdout(sys.stderr):  # the summary: rows alone go to standard output
+            return _run(job, options, listed)
+    return _run(job, options, listed)
+
+
+def _run(job: BatchJob, options: dict[str, Any], listed: bool) -> int:
+    """Run a job and print its summary; returns the exit code."""
     print_max_error(job.bundle, options["max_error"])
     try:
         with BatchTerminal() as observer:

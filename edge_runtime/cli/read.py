@@ -95,9 +95,10 @@ def read(
     print_max_error(classifier.bundle, max_error)
     reader = Reader(classifier, max_error, lines)
     if fields:
-        refuse_with_fields(annotate=annotate, explain=explain, digits_only=digits_only, roi=roi)
-        return print_fields(images, read_form(fields), reader, as_json)
+        refuse_with_fields(explain=explain, digits_only=digits_only, roi=roi)
     over, why = (_ImageFolder(folder) if folder else None for folder in (annotate, explain))
+    if fields:
+        return print_fields(images, read_form(fields), reader, as_json, over.write if over else None)
     part = parse_part(roi) if roi else WHOLE
     failed = 0
     for path in images:

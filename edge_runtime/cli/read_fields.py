@@ -1,6 +1,6 @@
 """The fields of forms for `edge-digits read --fields`: as lines of text or JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from edge_runtime.forms.form import Form
 from edge_runtime.forms.reading import FormReader, SheetReading
 from edge_runtime.images.files import DecodedImage
 from edge_runtime.images.formats.encoded import FailedPage
+from edge_runtime.overlay import MOST, Drawing, draw_fields
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import FieldReading
 
@@ -29,8 +30,11 @@ def refuse_with_fields(**options: object) -> None:
             raise UsageError(f"--{name.replace('_', '-')} cannot be used with --fields")
 
 
-def print_fields(images: Sequence[str], form: Form, reader: Reader, as_json: bool) -> int:
-    """Read the fields of each page of the files and print them; returns the exit code."""
+Draw = Callable[[str, DecodedImage, Drawing], None]
+
+
+def print_fields(images: Sequence[str], form: Form, reader: Reader, as_json: bool, draw: Draw | None = None) -> int:
+    """Read the fields of each page of the files and print them; returns the exit code. draw: takes annotated pages."""
     failed = 0
 
     form_reader = FormReader(reader, form)
@@ -45,6 +49,8 @@ def print_fields(images: Sequence[str], form: Form, reader: Reader, as_json: boo
                 print_failed(path, image, as_json)
             elif sheet:
                 print_note(path, image)
+                if draw:
+                    draw(path, image, draw_fields(image.gray, sheet.fields, MOST))
                 if as_json:
                     print_json(path, image, sheet.to_dict())
                 else:

@@ -22,6 +22,7 @@ LEAST_STEP = 0.0145  # between the lines of a comb: letters are narrower
 THIN = 0.006  # height of what is connected with a line to write on, at most
 TICK = 0.004  # height of the lines of a comb
 WRITTEN = 0.024  # height of the space above a line
+HIGHER = (1.8, 1.5, 1.2)  # times that the space above a line may be higher, where nothing is printed
 FULL = 0.85  # of the area of a cell, in its bounding box: it is a rectangle
 BESIDE = 0.35  # gap between cells of a field, widths of a cell
 LIKE = 0.15  # difference of heights of such cells, shares of the height
@@ -129,6 +130,11 @@ def _line(line: Box, heights: NDArray[np.int32], side: int) -> Proposal | None:
         return None
     if heights[line.y : line.y + line.height, line.x : line.x + line.width].max() > THIN * side:
         return None
+    for times in HIGHER:  # as much space as there is
+        top = line.y - round(times * high)
+        if top > 0 and not heights[top : line.y - high, line.x : line.x + line.width].any():
+            high = line.y - top
+            break
     return Proposal(Box(line.x, line.y + line.height - high, line.width, high), None)
 
 

@@ -173,7 +173,7 @@ def test_a_page_that_the_form_does_not_fit_fails_alone(run_cli, scan):
     assert "number  471123" in result.stdout
 
 
-@pytest.mark.parametrize("option", [["--roi", "0,0,10,10"], ["--digits-only"], ["--annotate", "seen"]])
+@pytest.mark.parametrize("option", [["--roi", "0,0,10,10"], ["--digits-only"], ["--explain", "seen"]])
 def test_options_that_do_not_go_with_fields_are_refused(run_cli, scan, option):
     result = run_cli("read", *option, "--fields", scan / "form.toml", scan / "scan.png", code=2)
     assert "cannot be used with --fields" in result.stderr

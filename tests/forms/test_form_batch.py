@@ -4,6 +4,7 @@ import csv
 import json
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.forms.blank_form import FIELDS, VALUES, draw_blank, fill, write_form
@@ -166,3 +167,27 @@ def test_report_and_corrections_need_a_form(run_here, scans):
 def test_a_field_with_the_name_of_a_column_is_refused(run_here, scans):
     scans.write_text(scans.read_text(encoding="utf-8").replace('"room"', '"number_trust"'), encoding="utf-8")
     assert "two columns of the output have the name 'number_trust'" in run_job(run_here, scans, "o.csv", code=2).stderr
+
+
+def test_standard_output_takes_the_rows_alone(run_cli, scans, tmp_path):
+    result = run_job(run_cli, scans, "-")
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert [row["path"] for row in rows] == ["a.png", "b.png", "c.png"]
+    assert {name: rows[1][name] for name in NAMES} == OTHER
+    assert "3 images" in result.stderr
+    assert "takes no --resume" in run_job(run_cli, scans, "-", "--resume", code=2).stderr
+
+
+def test_pages_are_annotated_with_their_fields_or_digits(run_cli, scans, tmp_path):
+    run_job(run_cli, scans, "out.csv", "--annotate", "seen")
+    run_cli("read", "--fields", scans, "--annotate", "one", tmp_path / "scans" / "a.png")
+    run_cli("batch-classify", "scans", "--mode", "read", "--output", "texts.csv", "--annotate", "digits")
+    assert sorted(path.name for path in (tmp_path / "seen").glob("*.png")) == ["a.png.png", "b.png.png"]
+    plain = cv2.imread(str(tmp_path / "scans" / "a.png"))
+    for drawn in ("seen/a.png.png", "one/a.png.png", "digits/a.png.png"):
+        picture = cv2.imread(str(tmp_path / drawn))
+        assert picture.shape == plain.shape
+        _, left, top, *_ = FIELDS[0]
+        around = np.s_[top - 20 : top + 70, left - 20 : left + 260]
+        assert (picture[around] != plain[around]).any()
+    assert "overlap" in run_job(run_cli, scans, "o.csv", "--annotate", "scans/seen", code=2).stderr
