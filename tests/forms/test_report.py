@@ -42,8 +42,12 @@ def test_a_correction_is_typed_exported_and_merged(report, run_cli, tmp_path):
         row = page.locator("#items tr", has_text="b & <b>.png")
         row.locator("input").fill("999")
         assert page.locator("#count").inner_text() == "1 correction"
+        page.locator("#field").select_option("date")
+        rows = page.locator("#items tr", has_text="b & <b>.png"), page.locator("#items tr", has_text="a.png")
+        rows[0].get_by_role("button", name="right").click()
+        rows[1].get_by_role("button", name="empty").click()
         page.reload()
-        assert page.locator("#count").inner_text() == "1 correction"
+        assert page.locator("#count").inner_text() == "3 corrections"
         with page.expect_download() as download:
             page.locator("#export").click()
         download.value.save_as(tmp_path / "corrections.csv")
@@ -55,6 +59,8 @@ def test_a_correction_is_typed_exported_and_merged(report, run_cli, tmp_path):
     assert rows["b & <b>.png"]["room"] == "999"
     assert rows["b & <b>.png"]["room_reason"] == ""
     assert rows["a.png"]["room_reason"] == "low-confidence"
+    assert (rows["b & <b>.png"]["date"], rows["b & <b>.png"]["date_reason"]) == ("2074", "")
+    assert (rows["a.png"]["date"], rows["a.png"]["date_reason"]) == ("", "")
 
 
 def test_the_report_needs_nothing_else(report):
