@@ -366,7 +366,7 @@ _PAGES = Recipe(
     average=0.999,
     validate=True,
     precision="auto",
-    augmented_epochs=24,
+    augmented_epochs=48,
     max_bytes=300_000,
 )
 

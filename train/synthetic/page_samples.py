@@ -29,7 +29,7 @@ NAMED = 0.5  # share of samples of `KINDS`; all others are of random plans
 # Kinds that are drawn more often: once more for each time that they are listed.
 HARD = (
     *("boxes", "comb", "ring", "windows") * 3,
-    *("label", "stray", "marks", "text", "desk") * 2,
+    *("label", "stray", "marks", "text") * 2,
 )
 UNNAMED = ("turned", "photograph")  # training rotates samples itself; random plans have photographs
 # Height of a digit: share of the samples, and range in pixels. The runtime aims at 30; the smallest only ask for a
