@@ -29,7 +29,7 @@ from edge_runtime.errors import ModelError
 from edge_runtime.sources import folder as folder_module
 from edge_runtime.sources.folder import Folder
 from edge_runtime.synthetic.digits import draw_digit
-from edge_runtime.types import Row, Status
+from edge_runtime.types import Box, FieldReading, Row, Status
 from tests.conftest import ROOT
 
 LONG = bool(os.environ.get("EDGE_DIGITS_LONG"))  # the full proof, as the README says how to run it
@@ -335,13 +335,36 @@ NAMES = st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"
 FOUND = st.sampled_from(["", "7"]), st.sampled_from([None, 0.25]), st.sampled_from(Status)
 
 
-@given(st.lists(st.builds(Row, NAMES, *FOUND, NAMES, st.just(()), st.integers(1, 9), st.just(""))))
+PLAIN = NAMES, *FOUND, NAMES, st.just(()), st.integers(1, 9), st.just("")
+
+
+@given(st.lists(st.builds(Row, *PLAIN, st.just(()), st.none())))
 @settings(deadline=None)
 def test_rows_come_back_as_they_were(rows):
     for form in (Csv(), JsonLines()):
         data = form.head + form.lines(rows)
         assert list(form.rows(io.BytesIO(data))) == rows
         assert form.lines(rows) == b"".join(form.lines([row]) for row in rows)  # whatever is format_csv_row beside it
+
+
+def fields(names):
+    """The readings of fields with these names, without what a table does not hold."""
+
+    def reading(name, text, reason):
+        status = Status.REJECTED if reason else Status.OK
+        return FieldReading(name, text, None, 0.25, status, reason, Box(0, 0, 0, 0), ())
+
+    texts = st.sampled_from(["", "12/11/2020", "=1", "'5", "4,7"]), st.sampled_from(["", "unread"])
+    return st.tuples(*(st.builds(reading, st.just(name), *texts) for name in names)) | st.just(())
+
+
+@given(st.data(), st.lists(NAMES, min_size=1, max_size=4, unique=True))
+@settings(deadline=None)
+def test_rows_of_forms_come_back_as_they_were(data, names):
+    row = st.builds(Row, *PLAIN, fields(names), st.none())
+    rows = data.draw(st.lists(row | row.map(lambda each: each._replace(alignment=0.5 if each.fields else None))))
+    for form in (Csv(fields=names), JsonLines()):
+        assert list(form.rows(io.BytesIO(form.head + form.lines(rows)))) == rows
 
 
 def test_a_spreadsheet_runs_no_cell(run_cli, digits, tmp_path):
