@@ -1,6 +1,6 @@
 """Read files into rows, one per page, in one or several processes; an unreadable page becomes a failed row."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, repeat
@@ -10,24 +10,19 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edge_runtime.batch.annotated import AnnotatedPages
-from edge_runtime.batch.paths import find_path
+from edge_runtime.batch.file_pages import FileFields, PageFields, RowFields, failed_row, pack, pages_of
 from edge_runtime.batch.workers import Workers
 from edge_runtime.bundles.bundle import Bundle, load_bundle, load_line_bundle, load_page_bundle
 from edge_runtime.classifier import Classifier
-from edge_runtime.decide import Reason
-from edge_runtime.errors import InputError, ModelError, UsageError
-from edge_runtime.find.blobs import UNREAD
-from edge_runtime.forms.form import Form, find_digest
-from edge_runtime.forms.reading import FormReader
-from edge_runtime.images.files import FailedPage, decode_images, decode_small, read_file
+from edge_runtime.errors import ModelError
 from edge_runtime.images.part import Part
 from edge_runtime.limits import FILE_SECONDS
 from edge_runtime.lines.recognizer import LineRecognizer
 from edge_runtime.pipeline import Expect, Reader
-from edge_runtime.types import Digit, FieldReading, Gray, Row, Status
+from edge_runtime.types import Gray, Row
 
 if TYPE_CHECKING:
+    from edge_runtime.forms.form import Form
     from edge_runtime.segmentation.network import PageNetwork
 
 CHUNK_CHARACTERS = 12_000  # of all paths of a chunk: it must fit into the pipe of a process
@@ -35,7 +30,6 @@ DIGITS = tuple("0123456789")
 PART = 256  # files that a process reads before it returns their rows
 AHEAD = 2  # chunks per process: one in progress and one waiting, so that the process never idles
 BATCH = AHEAD * PART  # files in progress per process
-NO_MEMORY = "there is not enough memory for the image"
 
 
 @dataclass(frozen=True)
@@ -53,19 +47,13 @@ class WorkerSettings:
     max_error: float | None = None  # see Reader
     part: Part | None = None  # of each image, read alone
     digits_only: bool = False  # of pages: the label has neither spaces between numbers nor ? for rejected digits
-    form: Form | None = None  # of pages: its fields are read
+    form: "Form | None" = None  # of pages: its fields are read
     annotate: Path | None = None  # folder for images of the pages with the readings drawn over
     crops: bool = False  # rejected fields have an image
     form_digest: str = ""  # of the form when the job started
     digest: str = ""  # the model's Bundle.digest when the job started; empty: the current one
     lines_digest: str = ""  # the same of the line model
     pages_digest: str = ""  # the same of the page model
-
-
-RowFields = tuple[str, float | None, Status, str, tuple[float, ...]]  # a row without its path, of a file with one page
-# The same with page, note, the fields of a form and its alignment.
-PageFields = tuple[str, float | None, Status, str, tuple[float, ...], int, str, tuple[FieldReading, ...], float | None]
-FileFields = RowFields | list[PageFields]  # of one file
 
 
 def rows(reader: Reader, paths: Iterable[str], root: str = "", batch: int = PART) -> Iterator[Row]:
@@ -100,7 +88,7 @@ def parallel_rows(
             lines_digest=load_line_bundle().digest,
             pages_digest=load_page_bundle().digest,
         )
-    with Workers(_Prepare(job), _failed_row, jobs, ahead, FILE_SECONDS) as workers:
+    with Workers(_Prepare(job), failed_row, jobs, ahead, FILE_SECONDS) as workers:
         chunks: deque[list[str]] = deque()
 
         def remember_chunks() -> Iterator[list[str]]:
@@ -146,7 +134,7 @@ def read_files(
         for index, path in enumerate(paths):
             if index % 8 == 0:
                 tick()
-            for gray, page, text in _pages(path, root, part):
+            for gray, page, text in pages_of(path, root, part):
                 pages.append((index, page, text, gray is not None))
                 if text or page > 1:
                     plain = False
@@ -165,9 +153,9 @@ def read_files(
         return [*found]
     decided = enumerate(found)
     return [
-        _pack(
+        pack(
             [
-                _add_note(*next(decided), page, text, notes) if decoded else (*_failed_row(text), page, "", (), None)
+                _add_note(*next(decided), page, text, notes) if decoded else (*failed_row(text), page, "", (), None)
                 for _, page, text, decoded in each
             ]
         )
@@ -177,153 +165,6 @@ def read_files(
 
 def _add_note(index: int, fields: RowFields, page: int, text: str, notes: dict[int, str]) -> PageFields:
     return *fields, page, "; ".join(filter(None, (text, notes.get(index, "")))), (), None
-
-
-def read_pages(
-    reader: Reader,
-    paths: list[str],
-    root: str,
-    tick: Callable[[], None] = lambda: None,
-    part: Part | None = None,
-    digits_only: bool = False,
-    form: FormReader | None = None,
-    annotated: AnnotatedPages | None = None,
-) -> list[FileFields]:
-    """Read all digits of each page of files; the label is the text of the page, its rows joined by a space.
-
-    part, digits_only: see WorkerSettings. The confidence is the lowest of all digits. A page with a rejected digit is
-    rejected, with the reason of the first one. A page without digits is rejected with the most frequent reason of its
-    dropped marks, or as blank. Returns the fields of each file's rows.
-
-    form: reads the fields of a form instead. The label is their texts, joined by a space, the confidence the lowest
-    trust, and the reason that of the first rejected field, after its name. annotated: takes each page.
-    """
-    results = []
-    for path in paths:
-        found: list[PageFields] = []
-        tick()
-        for gray, page, text in _pages(path, root, part):
-            if gray is None:
-                found.append((*_failed_row(text), page, "", (), None))
-            elif form:
-                found.append(_read_form(form, gray, page, text))
-                if annotated and (fields := found[-1][7]):
-                    found[-1] = _with_note(found[-1], annotated.write_fields(path, page, gray, fields))
-            else:
-                fields_of_page, digits = _read_page(reader, gray, page, text, digits_only)
-                found.append(fields_of_page)
-                if annotated:
-                    found[-1] = _with_note(found[-1], annotated.write_digits(path, page, gray, digits))
-            del gray  # frees the memory before the next page is decoded
-            tick()
-        results.append(_pack(found))
-    return results
-
-
-def _with_note(fields: PageFields, note: str) -> PageFields:
-    return (*fields[:6], "; ".join(filter(None, (fields[6], note))), *fields[7:]) if note else fields
-
-
-def _read_page(
-    reader: Reader, gray: Gray, number: int, note: str, digits_only: bool
-) -> tuple[PageFields, tuple[Digit, ...]]:
-    try:
-        page = reader.read(gray, "page")
-    except MemoryError:
-        return (*_failed_row(NO_MEMORY), number, "", (), None), ()
-    reasons = [digit.reason for digit in page.digits if digit.status is Status.REJECTED]
-    dropped = Counter(each.reason for each in page.dropped)
-    if not page.digits:
-        reasons = [reason for reason, _ in dropped.most_common(1)] or [Reason.BLANK.value]
-    elif unread := sum(dropped[reason] for reason in UNREAD):
-        note = "; ".join(filter(None, (note, f"not everything was read: {unread:,} marks were dropped")))
-    label = " ".join((page.digits_text if digits_only else page.text).split("\n"))
-    least = min((digit.confidence for digit in page.digits), default=None) if label else None
-    if not reasons and page.status is Status.REJECTED:
-        reasons = [Reason.LOW_CONFIDENCE.value]
-    status = Status.REJECTED if reasons else Status.OK
-    reason = reasons[0] if reasons else ""
-    return (label, least, status, reason, (), number, note, (), None), page.digits
-
-
-def _read_form(form: FormReader, gray: Gray, number: int, note: str) -> PageFields:
-    try:
-        sheet = form.read(gray)
-    except (InputError, MemoryError) as error:
-        return *_failed_row(_describe_error(error)), number, "", (), None
-    label = " ".join(field.text for field in sheet.fields if field.text)
-    least = min(field.trust for field in sheet.fields)
-    reasons = [f"{field.name}: {field.reason}" for field in sheet.fields if field.reason]
-    return (
-        label,
-        least,
-        sheet.status,
-        reasons[0] if reasons else "",
-        (),
-        number,
-        note,
-        tuple(sheet.fields),
-        sheet.alignment,
-    )
-
-
-def _pages(path: str, root: str, part: Part | None = None) -> Iterable[tuple[Gray | None, int, str]]:
-    """Return image, page number and note of each page of a file; for an unreadable page, None, number and error.
-
-    part: of each image, returned alone. No page of a file that can be opened is left out.
-    """
-    pages = _whole_pages(path, root)
-    return pages if part is None else (_crop(*page, part) for page in pages)
-
-
-def _crop(gray: Gray | None, page: int, note: str, part: Part) -> tuple[Gray | None, int, str]:
-    try:
-        return (None if gray is None else part.crop(gray)[0]), page, note
-    except UsageError as error:
-        return None, page, str(error)
-
-
-def _whole_pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]:
-    try:
-        data = read_file(f"{root}/{path}" if root else find_path(path))
-        gray = decode_small(data)
-    except (InputError, MemoryError) as error:
-        return ((None, 1, _describe_error(error)),)
-    return _decode_pages(data) if gray is None else ((gray, 1, ""),)
-
-
-def _decode_pages(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:
-    failed: list[FailedPage] = []  # since the last decoded page
-    last, pages = 0, 1
-    try:
-        for gray, page, pages, note in decode_images(data, failed=failed.append):  # noqa: B007 (used below)
-            yield from ((None, each.page, str(each.error)) for each in failed)
-            failed.clear()
-            last = page
-            yield gray, page, note
-            del gray
-    except (InputError, MemoryError) as error:  # the decoder cannot continue
-        yield from ((None, each.page, str(each.error)) for each in failed)
-        last, pages = (failed[-1].page, failed[-1].pages) if failed else (last, pages)
-        yield None, last + 1, _describe_error(error)
-        for page in range(last + 2, pages + 1):
-            yield None, page, f"not read: page {last + 1} cannot be decoded"
-    else:
-        yield from ((None, each.page, str(each.error)) for each in failed)
-
-
-def _describe_error(error: Exception) -> str:
-    return NO_MEMORY if isinstance(error, MemoryError) else str(error)
-
-
-def _pack(found: list[PageFields]) -> FileFields:
-    """Return the shorter form for a file of one page without a note."""
-    label, confidence, status, reason, shares, page, note, fields, _ = found[0]
-    return found if len(found) > 1 or note or page > 1 or fields else (label, confidence, status, reason, shares)
-
-
-def _failed_row(reason: str) -> RowFields:
-    return "", None, Status.FAILED, reason, ()
 
 
 @dataclass(frozen=True)
@@ -350,23 +191,31 @@ class _Prepare:
                 f"the model has changed since the job started ({error}): restore it and continue with --resume"
             ) from error
         reader = Reader(classifier, job.max_error, lines, pages)
-        form = _open_form(reader, job)
-        annotated = AnnotatedPages(job.annotate) if job.annotate else None
+        if job.expect == "page":
+            return _page_work(reader, job)
 
         def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
-            if job.expect == "page":
-                return read_pages(reader, paths, job.root, tick, job.part, job.digits_only, form, annotated)
             return read_files(reader, paths, job.root, job.probabilities, tick, job.part)
 
         return work
 
 
-def _open_form(reader: Reader, job: WorkerSettings) -> FormReader | None:
-    if not job.form:
-        return None
-    if find_digest(job.form) != job.form_digest:
+def _page_work(reader: Reader, job: WorkerSettings) -> Callable[[list[str], Callable[[], None]], list[FileFields]]:
+    """Return what reads the pages of files. Imports here what other jobs need not."""
+    from edge_runtime.batch.annotated import AnnotatedPages
+    from edge_runtime.batch.page_rows import read_pages
+    from edge_runtime.forms.form import find_digest
+    from edge_runtime.forms.reading import FormReader
+
+    if job.form and find_digest(job.form) != job.form_digest:
         raise ModelError("the template has changed since the job started: restore it and continue with --resume")
-    return FormReader(reader, job.form, job.crops)
+    form = FormReader(reader, job.form, job.crops) if job.form else None
+    annotated = AnnotatedPages(job.annotate) if job.annotate else None
+
+    def work(paths: list[str], tick: Callable[[], None]) -> list[FileFields]:
+        return read_pages(reader, paths, job.root, tick, job.part, job.digits_only, form, annotated)
+
+    return work
 
 
 def _open_pages(job: WorkerSettings, classifier: Classifier) -> "PageNetwork":

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, Reader, Status
-from edge_runtime.batch.rows import read_pages
+from edge_runtime.batch.page_rows import read_pages
 from edge_runtime.errors import DamagedImageError, InputError
 from edge_runtime.images.files import read_images
 from edge_runtime.synthetic.digits import draw_digit
