@@ -3,7 +3,6 @@
 The layouts, the sheets and the digits, which are those of validation writers, are not used for anything else.
 """
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.fastest import fastest
 from benchmarks.generated import make_world
 from edge_runtime import Classifier, Reader, decode_gray
 from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
@@ -32,7 +32,7 @@ LAYOUTS, FIRST = 40, 1_000  # how many, and the number of the first
 WAYS = ("scan", "turned", "photograph")
 MARGIN = 8  # pixels around a printed field that a person draws
 CLOSE = 3.0  # pixels at 200 dpi: of a sheet that is aligned well
-TIMED_FIELDS, ROUNDS = 20, 7  # fields of the sheet that is timed; of which the shortest time counts
+TIMED_FIELDS = 20  # of the sheet that is timed
 
 Tell = Callable[[str], None]
 
@@ -158,19 +158,9 @@ def speed(reader: Reader, world: World) -> dict[str, float]:
         cv2.imwrite(str(path), blank)
         form = FormReader(reader, _form(layout, path, known=True))
     times = {
-        "read_ms": _milliseconds(lambda: form.read(gray)),
-        "align_ms": _milliseconds(lambda: template.align(gray)),
-        "decode_ms": _milliseconds(lambda: decode_gray(data)),
+        "read_ms": fastest(lambda: form.read(gray)),
+        "align_ms": fastest(lambda: template.align(gray)),
+        "decode_ms": fastest(lambda: decode_gray(data)),
     }
     cv2.setNumThreads(threads)
     return {"fields": len(layout.fields), **times}
-
-
-def _milliseconds(act: Callable[[], object]) -> float:
-    """Return the shortest of some rounds: other work on the machine only adds to it."""
-    times = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        act()
-        times.append(time.perf_counter() - started)
-    return 1000 * min(times)

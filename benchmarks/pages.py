@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from benchmarks import beside, generated
+from benchmarks.fastest import fastest
 from benchmarks.labelled import LabelledSet, labelled
 from benchmarks.trusted import at_limits, count_numbers
 from edge_runtime import Classifier, Reader, read_gray
@@ -39,7 +40,6 @@ SIZES = {
 }  # the image, its digits' height, and its rows
 UNIT = "1920 x 1080"  # its decoding is the unit of time
 ROW = "0123456789"  # on the page that is timed
-ROUNDS = 7
 PEER_WITHOUT = 60  # images without digits that it is measured on: it takes half a second each
 PEER = "rapidocr"
 
@@ -246,7 +246,7 @@ def speed(name: str, tell: Tell) -> dict[str, Any]:
         data = cv2.imencode(".jpg", drawn.image)[1].tobytes()
         gray = decode_gray(data)
         digits = sum(each is not None for each in reader.read(gray, "page").digits)
-        decode, read = _milliseconds(partial(decode_gray, data)), _milliseconds(partial(reader.read, gray, "page"))
+        decode, read = fastest(partial(decode_gray, data)), fastest(partial(reader.read, gray, "page"))
         figures[size] = {
             "digits": digits,
             "read_ms": read,
@@ -271,16 +271,6 @@ def measure_peer_on_generated(mnist: Mnist, tell: Tell) -> dict[str, Any] | None
         return Page(tuple(digits), gray.shape[1], gray.shape[0])
 
     return generated.measure(read, mnist, PEER, tell, without=PEER_WITHOUT)
-
-
-def _milliseconds(act: Callable[[], object]) -> float:
-    """Return the shortest of some rounds: other work on the machine only adds to it."""
-    times = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        act()
-        times.append(time.perf_counter() - started)
-    return 1000 * min(times)
 
 
 PEAK = """
