@@ -31,6 +31,7 @@ ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
 CLEAR = 0.9  # trust of every digit from which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
+MANY = 60  # digits: a page with more is read again at its own scale alone, which bounds the time of textures
 NO_FEATURES = np.zeros((0, len(check.FEATURES)))
 LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
@@ -210,7 +211,8 @@ def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page
     view = look(gray, network, find, decide, page)
     if view.is_clear:
         return Readings(view, [view.reading], [view.trust], 0)
-    readings = read_again(view, network, find, decide, SCALES if view.doubtful >= MUCH else ())
+    scales = SCALES if view.doubtful >= MUCH and len(view.trust) <= MANY else ()
+    readings = read_again(view, network, find, decide, scales)
     trusts = [check.find_trust(each.features, network.trust[each.kind]) for each in readings]
     scores = [
         check.score(trust[each.accepted], [*each.missed, *_rejected_alone(each, readings)])
