@@ -12,6 +12,7 @@ from edge_runtime.types import Box, Gray
 
 FINEST = 3.0  # pixels of a cut per pixel of the form, at most
 SPREAD = 3  # pixels of the form: sides of the square that stands for a pixel of its print
+GRID = 20  # points along each side of a field at which it is on the page or not
 REPAIR = 3.0  # pixels: radius from which the place of the print is filled
 
 
@@ -45,7 +46,6 @@ def cut_aligned(gray: Gray, box: Box, alignment: Alignment, printed: NDArray[np.
     matrix = alignment.matrix @ _to_form(box, size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     shown = cv2.warpPerspective(gray, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    seen = cv2.warpPerspective(np.ones_like(gray), matrix, size, flags=flags)
     cut = shown
     there = printed[box.y : box.y + box.height, box.x : box.x + box.width]
     if there.any():
@@ -58,7 +58,21 @@ def cut_aligned(gray: Gray, box: Box, alignment: Alignment, printed: NDArray[np.
         right, bottom = (part.x + part.width) / finer + box.x, (part.y + part.height) / finer + box.y
         return alignment.box(Box(round(left), round(top), round(right - left), round(bottom - top)))
 
-    return Cut(np.asarray(cut, np.uint8), np.asarray(shown, np.uint8), alignment.box(box), on_page, float(seen.mean()))
+    return Cut(
+        np.asarray(cut, np.uint8),
+        np.asarray(shown, np.uint8),
+        alignment.box(box),
+        on_page,
+        _share_inside(gray, matrix, size),
+    )
+
+
+def _share_inside(gray: Gray, matrix: NDArray[np.float64], size: tuple[int, int]) -> float:
+    """Return the share of an image of a field that is on the page, from a grid of its points."""
+    across, down = np.meshgrid(np.linspace(0, size[0] - 1, GRID), np.linspace(0, size[1] - 1, GRID))
+    points = cv2.perspectiveTransform(np.stack([across.ravel(), down.ravel()], 1)[np.newaxis], matrix)[0]
+    high, wide = gray.shape
+    return float(((points > -1) & (points < (wide, high))).all(1).mean())
 
 
 def _to_form(box: Box, size: tuple[int, int]) -> NDArray[np.float64]:
