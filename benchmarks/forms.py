@@ -50,10 +50,11 @@ def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict
     for number in range(FIRST, FIRST + layouts):
         tell(f"form {number - FIRST + 1} of {layouts}")
         layout = draw_layout(number, world)
-        blanks.append(Template(draw_blank(layout)))
+        blank = draw_blank(layout)
+        blanks.append(Template(blank))
         with TemporaryDirectory() as folder:
             path = Path(folder) / "blank.png"
-            cv2.imwrite(str(path), draw_blank(layout))
+            cv2.imwrite(str(path), blank)
             readers = {known: FormReader(reader, _form(layout, path, known == "known")) for known in fields}
         for way in WAYS:
             sheet = draw_sheet(layout, number, world, way)

@@ -42,10 +42,7 @@ class Copies:
         self.missed = 0  # files that could not be copied
         self._folders: set[Path] = set()  # folders that the file of the last row was copied to
         for folder in filter(None, (by_label, failed)):
-            try:
-                mark_folder(folder)
-            except OSError as error:
-                raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
+            make_folder(folder)
 
     def write(self, row: Row) -> None:
         """Copy the file of a row, once for each folder; raises nothing."""
@@ -68,6 +65,14 @@ class Copies:
         except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
             self.missed += 1
             self._warn(f"{path} could not be copied: {getattr(error, 'strerror', None) or error}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make and mark a folder that is not read as input; raises OutputError."""
+    try:
+        mark_folder(folder)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def copy_path(path: str) -> Path:

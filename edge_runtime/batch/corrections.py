@@ -11,6 +11,7 @@ from edge_runtime.common.csv_cells import unescape_formula
 from edge_runtime.common.files import write_whole
 from edge_runtime.common.text import open_text
 from edge_runtime.errors import OutputError, UsageError
+from edge_runtime.forms.records import summarise
 from edge_runtime.types import FieldReading, Row, Status
 
 COLUMNS = ("path", "page", "field", "text")
@@ -52,8 +53,7 @@ class Corrections:
         if not values or not row.fields:
             return row
         fields = tuple(_correct(each, values[each.name]) if each.name in values else each for each in row.fields)
-        status, error = _judge([(each.name, each.reason) for each in fields])
-        label = " ".join(each.text for each in fields if each.text)
+        label, status, error = summarise([(each.name, each.text, each.reason) for each in fields])
         return row._replace(label=label, fields=fields, status=status, error=error)
 
     def merge(self, output: Path, names: Sequence[str]) -> None:
@@ -89,8 +89,7 @@ class Corrections:
             if each["name"] in values:
                 each |= {"text": values[each["name"]], "trust": 1.0, "status": Status.OK.value}
                 each.pop("reason", None)
-        status, error = _judge([(each["name"], each.get("reason", "")) for each in fields])
-        label = " ".join(each["text"] for each in fields if each["text"])
+        label, status, error = summarise([(each["name"], each["text"], each.get("reason", "")) for each in fields])
         record |= {"label": label, "status": status.value, "error": error}
         return json.dumps(record).encode() + b"\n"
 
@@ -117,9 +116,3 @@ def _read(table: Path, file: Any) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _correct(field: FieldReading, text: str) -> FieldReading:
     return field._replace(text=text, trust=1.0, status=Status.OK, reason="", crop=b"")
-
-
-def _judge(reasons: Sequence[tuple[str, str]]) -> tuple[Status, str]:
-    """Return the status and the error of a row, given names of fields and why each was rejected."""
-    left = [f"{name}: {reason}" for name, reason in reasons if reason]
-    return (Status.REJECTED, left[0]) if left else (Status.OK, "")

@@ -22,12 +22,12 @@ def pages_of(path: str, root: str, part: Part | None = None) -> Iterable[tuple[G
     part: of each image, returned alone. No page of a file that can be opened is left out.
     """
     pages = _whole_pages(path, root)
-    return pages if part is None else (_crop(*page, part) for page in pages)
+    return (_crop(*page, part) for page in pages) if part else pages
 
 
 def _crop(gray: Gray | None, page: int, note: str, part: Part) -> tuple[Gray | None, int, str]:
     try:
-        return (None if gray is None else part.crop(gray)[0]), page, note
+        return (part.crop(gray)[0] if gray is not None else None), page, note
     except UsageError as error:
         return None, page, str(error)
 
@@ -38,7 +38,7 @@ def _whole_pages(path: str, root: str) -> Iterable[tuple[Gray | None, int, str]]
         gray = decode_small(data)
     except (InputError, MemoryError) as error:
         return ((None, 1, describe_error(error)),)
-    return _decode_pages(data) if gray is None else ((gray, 1, ""),)
+    return ((gray, 1, ""),) if gray is not None else _decode_pages(data)
 
 
 def _decode_pages(data: bytes) -> Iterator[tuple[Gray | None, int, str]]:

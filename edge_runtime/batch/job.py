@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_runtime.backends import open_backend
 from edge_runtime.batch import parquet
 from edge_runtime.batch.chart import confusion_png
-from edge_runtime.batch.copies import Copies
+from edge_runtime.batch.copies import Copies, make_folder
 from edge_runtime.batch.corrections import Corrections
 from edge_runtime.batch.counts import Counts
 from edge_runtime.batch.journal import Convert, Journal
@@ -25,7 +25,7 @@ from edge_runtime.batch.text_accuracy import TextAccuracy
 from edge_runtime.bundles.bundle import load_bundle, load_page_bundle
 from edge_runtime.common.files import write_whole
 from edge_runtime.common.versions import versions
-from edge_runtime.common.written import ACCURACY, CONFUSION, mark_folder
+from edge_runtime.common.written import ACCURACY, CONFUSION
 from edge_runtime.errors import OutputError, UsageError
 from edge_runtime.forms.form import Form, find_digest, read_form
 from edge_runtime.forms.reading import open_template
@@ -137,8 +137,6 @@ class BatchJob:
         journal = self._stream or Journal(
             settings.output, self._format, self._identity(), convert=self._convert, companion=self._companion
         )
-        if settings.annotate:
-            _make_folder(settings.annotate)
         if self._corrections and not settings.overwrite and journal.is_complete:
             self._corrections.merge(settings.output, self._names)
             return BatchResult(self.counts, 0.0, complete_before=True, corrections=self._corrections)
@@ -172,6 +170,8 @@ class BatchJob:
         if source:
             source.own = _own_files((*journal.files, *(report.files if report else ())), source.root.resolve())
             source.on_listed, source.warn = journal.note_folder, observer.warn
+        if settings.annotate:
+            make_folder(settings.annotate)
         pages = settings.mode == "read"
         copies = Copies(self._job.root, settings.copy_to, settings.quarantine, observer.warn, pages)
         paths = self._paths()
@@ -234,14 +234,6 @@ class BatchJob:
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
         return path
-
-
-def _make_folder(folder: Path) -> None:
-    """Make and mark a folder that is not read as input; raises OutputError."""
-    try:
-        mark_folder(folder)
-    except OSError as error:
-        raise OutputError(f"the folder {folder} cannot be written: {error.strerror}") from error
 
 
 def _folder(settings: BatchSettings) -> Folder | None:

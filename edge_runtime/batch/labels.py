@@ -119,7 +119,8 @@ class NamedTable:
                     values = tuple(self._check(found[column]) if column in found else None for column in wanted)
                 except ValueError as error:
                     raise UsageError(f"{self._table}, line {line}: {error}") from None
-                if not name or all(value is None for value in values):
+                known = [value for value in values if value is not None]
+                if not name or not known:
                     continue
                 if page and not page.isdecimal():
                     raise UsageError(f"{self._table}, line {line}: the page is {page!r}, not a number from 1")

@@ -9,6 +9,7 @@ from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError
 from edge_runtime.find.blobs import UNREAD
 from edge_runtime.forms.reading import FormReader
+from edge_runtime.forms.records import summarise
 from edge_runtime.images.part import Part
 from edge_runtime.pipeline import Reader
 from edge_runtime.types import Digit, Gray, Status
@@ -38,17 +39,17 @@ def read_pages(
         found: list[PageFields] = []
         tick()
         for gray, page, text in pages_of(path, root, part):
-            if gray is None:
-                found.append((*failed_row(text), page, "", (), None))
-            elif form:
+            if gray is not None and form:
                 found.append(_read_form(form, gray, page, text))
                 if annotated and (fields := found[-1][7]):
                     found[-1] = _with_note(found[-1], annotated.write_fields(path, page, gray, fields))
-            else:
+            elif gray is not None:
                 fields_of_page, digits = _read_page(reader, gray, page, text, digits_only)
                 found.append(fields_of_page)
                 if annotated:
                     found[-1] = _with_note(found[-1], annotated.write_digits(path, page, gray, digits))
+            else:
+                found.append((*failed_row(text), page, "", (), None))
             del gray  # frees the memory before the next page is decoded
             tick()
         results.append(pack(found))
@@ -86,17 +87,6 @@ def _read_form(form: FormReader, gray: Gray, number: int, note: str) -> PageFiel
         sheet = form.read(gray)
     except (InputError, MemoryError) as error:
         return *failed_row(describe_error(error)), number, "", (), None
-    label = " ".join(field.text for field in sheet.fields if field.text)
+    label, status, reason = summarise([(field.name, field.text, field.reason) for field in sheet.fields])
     least = min(field.trust for field in sheet.fields)
-    reasons = [f"{field.name}: {field.reason}" for field in sheet.fields if field.reason]
-    return (
-        label,
-        least,
-        sheet.status,
-        reasons[0] if reasons else "",
-        (),
-        number,
-        note,
-        tuple(sheet.fields),
-        sheet.alignment,
-    )
+    return label, least, status, reason, (), number, note, tuple(sheet.fields), sheet.alignment

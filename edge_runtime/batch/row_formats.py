@@ -97,7 +97,7 @@ class Csv:
         cells = [(escape_formula(each.text), f"{each.trust:.4f}", each.reason) for each in row.fields]
         if not cells:
             return ("",) * (1 + FIELD_CELLS * len(self._fields))
-        alignment = "" if row.alignment is None else f"{row.alignment:.4f}"
+        alignment = f"{row.alignment:.4f}" if row.alignment is not None else ""
         return alignment, *(cell for three in cells for cell in three)
 
     def _read_fields(self, cells: Sequence[str]) -> tuple[FieldReading, ...]:

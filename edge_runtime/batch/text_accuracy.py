@@ -77,18 +77,17 @@ class TextAccuracy:
     def add(self, row: Row) -> None:
         """Count the texts of a row; those of a page that failed are wrong."""
         values = self._truth.values(row)
-        if values is None:
+        if not values:
             self.without += 1
             return
         found = self._texts(row)
-        for name, true in zip(self._names, values, strict=True):
-            if true is None:
-                continue
+        pairs = zip(self._names, values, strict=True)
+        for name, true in ((name, value) for name, value in pairs if value is not None):
             text, trust, accepted = found.get(name, ("", 0.0, False))
             text = "".join(filter(str.isdigit, text)) if self._is_form and true.isdigit() else _normalise(text)
-            edits, pairs = _align(true, text)
+            edits, replaced = _align(true, text)
             self.counts[name].add(text, true, trust, accepted, edits)
-            self.confused.update(pair for pair in pairs if "".join(pair).isdigit())
+            self.confused.update(pair for pair in replaced if "".join(pair).isdigit())
 
     def _texts(self, row: Row) -> dict[str, tuple[str, float, bool]]:
         if self._is_form:

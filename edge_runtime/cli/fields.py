@@ -44,10 +44,10 @@ def fields(blank: Path, output: Path | None, picture: Path | None, overwrite: bo
     """
     try:
         gray = read_gray(blank)
-        Template(gray)  # raises for an image that is no form
+        template = Template(gray)
     except InputError as error:
         raise UsageError(f"{blank}: {error}") from error
-    found = propose_fields(gray)
+    found = propose_fields(template.printed)
     if not found:
         raise UsageError(f"{blank} shows no boxes, combs or lines to write on: write the TOML file by hand")
     form = output or blank.with_suffix(".toml")

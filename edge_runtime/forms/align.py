@@ -67,7 +67,7 @@ class Alignment(NamedTuple):
         return float(np.sqrt(abs(np.linalg.det(self.matrix) / depth**3)))
 
 
-def find_print(gray: Gray) -> NDArray[np.uint8]:
+def _find_print(gray: Gray) -> NDArray[np.uint8]:
     """Return where a blank form is printed, uint8 (height, width), 0 or 1: what is darker than the paper around it."""
     paper = cv2.morphologyEx(cv2.GaussianBlur(gray, (0, 0), 1), cv2.MORPH_CLOSE, np.ones((THICK, THICK), np.uint8))
     return np.asarray(gray < (1 - CONTRAST) * paper.astype(np.float32), np.uint8)
@@ -88,19 +88,19 @@ class Template:
         """Raises InputError for an image on which too little is printed."""
         if min(gray.shape) < LEAST_SIDE:
             raise InputError(f"the template is {gray.shape[1]} x {gray.shape[0]}: it needs {LEAST_SIDE} pixels a side")
-        self.gray = gray
         self._work = _prepare(gray)
         if self._work.ink.sum() < LEAST_PRINT:
             raise InputError("the template shows too little print to align pages by: it must be the blank form")
-        self.printed = find_print(gray)
+        self.printed = _find_print(gray)  # uint8 (height, width), 0 or 1
         self._orb = cv2.ORB_create(KEYPOINTS, nlevels=LEVELS, fastThreshold=10)  # type: ignore[attr-defined]
         self._keypoints, self._descriptors = self._orb.detectAndCompute(self._work.flat, None)
-        self._corners = cv2.goodFeaturesToTrack(self._work.flat, CORNERS, 0.02, 8)
+        corners = cv2.goodFeaturesToTrack(self._work.flat, CORNERS, 0.02, 8)
+        self._corners = corners if corners is not None else np.zeros((0, 1, 2), np.float32)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, pixels."""
-        return self.gray.shape[1], self.gray.shape[0]
+        return self.printed.shape[1], self.printed.shape[0]
 
     def align(self, page: Gray) -> Alignment:
         """Return where the form is on a page, uint8 (height, width); raises InputError if the page does not show it."""
@@ -120,7 +120,7 @@ class Template:
     def _match(self, page: _Work) -> Matrix | None:
         """Return the homography from the form to a page by their keypoints, in pixels of the work images."""
         keypoints, descriptors = self._orb.detectAndCompute(page.flat, None)
-        if descriptors is None or self._descriptors is None or len(descriptors) < 2:
+        if not self._keypoints or len(keypoints) < 2:
             return None
         pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(self._descriptors, descriptors, 2)
         good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance]
@@ -129,7 +129,7 @@ class Template:
         ours = np.array([self._keypoints[each.queryIdx].pt for each in good], np.float32)
         theirs = np.array([keypoints[each.trainIdx].pt for each in good], np.float32)
         matrix, inliers = cv2.findHomography(ours, theirs, cv2.USAC_MAGSAC, FAR, maxIters=5_000, confidence=0.999)
-        return None if matrix is None or inliers.sum() < MATCHES else np.asarray(matrix, np.float64)
+        return np.asarray(matrix, np.float64) if matrix is not None and inliers.sum() >= MATCHES else None
 
     def _correlate(self, page: _Work) -> list[Matrix]:
         """Return the homographies of the four turns that correlate the ink of the form and of a page."""
@@ -154,7 +154,7 @@ class Template:
         """Return the alignment of the work images that is best after the corners of the form were followed."""
         best = Alignment(np.eye(3), -1.0)
         for _ in range(3):
-            if matrix is None or not _is_plausible(matrix, self._work.flat.shape, page.flat.shape):
+            if not (matrix is not None and _is_plausible(matrix, self._work.flat.shape, page.flat.shape)):
                 break
             known = Alignment(matrix, self._share(page, matrix))
             if known.found < best.found - WORSE:
@@ -164,7 +164,7 @@ class Template:
 
     def _follow(self, page: _Work, matrix: Matrix) -> Matrix | None:
         """Return the homography that the displacement of the form's corners gives."""
-        if self._corners is None:
+        if len(self._corners) < MATCHES:
             return None
         warped = _warp(page.flat, matrix, self._work.flat.shape, 255)
         moved, seen, _ = cv2.calcOpticalFlowPyrLK(
@@ -175,7 +175,7 @@ class Template:
             return None
         places = cv2.perspectiveTransform(moved[kept].astype(np.float64), matrix)
         better, inliers = cv2.findHomography(self._corners[kept], places, cv2.RANSAC, FAR / 2)
-        return None if better is None or inliers.sum() < MATCHES else np.asarray(better, np.float64)
+        return np.asarray(better, np.float64) if better is not None and inliers.sum() >= MATCHES else None
 
     def _share(self, page: _Work, matrix: Matrix) -> float:
         """Return the share of the form's print at whose place the page shows ink, beyond what it would by chance."""

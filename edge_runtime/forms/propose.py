@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.forms.align import find_print
 from edge_runtime.limits import FIELD_DIGITS, FIELDS
-from edge_runtime.types import Box, Gray, bounding_box
+from edge_runtime.types import Box, bounding_box
 
 # Shares of the longer side of the form, if not said otherwise.
 LEAST_CELL, LARGEST_CELL = 0.008, 0.06  # height of a cell
@@ -41,10 +40,12 @@ class Proposal(NamedTuple):
     digits: int | None  # cells for one digit each; None if there are none
 
 
-def propose_fields(gray: Gray) -> list[Proposal]:
-    """Return the probable fields of a blank form, uint8 (height, width), row by row; at most `FIELDS`."""
-    side = max(gray.shape)
-    printed = find_print(gray)
+def propose_fields(printed: Mask) -> list[Proposal]:
+    """Return the probable fields of a blank form, row by row; at most `FIELDS`.
+
+    printed: where it is printed, uint8 (height, width), 0 or 1, as `Template.printed`.
+    """
+    side = max(printed.shape)
     across = _open(printed, round(BASE * side), 1)
     down = _open(printed, 1, max(6, round(TICK * side)))
     cells = _find_cells(across | down, side)
@@ -57,7 +58,7 @@ def propose_fields(gray: Gray) -> list[Proposal]:
         if proposal and _is_free(proposal.box, text) and not any(_overlap(proposal.box, each.box) for each in found):
             found.append(proposal)
     found = [_without_printed(each, printed) for each in found]
-    return _in_order([_widen(each, found, gray.shape, side) for each in found])[:FIELDS]
+    return _in_order([_widen(each, found, printed.shape, side) for each in found])[:FIELDS]
 
 
 def _open(printed: Mask, width: int, height: int) -> Mask:
