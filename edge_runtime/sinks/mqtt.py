@@ -81,7 +81,7 @@ class MqttSink:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # ids of acknowledged messages, or WAKE
         self._connected, self._idle = threading.Event(), threading.Event()
         self._closing = self._ended = False
-        self._repeat = False  # send the last reading again
+        self._repeat = False  # send the last reading again, which a restarted broker may have lost
         self._last_report = ""
         self._client = self._make_client(ca_file)
         self._sender = threading.Thread(target=self._send, name="mqtt outbox", daemon=True)
@@ -224,7 +224,8 @@ class MqttSink:
         client.subscribe(f"{self._topic}/command", qos=1)
         if self._prefix:
             client.subscribe(f"{self._prefix}/status", qos=1)
-        self._connected.set()  # first, so that a status that changes now is sent
+        self._repeat = True  # before the sender sees the connection, or it might repeat what it has just sent
+        self._connected.set()  # before the announcement, so that a status that changes now is sent
         self._announce()
         self._report_once(f"connected to {self._broker.name}")
 
@@ -254,17 +255,17 @@ class MqttSink:
                     f"unknown command '{make_printable(text)}' on {message.topic}: use {', '.join(Command)}"
                 )
         elif message.payload == ONLINE.encode():  # Home Assistant has started
+            self._repeat = True
             self._announce()
 
     def _announce(self) -> None:
-        """Send discovery and status, and the last reading again, which a restarted broker may have lost.
+        """Send discovery and status, and wake the sender, which repeats the last reading if it is to.
 
         With QoS 0, because all of it is sent again at the next connection.
         """
         for topic, config in discovery(self._prefix, self._topic, self._number).items() if self._prefix else ():
             self._client.publish(topic, json.dumps(config), qos=0, retain=True)
         self._publish_status()
-        self._repeat = True
         self._signals.put(WAKE)
 
     def _publish_status(self) -> None:
