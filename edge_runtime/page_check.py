@@ -100,7 +100,8 @@ class View(NamedTuple):
         """Whether all digits are trusted and no ink of a row was left out, or there is more ink than is read."""
         if self.is_texture:
             return True
-        return self.doubtful == 0 and not check.find_unread(self.reading.digits, self.page, self.marks)
+        left_out = self.reading.found.ink.left_out
+        return self.doubtful == 0 and not check.find_unread(self.reading.digits, left_out, self.marks)
 
     @property
     def doubtful(self) -> float:
@@ -208,7 +209,15 @@ def _view(upright: Gray, page: PageMap, turns: int, network: PageNetwork, find: 
 
 def read_page(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: PageMap | None = None) -> Readings:
     """Return the readings of a page, the best of which is taken. page: as for `look`."""
-    view = look(gray, network, find, decide, page)
+    return _read_view(look(gray, network, find, decide, page), network, find, decide)
+
+
+def read_upright(gray: Gray, network: PageNetwork, find: Find, decide: Decide) -> Readings:
+    """Return the same of a page that is known to be upright."""
+    return _read_view(_view(gray, map_page(gray, network.run), 0, network, find, decide), network, find, decide)
+
+
+def _read_view(view: View, network: PageNetwork, find: Find, decide: Decide) -> Readings:
     if view.is_clear:
         return Readings(view, [view.reading], [view.trust], 0)
     scales = SCALES if view.doubtful >= MUCH and len(view.trust) <= MANY else ()

@@ -252,9 +252,9 @@ class Reader:
         if not network:
             page = self.decide(self._find(gray))
             return page, [[digit._replace(trust=digit.confidence) for digit in page.digits]]
-        from edge_runtime.page_check import read_page
+        from edge_runtime.page_check import read_upright
 
-        readings = read_page(gray, network, self._find, self._decide)
+        readings = read_upright(gray, network, self._find, self._decide)
         first = readings.found
         found = self._with_one_digit(gray, first)
         page = self.decide(found)

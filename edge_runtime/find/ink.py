@@ -38,6 +38,8 @@ FAINTER = 0.4  # share of the strongest ink around: fainter pixels are not part 
 LEAST, MOST = 0.5, 1.3  # times the usual threshold: range of the local threshold
 WEAK = 0.3  # from the paper's noise (0) to the threshold (1): weaker ink is not part of a stroke
 
+NO_BOXES = np.zeros((0, 4), np.intp)
+
 
 class Ink(NamedTuple):
     """A page's ink at working scale; all arrays are uint8 (height, width)."""
@@ -47,6 +49,7 @@ class Ink(NamedTuple):
     sure: Gray  # 255 where ink is certain; every stroke has some
     threshold: int  # strength of the faintest stroke among ink of the usual strength; 256 without ink
     factor: int  # pixels of the page per pixel of these arrays
+    left_out: NDArray[np.intp] = NO_BOXES  # (N, 4): x, y, width, height of ink that was not selected, pixels of the page
 
 
 def may_be_crop(gray: Gray) -> bool:

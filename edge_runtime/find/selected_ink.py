@@ -23,6 +23,7 @@ PAPER, INK = 0.6, 0.9  # heights of a digit: windows of the means of paper and o
 WIDER, LESS = 3, 0.05  # times the window: a second mean, for places without any of the first; and its weight
 FAINTEST = 3.0  # gray levels: the least difference of ink from paper
 AROUND = 1.5  # heights of a digit: margin around the digits of the page, within which paper and ink are measured
+KEPT, TALL = 0.5, 0.5  # share of connected ink below which it is left out; the height in heights of a digit to tell of it
 WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some part of each stroke has
 
 Kinds = NDArray[np.float32]
@@ -47,11 +48,13 @@ def select_ink(gray: Gray, page: PageMap) -> Ink:
     share, inked = _measure_ink(reduced, kinds, height * page.scale, scale)
     strength = (255 * share).astype(np.uint8)
     strength[~inked] = 0
-    mask = _keep_digits(cv2.compare(strength, np.array(255 * WEAK), cv2.CMP_GE), kinds, scale)
+    mask, left_out = _keep_digits(cv2.compare(strength, np.array(255 * WEAK), cv2.CMP_GE), kinds, scale)
     strength &= np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), np.uint8)
     sure = np.asarray(cv2.compare(strength, np.array(255 * SURE), cv2.CMP_GE), np.uint8) & mask
     strength, mask, sure = _paste([strength, mask, sure], gray.shape, factor, part)
-    return Ink(strength, mask, sure, round(255 * WEAK), factor)
+    left_out = left_out[left_out[:, 3] * factor >= TALL * height] * factor
+    left_out[:, :2] += part[1].start, part[0].start
+    return Ink(strength, mask, sure, round(255 * WEAK), factor, left_out)
 
 
 def _part_with_digits(
@@ -103,12 +106,12 @@ def _measure_ink(gray: Gray, kinds: Kinds, side: float, scale: float) -> tuple[N
     return np.clip(share, 0, 1, out=share), inked
 
 
-def _keep_digits(mask: cv2.typing.MatLike, kinds: Kinds, scale: float) -> Gray:
-    """Return the part of a mask of ink that belongs to digits.
+def _keep_digits(mask: cv2.typing.MatLike, kinds: Kinds, scale: float) -> tuple[Gray, NDArray[np.intp]]:
+    """Return the part of a mask of ink that belongs to digits, and the boxes of connected ink that does not, (N, 4).
 
     kinds: of the map. scale: squares per pixel of the mask.
     """
-    count, labels = cv2.connectedComponents(np.asarray(mask, np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(mask, np.uint8))
     digits = enlarge(kinds[..., Kind.DIGIT], labels.shape, 1 / scale)
     others = enlarge(kinds[..., Kind.OTHER] + kinds[..., Kind.MARK], labels.shape, 1 / scale)
     places = np.flatnonzero(mask)
@@ -119,7 +122,9 @@ def _keep_digits(mask: cv2.typing.MatLike, kinds: Kinds, scale: float) -> Gray:
     kept = digit * share > other * (1 - share)
     result = np.zeros(labels.size, np.uint8)
     result[places[kept]] = 255
-    return result.reshape(labels.shape)
+    left_out = np.bincount(mine, kept, count) < KEPT * stats[:, cv2.CC_STAT_AREA]
+    left_out[0] = False  # the paper
+    return result.reshape(labels.shape), stats[left_out, :4].astype(np.intp)
 
 
 def _mean(

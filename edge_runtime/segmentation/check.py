@@ -28,7 +28,6 @@ LEAST_MARK = 2  # squares of a mark or of other ink: specks of dirt are smaller
 OTHERS = 100  # places of other ink that are listed
 DIGIT = 0.5  # probability of a digit from which a place that was not read is missed
 TALL = 0.7  # heights of a digit: the least height of a place that is missed
-INKED = 0.5  # probability of the background below which a square shows ink
 NEAR = 0.8  # heights: ink beside a digit is at most so far away
 LOWER = 0.5  # the same of the digits that were read
 AROUND = 0.15  # heights: margin of a box, within which strokes belong to its digit
@@ -209,7 +208,11 @@ def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) ->
     """
     accepted = [digit.box.height for digit in digits if digit.status is Status.OK]
     least = LOWER * float(np.median(accepted)) if accepted else 0.0
-    left = _without_known(page.digits + page.kinds[..., Kind.MARK] > DIGIT, digits, page, marks)
+    left = (page.digits + page.kinds[..., Kind.MARK] > DIGIT).astype(np.uint8)
+    for mark in marks:
+        left[page.squares(mark)] = 0
+    for digit in digits:
+        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats(left)
     heights = np.repeat(np.repeat(page.heights, PER_CELL, 0), PER_CELL, 1)
     missed = []
@@ -222,34 +225,19 @@ def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) ->
     return missed
 
 
-def _without_known(
-    shown: NDArray[np.bool_], digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]
-) -> NDArray[np.uint8]:
-    """Return a mask of squares, 0 or 1, without those of marks and, with a margin, of digits."""
-    left = shown.astype(np.uint8)
-    for mark in marks:
-        left[page.squares(mark)] = 0
-    for digit in digits:
-        left[page.squares(digit.box, AROUND * digit.box.height)] = 0
-    return left
+def find_unread(digits: Sequence[Digit], left_out: NDArray[np.intp], marks: Sequence[Box]) -> list[Box]:
+    """Return the places of ink that was left out, in the row of a digit, as tall and near, pixels of the page.
 
-
-def find_unread(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) -> list[Box]:
-    """Return the places of ink of any kind beside digits of a row and as tall as they are, pixels of the page.
-
-    marks: those that the map is sure about, which are left out.
+    left_out: (N, 4), boxes. marks: those that the map is sure about, which are not among the result.
     """
-    left = _without_known(page.kinds[..., Kind.BACKGROUND] < INKED, digits, page, marks)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(left)
-    boxes = [Box(*(round(side / page.scale) for side in place)) for place in stats[1:, :4].tolist()]
-    return [box for box in boxes if any(_is_beside(box, digit.box) for digit in digits)]
-
-
-def _is_beside(box: Box, digit: Box) -> bool:
-    """Return whether ink is in the row of a digit, as tall, and not far from it."""
-    gap = max(box.x - digit.x - digit.width, digit.x - box.x - box.width)
-    in_row = digit.y <= box.y + box.height / 2 <= digit.y + digit.height
-    return in_row and box.height >= TALL * digit.height and gap <= NEAR * digit.height
+    boxes = np.array([digit.box for digit in digits], np.intp).reshape(-1, 4)
+    x, y, width, height = np.moveaxis(left_out[:, np.newaxis], 2, 0)
+    digit_x, digit_y, digit_width, digit_height = boxes.T
+    middle, gap = y + height / 2, np.maximum(x - digit_x - digit_width, digit_x - x - width)
+    in_row = (digit_y <= middle) & (middle <= digit_y + digit_height)
+    beside = (in_row & (height >= TALL * digit_height) & (gap <= NEAR * digit_height)).any(1)
+    found = [Box(*box) for box in left_out[beside].tolist()]
+    return [box for box, known in zip(found, are_among(found, marks), strict=True) if not known]
 
 
 def find_marks(page: PageMap) -> list[Box]:

@@ -90,6 +90,33 @@ def test_what_may_be_a_slash_or_a_one_is_not_lost(page, classifier):
     assert found.status is Status.REJECTED
 
 
+class GrayIsOther(Scripted):
+    """Takes black pixels for ink of digits, and gray ones for other ink."""
+
+    def run(self, tiles):
+        found = super().run(tiles)
+        darkest = tiles.reshape(len(tiles), TILE // SQUARE, SQUARE, TILE // SQUARE, SQUARE).min((2, 4))
+        gray = ((darkest > 40) & (darkest < 128))[..., np.newaxis]
+        return found._replace(kinds=np.where(gray, np.eye(4, dtype=np.float32)[Kind.OTHER] * SURE, found.kinds))
+
+
+def test_a_leaning_stroke_that_was_left_out_between_digits_is_not_lost(classifier):
+    page = np.full((160, 400), 255, np.uint8)
+    for x in (100, 165):
+        cv2.putText(page, "8", (x, 110), cv2.FONT_HERSHEY_SIMPLEX, 2.5, 0, 5)
+    cv2.line(page, (148, 112), (168, 54), 70, 5)
+    found = read(page, classifier, GrayIsOther())
+    assert found.text == "818"
+    assert read(page, classifier, Scripted()).text == "818"
+
+
+def test_a_page_that_is_known_to_be_upright_is_not_turned(classifier):
+    upside_down = np.rot90(to_gray(draw_page(["3474"], (480, 160), 60, 3).image), 2)
+    reader = Reader(classifier)
+    assert reader.read(upside_down, "page").turns == 2
+    assert reader.read_all(upside_down)[0].turns == 0
+
+
 class More(Scripted):
     """Shows one more digit, left of the second row of `page`."""
 
