@@ -49,7 +49,7 @@ class Ink(NamedTuple):
     sure: Gray  # 255 where ink is certain; every stroke has some
     threshold: int  # strength of the faintest stroke among ink of the usual strength; 256 without ink
     factor: int  # pixels of the page per pixel of these arrays
-    left_out: NDArray[np.intp] = NO_BOXES  # (N, 4): x, y, width, height of ink that was not selected, pixels of the page
+    left_out: NDArray[np.intp] = NO_BOXES  # (N, 4): x, y, width, height of other ink, pixels of the page
 
 
 def may_be_crop(gray: Gray) -> bool:

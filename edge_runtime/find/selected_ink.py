@@ -23,7 +23,8 @@ PAPER, INK = 0.6, 0.9  # heights of a digit: windows of the means of paper and o
 WIDER, LESS = 3, 0.05  # times the window: a second mean, for places without any of the first; and its weight
 FAINTEST = 3.0  # gray levels: the least difference of ink from paper
 AROUND = 1.5  # heights of a digit: margin around the digits of the page, within which paper and ink are measured
-KEPT, TALL = 0.5, 0.5  # share of connected ink below which it is left out; the height in heights of a digit to tell of it
+KEPT = 0.5  # share of connected ink that belongs to digits, below which the rest counts as left out
+TALL = 0.5  # heights of a digit: lower ink that was left out is not listed
 WEAK, SURE = 0.35, 0.6  # share of full ink that may be a stroke, and that some part of each stroke has
 
 Kinds = NDArray[np.float32]
