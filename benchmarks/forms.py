@@ -5,9 +5,7 @@ The layouts, the sheets and the digits, which are those of validation writers, a
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -19,18 +17,16 @@ from edge_runtime import Classifier, Reader, decode_gray
 from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
 from edge_runtime.errors import InputError
 from edge_runtime.forms.align import Template
-from edge_runtime.forms.form import Field, Form
 from edge_runtime.forms.reading import FormReader
-from edge_runtime.images.part import Part
 from edge_runtime.types import Status
 from train.data.mnist import Mnist
-from train.synthetic.forms.draw import Sheet, draw_blank, draw_sheet
-from train.synthetic.forms.layouts import Layout, PrintedField, draw_layout
+from train.synthetic.forms.draw import WAYS, Sheet, draw_blank, draw_sheet
+from train.synthetic.forms.layouts import Layout, draw_layout
+from train.synthetic.forms.readers import open_form
 from train.synthetic.scenes.scene import World
 
 LAYOUTS, FIRST = 40, 1_000  # how many, and the number of the first
-WAYS = ("scan", "turned", "photograph")
-MARGIN = 8  # pixels around a printed field that a person draws
+CHECKED = "with a checksum"  # the fields that have one
 CLOSE = 3.0  # pixels at 200 dpi: of a sheet that is aligned well
 TIMED_FIELDS = 20  # of the sheet that is timed
 
@@ -50,12 +46,8 @@ def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict
     for number in range(FIRST, FIRST + layouts):
         tell(f"form {number - FIRST + 1} of {layouts}")
         layout = draw_layout(number, world)
-        blank = draw_blank(layout)
-        blanks.append(Template(blank))
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "blank.png"
-            cv2.imwrite(str(path), blank)
-            readers = {known: FormReader(reader, _form(layout, path, known == "known")) for known in fields}
+        blanks.append(Template(draw_blank(layout)))
+        readers = {known: open_form(reader, layout, known == "known") for known in fields}
         for way in WAYS:
             sheet = draw_sheet(layout, number, world, way)
             errors[way].append(_error(blanks[-1], sheet, layout))
@@ -63,7 +55,7 @@ def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict
                 others.append(_is_refused(blanks[-2], sheet))
             for known, each in readers.items():
                 for counts, found in _judge(each, sheet, layout):
-                    for key in ("all", way, found):
+                    for key in ("all", way, *found):
                         fields[known][key] += counts
     return {
         "model": classifier.bundle.file("tflite_int8").sha256,
@@ -74,23 +66,6 @@ def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict
         "fields": {known: {key: _shares(count) for key, count in found.items()} for known, found in fields.items()},
         "speed": speed(reader, world),
     }
-
-
-def _form(layout: Layout, template: Path, known: bool) -> Form:
-    """Return the form of a layout, with or without what is known of its fields."""
-    fields = []
-    for each in layout.fields:
-        left, top, right, bottom = (round(side) for side in each.box)
-        box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
-        field = Field(each.name, Part(box))
-        fields.append(_with_knowledge(field, each) if known else field)
-    return Form(tuple(fields), template)
-
-
-def _with_knowledge(field: Field, printed: PrintedField) -> Field:
-    if printed.pattern:
-        return field._replace(pattern=printed.pattern)
-    return field._replace(digits=printed.cells, checksum=printed.checksum)
 
 
 def _error(template: Template, sheet: Sheet, layout: Layout) -> float:
@@ -113,8 +88,8 @@ def _is_refused(template: Template, sheet: Sheet) -> bool:
     return False
 
 
-def _judge(reader: FormReader, sheet: Sheet, layout: Layout) -> Iterator[tuple[Counter[str], str]]:
-    """Yield for each field its counts and its kind; the fields of a sheet that is refused are rejected."""
+def _judge(reader: FormReader, sheet: Sheet, layout: Layout) -> Iterator[tuple[Counter[str], tuple[str, ...]]]:
+    """Yield for each field its counts and its kinds; the fields of a sheet that is refused are rejected."""
     try:
         found = reader.read(sheet.image).fields
     except InputError:
@@ -123,7 +98,7 @@ def _judge(reader: FormReader, sheet: Sheet, layout: Layout) -> Iterator[tuple[C
         text = "".join(filter(str.isdigit, found[place].text)) if found else "?"
         accepted = bool(found) and found[place].status is Status.OK
         counts = Counter(fields=1, exact=text == true, accepted=accepted, silent=accepted and text != true)
-        yield counts, printed.kind
+        yield counts, (printed.kind, CHECKED) if printed.checksum else (printed.kind,)
 
 
 def _shares(counts: Counter[str]) -> dict[str, float]:
@@ -150,14 +125,10 @@ def speed(reader: Reader, world: World) -> dict[str, float]:
     sheet = draw_sheet(layout, FIRST, world, "scan")
     data = cv2.imencode(".jpg", sheet.image)[1].tobytes()
     gray = decode_gray(data)
-    blank = draw_blank(layout)
-    template = Template(blank)
+    template = Template(draw_blank(layout))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "blank.png"
-        cv2.imwrite(str(path), blank)
-        form = FormReader(reader, _form(layout, path, known=True))
+    form = open_form(reader, layout, known=True)
     times = {
         "read_ms": fastest(lambda: form.read(gray)),
         "align_ms": fastest(lambda: template.align(gray)),

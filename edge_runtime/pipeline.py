@@ -238,10 +238,10 @@ class Reader:
         return [view.reading, *with_features(readings[:2]), *readings]
 
     @property
-    def least_trust(self) -> float:
-        """The trust that numbers need for the target error rate, 0 to 1; over 1 if none is enough."""
+    def least_field_trust(self) -> float:
+        """The trust that fields of forms need for the target error rate, 0 to 1; over 1 if none is enough."""
         network = self._open_pages()
-        return network.least_trust(self._max_error) if network else self._min_confidence
+        return network.least_field_trust(self._max_error) if network else self._min_confidence
 
     def read_all(self, gray: Gray) -> tuple[Page, list[list[Digit]]]:
         """Return a page, and the digits of each of its readings with their trust, the best reading first.

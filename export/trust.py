@@ -2,13 +2,14 @@
 
 Generated pages are read as the runtime does: the ink that the map selects and, where that is doubtful, all ink. A
 logistic regression for each reading learns from the features in `edge_runtime.segmentation.check` whether a digit is
-right. On other pages, with digits of validation writers, it is then measured how much trust a number needs so that at
-most a share of the accepted numbers is wrong.
+right. On other pages and forms, with digits of validation writers, it is then measured how much trust a number or a
+field needs so that at most a share of the accepted ones is wrong.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -22,14 +23,18 @@ from edge_runtime import Classifier, Reader
 from edge_runtime.bundles.bundle import MANIFEST, PAGES, Bundle, load_page_bundle
 from edge_runtime.cli.run import debug_option, run
 from edge_runtime.common.files import write_whole
-from edge_runtime.errors import OutputError
+from edge_runtime.decide import Reason
+from edge_runtime.errors import InputError, OutputError
 from edge_runtime.numbers import UNREADABLE
 from edge_runtime.page import Page
 from edge_runtime.segmentation.network import READINGS, PageNetwork
-from edge_runtime.types import Digit, Gray, Status
+from edge_runtime.types import Digit, FieldReading, Gray, Status
 from train.data import writers
 from train.data.mnist import load_mnist
 from train.data.option import data_option
+from train.synthetic.forms.draw import WAYS, draw_sheet
+from train.synthetic.forms.layouts import draw_layout
+from train.synthetic.forms.readers import open_form
 from train.synthetic.kind_pages import draw_amount, draw_kind
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.plans import KINDS
@@ -38,10 +43,11 @@ from train.synthetic.scenes.writers import load_writers
 
 PAGES_EACH, AMOUNTS = 30, 150  # pages of each kind, and amounts
 SEED, LIMITS_SEED = 3, 4  # of the pages that the weights and the limits are fitted on
+LAYOUTS, FIRST_LAYOUT = 20, 2_000  # forms that the limits are fitted on: how many, and the number of the first
 ERRORS = (0.005, 0.01, 0.02, 0.05, 0.07, 0.1, 0.2)  # of accepted numbers
 STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
 
-Judged = list[tuple[float, bool]]  # trust of a number, and whether it is right
+Judged = list[tuple[float, bool]]  # trust of a number or field, and whether it is right
 Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 11), and whether each digit is right (N,)
 
 
@@ -102,12 +108,32 @@ def judge(page: Page, text: str) -> Judged:
     return judged
 
 
-def find_limits(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> list[dict[str, float]]:
-    """Return for each of `ERRORS` that can be reached the least trust of accepted numbers, and their share."""
+def judge_fields(fields: list[FieldReading], values: list[str]) -> Judged:
+    """Return the trust of each field that is not rejected for another reason, and whether its digits are right."""
+    return [
+        (field.trust, "".join(filter(str.isdigit, field.text)) == value)
+        for field, value in zip(fields, values, strict=True)
+        if field.reason in ("", Reason.LOW_CONFIDENCE)
+    ]
+
+
+def judge_forms(reader: Reader, world: World, layouts: int) -> Judged:
+    """Return the same of the fields of generated sheets, read with and without what is known of them."""
     judged: Judged = []
-    for gray, text in pages:
-        judged += judge(reader.read(gray, "page"), text)
-    judged.sort(reverse=True)
+    for number in range(FIRST_LAYOUT, FIRST_LAYOUT + layouts):
+        layout = draw_layout(number, world)
+        forms = [open_form(reader, layout, known) for known in (True, False)]
+        for way in WAYS:
+            sheet = draw_sheet(layout, number, world, way)
+            for form in forms:
+                with suppress(InputError):  # a sheet that is refused has no fields
+                    judged += judge_fields(form.read(sheet.image).fields, list(sheet.values))
+    return judged
+
+
+def find_limits(judged: Judged) -> list[dict[str, float]]:
+    """Return for each of `ERRORS` that can be reached the least trust of those that are accepted, and their share."""
+    judged = sorted(judged, reverse=True)
     trusts, wrong = np.array([trust for trust, _ in judged]), np.cumsum([not right for _, right in judged])
     limits = []
     for error in ERRORS:
@@ -145,17 +171,21 @@ def command(folder: Path, data: Path | None) -> None:
     counts = {name: {"digits": len(right), "right": float(right.mean())} for name, (_, right) in samples.items()}
     trust = weights | {"fitted_on": {"pages": PAGES_EACH * len(KINDS), "amounts": AMOUNTS, **counts}}
     add(bundle, trust)
-    click.echo("drawing and reading other pages, to find the limits of numbers", err=True)
+    click.echo("drawing and reading other pages and forms, to find the limits of numbers and fields", err=True)
     world = World(load_writers(*writers.validation_part(mnist)), Fields(LIMITS_SEED))
     reader = Reader(Classifier(), pages=PageNetwork(load_page_bundle(folder)))
-    limits = find_limits(reader, draw_pages(world, PAGES_EACH, AMOUNTS, LIMITS_SEED))
-    add(bundle, trust | {"numbers": limits})
+    pages = draw_pages(world, PAGES_EACH, AMOUNTS, LIMITS_SEED)
+    limits = {
+        "numbers": find_limits([each for gray, text in pages for each in judge(reader.read(gray, "page"), text)]),
+        "fields": find_limits(judge_forms(reader, world, LAYOUTS)),
+    }
+    add(bundle, trust | limits)
     for name in READINGS:
         click.echo(f"{name}: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right; {weights[name]}")
-    for limit in limits:
-        click.echo(
-            f"numbers: at most {limit['max_error']:.1%} wrong from {limit['least_trust']:.4f}, {limit['coverage']:.1%}"
-        )
+    for name, found in limits.items():
+        for limit in found:
+            least, share = limit["least_trust"], limit["coverage"]
+            click.echo(f"{name}: at most {limit['max_error']:.1%} wrong from {least:.4f}, {share:.1%}")
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _read(reader: Reader, field: Field, cut: Cut) -> FieldReading:
     else:
         text, trust = "", min(map(find_emptiness, readings))
         reason = EMPTY if field.required else ""
-    if not reason and trust < reader.least_trust:
+    if not reason and trust < reader.least_field_trust:
         reason = Reason.LOW_CONFIDENCE.value
     status = Status.REJECTED if reason else Status.OK
     value = find_value(field, text)

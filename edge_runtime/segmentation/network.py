@@ -13,7 +13,7 @@ from edge_runtime.segmentation.check import FEATURES
 from edge_runtime.segmentation.outputs import TILE, Tiles, split
 from edge_runtime.types import Images
 
-MAX_ERROR = 0.07  # of the accepted numbers, by default
+MAX_ERROR, FIELD_MAX_ERROR = 0.07, 0.02  # of the accepted numbers of pages and fields of forms, by default
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
 TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
 # Of a page: of the ink that its map selects, by itself; of all ink; and of the selected ink beside that reading.
@@ -22,7 +22,7 @@ REPAIR = "run python -m export.trust"
 
 
 class Limit(NamedTuple):
-    """The trust that a number needs, so that at most a share of the accepted numbers of generated pages was wrong."""
+    """The trust that a number or a field needs, so that at most a share of the accepted generated ones was wrong."""
 
     max_error: float  # this share, 0..1
     least_trust: float  # 0..1
@@ -39,7 +39,8 @@ class PageNetwork:
         self.bundle = bundle or load_page_bundle()
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
         self.trust = {name: _weights(self.bundle, name) for name in READINGS}
-        self.limits = _limits(self.bundle)
+        self.limits = _limits(self.bundle, "numbers")
+        self.field_limits = _limits(self.bundle, "fields") or self.limits
         self._turn = threading.Lock()
 
     def least_trust(self, max_error: float | None = None) -> float:
@@ -48,9 +49,11 @@ class PageNetwork:
         max_error: over 0 and at most 1.
         No trust is enough for an error rate below those that were measured: the result is over 1.
         """
-        most = (max_error or MAX_ERROR) * (1 + 1e-9)
-        kept = [limit.least_trust for limit in self.limits if limit.max_error <= most]
-        return min(kept, default=2.0 if self.limits else 0.0)
+        return _least_trust(self.limits, max_error or MAX_ERROR)
+
+    def least_field_trust(self, max_error: float | None = None) -> float:
+        """Return the same for fields of forms; None: 2 %."""
+        return _least_trust(self.field_limits, max_error or FIELD_MAX_ERROR)
 
     def run(self, tiles: Images) -> Tiles:
         """Return the logits of tiles, uint8 (N, 256, 256), N >= 1; raises UsageError for other arrays."""
@@ -63,13 +66,18 @@ class PageNetwork:
         return split((outputs.astype(np.float32) - self._backend.zero_point) * np.float32(self._backend.scale))
 
 
-def _limits(bundle: Bundle) -> list[Limit]:
-    """Return the limits of numbers; none if there are none in the manifest."""
+def _least_trust(limits: list[Limit], max_error: float) -> float:
+    most = max_error * (1 + 1e-9)
+    return min((limit.least_trust for limit in limits if limit.max_error <= most), default=2.0 if limits else 0.0)
+
+
+def _limits(bundle: Bundle, name: str) -> list[Limit]:
+    """Return the limits of numbers or fields; none if there are none in the manifest."""
     try:
-        entries = bundle.manifest.get("trust", {}).get("numbers", [])
+        entries = bundle.manifest.get("trust", {}).get(name, [])
         return [Limit(float(entry["max_error"]), float(entry["least_trust"])) for entry in entries]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"the limits of numbers of {bundle.name} are invalid ({error!r}): {REPAIR}") from error
+        raise ModelError(f"the limits of {name} of {bundle.name} are invalid ({error!r}): {REPAIR}") from error
 
 
 def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:

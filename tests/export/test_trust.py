@@ -6,7 +6,7 @@ import pytest
 from edge_runtime.page import Page
 from edge_runtime.segmentation.check import find_trust
 from edge_runtime.types import Box, Digit, Status
-from export.trust import find_limits, fit
+from export.trust import find_limits, fit, judge
 
 
 def test_the_regression_finds_which_digits_are_right():
@@ -36,8 +36,11 @@ class Shown:
 def test_a_limit_is_the_least_trust_at_which_few_enough_numbers_are_wrong():
     pages = [("12", 0.9)] * 18 + [("34", 0.8)] + [("56", 0.7)] + [("7", 0.6)]
     true = ["12"] * 18 + ["35", "56", "8"]  # the numbers with a trust of 0.8 and 0.6 are wrong
-    images = ((np.full((1, 1), number, np.uint8), text) for number, text in enumerate(true))
-    limits = {limit["max_error"]: limit for limit in find_limits(Shown(pages), images)}
+    reader, images = Shown(pages), (np.full((1, 1), number, np.uint8) for number in range(len(true)))
+    judged = [
+        each for image, text in zip(images, true, strict=True) for each in judge(reader.read(image, "page"), text)
+    ]
+    limits = {limit["max_error"]: limit for limit in find_limits(judged)}
     assert limits[0.01]["least_trust"] == 0.9
     assert limits[0.05]["least_trust"] == 0.7  # 1 of 20 is wrong
     assert limits[0.1]["least_trust"] == 0.6

@@ -19,6 +19,7 @@ from train.synthetic.scenes.types import Mask, Random, Shape
 from train.synthetic.scenes.writers import Hand
 
 PAPER = 245.0  # gray level of a blank form
+WAYS = ("scan", "turned", "photograph")  # of seeing a filled form
 CELLS = ("boxes", "comb")  # kinds of fields with a cell for each digit
 EMPTY = 0.08  # share of the fields that nobody filled in
 PHOTOGRAPH = Light(fall=0.7, shadow=0.35, glare=0.05, blur=0.6, noise=0.7, compression=0.8)
@@ -51,8 +52,8 @@ def draw_blank(layout: Layout) -> Mask:
 def draw_sheet(layout: Layout, number: int, world: World, how: str) -> Sheet:
     """Return a filled form; the same for the same layout, number, world and fonts.
 
-    how: "scan", by a scanner with skew and cut margins; "turned", the same, and turned by a multiple of 90 degrees;
-    "photograph", by a camera above a desk.
+    how: one of `WAYS`: "scan", by a scanner with skew and cut margins; "turned", the same, and turned by a multiple of
+    90 degrees; "photograph", by a camera above a desk.
     """
     random = np.random.default_rng((number, 89))
     is_photograph = how == "photograph"
