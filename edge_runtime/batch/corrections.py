@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -46,6 +47,16 @@ class Corrections:
     def unused(self) -> list[str]:
         """The paths that no row has had so far."""
         return sorted({path for path, _ in self._left})
+
+    @property
+    def count_files(self) -> int:
+        """Number of paths with corrections."""
+        return len({path for path, _ in self._values})
+
+    def pages(self) -> Iterator[tuple[str, dict[int, dict[str, str]]]]:
+        """Yield each path with the values by page and field."""
+        for path, group in groupby(sorted(self._values), lambda page: page[0]):
+            yield path, {page: self._values[path, page] for _, page in group}
 
     def apply(self, row: Row) -> Row:
         """Return a row with its corrected values, which are accepted."""

@@ -13,12 +13,24 @@ Examples:
   edge-digits classify seven.png
   edge-digits batch-classify scans --output results.csv
   edge-digits fields blank.png
+  edge-digits corrections corrections.csv scans --fields form.toml --output digits
   edge-digits models
   edge-digits doctor
   edge-digits bench
   sudo edge-digits service install
 """
-COMMANDS = ("read", "watch", "classify", "batch-classify", "fields", "models", "doctor", "bench", "service")
+COMMANDS = (
+    "read",
+    "watch",
+    "classify",
+    "batch-classify",
+    "fields",
+    "corrections",
+    "models",
+    "doctor",
+    "bench",
+    "service",
+)
 
 
 class _Commands(click.Group):

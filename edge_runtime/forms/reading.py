@@ -1,6 +1,6 @@
 """Read the fields of a form on a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -9,6 +9,7 @@ from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, UsageError
 from edge_runtime.find.blobs import DropReason
 from edge_runtime.forms.align import Template
+from edge_runtime.forms.corrected import CorrectedField, cut_digits
 from edge_runtime.forms.cut import Cut, cut_aligned, cut_box
 from edge_runtime.forms.form import PLACE, Field, Form
 from edge_runtime.forms.likeliest import Misfit, choose, find_emptiness
@@ -61,13 +62,30 @@ class FormReader:
 
         Raises InputError for a page that does not match the template or, without one, a field outside of the page.
         """
+        cuts, alignment = self._cut(gray, self._form.fields)
+        return SheetReading(self._read_all(cuts), alignment)
+
+    def cut_digits(self, gray: Gray, values: Mapping[str, str]) -> list[CorrectedField]:
+        """Return the digits of fields on a page, of which a person has given the values.
+
+        values: by name of the field. Raises InputError as `read` does.
+        """
+        fields = [field for field in self._form.fields if field.name in values]
+        cuts, _ = self._cut(gray, fields)
+        found = []
+        for field, cut in zip(fields, cuts, strict=True):
+            readings = self._reader.read_all(cut.gray)[1]
+            value = values[field.name]
+            found.append(CorrectedField(field.name, value, cut_digits(cut.gray, readings, value)))
+        return found
+
+    def _cut(self, gray: Gray, fields: Sequence[Field]) -> tuple[list[Cut], float | None]:
+        """Return the images of fields on a page, and the share of the template's print that it shows."""
         if self._template is None:
-            cuts: Sequence[Cut] = [cut_box(gray, place(field, *gray.shape[::-1])) for field in self._form.fields]
-            return SheetReading(self._read_all(cuts))
+            return [cut_box(gray, place(field, *gray.shape[::-1])) for field in fields], None
         alignment = self._template.align(gray)
-        boxes = [place(field, *self._template.size) for field in self._form.fields]
-        cuts = [cut_aligned(gray, box, alignment, self._template.printed) for box in boxes]
-        return SheetReading(self._read_all(cuts), alignment.found)
+        boxes = [place(field, *self._template.size) for field in fields]
+        return [cut_aligned(gray, box, alignment, self._template.printed) for box in boxes], alignment.found
 
     def _read_all(self, cuts: Sequence[Cut]) -> list[FieldReading]:
         found = []
