@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edge_runtime.batch import parquet
 from edge_runtime.batch.row_formats import Csv
 from edge_runtime.common.csv_cells import unescape_formula
 from edge_runtime.common.files import write_whole
@@ -68,12 +69,13 @@ class Corrections:
         return row._replace(label=label, fields=fields, status=status, error=error)
 
     def merge(self, output: Path, names: Sequence[str]) -> None:
-        """Merge the values into a finished output; raises UsageError if it is not .csv or .jsonl, and OutputError."""
+        """Merge the values into a finished output. Raises OutputError, or UsageError for a file of another form."""
         suffix = output.suffix.lower()
-        if suffix not in (".csv", ".jsonl"):
-            raise UsageError(f"corrections can be merged into .csv and .jsonl files, not into {output}")
 
         def write(target: BinaryIO) -> None:
+            if suffix == ".parquet":
+                parquet.rewrite(output, target, names, self.apply)
+                return
             with output.open("rb") as source:
                 for line in self._csv_lines(source, names) if suffix == ".csv" else map(self._json_line, source):
                     target.write(line)

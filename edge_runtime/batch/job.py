@@ -148,6 +148,8 @@ class BatchJob:
             report = Report(settings.report, settings.resume) if settings.report else None
             copies = self._read(journal, done, observer, report)
             journal.finish()
+            if self._corrections and self.counts.earlier:
+                self._corrections.merge(settings.output, self._names)  # into the rows of the earlier run
         finally:
             journal.close()
             if report:

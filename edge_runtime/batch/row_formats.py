@@ -106,7 +106,7 @@ class Csv:
             return ()
         columns = (cells[start::FIELD_CELLS] for start in range(FIELD_CELLS))
         return tuple(
-            _field(name, unescape_formula(text), float(trust), reason)
+            read_field(name, unescape_formula(text), float(trust), reason)
             for name, text, trust, reason in zip(self._fields, *columns, strict=True)
         )
 
@@ -159,7 +159,9 @@ class JsonLines:
                     tuple(found.get("probabilities", ())),
                     found["page"],
                     found.get("note", ""),
-                    tuple(_field(**{key: each.get(key, "") for key in FIELD_KEYS}) for each in found.get("fields", ())),
+                    tuple(
+                        read_field(**{key: each.get(key, "") for key in FIELD_KEYS}) for each in found.get("fields", ())
+                    ),
                     found.get("alignment"),
                 )
             except (ValueError, LookupError, TypeError):
@@ -185,7 +187,7 @@ def check_field_names(names: Sequence[str]) -> None:
             raise UsageError(f"two columns of the output have the name {name!r}: give the field another name")
 
 
-def _field(name: str, text: str, trust: float, reason: str) -> FieldReading:
+def read_field(name: str, text: str, trust: float, reason: str) -> FieldReading:
     """Return what a table has of the reading of a field."""
     status = Status.REJECTED if reason else Status.OK
     return FieldReading(name, text, None, trust, status, reason, Box(0, 0, 0, 0), ())

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_runtime.batch.job import BatchJob, BatchObserver
+from edge_runtime.batch.settings import BatchSettings
 from tests.forms.blank_form import FIELDS, VALUES, draw_blank, fill, write_form
 
 NAMES = [name for name, *_ in FIELDS]
@@ -121,6 +123,38 @@ def test_corrections_are_merged_into_a_finished_output(run_cli, scans, tmp_path)
     assert [field["text"] for field in lines[0]["fields"]] == list(OTHER.values())
     assert lines[0]["fields"][0]["digits"]
     assert lines[1]["status"] == "rejected"
+
+
+def test_corrections_are_merged_into_parquet(run_cli, scans, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "scans" / "a.png").rename(tmp_path / "scans" / "back\\slash.png")
+    run_job(run_cli, scans, "out.parquet", "--max-error", "0.005")
+    before = pyarrow.read_table(tmp_path / "out.parquet").to_pylist()
+    rows = "".join(f"back\\slash.png,1,{field},{text}\n" for field, text in OTHER.items())
+    (tmp_path / "corrections.csv").write_text("path,page,field,text\n" + rows, encoding="utf-8")
+    run_job(run_cli, scans, "out.parquet", "--corrections", tmp_path / "corrections.csv", code=0)
+    after = {row["path"]: row for row in pyarrow.read_table(tmp_path / "out.parquet").to_pylist()}
+    changed = after.pop("back\\\\slash.png")
+    assert {name: changed[name] for name in NAMES} == OTHER
+    assert (changed["status"], changed["error"], changed["number_trust"]) == ("ok", "", 1.0)
+    assert after == {row["path"]: row for row in before if row["path"] in after}
+
+
+class StopsAfterOneFile(BatchObserver):
+    """As Ctrl-C does."""
+
+    def rows(self, rows, counts):
+        raise KeyboardInterrupt
+
+
+def test_a_job_that_is_continued_has_the_corrections_of_its_first_rows(run_cli, scans, tmp_path):
+    (tmp_path / "corrections.csv").write_text("path,page,field,text\na.png,1,room,999\n", encoding="utf-8")
+    settings = BatchSettings(folder=tmp_path / "scans", output=tmp_path / "out.csv", mode="read", fields=scans, batch=1)
+    with pytest.raises(KeyboardInterrupt):
+        BatchJob(settings).run(StopsAfterOneFile())
+    result = run_job(run_cli, scans, "out.csv", "--resume", "--corrections", tmp_path / "corrections.csv")
+    assert [row["room"] for row in table(tmp_path / "out.csv")] == ["999", "123", ""]
+    assert "not in the output" not in result.stdout
 
 
 def test_corrections_apply_while_an_output_is_written(run_cli, scans, tmp_path):
