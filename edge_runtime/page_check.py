@@ -28,6 +28,8 @@ MAY_BE_TURNED = -1.5  # logarithm of the odds of upside down against upright: wi
 BY_TURN = 0.5  # expected right digits that a factor of e in these odds is worth
 UPRIGHT = 1.0  # expected right digits, of all or of `ONE_WAY`, that a page has to gain by being turned upside down
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
+CLOSER = 512  # pixels: the longer side of a page at the first scale, if nothing was read from its usual map
+SEEN = 1.0  # expected right digits from which that map is taken
 CLEAR = 0.9  # trust of every digit from which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
@@ -173,11 +175,16 @@ def open_page_network(backend: str) -> PageNetwork | None:
 def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: PageMap | None = None) -> View:
     """Return a page upright: the map tells whether it lies on its side, and its digits which edge is the upper one.
 
+    Where nothing can be read, the page is looked at again from a finer scale: a large shadow may hide low digits.
+
     page: the map of the page as it is, if it is known.
     """
     view = _view(gray, page or map_page(gray, network.run), 0, network, find, decide)
     if view.is_texture:
         return view
+    if view.expected <= 0:
+        closer = _view(gray, map_page(gray, network.run, CLOSER), 0, network, find, decide)
+        view = closer if closer.expected > SEEN else view
     if check.is_sideways(view.page):
         return max(
             (_turned_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.upright

@@ -18,7 +18,7 @@ from edge_runtime.types import Box, Digit, Status
 
 FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height", "beside")
 LEAST_TRUST, OUTSIDE = 0.1, 0.9  # digits with less are rejected: in a trusted row, and elsewhere
-PROBABLE = 0.4  # candidates with less are probably non-digits, except in a trusted row
+PROBABLE = 0.2  # candidates with less are probably non-digits, except in a trusted row
 TRUSTED = 0.6  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # a reading is taken instead of the first one if it has so many more right digits, or a share
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page

@@ -86,15 +86,16 @@ class _Level(NamedTuple):
         return np.float32(USUAL) * np.exp2(self.cells[..., HEIGHT])
 
 
-def map_page(gray: Gray, run: Run) -> PageMap:
+def map_page(gray: Gray, run: Run, first: int = FIRST) -> PageMap:
     """Return the map of a page.
 
-    gray: uint8 (height, width), any size, light and polarity. run: the network.
+    gray: uint8 (height, width), any size, light and polarity. run: the network. first: pixels, the longer side of the
+    page at the first scale; only from the usual one, coarser ones are tried.
     """
     longest = max(gray.shape)
     finest = min(1.0, FINEST / longest)
-    level = _look(gray, min(finest, max(FIRST / longest, 1 / MOST)), run)
-    while max(level.image.shape) // 2 >= COARSEST:
+    level = _look(gray, min(finest, max(first / longest, 1 / MOST)), run)
+    while first == FIRST and max(level.image.shape) // 2 >= COARSEST:
         coarser = _look(gray, level.scale / 2, run)
         if _area_of_digits(coarser, HIGH) < COARSER * _area_of_digits(level):
             break

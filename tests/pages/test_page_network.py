@@ -171,7 +171,7 @@ def test_the_stages_of_a_page_show_its_map(page, classifier):
 
 def test_the_stages_of_a_page_whose_digits_are_all_dropped_are_drawn(page, classifier):
     network = Scripted()
-    network.trust = {name: (-1.0, *weights[1:]) for name, weights in network.trust.items()}
+    network.trust = {name: (-2.0, *weights[1:]) for name, weights in network.trust.items()}
     reader = Reader(classifier, pages=network)
     found = reader.find(page)
     assert len(found.digits) == 6

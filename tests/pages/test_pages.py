@@ -12,6 +12,7 @@ from PIL import Image
 
 from edge_runtime import Classifier, Reader, read_page
 from edge_runtime.errors import InputError, UsageError
+from edge_runtime.images.files import to_gray
 from edge_runtime.sources.fake import Fake, parse_plan
 from edge_runtime.synthetic.digits import draw_digit
 from edge_runtime.synthetic.pages import Appearance, draw_page
@@ -155,6 +156,13 @@ def check_same(one, other):
     pages = [read_page(picture, READER) for picture in (one, other)]
     assume(all(digit.confidence > 0.8 for page in pages for digit in page.digits))
     assert pages[0].text == pages[1].text
+
+
+@pytest.mark.parametrize(("height", "axes"), [(18, (60, 80)), (18, (120, 140)), (24, (90, 110)), (30, (120, 140))])
+def test_a_large_dark_shape_does_not_hide_faint_digits(height, axes):
+    page = 0.35 * to_gray(draw_page(["46"], (640, 480), height, 0).image) + 110
+    shaded = cv2.ellipse(np.uint8(page), (320, 60), axes, 0, 0, 360, 70, -1)
+    assert read_page(shaded, READER).text == "46"
 
 
 @pytest.mark.parametrize("seed", [2, 228, 370, 5555])
