@@ -44,7 +44,7 @@ from train.synthetic.scenes.writers import load_writers
 PAGES_EACH, AMOUNTS = 30, 150  # pages of each kind, and amounts
 SEED, LIMITS_SEED = 3, 4  # of the pages that the weights and the limits are fitted on
 LAYOUTS, FIRST_LAYOUT = 20, 2_000  # forms that the limits are fitted on: how many, and the number of the first
-ERRORS = (0.005, 0.01, 0.02, 0.05, 0.07, 0.1, 0.2)  # of accepted numbers
+ERRORS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2)  # of accepted numbers
 STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
 
 Judged = list[tuple[float, bool]]  # trust of a number or field, and whether it is right
