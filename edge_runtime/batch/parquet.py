@@ -112,7 +112,7 @@ def _columns(group: list[Row], probabilities: bool, names: Sequence[str]) -> dic
 
 def _path(text: str) -> str:
     """Return the text that `_utf8` wrote."""
-    data = re.sub(rb"\\(x..|\\)", lambda found: _byte(found[1]), text.encode())
+    data = re.sub(rb"\\(x[0-9a-f]{2}|\\)", lambda found: _byte(found[1]), text.encode())
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from edge_runtime.types import Box, Digit, Gray
 
+DIGITS = "0123456789"
 MARGIN = 0.15  # heights of a digit around it
 
 
@@ -23,9 +24,11 @@ def cut_digits(gray: Gray, readings: Sequence[Sequence[Digit]], value: str) -> t
 
     gray: the image of the field, and readings: of it, the best one first. Empty if no reading has so many.
     """
-    labels = "".join(filter(str.isdigit, value))
-    found = next((digits for digits in readings if labels and len(digits) == len(labels)), ())
-    return tuple((label, _crop(gray, digit.box)) for label, digit in zip(labels, found, strict=bool(found)))
+    labels = [letter for letter in value if letter in DIGITS]
+    found = next((digits for digits in readings if len(digits) == len(labels)), None)
+    if not found:
+        return ()
+    return tuple((label, _crop(gray, digit.box)) for label, digit in zip(labels, found, strict=True))
 
 
 def _crop(gray: Gray, box: Box) -> Gray:
