@@ -40,7 +40,7 @@ Examples:
   python -m benchmarks training runs/ann runs/rmsprop-ann
   python -m benchmarks nondigits --real ~/digits
   python -m benchmarks pages --real ~/digits
-  python -m benchmarks forms
+  python -m benchmarks forms --real ~/digits
   python -m benchmarks camera
   python -m benchmarks throughput
   python -m benchmarks names
@@ -202,13 +202,14 @@ def pages_command(real: Path, peer: bool, without: int, data: Path | None, out: 
 @click.option(
     "--layouts", type=click.IntRange(1), default=forms.LAYOUTS, show_default=True, help="Forms, three sheets of each."
 )
+@click.option("--real", type=FOLDER, help="Folders of labelled images; the exam sheets in `scenes` are measured too.")
 @data_option
 @out_option
 @debug_option
-def forms_command(layouts: int, data: Path | None, out: Path) -> None:
+def forms_command(layouts: int, real: Path | None, data: Path | None, out: Path) -> None:
     """Alignment and fields of generated forms: scans, turned scans and photographs of filled sheets."""
     results_folder(out)
-    found = forms.measure(DEFAULT, read_mnist(data), lambda line: click.echo(line, err=True), layouts)
+    found = forms.measure(DEFAULT, read_mnist(data), lambda line: click.echo(line, err=True), layouts, real)
     _write(out / "forms.json", {DEFAULT: found})
     for way, sheets in found["sheets"].items():
         click.echo(
@@ -221,6 +222,8 @@ def forms_command(layouts: int, data: Path | None, out: Path) -> None:
                 f"{known:<8} {kind:<11}{each['exact']:>8.1%} of {each['fields']:,} fields exact, "
                 f"{each['accepted']:.1%} accepted, {each['silent']:.1%} silently wrong"
             )
+    for known, each in found["exam_sheets"].items():
+        click.echo(f"{known:<8} exam sheets{each['exact']:>8.1%} of {each['fields']} fields exact")
     timed = found["speed"]
     click.echo(f"{timed['fields']} fields: {timed['read_ms']:.0f} ms, {timed['align_ms']:.0f} ms of these to align")
 

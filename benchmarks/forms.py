@@ -5,12 +5,14 @@ The layouts, the sheets and the digits, which are those of validation writers, a
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import cv2
 import numpy as np
 
+from benchmarks import exam_sheets
 from benchmarks.fastest import fastest
 from benchmarks.generated import make_world
 from edge_runtime import Classifier, Reader, decode_gray
@@ -33,12 +35,16 @@ TIMED_FIELDS = 20  # of the sheet that is timed
 Tell = Callable[[str], None]
 
 
-def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict[str, Any]:
-    """Return the figures of one model: `sheets` by way, `fields` by knowledge and by way or kind, and `speed`."""
+def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS, real: Path | None = None) -> dict[str, Any]:
+    """Return the figures of one model: `sheets` by way, `fields` by knowledge and by way or kind, and `speed`.
+
+    real: folder with the set of scenes, whose `exam_sheets` are measured as well. Raises UsageError if it has none.
+    """
     tell("preparing the handwriting of generated forms")
     world = make_world(mnist)
     classifier = Classifier(name)
     reader = Reader(classifier)
+    exams = exam_sheets.measure(reader, real) if real else {}
     errors: dict[str, list[float]] = defaultdict(list)
     fields: dict[str, dict[str, Counter[str]]] = {known: defaultdict(Counter) for known in ("known", "unknown")}
     others: list[bool] = []
@@ -64,6 +70,7 @@ def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS) -> dict
         "sheets": {way: _describe_errors(found) for way, found in errors.items()},
         "other_forms": {"sheets": len(others), "refused": sum(others) / max(1, len(others))},
         "fields": {known: {key: _shares(count) for key, count in found.items()} for known, found in fields.items()},
+        "exam_sheets": {known: _shares(counts) for known, counts in exams.items()},
         "speed": speed(reader, world),
     }
 

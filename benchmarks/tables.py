@@ -411,13 +411,21 @@ def _form_sheets() -> str:
 
 def _form_fields() -> str:
     """The fields with what is known of them, and without."""
-    fields = _forms()["fields"]
+    return _field_table(
+        (kind, known, each) for known, kinds in _forms()["fields"].items() for kind, each in kinds.items()
+    )
+
+
+def _exam_sheets() -> str:
+    return _field_table(("exam sheets", known, each) for known, each in _forms().get("exam_sheets", {}).items())
+
+
+def _field_table(found: Iterable[tuple[str, str, dict[str, float]]]) -> str:
     names = {"known": "count, pattern and checksum", "unknown": "nothing"}
     shares = ("exact", "accepted", "silent")
     body = [
         [kind, names[known], f"{each['fields']:,}", *(_percent(each[share]) for share in shares)]
-        for known, kinds in fields.items()
-        for kind, each in kinds.items()
+        for kind, known, each in found
     ]
     return _table(["fields", "what is known", "count", "exact", "accepted", "silently wrong"], body)
 
@@ -618,6 +626,7 @@ TABLES = {
     "page-speed": _page_speed,
     "form-sheets": _form_sheets,
     "form-fields": _form_fields,
+    "exam-sheets": _exam_sheets,
     "form-speed": _form_speed,
     "camera": _camera,
     "throughput": _throughput,
