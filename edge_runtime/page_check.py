@@ -30,6 +30,7 @@ UPRIGHT = 1.0  # expected right digits, of all or of `ONE_WAY`, that a page has 
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
 CLOSER = 512  # pixels: the longer side of a page at the first scale, if nothing was read from its usual map
 SEEN = 1.0  # expected right digits from which that map is taken
+FEW = 10  # candidates at most of a page that is looked at so, which bounds the time of textures
 CLEAR = 0.9  # trust of every digit from which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
@@ -182,7 +183,7 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: Pag
     view = _view(gray, page or map_page(gray, network.run), 0, network, find, decide)
     if view.is_texture:
         return view
-    if view.expected <= 0:
+    if view.expected <= 0 and len(view.trust) <= FEW:
         closer = _view(gray, map_page(gray, network.run, CLOSER), 0, network, find, decide)
         view = closer if closer.expected > SEEN else view
     if check.is_sideways(view.page):

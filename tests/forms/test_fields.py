@@ -157,7 +157,7 @@ def test_an_optional_field_without_writing_is_ok_and_empty(run_cli, scan):
 
 
 def test_a_field_that_may_be_wrong_is_rejected(run_cli, scan):
-    result = run_cli("read", "--max-error", "0.005", "--fields", scan / "form.toml", scan / "scan.png")
+    result = run_cli("read", "--max-error", "0.001", "--fields", scan / "form.toml", scan / "scan.png")
     assert "(low-confidence)" in result.stdout
 
 

@@ -102,7 +102,7 @@ def test_copies_of_pages_are_sorted_by_status(run_cli, scans, tmp_path):
 
 
 def test_corrections_are_merged_into_a_finished_output(run_cli, scans, tmp_path):
-    strict = ("--max-error", "0.005")  # so that everything is rejected
+    strict = ("--max-error", "0.001")  # so that everything is rejected
     for name in ("out.csv", "out.jsonl"):
         run_job(run_cli, scans, name, *strict)
         (tmp_path / "corrections.csv").write_text(
@@ -128,7 +128,7 @@ def test_corrections_are_merged_into_a_finished_output(run_cli, scans, tmp_path)
 def test_corrections_are_merged_into_parquet(run_cli, scans, tmp_path):
     pyarrow = pytest.importorskip("pyarrow.parquet")
     (tmp_path / "scans" / "a.png").rename(tmp_path / "scans" / "back\\slash.png")
-    run_job(run_cli, scans, "out.parquet", "--max-error", "0.005")
+    run_job(run_cli, scans, "out.parquet", "--max-error", "0.001")
     before = pyarrow.read_table(tmp_path / "out.parquet").to_pylist()
     rows = "".join(f"back\\slash.png,1,{field},{text}\n" for field, text in OTHER.items())
     (tmp_path / "corrections.csv").write_text("path,page,field,text\n" + rows, encoding="utf-8")

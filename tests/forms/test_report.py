@@ -16,7 +16,7 @@ def report(run_cli, tmp_path):
     (tmp_path / "scans").mkdir()
     for name in ("a", "b & <b>"):
         cv2.imwrite(str(tmp_path / "scans" / f"{name}.png"), fill(draw_blank()))
-    run_cli(*job(form), "--max-error", "0.005", "--report", "report.html")
+    run_cli(*job(form), "--max-error", "0.001", "--report", "report.html")
     return tmp_path / "report.html", form
 
 
