@@ -30,7 +30,7 @@ UPRIGHT = 1.0  # expected right digits, of all or of `ONE_WAY`, that a page has 
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
 CLOSER = 512  # pixels: the longer side of a page at the first scale, if nothing was read from its usual map
 SEEN = 1.0  # expected right digits from which that map is taken
-FEW = 10  # candidates at most of a page that is looked at so, which bounds the time of textures
+FEW = 10  # candidates and digits of the map, at most, of a page that is read so, which bounds the time of textures
 CLEAR = 0.9  # trust of every digit from which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
@@ -184,8 +184,10 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: Pag
     if view.is_texture:
         return view
     if view.expected <= 0 and len(view.trust) <= FEW:
-        closer = _view(gray, map_page(gray, network.run, CLOSER), 0, network, find, decide)
-        view = closer if closer.expected > SEEN else view
+        closer = map_page(gray, network.run, CLOSER)
+        if 0 < check.count_digits(closer) <= FEW:
+            found = _view(gray, closer, 0, network, find, decide)
+            view = found if found.expected > SEEN else view
     if check.is_sideways(view.page):
         return max(
             (_turned_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.upright

@@ -36,6 +36,11 @@ SAME = 0.4  # intersection over union of two boxes of the same digit
 Features = NDArray[np.float64]  # (N, 11)
 
 
+def count_digits(page: PageMap) -> int:
+    """Return the number of connected places where the map shows digits."""
+    return int(cv2.connectedComponents((page.digits > DIGIT).astype(np.uint8))[0]) - 1
+
+
 def is_sideways(page: PageMap) -> bool:
     """Return whether the digits of a page are rotated by 90 or 270 degrees."""
     sideways = page.turns[..., 1] + page.turns[..., 3]
