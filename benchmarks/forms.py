@@ -20,7 +20,6 @@ from edge_runtime.bundles.bundle import load_line_bundle, load_page_bundle
 from edge_runtime.errors import InputError
 from edge_runtime.forms.align import Template
 from edge_runtime.forms.reading import FormReader
-from edge_runtime.types import Status
 from train.data.mnist import Mnist
 from train.synthetic.forms.draw import WAYS, Sheet, draw_blank, draw_sheet
 from train.synthetic.forms.layouts import Layout, draw_layout
@@ -52,8 +51,9 @@ def measure(name: str, mnist: Mnist, tell: Tell, layouts: int = LAYOUTS, real: P
     for number in range(FIRST, FIRST + layouts):
         tell(f"form {number - FIRST + 1} of {layouts}")
         layout = draw_layout(number, world)
-        blanks.append(Template(draw_blank(layout)))
-        readers = {known: open_form(reader, layout, known == "known") for known in fields}
+        blank = draw_blank(layout)
+        blanks.append(Template(blank))
+        readers = {known: open_form(reader, layout, blank, known == "known") for known in fields}
         for way in WAYS:
             sheet = draw_sheet(layout, number, world, way)
             errors[way].append(_error(blanks[-1], sheet, layout))
@@ -102,9 +102,7 @@ def _judge(reader: FormReader, sheet: Sheet, layout: Layout) -> Iterator[tuple[C
     except InputError:
         found = []
     for place, (printed, true) in enumerate(zip(layout.fields, sheet.values, strict=True)):
-        text = "".join(filter(str.isdigit, found[place].text)) if found else "?"
-        accepted = bool(found) and found[place].status is Status.OK
-        counts = Counter(fields=1, exact=text == true, accepted=accepted, silent=accepted and text != true)
+        counts = exam_sheets.count_field(found[place], true) if found else Counter(fields=1)
         yield counts, (printed.kind, CHECKED) if printed.checksum else (printed.kind,)
 
 
@@ -132,10 +130,11 @@ def speed(reader: Reader, world: World) -> dict[str, float]:
     sheet = draw_sheet(layout, FIRST, world, "scan")
     data = cv2.imencode(".jpg", sheet.image)[1].tobytes()
     gray = decode_gray(data)
-    template = Template(draw_blank(layout))
+    blank = draw_blank(layout)
+    template = Template(blank)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    form = open_form(reader, layout, known=True)
+    form = open_form(reader, layout, blank, known=True)
     times = {
         "read_ms": fastest(lambda: form.read(gray)),
         "align_ms": fastest(lambda: template.align(gray)),

@@ -32,7 +32,7 @@ from edge_runtime.types import Digit, FieldReading, Gray, Status
 from train.data import writers
 from train.data.mnist import load_mnist
 from train.data.option import data_option
-from train.synthetic.forms.draw import WAYS, draw_sheet
+from train.synthetic.forms.draw import WAYS, draw_blank, draw_sheet
 from train.synthetic.forms.layouts import draw_layout
 from train.synthetic.forms.readers import open_form
 from train.synthetic.kind_pages import draw_amount, draw_kind
@@ -122,7 +122,8 @@ def judge_forms(reader: Reader, world: World, layouts: int) -> Judged:
     judged: Judged = []
     for number in range(FIRST_LAYOUT, FIRST_LAYOUT + layouts):
         layout = draw_layout(number, world)
-        forms = [open_form(reader, layout, known) for known in (True, False)]
+        blank = draw_blank(layout)
+        forms = [open_form(reader, layout, blank, known) for known in (True, False)]
         for way in WAYS:
             sheet = draw_sheet(layout, number, world, way)
             for form in forms:

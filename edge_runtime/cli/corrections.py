@@ -90,7 +90,7 @@ def _read(
         if not values:
             continue
         try:
-            yield page, note if gray is None else reader.cut_digits(gray, values)
+            yield page, reader.cut_digits(gray, values) if gray is not None else note
         except InputError as error:
             yield page, str(error)
         if not left:

@@ -14,7 +14,6 @@ import pytest
 
 import edge_runtime
 from benchmarks.__main__ import benchmarks
-from benchmarks.tables import NOT_YET
 from edge_runtime.decide import Reason
 from edge_runtime.find.blobs import DropReason
 from edge_runtime.types import Command, Event, Status
@@ -133,12 +132,6 @@ def test_every_link_and_anchor_leads_somewhere():
             assert target.exists(), (page.name, link)
             if anchor:
                 assert anchor in anchors(text(target)), (page.name, link)
-
-
-def test_every_generated_table_has_figures():
-    cards = sorted((ROOT / "edge_runtime").rglob("MODEL_CARD.md"))
-    assert cards
-    assert [str(path) for path in (*PAGES, *OTHERS, *cards) if NOT_YET.strip() in text(path)] == []
 
 
 def test_every_file_that_is_named_is_there():

@@ -23,6 +23,7 @@ def test_the_cards_hold_the_figures_that_were_written():
     for name, path in tables.cards().items():
         text = path.read_text(encoding="utf-8")
         assert tables.fill_card(name, text) == text, "python -m benchmarks tables"
+        assert tables.NOT_YET not in text, f"the card of {name} has a table without figures: run its benchmark"
 
 
 def test_every_image_of_the_results_is_shown():

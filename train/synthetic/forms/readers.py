@@ -9,21 +9,22 @@ from edge_runtime import Reader
 from edge_runtime.forms.form import Field, Form
 from edge_runtime.forms.reading import FormReader
 from edge_runtime.images.part import Part
-from train.synthetic.forms.draw import draw_blank
 from train.synthetic.forms.layouts import Layout, PrintedField
+from train.synthetic.scenes.types import Mask
 
 MARGIN = 8  # pixels around a printed field that a person draws
 
 
-def open_form(reader: Reader, layout: Layout, known: bool) -> FormReader:
+def open_form(reader: Reader, layout: Layout, blank: Mask, known: bool) -> FormReader:
     """Return what reads sheets of a layout.
 
-    known: whether the form has the pattern of each field, or else its count of digits and its checksum.
+    blank: the form as `draw_blank` draws it. known: whether the form has the pattern of each field, or else its count
+    of digits and its checksum.
     """
     fields = tuple(_field(each, known) for each in layout.fields)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "blank.png"
-        cv2.imwrite(str(path), draw_blank(layout))
+        cv2.imwrite(str(path), blank)
         return FormReader(reader, Form(fields, path))
 
 
