@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from benchmarks import nondigits
 from benchmarks.trusted import at_limits, count_numbers
 from edge_runtime.page import Page
@@ -17,15 +15,14 @@ from edge_runtime.types import Gray, Status
 from export.trust import Judged, judge
 from train.data import writers
 from train.data.mnist import Mnist
-from train.synthetic.kind_pages import draw_height, draw_kind, draw_plan
+from train.synthetic.kind_pages import draw_kind, draw_without
 from train.synthetic.scenes.fields import Fields
-from train.synthetic.scenes.plans import KINDS, plan_of
-from train.synthetic.scenes.scene import Plan, World
+from train.synthetic.scenes.plans import KINDS
+from train.synthetic.scenes.scene import World
 from train.synthetic.scenes.writers import load_writers
 
 PAGES = 30  # of each kind
 WITHOUT = 2_000  # images without digits
-BLANK_KINDS = ("text", "photograph")  # of `KINDS`: those without digits
 SEED, FIELDS = 77, 7  # of the pages and of their textures
 
 Tell = Callable[[str], None]
@@ -62,7 +59,7 @@ def measure(
         judged += [one for page, each in zip(found, drawn, strict=True) for one in judge(page, each.text)]
         numbers += sum(count_numbers(each.text) for each in drawn)
     tell(f"{title}: {without:,} images without digits")
-    blank = score_without(read, (draw_without(number, world) for number in range(without)))
+    blank = score_without(read, (draw_without(number, world, SEED) for number in range(without)))
     return {"kinds": kinds, "without": blank, "numbers": at_limits(judged, numbers, PageNetwork().limits)}
 
 
@@ -70,14 +67,6 @@ def draw(kind: str, number: int, world: World) -> Generated:
     """Return a page of a kind; the same for the same number, world and fonts."""
     scene = draw_kind(kind, number, world, SEED)
     return Generated(scene.image, scene.text)
-
-
-def draw_without(number: int, world: World) -> Gray:
-    """Return an image without digits: printed text, a photograph or texture, or paper with clutter, in turn."""
-    random = np.random.default_rng((SEED, len(KINDS), number))
-    kinds = [plan_of(kind, random) for kind in BLANK_KINDS]
-    plan = [*kinds, Plan(layout="none", stray=1.0, desk=0.4, occluder=0.4, bleed=0.3)][number % 3]
-    return draw_plan(plan, draw_height(random), world, random).image
 
 
 def score(found: Sequence[Page], texts: Sequence[str]) -> dict[str, float]:

@@ -18,8 +18,9 @@ from edge_runtime.find.reading import Found
 from edge_runtime.find.selected_ink import select_ink
 from edge_runtime.marks import SLASH, name_marks
 from edge_runtime.segmentation import check
-from edge_runtime.segmentation.maps import PageMap, map_again, map_page
+from edge_runtime.segmentation.maps import FIRST, PageMap, map_again, map_page
 from edge_runtime.segmentation.network import PageNetwork
+from edge_runtime.segmentation.trust import FEATURES, Features, find_features
 from edge_runtime.types import Box, Digit, Gray, Mark, Status
 
 SIDEWAYS, UPSIDE_DOWN = (1, 3), 2  # quarter turns
@@ -28,14 +29,13 @@ MAY_BE_TURNED = -1.5  # logarithm of the odds of upside down against upright: wi
 BY_TURN = 0.5  # expected right digits that a factor of e in these odds is worth
 UPRIGHT = 1.0  # expected right digits, of all or of `ONE_WAY`, that a page has to gain by being turned upside down
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
-CLOSER = 512  # pixels: the longer side of a page at the first scale, if nothing was read from its usual map
-SEEN = 1.0  # expected right digits from which that map is taken
+CLOSER = 640  # pixels: the longer side of a page at the first scale, if nothing was read from its usual map
 FEW = 10  # candidates and digits of the map, at most, of a page that is read so, which bounds the time of textures
 CLEAR = 0.9  # trust of every digit from which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
 MANY = 60  # digits: a page with more is read again at its own scale alone, which bounds the time of textures
-NO_FEATURES = np.zeros((0, len(check.FEATURES)))
+NO_FEATURES = np.zeros((0, len(FEATURES)))
 LARGE = 4_000_000  # pixels: memory is returned to the system between the steps for a larger page
 
 Find = Callable[[Gray, Ink | None, PageMap], Found]  # reads a page with its map, from this ink, or its own
@@ -45,13 +45,13 @@ Decide = Callable[[Found], list[Digit]]  # decides on the digits of a reading al
 class Reading(NamedTuple):
     """A reading of a page, compared with its map."""
 
-    kind: str  # one of `READINGS`, which says what its features mean
+    kind: str  # one of `trust.READINGS`, which says what its features mean
     found: Found
     digits: list[Digit]  # accepted and rejected
     marks: tuple[Box, ...]  # of numbers, that the map is sure about
     missed: tuple[Box, ...]  # places where the map shows digits that were not read
     page: PageMap  # the map
-    features: check.Features = NO_FEATURES  # of the digits, see `check.FEATURES`
+    features: Features = NO_FEATURES  # of the digits, see `FEATURES`
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
@@ -180,22 +180,24 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: Pag
 
     page: the map of the page as it is, if it is known.
     """
-    view = _view(gray, page or map_page(gray, network.run), 0, network, find, decide)
+    view, first = _view(gray, page or map_page(gray, network.run), 0, network, find, decide), FIRST
     if view.is_texture:
         return view
     if view.expected <= 0 and len(view.trust) <= FEW:
         closer = map_page(gray, network.run, CLOSER)
         if 0 < check.count_digits(closer) <= FEW:
             found = _view(gray, closer, 0, network, find, decide)
-            view = found if found.expected > SEEN else view
+            if found.expected > 0 or check.is_sideways(closer):
+                view, first = found, CLOSER
     if check.is_sideways(view.page):
         return max(
-            (_turned_view(gray, turns, network, find, decide) for turns in SIDEWAYS), key=lambda each: each.upright
+            (_turned_view(gray, turns, network, find, decide, first) for turns in SIDEWAYS),
+            key=lambda each: each.upright,
         )
     shows_digits = bool(view.page.digits.max() > check.DIGIT)
     may_be_turned = shows_digits and check.upside_down(view.page) > MAY_BE_TURNED
     if may_be_turned or view.expected < DOUBTFUL * len(view.trust):
-        other = _turned_view(gray, UPSIDE_DOWN, network, find, decide)
+        other = _turned_view(gray, UPSIDE_DOWN, network, find, decide, first)
         if may_be_turned and other.upright > view.upright + UPRIGHT:
             return other
         if other.expected > view.expected and other.expected_upright > view.expected_upright + UPRIGHT:
@@ -203,17 +205,19 @@ def look(gray: Gray, network: PageNetwork, find: Find, decide: Decide, page: Pag
     return view
 
 
-def _turned_view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
+def _turned_view(gray: Gray, turns: int, network: PageNetwork, find: Find, decide: Decide, first: int) -> View:
+    """Return a page with quarter turns undone. first: as for `map_page`."""
     upright = np.ascontiguousarray(np.rot90(gray, -turns))
-    return _view(upright, map_page(upright, network.run), turns, network, find, decide)
+    return _view(upright, map_page(upright, network.run, first), turns, network, find, decide)
 
 
 def _view(upright: Gray, page: PageMap, turns: int, network: PageNetwork, find: Find, decide: Decide) -> View:
     if upright.size > LARGE:
         give_back()
     reading = _read("clear", upright, select_ink(upright, page), page, find, decide)
-    reading = reading._replace(features=check.find_features(reading.digits, (), page))
-    trust = check.find_trust(reading.features, network.trust["clear"])
+    alone = np.zeros(len(reading.digits))
+    reading = reading._replace(features=find_features(reading.digits, alone, page))
+    trust = network.trust["clear"].find(reading.features)
     return View(upright, turns, reading, trust * reading.accepted)
 
 
@@ -232,7 +236,7 @@ def _read_view(view: View, network: PageNetwork, find: Find, decide: Decide) -> 
         return Readings(view, [view.reading], [view.trust], 0)
     scales = SCALES if view.doubtful >= MUCH and len(view.trust) <= MANY else ()
     readings = read_again(view, network, find, decide, scales)
-    trusts = [check.find_trust(each.features, network.trust[each.kind]) for each in readings]
+    trusts = [network.trust[each.kind].find(each.features) for each in readings]
     scores = [
         check.score(trust[each.accepted], [*each.missed, *_rejected_alone(each, readings)])
         for each, trust in zip(readings, trusts, strict=True)
@@ -272,7 +276,8 @@ def with_features(readings: Sequence[Reading]) -> list[Reading]:
     found = []
     for each in readings:
         others = [other.digits for other in readings if other is not each]
-        found.append(each._replace(features=check.find_features(each.digits, others, each.page)))
+        confirmed = check.count_same(each.digits, others) / max(1, len(others))
+        found.append(each._replace(features=find_features(each.digits, confirmed, each.page)))
     return found
 
 

@@ -1,14 +1,15 @@
 """Fits how much the digits and numbers of a page can be trusted, and writes it into the bundle of the page network.
 
-Generated pages are read as the runtime does: the ink that the map selects and, where that is doubtful, all ink. A
-logistic regression for each reading learns from the features in `edge_runtime.segmentation.check` whether a digit is
-right. On other pages and forms, with digits of validation writers, it is then measured how much trust a number or a
-field needs so that at most a share of the accepted ones is wrong.
+Generated pages are read as the runtime does: the ink that the map selects and, where that is doubtful, all ink. A small
+network for each reading learns from the features in `edge_runtime.segmentation.trust` whether a digit is right. On
+other pages and forms, with digits of validation writers, it is then measured how much trust a number or a field needs
+so that at most a share of the accepted ones is wrong.
 """
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -27,7 +28,8 @@ from edge_runtime.decide import Reason
 from edge_runtime.errors import InputError, OutputError
 from edge_runtime.numbers import UNREADABLE
 from edge_runtime.page import Page
-from edge_runtime.segmentation.network import READINGS, PageNetwork
+from edge_runtime.segmentation.network import PageNetwork
+from edge_runtime.segmentation.trust import NAME, READINGS, Trust, pack
 from edge_runtime.types import Digit, FieldReading, Gray, Status
 from train.data import writers
 from train.data.mnist import load_mnist
@@ -35,33 +37,20 @@ from train.data.option import data_option
 from train.synthetic.forms.draw import WAYS, draw_blank, draw_sheet
 from train.synthetic.forms.layouts import draw_layout
 from train.synthetic.forms.readers import open_form
-from train.synthetic.kind_pages import draw_amount, draw_kind
+from train.synthetic.kind_pages import draw_amount, draw_kind, draw_without
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.plans import KINDS
 from train.synthetic.scenes.scene import World
 from train.synthetic.scenes.writers import load_writers
 
-PAGES_EACH, AMOUNTS = 30, 150  # pages of each kind, and amounts
+PAGES_EACH, AMOUNTS, WITHOUT = 200, 1_000, 1_200  # pages of each kind, amounts, and images without digits, to fit on
+LIMIT_PAGES_EACH, LIMIT_AMOUNTS = 60, 300  # the same for the limits
 SEED, LIMITS_SEED = 3, 4  # of the pages that the weights and the limits are fitted on
 LAYOUTS, FIRST_LAYOUT = 20, 2_000  # forms that the limits are fitted on: how many, and the number of the first
 ERRORS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2)  # of accepted numbers
-STEPS, RATE, DECAY = 4_000, 0.5, 1e-3  # of the gradient descent; the weight decay
 
 Judged = list[tuple[float, bool]]  # trust of a number or field, and whether it is right
-Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 11), and whether each digit is right (N,)
-
-
-def fit(features: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
-    """Return the weights of a logistic regression. features: (N, 11), the first of them 1. right: (N,), 0 or 1."""
-    middle, spread = features.mean(0), features.std(0)
-    middle[0], spread = 0, np.where(spread > 0, spread, 1)
-    scaled, weights = (features - middle) / spread, np.zeros(features.shape[1])
-    for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-scaled @ weights))
-        weights -= RATE * (scaled.T @ (chance - right) / len(right) + DECAY * weights)
-    plain = weights / spread
-    plain[0] -= (plain * middle).sum()
-    return [round(float(weight), 4) for weight in plain]
+Samples = tuple[NDArray[np.float64], NDArray[np.float64]]  # features (N, 25), and whether each digit is right (N,)
 
 
 def is_right(digits: list[Digit], text: str) -> NDArray[np.bool_]:
@@ -74,14 +63,16 @@ def is_right(digits: list[Digit], text: str) -> NDArray[np.bool_]:
     return right
 
 
-def draw_pages(world: World, each: int, amounts: int, seed: int) -> Iterator[tuple[Gray, str]]:
-    """Yield pages of every kind, and amounts, with their texts."""
+def draw_pages(world: World, each: int, amounts: int, without: int, seed: int) -> Iterator[tuple[Gray, str]]:
+    """Yield pages of every kind, amounts, and images without digits, with their texts."""
     for kind in KINDS:
         for number in range(each):
             scene = draw_kind(kind, number, world, seed)
             yield scene.image, scene.text
     for number in range(amounts):
         yield draw_amount(number, world, seed)
+    for number in range(without):
+        yield draw_without(number, world, seed), ""
 
 
 def collect(reader: Reader, pages: Iterator[tuple[Gray, str]]) -> dict[str, Samples]:
@@ -145,10 +136,13 @@ def find_limits(judged: Judged) -> list[dict[str, float]]:
     return limits
 
 
-def add(bundle: Bundle, trust: dict[str, Any]) -> None:
-    """Write weights, limits and facts into the manifest of a bundle; raises OutputError."""
-    text = json.dumps(bundle.manifest | {"trust": trust}, indent=1) + "\n"
+def add(bundle: Bundle, weights: Mapping[str, Trust], facts: dict[str, Any]) -> None:
+    """Write weights into a file of a bundle, and its entry and facts into the manifest; raises OutputError."""
+    data = pack(weights)
+    entry = {"path": NAME, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps(bundle.manifest | {"trust": {"weights": entry} | facts}, indent=1) + "\n"
     try:
+        write_whole(bundle.folder / NAME, data)
         write_whole(bundle.folder / MANIFEST, text.encode())
     except OSError as error:
         raise OutputError(f"{bundle.folder} cannot be written: {error.strerror}") from error
@@ -162,27 +156,29 @@ def command(folder: Path, data: Path | None) -> None:
     """Fit how much the digits and numbers of a page can be trusted, and write it into a page bundle, by default the
     shipped one.
     """
+    from export.fit_trust import fit  # here because it needs TensorFlow
+
     bundle, mnist = load_page_bundle(folder), load_mnist(data)
     click.echo("drawing and reading generated pages", err=True)
     world = World(load_writers(*writers.fit_part(mnist)), Fields(SEED))
     plain = {key: value for key, value in bundle.manifest.items() if key != "trust"}  # no earlier weights
     reader = Reader(Classifier(), pages=PageNetwork(replace(bundle, manifest=plain)))
-    samples = collect(reader, draw_pages(world, PAGES_EACH, AMOUNTS, SEED))
-    weights: dict[str, Any] = {name: fit(*samples[name]) for name in READINGS}
+    samples = collect(reader, draw_pages(world, PAGES_EACH, AMOUNTS, WITHOUT, SEED))
+    weights = {name: fit(*samples[name]) for name in READINGS}
     counts = {name: {"digits": len(right), "right": float(right.mean())} for name, (_, right) in samples.items()}
-    trust = weights | {"fitted_on": {"pages": PAGES_EACH * len(KINDS), "amounts": AMOUNTS, **counts}}
-    add(bundle, trust)
+    pages = {"pages": PAGES_EACH * len(KINDS), "amounts": AMOUNTS, "without_digits": WITHOUT}
+    add(bundle, weights, {"fitted_on": pages | counts})
     click.echo("drawing and reading other pages and forms, to find the limits of numbers and fields", err=True)
     world = World(load_writers(*writers.validation_part(mnist)), Fields(LIMITS_SEED))
     reader = Reader(Classifier(), pages=PageNetwork(load_page_bundle(folder)))
-    pages = draw_pages(world, PAGES_EACH, AMOUNTS, LIMITS_SEED)
+    drawn = draw_pages(world, LIMIT_PAGES_EACH, LIMIT_AMOUNTS, 0, LIMITS_SEED)
     limits = {
-        "numbers": find_limits([each for gray, text in pages for each in judge(reader.read(gray, "page"), text)]),
+        "numbers": find_limits([each for gray, text in drawn for each in judge(reader.read(gray, "page"), text)]),
         "fields": find_limits(judge_forms(reader, world, LAYOUTS)),
     }
-    add(bundle, trust | limits)
+    add(bundle, weights, {"fitted_on": pages | counts} | limits)
     for name in READINGS:
-        click.echo(f"{name}: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right; {weights[name]}")
+        click.echo(f"{name}: {counts[name]['digits']:,} digits, {counts[name]['right']:.1%} right")
     for name, found in limits.items():
         for limit in found:
             least, share = limit["least_trust"], limit["coverage"]

@@ -1,9 +1,4 @@
-"""Compare the digits of a page with its map: how much each can be trusted, and what was missed.
-
-The trust in a digit is the probability that it is right, from a logistic regression on the features below. Its weights
-were fitted on generated pages by `python -m export.trust` and are in the manifest of the page bundle, for each of the
-readings of a page.
-"""
+"""Compare the digits of a page with its map: which are rejected, what was missed, and which reading is taken."""
 
 from collections.abc import Sequence
 
@@ -12,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.decide import Reason
-from edge_runtime.segmentation.maps import PER_CELL, PageMap, cover
+from edge_runtime.segmentation.maps import PER_CELL, PageMap
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
-FEATURES = ("constant", "share", "label", "doubt", "confirmed", "size", "alone", "row", "page", "height", "beside")
 LEAST_TRUST, OUTSIDE = 0.1, 0.9  # digits with less are rejected: in a trusted row, and elsewhere
-PROBABLE = 0.2  # candidates with less are probably non-digits, except in a trusted row
+PROBABLE = 0.1  # candidates with less are probably non-digits, except in a trusted row
 TRUSTED = 0.6  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # a reading is taken instead of the first one if it has so many more right digits, or a share
 CELL_DIGIT = 0.1  # mean probability of a digit from which a cell counts for the turn of the page
@@ -32,8 +26,6 @@ NEAR = 0.8  # heights: ink beside a digit is at most so far away
 LOWER = 0.5  # the same of the digits that were read
 AROUND = 0.15  # heights: margin of a box, within which strokes belong to its digit
 SAME = 0.4  # intersection over union of two boxes of the same digit
-
-Features = NDArray[np.float64]  # (N, 11)
 
 
 def count_digits(page: PageMap) -> int:
@@ -62,46 +54,7 @@ def _mean_over_digits(values: NDArray[np.float32], page: PageMap) -> float:
     return float((weights * values).sum() / weights.sum()) if weights.any() else 0.0
 
 
-def find_features(digits: Sequence[Digit], others: Sequence[Sequence[Digit]], page: PageMap) -> Features:
-    """Return the features of N digits with labels, (N, 11), in the order of `FEATURES`.
-
-    others: the digits of each other reading of the page.
-    """
-    boxes = [digit.box for digit in digits]
-    share = np.clip(find_shares(boxes, page), 0.01, 0.99)
-    odds = np.log(share / (1 - share))
-    whole = float(odds.mean()) if len(odds) else 0.0
-    height = page.kinds.shape[0] / page.scale
-    other_ink = float(np.log((page.kinds[..., Kind.OTHER].sum() + 1) / (page.digits.sum() + 1)))
-    shown = find_labels(boxes, page)
-    heights: dict[int | None, list[int]] = {}
-    rows: dict[int | None, list[float]] = {}
-    for digit, each in zip(digits, odds.tolist(), strict=True):
-        heights.setdefault(digit.row, []).append(digit.box.height)
-        rows.setdefault(digit.row, []).append(each)
-    confirmed = _count_same(digits, others) / max(1, len(others))
-    found = []
-    for number, digit in enumerate(digits):
-        beside = heights[digit.row]
-        found.append(
-            (
-                1.0,
-                odds[number],
-                np.log(shown[number, digit.label or 0] + 0.01),
-                np.log(1 - digit.confidence + 1e-3),
-                float(confirmed[number]),
-                abs(np.log(digit.box.height / np.median(beside))),
-                float(len(beside) == 1),
-                np.mean(rows[digit.row]),
-                whole,
-                np.log(digit.box.height / height),
-                other_ink,
-            )
-        )
-    return np.array(found, np.float64).reshape(-1, len(FEATURES))
-
-
-def _count_same(digits: Sequence[Digit], readings: Sequence[Sequence[Digit]]) -> NDArray[np.intp]:
+def count_same(digits: Sequence[Digit], readings: Sequence[Sequence[Digit]]) -> NDArray[np.intp]:
     """Return how many other readings have the same accepted digit at the place of each of N digits, (N,)."""
     counts = np.zeros(len(digits), np.intp)
     for reading in readings:
@@ -122,11 +75,6 @@ def are_among(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:
     both = np.maximum(ends - np.maximum(first[..., :2], second[..., :2]), 0).prod(2)
     either = first[..., 2:].prod(2) + second[..., 2:].prod(1) - both
     return np.asarray((both > SAME * either).any(1), np.bool_)
-
-
-def find_trust(features: Features, weights: Sequence[float]) -> NDArray[np.float64]:
-    """Return the probability that each digit is right, (N,), 0 to 1."""
-    return np.asarray(1 / (1 + np.exp(-features @ np.array(weights))), np.float64)
 
 
 def score(trust: NDArray[np.float64], missed: Sequence[Box]) -> float:
@@ -178,31 +126,6 @@ def insert(digits: list[Digit], box: Box, label: int | None = None) -> list[Digi
     shares = () if label is None else tuple(float(each == label) for each in range(10))
     found = Digit(label, 0.0, shares, box, Status.REJECTED, Reason.UNREAD.value, row, trust=0.0)
     return [*digits[:place], found, *digits[place:]]
-
-
-def find_shares(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
-    """Return the share of digits in the ink of each box, (N,), 0 to 1; 1 for a box without ink."""
-    digits, background = page.kinds[..., Kind.DIGIT], page.kinds[..., Kind.BACKGROUND]
-    found = []
-    for box in boxes:
-        around = page.squares(box)
-        ink = float((1 - background[around]).sum())
-        found.append(float(digits[around].sum()) / ink if ink > 0 else 1.0)
-    return np.array(found, np.float64)
-
-
-def find_labels(boxes: Sequence[Box], page: PageMap) -> NDArray[np.float64]:
-    """Return the probability of each label that the map shows in each box, (N, 10)."""
-    rows, columns = page.labels.shape[:2]
-    weights = page.kinds[..., Kind.DIGIT].reshape(rows, PER_CELL, columns, PER_CELL).mean((1, 3))[..., np.newaxis]
-    logs = np.log(page.labels + 1e-4)
-    found = np.zeros((len(boxes), page.labels.shape[2]))
-    for number, box in enumerate(boxes):
-        around = cover(box, page.scale / PER_CELL, (rows, columns))
-        here = weights[around] + 1e-4
-        mean = (logs[around] * here).sum((0, 1)) / here.sum()
-        found[number] = np.exp(mean - mean.max())
-    return np.asarray(found / found.sum(1, keepdims=True), np.float64)
 
 
 def find_missed(digits: Sequence[Digit], page: PageMap, marks: Sequence[Box]) -> list[Box]:

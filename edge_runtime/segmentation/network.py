@@ -1,6 +1,5 @@
 """The page network: tiles of a gray page to what each square and each cell of them shows."""
 
-import math
 import threading
 from typing import NamedTuple
 
@@ -9,16 +8,12 @@ import numpy as np
 from edge_runtime.backends import AUTO, open_backend
 from edge_runtime.bundles.bundle import Bundle, load_page_bundle
 from edge_runtime.errors import ModelError, UsageError
-from edge_runtime.segmentation.check import FEATURES
 from edge_runtime.segmentation.outputs import TILE, Tiles, split
+from edge_runtime.segmentation.trust import REPAIR, load_trust
 from edge_runtime.types import Images
 
 MAX_ERROR, FIELD_MAX_ERROR = 0.07, 0.02  # of the accepted numbers of pages and fields of forms, by default
 BATCH = 4  # tiles that the interpreter takes at once, which bounds its memory
-TRUSTED = 4.0  # constant of the trust without weights: a probability of 0.98
-# Of a page: of the ink that its map selects, by itself; of all ink; and of the selected ink beside that reading.
-READINGS = ("clear", "page", "map")
-REPAIR = "run python -m export.trust"
 
 
 class Limit(NamedTuple):
@@ -38,7 +33,7 @@ class PageNetwork:
         """
         self.bundle = bundle or load_page_bundle()
         self.backend, self._backend = open_backend(backend, self.bundle, threads)
-        self.trust = {name: _weights(self.bundle, name) for name in READINGS}
+        self.trust = load_trust(self.bundle)
         self.limits = _limits(self.bundle, "numbers")
         self.field_limits = _limits(self.bundle, "fields") or self.limits
         self._turn = threading.Lock()
@@ -78,17 +73,3 @@ def _limits(bundle: Bundle, name: str) -> list[Limit]:
         return [Limit(float(entry["max_error"]), float(entry["least_trust"])) for entry in entries]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the limits of {name} of {bundle.name} are invalid ({error!r}): {REPAIR}") from error
-
-
-def _weights(bundle: Bundle, reading: str) -> tuple[float, ...]:
-    """Return the weights of `check.find_trust`; without any in the manifest, all digits are trusted."""
-    trust = bundle.manifest.get("trust")
-    if trust is None:
-        return (TRUSTED, *(0.0,) * (len(FEATURES) - 1))
-    try:
-        weights = tuple(float(weight) for weight in trust[reading])
-    except (LookupError, TypeError, ValueError) as error:
-        raise ModelError(f"the entry trust of {bundle.name} is invalid ({error!r}): {REPAIR}") from error
-    if len(weights) != len(FEATURES) or not all(map(math.isfinite, weights)):
-        raise ModelError(f"the entry trust of {bundle.name} has other weights than {len(FEATURES)} numbers")
-    return weights

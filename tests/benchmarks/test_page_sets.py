@@ -12,7 +12,7 @@ from edge_runtime.segmentation.network import Limit
 from edge_runtime.types import Box, Digit, Status
 from tests.conftest import skip
 from train.errors import FontError
-from train.synthetic.kind_pages import SHAPE
+from train.synthetic.kind_pages import BLANK_KINDS, SHAPE, draw_without
 from train.synthetic.scenes import fonts
 from train.synthetic.scenes.fields import Fields
 from train.synthetic.scenes.scene import World
@@ -65,5 +65,5 @@ def test_generated_pages_repeat_and_have_kinds_without_digits(drawn_digits):
     assert not np.array_equal(one.image, other.image)
     assert one.image.shape == SHAPE
     assert generated.digits_of(one.text)
-    assert all(not generated.digits_of(generated.draw(kind, 0, world).text) for kind in generated.BLANK_KINDS)
-    assert generated.draw_without(2, world).shape == SHAPE
+    assert all(not generated.digits_of(generated.draw(kind, 0, world).text) for kind in BLANK_KINDS)
+    assert draw_without(2, world, 1).shape == SHAPE

@@ -1,21 +1,53 @@
 """How much the digits and numbers of a page can be trusted."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from edge_runtime.bundles.bundle import PAGES, load_page_bundle
+from edge_runtime.errors import ModelError
 from edge_runtime.page import Page
-from edge_runtime.segmentation.check import find_trust
+from edge_runtime.segmentation.network import PageNetwork
+from edge_runtime.segmentation.trust import FEATURES, READINGS, Trust, always, load_trust
 from edge_runtime.types import Box, Digit, Status
-from export.trust import find_limits, fit, judge
+from export.fit_trust import fit
+from export.trust import add, find_limits, judge
 
 
-def test_the_regression_finds_which_digits_are_right():
+def test_the_fit_finds_which_digits_are_right():
     random = np.random.default_rng(1)
-    features = np.column_stack([np.ones(4000), random.normal(3, 2, 4000), random.normal(0, 1, 4000)])
-    chance = 1 / (1 + np.exp(-(2 * features[:, 1] - 5)))  # the last one does not matter
-    weights = fit(features, (random.random(4000) < chance).astype(np.float64))
-    assert weights == pytest.approx([-5, 2, 0], abs=0.6)
-    assert np.abs(find_trust(features, weights) - chance).mean() < 0.03
+    features = np.column_stack([random.normal(3, 2, 6000), random.normal(0, 1, 6000), np.ones(6000)])
+    chance = 1 / (1 + np.exp(-3 * np.abs(features[:, 0] - 3) + 5))  # the others do not matter
+    trust = fit(features, (random.random(6000) < chance).astype(np.float64))
+    assert np.abs(trust.find(features) - chance).mean() < 0.1
+
+
+def test_a_constant_trust_does_not_depend_on_the_features():
+    features = np.random.default_rng(1).normal(0, 9, (5, len(FEATURES)))
+    assert always(0.9).find(features) == pytest.approx([0.9] * 5)
+
+
+def test_weights_are_read_back_and_others_are_refused(tmp_path):
+    folder = Path(shutil.copytree(PAGES, tmp_path / "pages"))
+    weights = {name: always(chance) for name, chance in zip(READINGS, (0.1, 0.5, 0.9), strict=True)}
+    add(load_page_bundle(folder), weights, {})
+    found = load_trust(load_page_bundle(folder))
+    for name in READINGS:
+        for part, wanted in zip(found[name], weights[name], strict=True):
+            assert part == pytest.approx(wanted)
+    add(load_page_bundle(folder), weights | {"map": Trust(np.full((26, 16), np.nan), np.zeros(17))}, {})
+    with pytest.raises(ModelError, match=r"not finite: run python -m export\.trust"):
+        PageNetwork(load_page_bundle(folder))
+    for name in ("longer", "../model.keras"):
+        manifest = load_page_bundle(folder).manifest
+        changed = {"path": name} if "/" in name else {"bytes": manifest["trust"]["weights"]["bytes"] + 4}
+        text = json.dumps(manifest | {"trust": {"weights": manifest["trust"]["weights"] | changed}})
+        (folder / "manifest.json").write_text(text)
+        with pytest.raises(ModelError, match=r"the size of|outside its folder"):
+            PageNetwork(load_page_bundle(folder))
 
 
 class Shown:

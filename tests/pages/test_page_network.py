@@ -17,6 +17,7 @@ from edge_runtime.page_check import SCALES
 from edge_runtime.segmentation.maps import FINEST, map_again, map_page
 from edge_runtime.segmentation.network import PageNetwork
 from edge_runtime.segmentation.outputs import CELL, HEIGHT, SMALL, SQUARE, TILE, Kind, Tiles
+from edge_runtime.segmentation.trust import always
 from edge_runtime.synthetic.pages import draw_page
 from edge_runtime.types import Status
 
@@ -29,7 +30,7 @@ class Scripted(PageNetwork):
     def __init__(self, kind=Kind.DIGIT, small=False, height=0.0):
         super().__init__(backend="fake")
         self.kind, self.small, self.height, self.tiles = kind, small, height, 0
-        self.trust = {name: (4.0, *(0.0,) * (len(weights) - 1)) for name, weights in self.trust.items()}
+        self.trust = {name: always(0.98) for name in self.trust}
         self.limits = []
 
     def run(self, tiles):
@@ -136,7 +137,7 @@ def test_a_digit_that_only_the_map_shows_is_marked_and_the_page_is_not_ok(page, 
 
 def test_a_doubtful_page_is_read_from_all_of_its_ink_and_at_other_scales(page, classifier):
     sure, unsure = Scripted(), Scripted()
-    unsure.trust["clear"] = (-4.0, *unsure.trust["clear"][1:])
+    unsure.trust["clear"] = always(0.02)
     (once,), again = (Reader(classifier, pages=each).read_all(page)[1] for each in (sure, unsure))
     assert len(again) == 2 + len(SCALES)
     for digits in (once, *again):
@@ -171,7 +172,7 @@ def test_the_stages_of_a_page_show_its_map(page, classifier):
 
 def test_the_stages_of_a_page_whose_digits_are_all_dropped_are_drawn(page, classifier):
     network = Scripted()
-    network.trust = {name: (-2.0, *weights[1:]) for name, weights in network.trust.items()}
+    network.trust = {name: always(0.05) for name in network.trust}
     reader = Reader(classifier, pages=network)
     found = reader.find(page)
     assert len(found.digits) == 6
@@ -232,7 +233,7 @@ def test_wrong_arrays_and_a_reader_without_a_network_are_refused(page, classifie
         Reader(classifier, pages=False).compare(page)
 
 
-@pytest.mark.parametrize("trust", [{}, {"first": [1], "second": [1]}, {"first": ["x"] * 7, "second": None}, 3])
+@pytest.mark.parametrize("trust", [{}, {"weights": [1]}, {"weights": {"path": "x"}}, 3])
 def test_a_manifest_with_invalid_weights_is_refused(trust, tmp_path):
     folder = tmp_path / "bundle"
     shutil.copytree(PAGES, folder)

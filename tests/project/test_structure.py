@@ -200,7 +200,7 @@ def test_the_wheel_holds_the_runtime_and_its_int8_models_alone(tmp_path):
     }
     extra = {name for name in names if name.startswith("edge_runtime/") and Path(name).suffix != ".py"}
     bundled = {"manifest.json", "model_int8.tflite", "model_int8.onnx", "golden.bin"}
-    assert {Path(name).name for name in extra} == bundled | {"py.typed", "report.html"}
+    assert {Path(name).name for name in extra} == bundled | {"py.typed", "report.html", "trust.bin"}
     for manifest in (Path(name) for name in names if name.endswith("/manifest.json")):
         assert {str(manifest.with_name(name)) for name in bundled} <= names
     assert {"edge_runtime/models/ann/model_int8.tflite", "edge_runtime/models/ann/manifest.json"} <= extra

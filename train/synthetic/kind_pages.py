@@ -9,6 +9,7 @@ from train.synthetic.scenes.types import Mask, Random
 
 SHAPE = (480, 640)  # pixels: height and width of a page
 HEIGHTS = (26.0, 64.0)  # pixels: range of the digits' height
+BLANK_KINDS = ("text", "photograph")  # of `KINDS`: those without digits
 MARGIN = 0.8  # heights: the widest margin around an amount
 
 
@@ -31,6 +32,14 @@ def draw_amount(number: int, world: World, seed: int) -> tuple[Mask, str]:
     top, left = max(0, int(rows[0]) - before[0]), max(0, int(columns[0]) - before[1])
     part = scene.image[top : int(rows[-1]) + 1 + after[0], left : int(columns[-1]) + 1 + after[1]]
     return np.ascontiguousarray(part), scene.text
+
+
+def draw_without(number: int, world: World, seed: int) -> Mask:
+    """Return an image without digits: printed text, a photograph or texture, or paper with clutter, in turn."""
+    random = np.random.default_rng((seed, len(KINDS), number))
+    kinds = [plan_of(kind, random) for kind in BLANK_KINDS]
+    plan = [*kinds, Plan(layout="none", stray=1.0, desk=0.4, occluder=0.4, bleed=0.3)][number % 3]
+    return draw_plan(plan, draw_height(random), world, random).image
 
 
 def draw_height(random: Random) -> float:
