@@ -19,24 +19,32 @@ from edge_runtime.batch.rows import rows
 from edge_runtime.bundles.bundle import DEFAULT, load_bundle, load_line_bundle, load_page_bundle, names
 from edge_runtime.cli.commands import edge_digits
 from edge_runtime.cli.table import TableRowSink
+from edge_runtime.errors import FileError
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 REPORT = RESULTS / "README.md"
 PAGES = (README, REPORT, *sorted((ROOT / "docs" / "figures").glob("*.md")))  # with tables
-NOT_YET = "Not measured yet.\n"
 PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def fill(text: str) -> str:
-    """Return Markdown text with every table generated again."""
-    return PLACE.sub(lambda place: place[1] + TABLES[place["name"]]() + place[3], text)
+    """Return Markdown text with every table generated again; raises FileError if one has no figures."""
+    return PLACE.sub(lambda place: place[1] + _measured(place["name"], TABLES[place["name"]]()) + place[3], text)
 
 
 def fill_card(model: str, text: str) -> str:
-    """Return a model card with the model's accuracy on other people's digits."""
-    return PLACE.sub(lambda place: place[1] + _others(model) + place[3], text)
+    """Return a model card with the model's accuracy on other people's digits; raises FileError if there is none."""
+    return PLACE.sub(lambda place: place[1] + _measured(f"{place['name']} of {model}", _others(model)) + place[3], text)
+
+
+def _measured(name: str, table: str) -> str:
+    """Return a table; raises FileError for an empty one. name: its name, and of a card its model."""
+    if not table:
+        benchmark = MEASURED_BY.get(name, "parity --real DIR")
+        raise FileError(f"the table {name} has no figures of what ships: run python -m benchmarks {benchmark}")
+    return table
 
 
 def cards() -> dict[str, Path]:
@@ -46,14 +54,18 @@ def cards() -> dict[str, Path]:
 
 
 def read(name: str) -> Any:
-    """Return a recorded result; name: of a file in `RESULTS`."""
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+    """Return a recorded result; name: of a file in `RESULTS`. Raises FileError if it is missing."""
+    path = RESULTS / name
+    if not path.is_file():
+        benchmark = {"real": "parity --real DIR"}.get(path.stem, path.stem)
+        raise FileError(f"{name} is missing in {RESULTS}: run python -m benchmarks {benchmark}")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
     head, body = list(head), list(body)
     if not body:
-        return NOT_YET
+        return ""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -177,7 +189,7 @@ def _others(model: str) -> str:
     found = read("real.json")["models"].get(model)
     # Results of an earlier model of that name are not this one's.
     if found is None or found["model"] != load_bundle(model).file("tflite_int8").sha256:
-        return NOT_YET
+        return ""
     return _table(["set", "right"], [[kind, _percent(accuracy)] for kind, accuracy in found["sets"].items()])
 
 
@@ -214,7 +226,7 @@ def _accepted() -> str:
 
 def _of_shipped(name: str) -> dict[str, Any]:
     """Return the models of a recorded result that are shipped."""
-    found = read(name)["models"] if (RESULTS / name).is_file() else {}
+    found = read(name)["models"]
     return {model: each for model, each in found.items() if _is_shipped(model, each["model"])}
 
 
@@ -335,7 +347,7 @@ def _page_kinds() -> str:
     """The generated pages by kind, and the images without digits."""
     found = _page_models().get(DEFAULT, {})
     if "generated" not in found:
-        return NOT_YET
+        return ""
     kinds, without = found["generated"]["kinds"], found["generated"]["without"]
     shares = ("exact", "with_marks", "silent", "accepted")
     body = [[kind, f"{each['pages']}", *(_percent(each[share]) for share in shares)] for kind, each in kinds.items()]
@@ -391,9 +403,9 @@ def _page_speed() -> str:
 
 def _forms() -> dict[str, Any]:
     """Return the figures of forms of the default model, measured with the networks that ship."""
-    found: dict[str, Any] = read("forms.json")["models"][DEFAULT]
+    found: dict[str, Any] = read("forms.json")["models"].get(DEFAULT, {})
     networks = {"lines": load_line_bundle(), "page_network": load_page_bundle()}
-    known = all(found[name] == bundle.file("tflite_int8").sha256 for name, bundle in networks.items())
+    known = all(found.get(name) == bundle.file("tflite_int8").sha256 for name, bundle in networks.items())
     return found if known and _is_shipped(DEFAULT, found["model"]) else {"sheets": {}, "fields": {}}
 
 
@@ -438,9 +450,9 @@ def _form_speed() -> str:
 
 
 def _camera() -> str:
-    found = read("camera.json") if (RESULTS / "camera.json").is_file() else None
-    if found is None or not _is_shipped(found["model"]["name"], found["model"]["sha256"]):
-        return NOT_YET
+    found = read("camera.json")
+    if not _is_shipped(found["model"]["name"], found["model"]["sha256"]):
+        return ""
     body = [
         [
             each["what"],
@@ -477,7 +489,7 @@ def latency(found: Mapping[str, Any]) -> str:
             ]
             head = ["way to read", "p50", "p90", "p99", "Offline", "`model(x)`", "`predict`", "bare loop", "arithmetic"]
             parts.append(f"`{model}`, {title}:\n\n{_table(head, body)}")
-    return "\n".join(parts) or NOT_YET
+    return "\n".join(parts)
 
 
 def _against_others(ratios: Mapping[str, Any]) -> list[str]:
@@ -524,21 +536,21 @@ def _is_shipped(model: str, sha256: str) -> bool:
 def _latency() -> str:
     found = _read_latency()
     if not found["models"]:
-        return NOT_YET
+        return ""
     plan = found["plan"]
     how = f"Rounds: {plan['rounds']}; each LoadGen run: {plan['seconds']:g} s; {found['machine']['processor']}.\n"
     return "\n".join([how, latency(found), _list_images("latency", found["models"], "How long one digit takes with")])
 
 
 def _read_latency() -> dict[str, Any]:
-    found: dict[str, Any] = read("latency.json") if (RESULTS / "latency.json").is_file() else {"models": {}}
+    found: dict[str, Any] = read("latency.json")
     models = {name: each for name, each in found["models"].items() if _is_shipped(name, each["model"])}
     return found | {"models": models}
 
 
 def _read_footprint() -> dict[str, Any] | None:
-    found = read("footprint.json") if (RESULTS / "footprint.json").is_file() else None
-    return found if found and _is_shipped(*found["model"].values()) else None
+    found = read("footprint.json")
+    return found if _is_shipped(*found["model"].values()) else None
 
 
 def _disagreements() -> str:
@@ -570,12 +582,12 @@ def _targets() -> str:
 
 def _footprint() -> str:
     found = _read_footprint()
-    return footprint(found) + "\n![Cold start, peak memory and installed bytes](footprint.png)\n" if found else NOT_YET
+    return footprint(found) + "\n![Cold start, peak memory and installed bytes](footprint.png)\n" if found else ""
 
 
 def _footprint_alone() -> str:
     found = _read_footprint()
-    return footprint(found) if found else NOT_YET
+    return footprint(found) if found else ""
 
 
 def _imports() -> str:
@@ -589,10 +601,9 @@ def _imports() -> str:
 
 
 def _instructions() -> str:
-    path = RESULTS / "instructions.json"
     body = [
         [kind, f"`{model}`", name, f"{count:,}"]
-        for kind, found in (read(path.name) if path.is_file() else {}).items()
+        for kind, found in read("instructions.json").items()
         for model, each in found["models"].items()
         if _is_shipped(model, each["model"])
         for name, count in each["subjects"].items()
@@ -637,3 +648,57 @@ TABLES = {
     "imports": _imports,
     "instructions": _instructions,
 }
+MEASURED_BY = {
+    name: benchmark
+    for benchmark, names_of in {
+        "parity": (
+            "choose",
+            "headlines",
+            "models",
+            "comparisons",
+            "formats",
+            "disagreements",
+        ),
+        "parity --real DIR": (
+            "real",
+            "real-formats",
+        ),
+        "training RUN...": (
+            "seeds",
+            "reproductions",
+            "training",
+        ),
+        "nondigits": (
+            "rejection",
+            "max-error",
+            "accepted",
+        ),
+        "pages --real DIR": (
+            "pages",
+            "page-scenes",
+            "page-kinds",
+            "page-numbers",
+            "page-beside",
+            "page-speed",
+        ),
+        "forms": (
+            "form-sheets",
+            "form-fields",
+            "form-speed",
+        ),
+        "forms --real DIR": ("exam-sheets",),
+        "camera": ("camera",),
+        "throughput": ("throughput",),
+        "latency": (
+            "latency",
+            "promises",
+        ),
+        "footprint": (
+            "footprint",
+            "footprint-image",
+            "imports",
+        ),
+        "instructions": ("instructions",),
+    }.items()
+    for name in names_of
+}  # the benchmark to run, by table

@@ -22,7 +22,10 @@ ERRORS, CURVES = "errors.png", "curves.png"
 COLUMNS, ROWS = 10, 4  # of the image of errors
 DPI = 80
 FREQUENT = 8  # confusions that are listed
-OTHERS = "<!-- table: others -->\nNot measured yet.\n<!-- end -->"  # filled in by `python -m benchmarks tables`
+# Filled in by the second command.
+OTHERS = """<!-- table: others -->
+Run `python -m benchmarks parity --real DIR`, then `python -m benchmarks tables`.
+<!-- end -->"""
 
 
 class Judged(NamedTuple):
