@@ -33,6 +33,7 @@ CLOSER = 640  # pixels: the longer side of a page at the first scale, if nothing
 FEW = 10  # candidates and digits of the map, at most, of a page that is read so, which bounds the time of textures
 CLEAR = 0.9  # trust of every digit from which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
+SURE = 0.9  # probability of a digit from which an unread place is a ? of a page without accepted digits
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
 MANY = 60  # digits: a page with more is read again at its own scale alone, which bounds the time of textures
 NO_FEATURES = np.zeros((0, len(FEATURES)))
@@ -304,12 +305,14 @@ def apply(digits: list[Digit], found: Found) -> tuple[list[Digit], tuple[Mark, .
     """Reject digits that cannot be trusted and add unread ones.
 
     Returns the digits, the marks of their numbers, and what else is dropped: probable non-digits, and unread places
-    outside of numbers.
+    of a page without accepted digits on which the map is not sure of a digit.
     """
     digits, others = check.reject(digits, found.trust or ())
     dropped = [(digit.box, DropReason.NON_DIGIT) for digit in others]
-    if not any(digit.status is Status.OK for digit in digits):
-        return digits, (), dropped + [(box, DropReason.UNREAD) for box in found.missed]
+    are_accepted, page = any(digit.status is Status.OK for digit in digits), found.page
     for box in found.missed:
-        digits = check.insert(digits, box)
-    return digits, tuple(name_marks(found.marks, digits)), dropped
+        if are_accepted or (page and page.most(box) >= SURE):
+            digits = check.insert(digits, box)
+        else:
+            dropped.append((box, DropReason.UNREAD))
+    return digits, tuple(name_marks(found.marks, digits)) if are_accepted else (), dropped
