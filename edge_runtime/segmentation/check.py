@@ -11,7 +11,7 @@ from edge_runtime.segmentation.maps import PER_CELL, PageMap
 from edge_runtime.segmentation.outputs import Kind
 from edge_runtime.types import Box, Digit, Status
 
-LEAST_TRUST, OUTSIDE = 0.1, 0.9  # digits with less are rejected: in a trusted row, and elsewhere
+LEAST_TRUST, OUTSIDE = 0.1, 0.75  # digits with less are rejected: in a trusted row, and elsewhere
 PROBABLE = 0.1  # candidates with less are probably non-digits, except in a trusted row
 TRUSTED = 0.6  # median trust of a row of digits from which the row is trusted
 MORE, OF_ALL = 1.0, 0.3  # a reading is taken instead of the first one if it has so many more right digits, or a share
