@@ -31,7 +31,8 @@ UPRIGHT = 1.0  # expected right digits, of all or of `ONE_WAY`, that a page has 
 ONE_WAY = (3, 4, 7)  # digits that do not resemble another one upside down
 CLOSER = 640  # pixels: the longer side of a page at the first scale, if nothing was read from its usual map
 FEW = 10  # candidates and digits of the map, at most, of a page that is read so, which bounds the time of textures
-CLEAR = 0.9  # trust of every digit from which a page is not read again
+CLEAR = 0.9  # trust of a digit from which it is not doubtful
+CLEAR_SHARE = 0.07  # share of doubtful digits up to which a page is not read again
 SCALES = (1.3, 0.7, 2.0)  # of the map: a page of which much is doubtful is read again from its maps at these
 SURE = 0.9  # probability of a digit from which an unread place is a ? of a page without accepted digits
 MUCH = 0.2  # share of digits with less trust than `CLEAR`
@@ -101,11 +102,11 @@ class View(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """Whether all digits are trusted and no ink of a row was left out, or there is more ink than is read."""
+        """Whether hardly a digit is doubtful and no ink of a row was left out, or there is more ink than is read."""
         if self.is_texture:
             return True
         left_out = self.reading.found.ink.left_out
-        return self.doubtful == 0 and not check.find_unread(self.reading.digits, left_out, self.marks)
+        return self.doubtful <= CLEAR_SHARE and not check.find_unread(self.reading.digits, left_out, self.marks)
 
     @property
     def doubtful(self) -> float:
